@@ -1,0 +1,1 @@
+"""What runs: the worker's roles, the ledger, the command line, the local broker."""
