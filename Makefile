@@ -1,0 +1,78 @@
+# Everything is set up on first use and only again when the pinned requirements change.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+PYTHON ?= $(firstword $(foreach v,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+  command -v $(v) >/dev/null && $(v) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(v))) python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+FAST := $(wildcard tests/unit tests/property)
+REAL := $(wildcard tests/broker tests/chaos)
+
+.PHONY: help run test test-fast lint format broker stop clean python java
+
+help: ## show this list
+	@echo "Pillarscore. Needs Python >= 3.11, Java >= 17, Maven."
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
+	  while IFS=$$'\t' read -r target what; do printf '  make %-10s %s\n' "$$target" "$$what"; done
+
+run: java .venv/run ## broker, topics, worker and the bundled sample; ONCE=1 ends when it is scored
+	@exec $(BIN)/pillarscore run $(if $(filter-out 0,$(ONCE)),--once)
+
+test: java lint ## all checks and tests, those on a real broker too
+	@$(BIN)/python -m pytest -n 2 $(FAST)
+	@$(if $(REAL),$(BIN)/python -m pytest $(REAL))
+
+test-fast: .venv/dev ## only the tests that need no broker
+	@$(BIN)/python -m pytest -n 2 $(FAST)
+
+lint: .venv/dev ## ruff, import-linter, mypy
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check . || { echo "Not formatted (ruff format --check): run 'make format'."; exit 1; }
+	@$(BIN)/lint-imports --no-cache > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+
+format: .venv/dev ## put the code into the house format
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+
+broker: java .venv/run ## start the local broker alone
+	@$(BIN)/pillarscore broker start
+
+stop: ## stop the local broker
+	@if [ -x $(BIN)/pillarscore ]; then $(BIN)/pillarscore broker stop; fi
+
+clean: stop ## stop the broker, remove its data and the environment
+	@rm -rf .venv .pillarscore *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The two marks say which requirements are installed; a change of them makes the environment anew.
+.venv/run: requirements.txt pyproject.toml
+	@$(MAKE) python
+	@echo "Setting up .venv (once) …"
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/run
+	@echo "Adding the tools for tests and checks (once) …"
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is missing: install it (Debian: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)."; exit 1; }
+
+# A broker of one's own needs neither Java nor Maven here.
+java:
+ifeq ($(PILLARSCORE_BROKER),)
+	@command -v java >/dev/null || { echo "Java is missing: install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless), or set PILLARSCORE_BROKER=host:port."; exit 1; }
+	@version=$$(java -version 2>&1 | sed -nE 's/.* version "([0-9]+).*/\1/p' | head -1); \
+	  [ "$${version:-0}" -ge 17 ] || { echo "Java $${version:-?} is too old: install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)."; exit 1; }
+	@command -v mvn >/dev/null || { echo "Maven (mvn) is missing: install it (Debian: apt-get install maven), or set PILLARSCORE_BROKER=host:port."; exit 1; }
+endif

@@ -1,0 +1,1 @@
+"""The rubrics that ship with Pillarscore, read with `importlib.resources.files("rubrics")`."""
