@@ -1,0 +1,235 @@
+"""What an event credits: type and data to signals of the actor and of the counterpart, and registers.
+
+Mapping is stateless: all that a credit depends on is in the event. The caller must drop the credit of a
+counterpart who is the actor (nobody is credited for reacting to themselves).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from schemas.registers import SECTIONS
+from schemas.seniority import JUNIOR, SENIOR, level
+from schemas.signals import ERASE_BIT, Signal, mask
+
+S = Signal
+
+Data: TypeAlias = Mapping[str, Any] | None
+Registers: TypeAlias = dict[str, int | str]
+Credit: TypeAlias = tuple[int, str | None, int, Registers | None]
+"""(signals of the actor, counterpart or None, signals of the counterpart, register updates or None).
+
+Signals are bits of a 64-bit mask. Registers are named as in `Register`, in lower case, or `group:NAME`
+with 1 for joined and 0 for left; an empty text clears a register.
+"""
+Rule: TypeAlias = Callable[[Data], Credit]
+
+SUBSTANTIVE_WORDS = 5
+"""Words from which on a comment is substantive; shorter ones are mostly thanks and congratulations."""
+
+GROUP_PREFIX = "group:"
+
+_SECTION_NAMES = tuple(section.name.lower() for section in SECTIONS)
+_TEXT_NAMES = ("industry", "team", "role", "region", "employer")
+
+__all__ = ["CREDITS", "JUNIOR", "SENIOR", "SUBSTANTIVE_WORDS", "Credit", "Registers", "Rule", "credits"]
+
+
+def _always(actor: int) -> Rule:
+    """The actor gets `actor`, whatever the data."""
+    credit: Credit = (actor, None, 0, None)
+    return lambda data: credit
+
+
+def _both(actor: int, field: str, counterpart: int) -> Rule:
+    """The actor gets `actor`, the member named in `field` gets `counterpart`."""
+    return lambda data: (actor, data[field], counterpart, None)  # type: ignore[index]
+
+
+def _is_senior(text: str | None) -> bool:
+    return text is not None and (text in SENIOR or level(text) in SENIOR)
+
+
+_NOTHING: Credit = (0, None, 0, None)
+
+
+def _profile_updated(data: Data) -> Credit:
+    assert data is not None
+    sections = data["sections"]
+    registers: Registers = {
+        name: int(sections[name]) for name in _SECTION_NAMES if sections.get(name) is not None
+    }
+    if data.get("media") is not None:
+        registers["media"] = int(data["media"])
+    return 0, None, 0, registers or None
+
+
+def _member_updated(data: Data) -> Credit:
+    if not data:
+        return _NOTHING
+    registers: Registers = {name: data[name] for name in _TEXT_NAMES if data.get(name) is not None}
+    seniority = data.get("seniority")
+    if seniority is not None:
+        registers["seniority"] = level(seniority) if seniority else ""
+    if data.get("connections") is not None:
+        registers["connections"] = data["connections"]
+    return 0, None, 0, registers or None
+
+
+_POST: Credit = (mask(S.POST), None, 0, None)
+_POST_MEDIA: Credit = (mask(S.POST, S.POST_MEDIA), None, 0, None)
+
+
+def _post_published(data: Data) -> Credit:
+    return _POST_MEDIA if data and data.get("media") else _POST
+
+
+def _comment_written(substantive_words: int) -> Rule:
+    short, long, received = mask(S.COMMENT), mask(S.COMMENT, S.COMMENT_SUBSTANTIVE), mask(S.COMMENT_RECEIVED)
+
+    def rule(data: Data) -> Credit:
+        return long if data["words"] >= substantive_words else short, data["author"], received, None  # type: ignore[index]
+
+    return rule
+
+
+_SHARE, _INSIGHT, _SHARED = mask(S.SHARE), mask(S.SHARE, S.SHARE_INSIGHT), mask(S.SHARE_RECEIVED)
+
+
+def _content_shared(data: Data) -> Credit:
+    assert data is not None
+    return _INSIGHT if data.get("words") else _SHARE, data["author"], _SHARED, None
+
+
+def _group(value: int) -> Rule:
+    return lambda data: (0, None, 0, {GROUP_PREFIX + data["group"]: value})  # type: ignore[index]
+
+
+_SEARCHES: dict[str, Credit] = {
+    "people": (mask(S.SEARCH_PEOPLE), None, 0, None),
+    "boolean": (mask(S.SEARCH_BOOLEAN), None, 0, None),
+    "advanced": (mask(S.SEARCH_ADVANCED), None, 0, None),
+    "navigator": (mask(S.SEARCH_NAVIGATOR), None, 0, None),
+}
+_LEAD: Credit = (mask(S.LEAD_SAVED), None, 0, None)
+_ACCOUNT: Credit = (mask(S.ACCOUNT_SAVED), None, 0, None)
+
+_VIEW, _VIEW_3RD = mask(S.PROFILE_VIEW), mask(S.PROFILE_VIEW, S.PROFILE_VIEW_3RD)
+_VIEWED = mask(S.PROFILE_VIEW_RECEIVED)
+
+
+def _profile_viewed(data: Data) -> Credit:
+    assert data is not None
+    return _VIEW_3RD if (data.get("degree") or 0) >= 3 else _VIEW, data["viewed"], _VIEWED, None
+
+
+_INVITED = mask(S.INVITATION_SENT)
+_INVITED_SENIOR, _INVITED_TARGET = mask(S.INVITATION_SENIOR), mask(S.INVITATION_IN_TARGET)
+_INVITED_NOTE = mask(S.INVITATION_NOTE)
+
+
+def _invitation_sent(data: Data) -> Credit:
+    assert data is not None
+    actor = _INVITED
+    if _is_senior(data.get("seniority")):
+        actor |= _INVITED_SENIOR
+    if data.get("in_target"):
+        actor |= _INVITED_TARGET
+    if data.get("note"):
+        actor |= _INVITED_NOTE
+    return actor, None, 0, None
+
+
+_CONNECTION_SENIOR, _CONNECTION_JUNIOR = mask(S.CONNECTION_SENIOR), mask(S.CONNECTION_JUNIOR)
+_ACCEPTED, _ACCEPTED_SENIOR = mask(S.INVITATION_ACCEPTED), mask(S.INVITATION_ACCEPTED_SENIOR)
+_OWN_ACCEPTED = mask(S.OWN_INVITATION_ACCEPTED)
+
+
+def _connection(degree: int | None) -> int:
+    if degree is None or degree < 2:
+        return mask(S.CONNECTION)
+    return mask(S.CONNECTION, S.CONNECTION_2ND if degree == 2 else S.CONNECTION_3RD)
+
+
+_CONNECTIONS = {degree: _connection(degree) for degree in (None, *range(1, 100))}
+
+
+def _with_seniority(text: str | None) -> int:
+    if text is None:
+        return 0
+    other = level(text)
+    return _CONNECTION_SENIOR if other in SENIOR else _CONNECTION_JUNIOR if other in JUNIOR else 0
+
+
+def _invitation_accepted(data: Data) -> Credit:
+    assert data is not None
+    connection = _CONNECTIONS[data.get("degree")]
+    inviter = _with_seniority(data.get("inviter_seniority"))
+    actor = _ACCEPTED | connection | inviter
+    if inviter == _CONNECTION_SENIOR:
+        actor |= _ACCEPTED_SENIOR
+    return (
+        actor,
+        data["inviter"],
+        _OWN_ACCEPTED | connection | _with_seniority(data.get("actor_seniority")),
+        None,
+    )
+
+
+_OUTREACH, _FOLLOW_UP = mask(S.OUTREACH), mask(S.FOLLOW_UP)
+_REPLY, _REPLIED = mask(S.REPLY_SENT, S.DIALOGUE), mask(S.REPLY_RECEIVED, S.DIALOGUE)
+_SENIOR_DIALOGUE = mask(S.DIALOGUE_SENIOR)
+
+
+def _message_sent(data: Data) -> Credit:
+    assert data is not None
+    follow_up = _FOLLOW_UP if data.get("follow_up") else 0
+    if not data.get("reply"):
+        return _OUTREACH | follow_up, None, 0, None
+    senior = _SENIOR_DIALOGUE if _is_senior(data.get("seniority")) else 0
+    return _REPLY | senior | follow_up, data["recipient"], _REPLIED, None
+
+
+def credits(substantive_words: int = SUBSTANTIVE_WORDS) -> dict[str, Rule]:
+    """The rule of every event type, with a comment substantive from `substantive_words` words on.
+
+    A rule takes the `data` of a valid event (None where it was absent) and returns a Credit. The types
+    are those of `schemas.events.DATA`.
+    """
+    return {
+        "activity.session.started": _always(mask(S.SESSION)),
+        "activity.profile.updated": _profile_updated,
+        "activity.member.updated": _member_updated,
+        "activity.post.published": _post_published,
+        "activity.article.published": _always(mask(S.ARTICLE)),
+        "activity.reaction.given": _both(mask(S.REACTION_GIVEN), "author", mask(S.REACTION_RECEIVED)),
+        "activity.comment.written": _comment_written(substantive_words),
+        "activity.content.shared": _content_shared,
+        "activity.mention.made": _both(mask(S.MENTION_MADE), "mentioned", mask(S.MENTION_RECEIVED)),
+        "activity.live.watched": _always(mask(S.LIVE_WATCHED)),
+        "activity.live.hosted": _always(mask(S.LIVE_HOSTED)),
+        "activity.article.read": _always(mask(S.ARTICLE_READ)),
+        "activity.group.joined": _group(1),
+        "activity.group.left": _group(0),
+        "activity.group.contributed": _always(mask(S.GROUP_CONTRIBUTION)),
+        "activity.search.made": lambda data: _SEARCHES[data["kind"]],  # type: ignore[index]
+        "activity.profile.viewed": _profile_viewed,
+        "activity.lead.saved": lambda data: _ACCOUNT if data and data.get("kind") == "account" else _LEAD,
+        "activity.invitation.sent": _invitation_sent,
+        "activity.invitation.accepted": _invitation_accepted,
+        "activity.invitation.declined": _both(0, "inviter", mask(S.OWN_INVITATION_DECLINED)),
+        "activity.connection.removed": _both(mask(S.CONNECTION_REMOVED), "peer", mask(S.CONNECTION_REMOVED)),
+        "activity.message.sent": _message_sent,
+        "activity.inmail.sent": _always(mask(S.INMAIL_SENT)),
+        "activity.inmail.answered": _both(mask(S.REPLY_SENT), "sender", mask(S.INMAIL_ANSWERED)),
+        "activity.endorsement.given": _both(0, "endorsed", mask(S.ENDORSEMENT_RECEIVED)),
+        "activity.recommendation.given": _both(
+            mask(S.RECOMMENDATION_GIVEN), "recipient", mask(S.RECOMMENDATION_RECEIVED)
+        ),
+        "activity.member.followed": _both(0, "followed", mask(S.FOLLOWER)),
+        "activity.spam.reported": _both(0, "reported", mask(S.SPAM_REPORTED)),
+        "activity.member.erased": _always(1 << ERASE_BIT),
+    }
+
+
+CREDITS = credits()
+"""The rules with the default threshold."""

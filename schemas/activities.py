@@ -1,0 +1,282 @@
+"""What members do: the `data` of every event type of the contract, one TypedDict per type.
+
+Each docstring says what the type credits; `pipeline.credits` is where it happens. Unknown extra fields
+are ignored, and null is the same as absent.
+"""
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import Field, Strict
+from typing_extensions import TypedDict
+
+MAX_BYTES = 256
+"""Most bytes of UTF-8 in any text of an event: ids, sources, members, and all texts in data."""
+
+Id = Annotated[str, Strict(), Field(min_length=1, max_length=MAX_BYTES)]
+Text = Annotated[str, Strict(), Field(max_length=MAX_BYTES)]
+Words = Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
+Degree = Annotated[
+    int, Strict(), Field(ge=1, le=99, description="1 connected, 2 a contact's contact, 3 farther")
+]
+Flag = Annotated[bool, Strict()]
+Media = Annotated[
+    Annotated[bool, Strict()] | Annotated[int, Strict(), Field(ge=0, le=100_000)],
+    Field(union_mode="left_to_right", description="whether there is rich media, or how many pieces"),
+]
+SeniorityText = Annotated[
+    str, Strict(), Field(max_length=MAX_BYTES, description="unknown text counts as other")
+]
+
+
+class SessionStarted(TypedDict):
+    """The member opened the site or app. Actor: an active day."""
+
+    surface: NotRequired[Text | None]
+
+
+class Sections(TypedDict):
+    """Which sections of the profile are filled; a section not named stays as it was."""
+
+    photo: NotRequired[Flag | None]
+    headline: NotRequired[Flag | None]
+    summary: NotRequired[Flag | None]
+    experience: NotRequired[Flag | None]
+    projects: NotRequired[Flag | None]
+    education: NotRequired[Flag | None]
+    skills: NotRequired[Flag | None]
+    certifications: NotRequired[Flag | None]
+    volunteer: NotRequired[Flag | None]
+    featured: NotRequired[Flag | None]
+
+
+class ProfileUpdated(TypedDict):
+    """The member changed their profile. Actor: registers of the sections named, and of rich media."""
+
+    sections: Sections
+    media: NotRequired[Media | None]
+
+
+class MemberUpdated(TypedDict):
+    """What upstream knows of the member changed. Actor: registers; an empty text clears one."""
+
+    industry: NotRequired[Text | None]
+    team: NotRequired[Text | None]
+    role: NotRequired[Text | None]
+    seniority: NotRequired[SeniorityText | None]
+    region: NotRequired[Text | None]
+    employer: NotRequired[Text | None]
+    connections: NotRequired[Annotated[int, Strict(), Field(ge=0, le=2_000_000_000)] | None]
+
+
+class PostPublished(TypedDict):
+    """The member published a post. Actor: a post; a post with media when it has any."""
+
+    media: NotRequired[Media | None]
+
+
+class ArticlePublished(TypedDict):
+    """The member published an article. Actor: an article."""
+
+
+class ReactionGiven(TypedDict):
+    """The member reacted to a post. Actor: a reaction given. Author: a reaction received."""
+
+    author: Id
+    kind: NotRequired[Text | None]
+
+
+class CommentWritten(TypedDict):
+    """The member commented. Actor: a comment, substantive from a word count on. Author: one received."""
+
+    author: Id
+    words: Words
+
+
+class ContentShared(TypedDict):
+    """The member shared content. Actor: a share, with insight when it has words. Author: one received."""
+
+    author: Id
+    words: NotRequired[Words | None]
+
+
+class MentionMade(TypedDict):
+    """The member mentioned somebody. Actor: a mention made. Mentioned: a mention received."""
+
+    mentioned: Id
+
+
+class LiveWatched(TypedDict):
+    """The member watched a live video. Actor: a live video watched."""
+
+
+class LiveHosted(TypedDict):
+    """The member hosted a live video. Actor: a live video hosted."""
+
+
+class ArticleRead(TypedDict):
+    """The member read an article. Actor: an article read. Author: nothing."""
+
+    author: NotRequired[Id | None]
+
+
+class GroupJoined(TypedDict):
+    """The member joined a group. Actor: the register of groups."""
+
+    group: Id
+
+
+class GroupLeft(TypedDict):
+    """The member left a group. Actor: the register of groups."""
+
+    group: Id
+
+
+class GroupContributed(TypedDict):
+    """The member took part in a group. Actor: a group contribution."""
+
+    group: Id
+
+
+class SearchMade(TypedDict):
+    """The member searched for people. Actor: a search of its kind."""
+
+    kind: Literal["people", "boolean", "advanced", "navigator"]
+
+
+class ProfileViewed(TypedDict):
+    """The member viewed a profile. Actor: a view, from degree 3 on also a 3rd degree one. Viewed: a view."""
+
+    viewed: Id
+    degree: NotRequired[Degree | None]
+
+
+class LeadSaved(TypedDict):
+    """The member saved a lead. Actor: a lead saved (kind person, the default) or an account saved."""
+
+    kind: NotRequired[Literal["person", "account"] | None]
+
+
+class InvitationSent(TypedDict):
+    """The member invited somebody. Actor: an invitation; also to a senior, in target, with note.
+
+    `seniority` is the recipient's, who gets nothing.
+    """
+
+    recipient: Id
+    seniority: NotRequired[SeniorityText | None]
+    in_target: NotRequired[Flag | None]
+    note: NotRequired[Flag | None]
+
+
+class InvitationAccepted(TypedDict):
+    """The member accepted an invitation. Actor: an accepted invitation (also a senior's) and a connection.
+
+    Inviter: own invitation accepted and a connection. For each side the connection counts also as 2nd or
+    3rd degree (the degree before it), and as senior or junior by the seniority of the other side.
+    """
+
+    inviter: Id
+    degree: NotRequired[Degree | None]
+    actor_seniority: NotRequired[SeniorityText | None]
+    inviter_seniority: NotRequired[SeniorityText | None]
+
+
+class InvitationDeclined(TypedDict):
+    """The member declined an invitation. Actor: nothing. Inviter: own invitation declined."""
+
+    inviter: Id
+
+
+class ConnectionRemoved(TypedDict):
+    """The member removed a connection. Actor and peer: a connection removed."""
+
+    peer: Id
+
+
+class MessageSent(TypedDict):
+    """The member sent a message. Actor: outreach, or a reply and a turn of a dialogue; also a follow-up.
+
+    Recipient of a reply: a reply received and a turn of a dialogue. `seniority` is the recipient's: a
+    dialogue with a senior person counts for the actor as that too.
+    """
+
+    recipient: Id
+    reply: NotRequired[Flag | None]
+    follow_up: NotRequired[Flag | None]
+    seniority: NotRequired[SeniorityText | None]
+
+
+class InmailSent(TypedDict):
+    """The member sent an InMail. Actor: an InMail sent. Recipient: nothing."""
+
+    recipient: Id
+
+
+class InmailAnswered(TypedDict):
+    """The member answered an InMail. Actor: a reply sent. Sender of the InMail: an InMail answered."""
+
+    sender: Id
+
+
+class EndorsementGiven(TypedDict):
+    """The member endorsed a skill of somebody. Actor: nothing. Endorsed: an endorsement received."""
+
+    endorsed: Id
+    skill: NotRequired[Text | None]
+
+
+class RecommendationGiven(TypedDict):
+    """The member recommended somebody. Actor: a recommendation given. Recipient: one received."""
+
+    recipient: Id
+
+
+class MemberFollowed(TypedDict):
+    """The member followed somebody. Actor: nothing. Followed: a new follower."""
+
+    followed: Id
+
+
+class SpamReported(TypedDict):
+    """The member reported spam. Actor: nothing. Reported: a spam penalty."""
+
+    reported: Id
+
+
+class MemberErased(TypedDict):
+    """The member asked to be deleted. Actor: erased everywhere, up to and including the event's day."""
+
+
+DATA: dict[str, type] = {
+    "activity.session.started": SessionStarted,
+    "activity.profile.updated": ProfileUpdated,
+    "activity.member.updated": MemberUpdated,
+    "activity.post.published": PostPublished,
+    "activity.article.published": ArticlePublished,
+    "activity.reaction.given": ReactionGiven,
+    "activity.comment.written": CommentWritten,
+    "activity.content.shared": ContentShared,
+    "activity.mention.made": MentionMade,
+    "activity.live.watched": LiveWatched,
+    "activity.live.hosted": LiveHosted,
+    "activity.article.read": ArticleRead,
+    "activity.group.joined": GroupJoined,
+    "activity.group.left": GroupLeft,
+    "activity.group.contributed": GroupContributed,
+    "activity.search.made": SearchMade,
+    "activity.profile.viewed": ProfileViewed,
+    "activity.lead.saved": LeadSaved,
+    "activity.invitation.sent": InvitationSent,
+    "activity.invitation.accepted": InvitationAccepted,
+    "activity.invitation.declined": InvitationDeclined,
+    "activity.connection.removed": ConnectionRemoved,
+    "activity.message.sent": MessageSent,
+    "activity.inmail.sent": InmailSent,
+    "activity.inmail.answered": InmailAnswered,
+    "activity.endorsement.given": EndorsementGiven,
+    "activity.recommendation.given": RecommendationGiven,
+    "activity.member.followed": MemberFollowed,
+    "activity.spam.reported": SpamReported,
+    "activity.member.erased": MemberErased,
+}
+"""The type of `data` for each event type, in the order of the contract."""
