@@ -1,0 +1,110 @@
+"""A shard's state as blocks of the ledger, and back: which are due, how they are written and read."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.directory import BLOCK
+from pipeline.pairs import RING, WINDOW, key_days
+from pipeline.shard import Shard
+from schemas.ledger import Block, Stamp
+
+
+def due(shard: Shard, elapsed: float, cycle: float) -> list[int]:
+    """The blocks to write now, oldest change first, so that each dirty one is written once in `cycle` s.
+
+    elapsed: seconds since blocks were last written.
+    """
+    if not shard.dirty:
+        return []
+    many = math.ceil(len(shard.dirty) * min(1.0, elapsed / cycle))
+    return sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]
+
+
+def dump(shard: Shard, number: int) -> Block:
+    """Block `number` of the shard as it is now; from here on the block counts as clean."""
+    start = number * BLOCK
+    names = shard.directory.names[start : start + BLOCK]
+    members = np.arange(start, start + len(names))
+    shard.resize()
+    pairs = shard.tiles.read(members)
+    order = np.argsort(pairs.row, kind="stable")
+    fill = np.bincount(pairs.row, minlength=len(names))
+    shard.dirty.pop(number, None)
+    return Block(
+        number,
+        shard.frame,
+        shard.day,
+        names,
+        shard.erased[members].tolist(),
+        pa.array(fill),
+        pa.array(pairs.key[order]),
+        pa.array(pairs.count[order]),
+        [shard.registers.dump(i) for i in members.tolist()],
+    )
+
+
+def load(shard: Shard, blocks: list[Block], stamp: Stamp) -> None:
+    """Put an empty shard into the state of the stamp and blocks; frames from `start_of` on are to follow."""
+    for block in sorted(blocks, key=lambda b: b.number):
+        shard.directory.load(block.number, block.names)
+    shard.directory.loaded()
+    shard.resize()
+    shard.durable = np.full(len(shard.directory.names), -1, np.int64)
+    for block in blocks:
+        _load(shard, block, stamp.day)
+    kept = [c for c in stamp.checkpoints if c.frame <= start_of(stamp)]
+    shard.checkpoints = kept[:-1]  # the last comes again with the frame at which the replay begins
+    shard.watermarks.next = dict(kept[-1].watermarks) if kept else dict(stamp.watermarks)
+    shard.needed = needed_from(stamp)
+    shard.sequence = stamp.sequence
+    shard.counters = stamp.counters.model_copy()
+    shard.rolled = stamp.rolled
+
+
+def _load(shard: Shard, block: Block, day: int) -> None:
+    start = block.number * BLOCK
+    members = np.arange(start, start + len(block.names))
+    shard.erased[members] = block.erased
+    shard.durable[members] = [block.frame if name is not None else -1 for name in block.names]
+    row = np.repeat(members, block.fill.to_numpy())
+    key = block.keys.to_numpy()
+    on = key_days(block.day)[key]
+    # a block written long ago holds days that the ring would take for others today
+    stays = on > day - WINDOW
+    key = (key >> 7 << 7 | (on & (RING - 1))).astype(np.uint16)
+    shard.tiles.add(row[stays], key[stays], block.counts.to_numpy()[stays].astype(np.int64))
+    for index, data in zip(members.tolist(), block.registers, strict=True):
+        if data is not None:
+            shard.registers.load(index, data)
+
+
+def needed_from(stamp: Stamp) -> int:
+    """The first frame that may change a member: what came before is in blocks."""
+    return min(stamp.replay_from, stamp.frame + 1)
+
+
+def start_of(stamp: Stamp) -> int:
+    """The frame to read from: where the generation of seen ids before the first needed frame's began."""
+    begun = [c.frame for c in stamp.checkpoints if c.frame <= needed_from(stamp)]
+    return begun[-2] if len(begun) > 1 else begun[0] if begun else needed_from(stamp)
+
+
+def stamp_of(shard: Shard) -> Stamp:
+    """The stamp of the shard as it is now; checkpoints that no restore will want again are dropped."""
+    replay_from = min(shard.dirty.values(), default=shard.frame + 1)
+    begun = [i for i, c in enumerate(shard.checkpoints) if c.frame <= replay_from]
+    shard.checkpoints = shard.checkpoints[max(0, len(begun) - 2) :]
+    return Stamp(
+        sequence=shard.sequence,
+        frame=shard.frame,
+        replay_from=replay_from,
+        day=shard.day,
+        rolled=shard.rolled,
+        members=shard.members,
+        rubric=f"{shard.rubric.name} {shard.rubric.version}",
+        watermarks=dict(shard.watermarks.next),
+        checkpoints=list(shard.checkpoints),
+        counters=shard.counters.model_copy(),
+    )

@@ -1,0 +1,112 @@
+"""Rows into frames: one per member partition, each saying what it covers.
+
+For each source partition and each frame partition the covers join on to one another without a gap.
+What has no rows for a partition is not sent to it; its next frame's cover just reaches further back.
+Dead letters, and the account of what was read, go to the source partition's *home*.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.intake import Rows
+from pipeline.partitioning import partitions
+from schemas.frames import SCHEMA, Cover, Side, encode
+
+
+@dataclass(slots=True)
+class _Reach:
+    """How far a source partition is covered in each frame partition, and what home is not told yet."""
+
+    sent: list[int]
+    jumps: set[int]
+    runs: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Framer:
+    """Builds frames for `count` member partitions from the rows of the source partitions it has begun."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._reach: dict[int, _Reach] = {}
+
+    def begin(self, source: int, offset: int, jump: bool = False) -> None:
+        """Start reading a source partition at `offset`; `jump` when what lies before it is gone."""
+        self._reach[source] = _Reach([offset] * self.count, set(range(self.count)) if jump else set())
+
+    def drop(self, source: int) -> None:
+        """The source partition is somebody else's now."""
+        self._reach.pop(source, None)
+
+    def frames(self, rows: Rows, read: dict[int, tuple[list[tuple[int, int]], int]]) -> dict[int, bytes]:
+        """One frame for each partition that has rows.
+
+        read: for each source partition the runs of offsets read, as [first, stop), and the next offset.
+        """
+        for source, (runs, _) in read.items():
+            self._reach[source].runs += runs
+        target = partitions(rows.member, self.count)
+        dead = rows.side == Side.DEAD
+        target[dead] = rows.source[dead] % self.count
+        order = np.argsort(target, kind="stable")
+        bounds = np.searchsorted(target[order], np.arange(self.count + 1))
+        batch = _record_batch(rows, order)
+        out = {}
+        for partition in np.flatnonzero(np.diff(bounds)).tolist():
+            part = batch.slice(bounds[partition], bounds[partition + 1] - bounds[partition])
+            out[partition] = encode(part, [self._cover(s, partition, stop) for s, (_, stop) in read.items()])
+        return out
+
+    def catch_up(self, source: int, offset: int) -> dict[int, bytes]:
+        """Empty frames to every partition not covered up to `offset`, so that it may be committed."""
+        reach = self._reach[source]
+        behind = [p for p in range(self.count) if reach.sent[p] < offset or p in reach.jumps]
+        return {p: encode(_EMPTY, [self._cover(source, p, offset)]) for p in behind}
+
+    def _cover(self, source: int, partition: int, stop: int) -> Cover:
+        reach = self._reach[source]
+        runs: tuple[tuple[int, int], ...] = ()
+        if partition == source % self.count:
+            runs, reach.runs = tuple(_joined(reach.runs)), []
+        cover = Cover(source, reach.sent[partition], stop, runs, partition in reach.jumps)
+        reach.sent[partition] = stop
+        reach.jumps.discard(partition)
+        return cover
+
+
+def _joined(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Adjacent runs as one."""
+    out: list[tuple[int, int]] = []
+    for first, stop in runs:
+        if out and out[-1][1] == first:
+            out[-1] = (out[-1][0], stop)
+        else:
+            out.append((first, stop))
+    return out
+
+
+def runs_of(offsets: np.ndarray) -> list[tuple[int, int]]:
+    """The runs of consecutive numbers in ascending offsets int64[n]: [5, 6, 8] -> [(5, 7), (8, 9)]."""
+    if not len(offsets):
+        return []
+    cuts = np.flatnonzero(np.diff(offsets) != 1) + 1
+    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(offsets, cuts)]
+
+
+def _sparse(entries: dict[int, bytes], order: np.ndarray) -> pa.Array:
+    if not entries:
+        return pa.nulls(len(order), pa.binary())
+    return pa.array([entries.get(i) for i in order.tolist()], pa.binary())
+
+
+def _record_batch(rows: Rows, order: np.ndarray) -> pa.RecordBatch:
+    columns = [rows.time, rows.signals, rows.source, rows.offset, rows.id, rows.side]
+    return pa.RecordBatch.from_arrays(
+        [rows.member.take(pa.array(order)), *(pa.array(c[order]) for c in columns)]
+        + [_sparse(rows.registers, order), _sparse(rows.letters, order)],
+        schema=SCHEMA,
+    )
+
+
+_EMPTY = pa.RecordBatch.from_arrays([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA)

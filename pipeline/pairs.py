@@ -1,0 +1,36 @@
+"""Tiles on their way out of the state: counts per member, signal and day, flat."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+WINDOW = 90
+"""Days that count: [day - 89, day]."""
+RING = 128
+"""Days a key can tell apart; more than the window so that early and stale days do not clash."""
+KEYS = 64 * RING
+
+
+@dataclass(slots=True)
+class Pairs:
+    """k non-empty tiles of n members.
+
+    row: int64[k], which of the n members; key: uint16[k] = signal << 7 | (day & 127); count: uint16[k].
+    """
+
+    row: np.ndarray
+    key: np.ndarray
+    count: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def key_days(day: int) -> np.ndarray:
+    """int64[KEYS]: the absolute day each key stands for when today is `day`.
+
+    Days from `day` - 89 - 36 to `day` + 2 are told apart; what is outside the window weighs nothing.
+    """
+    ahead = day + 2
+    ring = np.arange(KEYS) & (RING - 1)
+    return ahead - ((ahead - ring) & (RING - 1))

@@ -1,0 +1,144 @@
+"""The registers: facts about members, last writer wins by (event time, id hash).
+
+That order is one of the events, not of their arrival, so any order of input ends in the same state.
+Groups are one register each by name, and count in the register GROUPS.
+"""
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from schemas.registers import TEXTS, Register
+
+MAX_GROUPS = 512
+"""Group names remembered per member: the first in alphabetical order, whatever the order of input."""
+_WIDTH = len(Register)
+_BY_NAME = {register.name.lower(): register for register in Register}
+_GROUP = "group:"
+
+
+class Texts:
+    """Texts as small integers, 0 for none; the numbers hold only as long as the process."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, int] = {"": 0}
+        self.names = [""]
+
+    def code(self, text: str) -> int:
+        """The number of a text, a new one when it is new."""
+        code = self.codes.get(text)
+        if code is None:
+            code = self.codes[text] = len(self.names)
+            self.names.append(text)
+        return code
+
+
+class Registers:
+    """Values, times and tie-breakers per member and register; rows only for members that have any."""
+
+    def __init__(self) -> None:
+        self.texts = Texts()
+        self.slot = np.zeros(0, np.int32)
+        self.values = np.zeros((1, _WIDTH), np.int32)  # row 0: nothing known
+        self.times = np.zeros((1, _WIDTH), np.int64)
+        self.ties = np.zeros((1, _WIDTH), np.uint64)
+        self.used = 1
+        self.free: list[int] = []
+        self.groups: dict[int, dict[str, tuple[int, int, int]]] = {}
+
+    def resize(self, members: int) -> None:
+        """Make room for members 0..members-1."""
+        have = len(self.slot)
+        if members > have:
+            more = max(members, have * 3 // 2, 1024) - have
+            self.slot = np.concatenate([self.slot, np.zeros(more, np.int32)])
+
+    def _row(self, member: int) -> int:
+        self.resize(member + 1)
+        row = int(self.slot[member])
+        if not row and self.free:
+            row = self.slot[member] = self.free.pop()
+        elif not row:
+            row = self.used
+            self.used += 1
+            if row == len(self.values):
+                room = max(64, row * 3 // 2) - row
+                self.values = np.concatenate([self.values, np.zeros((room, _WIDTH), np.int32)])
+                self.times = np.concatenate([self.times, np.zeros((room, _WIDTH), np.int64)])
+                self.ties = np.concatenate([self.ties, np.zeros((room, _WIDTH), np.uint64)])
+            self.slot[member] = row
+        return row
+
+    def apply(self, member: int, updates: dict[str, Any], time: int, tie: int) -> None:
+        """Write updates (register name or group:NAME -> int or text) of an event of `time` (ms) and id `tie`."""
+        row = self._row(member)
+        for name, value in updates.items():
+            if name.startswith(_GROUP):
+                self._join(member, name[len(_GROUP) :], (time, tie, int(value)))
+                continue
+            column = _BY_NAME.get(name)
+            if column is None:
+                continue
+            number = self.texts.code(value) if column in TEXTS else int(value)
+            now = (int(self.times[row, column]), int(self.ties[row, column]))
+            if (time, tie) > now:
+                self.values[row, column] = number
+                self.times[row, column] = time
+                self.ties[row, column] = tie
+
+    def _join(self, member: int, group: str, entry: tuple[int, int, int]) -> None:
+        groups = self.groups.setdefault(member, {})
+        if group not in groups or entry[:2] > groups[group][:2]:
+            groups[group] = entry
+        if len(groups) > MAX_GROUPS:
+            del groups[max(groups)]
+        self.values[self._row(member), Register.GROUPS] = sum(joined for _, _, joined in groups.values())
+
+    def numbers(self, members: np.ndarray) -> np.ndarray:
+        """int32[n, len(Register)]: the values of `members` int64[n], texts as codes."""
+        self.resize(int(members.max(initial=-1)) + 1)
+        return self.values[self.slot[members]]
+
+    def erase(self, member: int, before: int) -> None:
+        """Forget what was said of a member before a time (ms)."""
+        self.resize(member + 1)
+        row = int(self.slot[member])
+        if not row:
+            return
+        old = self.times[row] < before
+        self.values[row, old] = 0
+        self.times[row, old] = 0
+        self.ties[row, old] = 0
+        groups = {name: entry for name, entry in self.groups.pop(member, {}).items() if entry[0] >= before}
+        if groups:
+            self.groups[member] = groups
+        self.values[row, Register.GROUPS] = sum(joined for _, _, joined in groups.values())
+        if not groups and not self.times[row].any():
+            self.slot[member] = 0
+            self.free.append(row)
+
+    def dump(self, member: int) -> bytes | None:
+        """A member's registers for the ledger, None when there are none."""
+        if member >= len(self.slot) or not self.slot[member]:
+            return None
+        row = int(self.slot[member])
+        known = {}
+        for column in np.flatnonzero(self.times[row] | (self.ties[row] > 0)).tolist():
+            register = Register(column)
+            value: Any = int(self.values[row, column])
+            if register in TEXTS:
+                value = self.texts.names[value]
+            known[register.name.lower()] = [value, int(self.times[row, column]), int(self.ties[row, column])]
+        for group, (time, tie, joined) in self.groups.get(member, {}).items():
+            known[_GROUP + group] = [joined, time, tie]
+        return orjson.dumps(known) if known else None
+
+    def load(self, member: int, data: bytes) -> None:
+        """Take a member's registers from the ledger."""
+        for name, (value, time, tie) in orjson.loads(data).items():
+            self.apply(member, {name: value}, time, tie)
+
+    def nbytes(self) -> int:
+        """Bytes allocated in arrays (groups, in dictionaries, are not counted)."""
+        return self.slot.nbytes + self.values.nbytes + self.times.nbytes + self.ties.nbytes

@@ -1,0 +1,92 @@
+"""Which events a partition has seen: two generations of hashed ids in open-addressing tables.
+
+An id is remembered for at least one whole generation. Generations change at frames only, and where
+they began is kept in the ledger, so a restored shard takes every decision again as it was taken.
+"""
+
+import numpy as np
+
+_FREE = np.uint64(0)
+
+
+class HashSet:
+    """A set of uint64 with batch lookup and insert; 0 is taken for 1."""
+
+    def __init__(self, room: int = 1024) -> None:
+        self.table = np.zeros(room, np.uint64)
+        self.size = 0
+
+    def _find(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(slot, there) of each id: where it stands or where it would go."""
+        mask = len(self.table) - 1
+        slot = (ids & np.uint64(mask)).astype(np.int64)
+        found = self.table[slot]
+        there = found == ids
+        open_ = np.flatnonzero(~there & (found != _FREE))
+        while len(open_):
+            slot[open_] = (slot[open_] + 1) & mask
+            found = self.table[slot[open_]]
+            same = found == ids[open_]
+            there[open_[same]] = True
+            open_ = open_[~same & (found != _FREE)]
+        return slot, there
+
+    def contains(self, ids: np.ndarray) -> np.ndarray:
+        """bool[n]: which of ids uint64[n] are in the set."""
+        return self._find(np.maximum(ids, np.uint64(1)))[1]
+
+    def insert(self, ids: np.ndarray) -> None:
+        """Add distinct ids uint64[n], none of them in the set."""
+        ids = np.maximum(ids, np.uint64(1))
+        if (self.size + len(ids)) * 5 > len(self.table) * 3:
+            old = self.table[self.table != _FREE]
+            room = 1 << ((self.size + len(ids)) * 2 - 1).bit_length()
+            self.table = np.zeros(room, np.uint64)
+            self._place(old)
+        self._place(ids)
+        self.size += len(ids)
+
+    def _place(self, ids: np.ndarray) -> None:
+        left = ids
+        while len(left):
+            slot, _ = self._find(left)
+            # two new ids may want the same free slot: one of them gets it, the others look again
+            self.table[slot] = left
+            left = left[self.table[slot] != left]
+
+
+class Seen:
+    """The ids of at least the last `keep` rows, or of the last `horizon_ms`, whichever is less.
+
+    A generation holds every id of its frames, those known from the one before too: so its content follows
+    from its own frames alone, and a shard restored from two generations of frames decides as it did.
+    """
+
+    def __init__(self, keep: int, horizon_ms: int) -> None:
+        self.keep = keep
+        self.horizon_ms = horizon_ms
+        self.young, self.old = HashSet(), HashSet()
+        self.began = 0
+        self.rows = 0
+
+    def turn(self, timestamp: int) -> bool:
+        """To be called before each frame with its timestamp (ms): True when a new generation begins here."""
+        if self.began and self.rows < self.keep and timestamp - self.began < self.horizon_ms:
+            return False
+        self.old, self.young, self.began, self.rows = self.young, HashSet(), max(1, timestamp), 0
+        return True
+
+    def first(self, ids: np.ndarray) -> np.ndarray:
+        """bool[n]: which of ids uint64[n] are seen for the first time; all are remembered."""
+        self.rows += len(ids)
+        distinct, index = np.unique(ids, return_index=True)
+        young = self.young.contains(distinct)
+        self.young.insert(distinct[~young])
+        known = young | self.old.contains(distinct)
+        fresh = np.zeros(len(ids), bool)
+        fresh[index[~known]] = True
+        return fresh
+
+    def nbytes(self) -> int:
+        """Bytes allocated."""
+        return self.young.table.nbytes + self.old.table.nbytes

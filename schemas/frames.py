@@ -1,0 +1,116 @@
+"""Frames: Arrow micro-batches of rows for one member partition, the write-ahead log of the scores.
+
+A *row* is one side of one event: what the actor or the counterpart is credited, or a dead letter on
+its way to the score shard, which emits it inside its transaction. A frame says in its *covers* which
+offsets of which source partitions it holds, so that the shard can drop what it has already seen and
+notice what is missing.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+VERSION = 1
+
+
+class Side(IntEnum):
+    """Which side of an event a row is."""
+
+    ACTOR = 0
+    COUNTERPART = 1
+    DEAD = 2
+
+
+@dataclass(slots=True, frozen=True)
+class Cover:
+    """All rows of source offsets [start, stop) that belong to the frame's partition are in the frame.
+
+    `runs` are the offsets in the range at which a record was really read, as [first, stop) pairs; only
+    the source partition's home frame carries them (they are what the conservation law calls "read").
+    `jump`: the source no longer had what lies before `start`; going on is right, silence is not.
+    """
+
+    source: int
+    start: int
+    stop: int
+    runs: tuple[tuple[int, int], ...] = ()
+    jump: bool = False
+
+
+@dataclass(slots=True)
+class Frame:
+    """Rows as columns, n entries each, and the covers.
+
+    member: text; time: int64, ms since 1970 UTC; signals: uint64 mask (`schemas.signals`); source: int32
+    partition and offset: int64 of `activity.events`; id: uint64 hash of source, id, member and side;
+    side: uint8; registers: JSON object or None; letter: a packed dead letter or None.
+    """
+
+    member: pa.Array
+    time: np.ndarray
+    signals: np.ndarray
+    source: np.ndarray
+    offset: np.ndarray
+    id: np.ndarray
+    side: np.ndarray
+    registers: pa.Array
+    letter: pa.Array
+    covers: list[Cover]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+SCHEMA = pa.schema(
+    [
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("time", pa.int64(), nullable=False),
+        pa.field("signals", pa.uint64(), nullable=False),
+        pa.field("source", pa.int32(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("id", pa.uint64(), nullable=False),
+        pa.field("side", pa.uint8(), nullable=False),
+        pa.field("registers", pa.binary()),
+        pa.field("letter", pa.binary()),
+    ]
+)
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+def batch_of(columns: dict[str, Any]) -> pa.RecordBatch:
+    """A record batch in frame layout from columns by name."""
+    return pa.RecordBatch.from_arrays(
+        [pa.array(columns[f.name], f.type) if not isinstance(columns[f.name], pa.Array) else columns[f.name] for f in SCHEMA],
+        schema=SCHEMA,
+    )
+
+
+def encode(batch: pa.RecordBatch, covers: list[Cover]) -> bytes:
+    """A frame as bytes: an Arrow IPC stream of one batch, covers in the schema's metadata."""
+    listed = [[c.source, c.start, c.stop, [list(r) for r in c.runs], c.jump] for c in covers]
+    schema = SCHEMA.with_metadata({b"pillarscore": orjson.dumps({"v": VERSION, "covers": listed})})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema, options=_OPTIONS) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def decode(data: bytes) -> Frame:
+    """The frame in `data`; ValueError when it is none or of an unknown version."""
+    try:
+        reader = pa.ipc.open_stream(data)
+        batch = reader.read_next_batch()
+        head = orjson.loads((reader.schema.metadata or {})[b"pillarscore"])
+        version = head["v"]
+    except (pa.ArrowException, KeyError, StopIteration, OSError, orjson.JSONDecodeError) as error:
+        raise ValueError(f"not a frame: {error}") from None
+    if version != VERSION or batch.schema.names != SCHEMA.names:
+        raise ValueError(f"a frame of version {version}; this program reads version {VERSION}")
+    covers = [Cover(s, a, b, tuple((x, y) for x, y in runs), jump) for s, a, b, runs, jump in head["covers"]]
+    c = batch.columns
+    numbers = [c[i].to_numpy() for i in range(1, 7)]
+    return Frame(c[0], *numbers, c[7], c[8], covers)

@@ -1,0 +1,130 @@
+"""The ledger: what makes a score shard durable, one stamp and many blocks per partition.
+
+The stamp is written in every transaction, with the scores it accounts for; a block holds the state of
+up to 1,000 members as of the frame it names. Keys in `member.ledger`: b"stamp", b"block/<n>".
+"""
+
+from dataclasses import dataclass
+
+import orjson
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+VERSION = 1
+STAMP_KEY = b"stamp"
+
+
+def block_key(number: int) -> bytes:
+    """The ledger key of a block."""
+    return b"block/%d" % number
+
+
+class Counters(BaseModel):
+    """What became of everything read, exactly once each; the conservation law is `difference() == 0`.
+
+    The first six count events (by the row of their actor; `read` and `dead_lettered` in the source's
+    home partition), so the law holds over all partitions together, when all have read equally far.
+    """
+
+    read: int = 0
+    scored: int = 0
+    duplicate: int = 0
+    outside_window: int = 0
+    erased: int = 0
+    dead_lettered: int = 0
+    credits: int = Field(0, description="Counterpart rows that were scored.")
+    repeated: int = Field(0, description="Rows delivered again by ingest and dropped.")
+    refused: int = Field(0, description="Rows whose frame did not join on; ingest sends them again.")
+    lost: int = Field(0, description="Source offsets that retention removed before they were read.")
+
+    def difference(self) -> int:
+        """read - (scored + duplicate + outside_window + erased + dead_lettered)."""
+        return self.read - self.scored - self.duplicate - self.outside_window - self.erased - self.dead_lettered
+
+
+class Checkpoint(BaseModel):
+    """Where a generation of seen ids began, and the watermarks before that frame."""
+
+    frame: int
+    watermarks: dict[int, int]
+
+
+class Stamp(BaseModel):
+    """The checkpoint record of a partition."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = VERSION
+    sequence: int = Field(description="The newest revision given out.")
+    frame: int = Field(description="Offset of the last frame whose scores are out.")
+    replay_from: int = Field(description="Offset of the oldest frame with a change not yet in a block.")
+    day: int = Field(description="As-of day of the newest scores, days since 1970.")
+    rolled: int = Field(description="Members already brought to that day.")
+    members: int = 0
+    rubric: str = ""
+    watermarks: dict[int, int]
+    checkpoints: list[Checkpoint]
+    counters: Counters
+
+    def dump(self) -> bytes:
+        """As a ledger record."""
+        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_NON_STR_KEYS)
+
+
+@dataclass(slots=True)
+class Block:
+    """The state of members number*1000 .. as of a frame; lists have one entry per member.
+
+    keys, counts: flat tiles, `fill` of them per member; keys are relative to `day` (see pipeline.pairs).
+    """
+
+    number: int
+    frame: int
+    day: int
+    names: list[str | None]
+    erased: list[int]
+    fill: pa.Array
+    keys: pa.Array
+    counts: pa.Array
+    registers: list[bytes | None]
+
+    def dump(self) -> bytes:
+        """As a ledger record: an Arrow IPC stream of two batches, zstd."""
+        head = orjson.dumps({"v": VERSION, "block": self.number, "frame": self.frame, "day": self.day})
+        members = pa.record_batch(
+            {
+                "member": pa.array(self.names, pa.string()),
+                "erased": pa.array(self.erased, pa.int32()),
+                "fill": self.fill.cast(pa.int32()),
+                "registers": pa.array(self.registers, pa.binary()),
+            }
+        )
+        tiles = pa.record_batch({"key": self.keys, "count": self.counts})
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        for batch, meta in ((members, {b"pillarscore": head}), (tiles, None)):
+            with pa.ipc.new_stream(sink, batch.schema.with_metadata(meta), options=options) as writer:
+                writer.write_batch(batch)
+        return sink.getvalue().to_pybytes()
+
+    @classmethod
+    def load(cls, data: bytes) -> "Block":
+        """What `dump` dumped; ValueError when it is of another version."""
+        source = pa.BufferReader(data)
+        first = pa.ipc.open_stream(source)
+        members = first.read_all()
+        head = orjson.loads(first.schema.metadata[b"pillarscore"])
+        if head["v"] != VERSION:
+            raise ValueError(f"a ledger block of version {head['v']}; this program reads version {VERSION}")
+        tiles = pa.ipc.open_stream(source).read_all()
+        return cls(
+            head["block"],
+            head["frame"],
+            head["day"],
+            members["member"].to_pylist(),
+            members["erased"].to_pylist(),
+            members["fill"].combine_chunks(),
+            tiles["key"].combine_chunks(),
+            tiles["count"].combine_chunks(),
+            members["registers"].to_pylist(),
+        )
