@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from schemas.activities import DATA, MAX_BYTES, Id
+from schemas.reasons import reason as reason  # reads what the adapters raise
 
 
 class Event(TypedDict):
@@ -52,7 +53,7 @@ _TIME_HINT = "Input should be a time in RFC 3339 with offset, such as 2026-11-20
 
 def _rfc3339(value: object) -> object:
     """Reject what pydantic takes for a time beyond RFC 3339: epoch numbers, blanks, +0100 as an offset."""
-    if isinstance(value, str) and _RFC3339.fullmatch(value) is None:
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _RFC3339.fullmatch(value)):
         raise PydanticCustomError(
             "bad_time", "Input should be RFC 3339 with offset, as 2026-11-20T08:30:00+01:00"
         )

@@ -1,0 +1,60 @@
+"""Every way to spoil an event gives its reason code and one line that helps."""
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.events import FAST, STRICT, parse
+from schemas.reasons import REASONS, reason
+from tests.kit.events import BAD, dumps, event
+
+CASES = [(code, number) for code, ways in BAD.items() for number in range(len(ways))]
+
+
+def failure(validate, value: bytes) -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        validate(value)
+    return caught.value
+
+
+@pytest.mark.parametrize("validate", [parse, STRICT.validate_json], ids=["parse", "strict"])
+@pytest.mark.parametrize(("code", "number"), CASES)
+def test_spoilt_event_has_its_reason(validate, code, number):
+    value = BAD[code][number](event("activity.session.started"))
+    found, message = reason(failure(validate, value))
+    assert found == code
+    assert 0 < len(message) <= 300
+    assert "\n" not in message
+
+
+def test_every_code_that_validation_can_give_has_a_bad_event():
+    assert set(BAD) == set(REASONS) - {"too_far_ahead", "bad_headers", "no_value"}
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ({"author": "m-1"}, "data.words: field required"),
+        ({"author": None, "words": 1}, "data.author: field required"),
+        ({"author": "m-1", "words": "5"}, "data.words: Input should be a valid integer, got '5'"),
+        ({"author": "é" * 200, "words": 5}, "data.author: text is over 256 bytes"),
+        (None, "data: field required"),
+    ],
+)
+def test_message_names_the_field(data, line):
+    assert reason(failure(parse, dumps(event("activity.comment.written", data))))[1] == line
+
+
+def test_message_of_alternatives_names_them_all():
+    value = dumps(event("activity.post.published", {"media": "x"}))
+    line = "data.media: Input should be a valid boolean or Input should be a valid integer, got 'x'"
+    assert reason(failure(FAST.validate_json, value)) == ("bad_field", line)
+
+
+@pytest.mark.parametrize("field", ["subject", "time", "specversion", "type"])
+def test_message_quotes_only_the_start_of_a_value(field):
+    secret = "a private remark that is nobody's business at all\n" * 20
+    _, message = reason(
+        failure(STRICT.validate_json, dumps(event("activity.session.started") | {field: secret}))
+    )
+    assert "business" not in message
+    assert "\n" not in message
