@@ -17,7 +17,7 @@ Reason = Literal[
     "unknown_type",
     "bad_specversion",
     "bad_time",
-    "too_far_ahead",
+    "future_time",
     "too_long",
     "bad_field",
 ]

@@ -24,7 +24,18 @@ _OFFSETS = (0, 0, 0, 120, -300, 330, 840, -720)  # minutes; so that the local da
 _SENIORITIES = (*LEVELS, "C-Level", "Vice President", "wizard", "")
 _REGISTER_TEXTS = ("software", "sales", "emea", "marketing", "Zürich", "")
 _COUNTERPARTS = set(
-    "author mentioned viewed recipient inviter peer sender endorsed followed reported".split()
+    [
+        "author",
+        "mentioned",
+        "viewed",
+        "recipient",
+        "inviter",
+        "peer",
+        "sender",
+        "endorsed",
+        "followed",
+        "reported",
+    ]
 )
 SCHEMAS = {event_type: TypeAdapter(data).json_schema() for event_type, data in DATA.items()}
 

@@ -27,7 +27,7 @@ def test_spoilt_event_has_its_reason(validate, code, number):
 
 
 def test_every_code_that_validation_can_give_has_a_bad_event():
-    assert set(BAD) == set(REASONS) - {"too_far_ahead", "bad_headers", "no_value"}
+    assert set(BAD) == set(REASONS) - {"future_time", "bad_headers", "no_value"}
 
 
 @pytest.mark.parametrize(
