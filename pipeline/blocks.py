@@ -1,7 +1,5 @@
 """A shard's state as blocks of the ledger, and back: which are due, how they are written and read."""
 
-import math
-
 import numpy as np
 import pyarrow as pa
 
@@ -18,7 +16,7 @@ def due(shard: Shard, elapsed: float, cycle: float) -> list[int]:
     """
     if not shard.dirty:
         return []
-    many = math.ceil(len(shard.dirty) * min(1.0, elapsed / cycle))
+    many = int(len(shard.dirty) * min(1.0, elapsed / cycle))
     return sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]
 
 

@@ -1,0 +1,227 @@
+"""The ingest role: `activity.events` into frames, at least once and in order.
+
+The shards drop what comes twice, so all that is asked of ingest is that nothing is left out: offsets are
+committed only behind frames that the broker has acknowledged, in every partition.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from agents.clock import Clock
+from agents.metrics import Metrics
+from agents.settings import Settings
+from pipeline.framing import Framer, runs_of
+from pipeline.intake import Intake
+
+log = structlog.get_logger()
+MOST_BYTES = 4 << 20
+MOST_IN_FLIGHT = 8
+
+
+class Ingest:
+    """Reads, validates and frames; start() and stop() as a task of the worker."""
+
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.intake = Intake(settings.hash_seed, int(settings.ahead_s * 1000), settings.substantive_words, clock.horizon_ms())
+        self.assigned = False
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin reading."""
+        self._task = asyncio.create_task(self._run(), name="ingest")
+
+    async def stop(self) -> None:
+        """Finish what is in flight, commit, and leave the group."""
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    @property
+    def ready(self) -> bool:
+        """Member of the group, with partitions or knowingly without."""
+        return self.assigned
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            session = _Session(self)
+            try:
+                await session.run(self._stopping)
+            except Exception:
+                self.metrics.ingest_failures.inc()
+                log.exception("ingest failed; it starts again from its committed offsets")
+                try:
+                    await asyncio.wait_for(self._stopping.wait(), 1.0)
+                except TimeoutError:
+                    pass
+            finally:
+                self.assigned = False
+                await session.close()
+
+
+class _Session(ConsumerRebalanceListener):
+    """One life of consumer and producer; any failed send ends it, and the next begins at what is committed."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        s = self.settings = ingest.settings
+        self.ingest = ingest
+        self.metrics = ingest.metrics
+        self.topic = s.topic("events")
+        self.frames_topic = s.topic("frames")
+        self.framer = Framer(s.frame_partitions)
+        self.positions: dict[int, int] = {}
+        self.flying: deque[Any] = deque()
+        self.committed_at = time.monotonic()
+        self.generation = 0
+        self.lock = asyncio.Lock()
+        self.consumer = AIOKafkaConsumer(
+            bootstrap_servers=s.broker,
+            group_id=f"{s.prefix}ingest",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_bytes=16 << 20,
+            max_partition_fetch_bytes=4 << 20,
+            session_timeout_ms=s.session_timeout_s * 1000,
+            heartbeat_interval_ms=s.session_timeout_s * 1000 // 4,
+        )
+        self.producer = AIOKafkaProducer(
+            bootstrap_servers=s.broker, enable_idempotence=True, max_batch_size=1 << 20, max_request_size=32 << 20
+        )
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        await self.producer.start()
+        await self.consumer.start()
+        self.consumer.subscribe([self.topic], listener=self)
+        cycle = self.settings.cycle_ms / 1000
+        while not stopping.is_set():
+            began = time.monotonic()
+            generation = self.generation
+            got = await self.consumer.getmany(timeout_ms=100, max_records=self.settings.batch_events)
+            records = [r for rs in got.values() for r in rs]
+            async with self.lock:
+                if generation != self.generation:
+                    # some were fetched under the old assignment; all that is ours is fetched again
+                    for source, position in self.positions.items():
+                        self.consumer.seek(TopicPartition(self.topic, source), position)
+                    continue
+                for part in _portions(records) if records else ():
+                    await self._handle(part)
+            if time.monotonic() - self.committed_at > 1.0:
+                async with self.lock:
+                    await self._commit()
+            while len(self.flying) > MOST_IN_FLIGHT * self.settings.frame_partitions:
+                await self.flying.popleft()
+            spent = time.monotonic() - began
+            if len(records) < self.settings.batch_events // 2 and spent < cycle:
+                await asyncio.sleep(cycle - spent)
+        async with self.lock:
+            await self._commit()
+
+    async def close(self) -> None:
+        for closing in (self.consumer.stop, self.producer.stop):
+            try:
+                await closing()
+            except Exception as error:
+                log.info("closing after a failure", error=str(error))
+
+    async def _handle(self, records: Sequence[ConsumerRecord]) -> None:
+        rows = self.ingest.intake.rows(records)
+        sources = np.fromiter((r.partition for r in records), np.int64, len(records))
+        offsets = np.fromiter((r.offset for r in records), np.int64, len(records))
+        read = {}
+        for source in np.unique(sources).tolist():
+            mine = offsets[sources == source]
+            read[source] = (runs_of(mine), int(mine[-1]) + 1)
+        for partition, data in self.framer.frames(rows, read).items():
+            await self._send(partition, data)
+        for source, (_, stop) in read.items():
+            self.positions[source] = stop
+        self.metrics.ingested(len(records), rows)
+
+    async def _send(self, partition: int, data: bytes) -> None:
+        self.flying.append(await self.producer.send(self.frames_topic, data, partition=partition))
+        self.metrics.frame_bytes.observe(len(data))
+
+    async def _land(self) -> None:
+        """Wait until every frame sent so far is acknowledged; raises when one failed."""
+        while self.flying:
+            await self.flying.popleft()
+
+    async def _commit(self) -> None:
+        self.committed_at = time.monotonic()
+        offsets = {}
+        for source, stop in self.positions.items():
+            for partition, data in self.framer.catch_up(source, stop).items():
+                await self._send(partition, data)
+            offsets[TopicPartition(self.topic, source)] = stop
+        await self._land()
+        try:
+            if offsets:
+                await self.consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            # a rebalance came in between; the frames are out, so reading them again does no harm
+            log.info("offsets not committed", error=str(error))
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Commit what was read; whoever comes next begins there."""
+        async with self.lock:
+            self.generation += 1
+            try:
+                await self._commit()
+            except Exception as error:
+                log.warning("commit on revocation failed; the next owner reads again", error=str(error))
+            self.positions.clear()
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Begin each partition at its committed offset, or at what is left of it."""
+        async with self.lock:
+            await self._begin(assigned)
+        log.info("reading", partitions=sorted(tp.partition for tp in assigned))
+        self.ingest.assigned = True
+
+    async def _begin(self, assigned: Sequence[TopicPartition]) -> None:
+        self.generation += 1
+        first = await self.consumer.beginning_offsets(assigned)
+        last = await self.consumer.end_offsets(assigned)
+        for tp in assigned:
+            committed = await self.consumer.committed(tp)
+            start = first[tp] if committed is None else committed
+            jump = start < first[tp]
+            if jump:
+                log.error("events are gone before they were read", partition=tp.partition, committed=start, first=first[tp])
+                start = first[tp]
+            if start > last[tp]:
+                raise RuntimeError(
+                    f"{tp.topic} partition {tp.partition} ends at {last[tp]}, before the committed offset {start}: was the topic "
+                    "made anew? Give the new one another name, or another prefix"
+                )
+            self.framer.begin(tp.partition, start, jump)
+            self.positions[tp.partition] = start
+            self.consumer.seek(tp, start)
+
+
+def _portions(records: Sequence[ConsumerRecord]) -> list[Sequence[ConsumerRecord]]:
+    """Records in portions of a bounded number of bytes, since dead letters travel whole."""
+    if sum(len(r.value or b"") for r in records) <= MOST_BYTES:
+        return [records]
+    out: list[list[ConsumerRecord]] = [[]]
+    size = 0
+    for record in records:
+        length = len(record.value or b"") + len(record.key or b"")
+        if size + length > MOST_BYTES and out[-1]:
+            out.append([])
+            size = 0
+        out[-1].append(record)
+        size += length
+    return list(out)

@@ -1,0 +1,100 @@
+"""The ledger of one partition: its transactional producer, and the stamp and blocks to restore from.
+
+Everything the partition puts out goes through here, so that it becomes visible together with the stamp
+that accounts for it. Kafka fences an older owner of the partition by the transactional id.
+"""
+
+import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+
+from agents.reader import Reader
+from schemas.ledger import STAMP_KEY, Block, Stamp, block_key
+
+BATCH_BYTES = 900_000
+"""Of one produce batch, below the broker's usual limit of 1 MiB."""
+
+Record = tuple[bytes | None, bytes | None]
+
+
+class Ledger:
+    """Transactions of one partition; ProducerFenced from any call means somebody else owns it now."""
+
+    def __init__(self, broker: str, topic: str, partition: int, transactional_id: str) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.open = False  # a transaction is under way
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=broker,
+            transactional_id=transactional_id,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=16 << 20,
+            transaction_timeout_ms=60_000,
+        )
+
+    async def start(self) -> None:
+        """Fence whoever had the partition, and abort what they left open."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Abort what is open and close."""
+        try:
+            if self.open:
+                await self._producer.abort_transaction()
+        finally:
+            self.open = False
+            await self._producer.stop()
+
+    async def begin(self) -> None:
+        """Open a transaction unless one is open."""
+        if not self.open:
+            await self._producer.begin_transaction()
+            self.open = True
+
+    async def put(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+        """Queue records (key, value) of the open transaction; sent in as few batches as possible."""
+        await self.begin()
+        now = int(time.time() * 1000)
+        batch = self._producer.create_batch()
+        for key, value in records:
+            if batch.append(key=key, value=value, timestamp=now) is None:
+                await self._producer.send_batch(batch, topic, partition=partition)
+                batch = self._producer.create_batch()
+                batch.append(key=key, value=value, timestamp=now)
+        if batch.record_count():
+            await self._producer.send_batch(batch, topic, partition=partition)
+
+    async def send(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+        """Queue one record with headers, of any size that the topic takes."""
+        await self.begin()
+        await self._producer.send(topic, value, key=key, partition=partition, headers=headers)
+
+    async def commit(self, stamp: Stamp, blocks: Sequence[Block]) -> int:
+        """Write stamp and blocks and commit all that was put; returns the bytes of the blocks."""
+        written = 0
+        for block in blocks:
+            data = block.dump()
+            written += len(data)
+            await self.begin()
+            await self._producer.send(self.topic, data, key=block_key(block.number), partition=self.partition)
+        await self.put(self.topic, self.partition, [(STAMP_KEY, stamp.dump())])
+        await self._producer.commit_transaction()
+        self.open = False
+        return written
+
+
+async def load(reader: Reader, topic: str, partition: int) -> tuple[Stamp | None, list[Block]]:
+    """The newest committed stamp and blocks; (None, []) for a partition that never ran."""
+    first, end = await reader.bounds(topic, partition)
+    newest: dict[bytes, bytes] = {}
+    async for records in reader.read(topic, partition, first, end):
+        for record in records:
+            if record.value is None:
+                newest.pop(record.key, None)
+            else:
+                newest[record.key] = record.value
+    stamp = newest.pop(STAMP_KEY, None)
+    if stamp is None:
+        return None, []
+    return Stamp.model_validate_json(stamp), [Block.load(data) for data in newest.values()]

@@ -1,0 +1,278 @@
+"""One score partition at work: restore the shard, feed it frames in order, commit what it puts out.
+
+Faust delivers frames, but is not trusted to deliver all of them: the runner goes on from its own stamp,
+fetches what is missing itself, and drops what it has had. Nothing it raises leaves it: it restores anew.
+"""
+
+import asyncio
+import time
+from collections import deque
+
+import structlog
+from aiokafka.errors import ProducerFenced
+
+from agents.clock import Clock
+from agents.errors import UserError
+from agents.ledger import Ledger, load
+from agents.metrics import Metrics
+from agents.reader import reader
+from agents.settings import Settings
+from pipeline import blocks
+from pipeline.rubric import Rubric
+from pipeline.shard import Shard
+from schemas.frames import decode
+from schemas.letters import DeadLetter
+
+log = structlog.get_logger()
+INBOX_BYTES = 32 << 20
+FLUSH_ROWS = 20_000
+ROLL = 2_000
+FENCED_S = 30.0
+Delivery = tuple[int, int, bytes]  # offset, timestamp in ms, frame
+
+
+class Runner:
+    """The owner of a partition, from assignment to revocation."""
+
+    def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, metrics: Metrics, partition: int) -> None:
+        self.settings = settings
+        self.rubric = rubric
+        self.clock = clock
+        self.metrics = metrics.of(partition)
+        self.partition = partition
+        self.log = log.bind(partition=partition)
+        self.shard: Shard | None = None
+        self.live = False
+        self._ledger: Ledger | None = None
+        self._inbox: deque[Delivery] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._rows = 0
+        self._committed_at = 0.0
+        self._blocks_at = 0.0
+        self._progress_at = 0.0
+
+    def start(self) -> None:
+        """Begin restoring, then serving."""
+        self._task = asyncio.create_task(self._run(), name=f"runner-{self.partition}")
+
+    def renew(self) -> None:
+        """The group has assigned the partition again."""
+        if not self.live:
+            self._wake.set()
+
+    async def stop(self) -> None:
+        """Commit what is done and let go of the partition."""
+        self._stopping = True
+        self._wake.set()
+        self._room.set()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def offer(self, offset: int, timestamp: int, data: bytes) -> None:
+        """A frame from Faust. Waits while the inbox is full; while restoring frames are left to be fetched."""
+        if not self.live:
+            return
+        self._inbox.append((offset, timestamp, data))
+        self._bytes += len(data)
+        self._wake.set()
+        while self._bytes > INBOX_BYTES and self.live and not self._stopping:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            rest = 1.0
+            try:
+                await self._restore()
+                await self._serve()
+            except ProducerFenced:
+                # ours again only when the group says so; asking sooner would fence the new owner in turn
+                rest = FENCED_S
+                self.metrics.fenced.inc()
+                self.log.warning("fenced: another worker owns the partition now")
+            except Exception:
+                self.metrics.failures.inc()
+                self.log.exception("partition failed; it restores from its ledger")
+            finally:
+                await self._close()
+            if not self._stopping:
+                await self._pause(rest)
+
+    async def _close(self) -> None:
+        self.live = False
+        self._inbox.clear()
+        self._bytes = 0
+        self._room.set()
+        ledger, self._ledger, self.shard = self._ledger, None, None
+        if ledger is not None:
+            try:
+                await ledger.stop()
+            except Exception as error:
+                self.log.info("closing the ledger failed; the next owner aborts what is open", error=str(error))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not when stopping."""
+        self._wake.clear()
+        if not self._stopping:
+            try:
+                await asyncio.wait_for(self._wake.wait(), seconds)
+            except TimeoutError:
+                pass
+
+    async def _restore(self) -> None:
+        began = time.monotonic()
+        s = self.settings
+        ledger = Ledger(s.broker, s.topic("ledger"), self.partition, f"{s.prefix}score-{self.partition}")
+        self._ledger = ledger
+        await ledger.start()
+        async with reader(s.broker) as r:
+            stamp, found = await load(r, s.topic("ledger"), self.partition)
+            today = self.clock.today()
+            if stamp and self.clock.as_of and stamp.day > today:
+                raise UserError(f"partition {self.partition} is already at {stamp.day}: --as-of cannot go back")
+            shard = Shard(self.rubric, stamp.day if stamp else today, s.dedupe_events, int(s.dedupe_hours * 3_600_000))
+            start = 0
+            if stamp:
+                blocks.load(shard, found, stamp)
+                start = blocks.start_of(stamp)
+                if stamp.rubric != f"{self.rubric.name} {self.rubric.version}":
+                    self.log.info("the rubric has changed: all members are scored again", before=stamp.rubric)
+                    shard.rolled = 0
+            del found
+            self.shard = shard
+            replayed = await self._fetch(r, start, None, stamp.frame if stamp else -1)
+        shard.turn_day(max(today, shard.day))
+        self.live = True
+        self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
+        self.metrics.restore_seconds.set(time.monotonic() - began)
+        self.log.info("restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed)
+
+    async def _fetch(self, r, start: int, stop: int | None, stamped: int) -> int:  # noqa: ANN001
+        """Read and count frames [start, stop), those up to `stamped` as replay; stop None: all there are."""
+        assert self.shard is not None
+        topic = self.settings.topic("frames")
+        first, end = await r.bounds(topic, self.partition)
+        if first > start and (start > 0 or stamped >= 0):
+            self.metrics.holes.inc(first - start)
+            self.log.error("frames are gone that were needed; scores may miss events", start=start, first=first)
+        count = 0
+        async for records in r.read(topic, self.partition, max(start, first), end if stop is None else stop):
+            for record in records:
+                await self._apply(record.offset, record.timestamp, record.value, record.offset <= stamped)
+                count += 1
+        return count
+
+    async def _apply(self, offset: int, timestamp: int, data: bytes, replay: bool = False) -> None:
+        shard = self.shard
+        assert shard is not None
+        try:
+            frame = decode(data)
+        except ValueError as error:
+            self.metrics.bad_frames.inc()
+            self.log.error("a frame cannot be read and is skipped", offset=offset, error=str(error))
+            shard.frame = offset
+            return
+        self._rows += shard.apply(frame, offset, timestamp, replay)
+        if not replay and self._rows >= FLUSH_ROWS:
+            await self._flush()
+        await asyncio.sleep(0)
+
+    async def _serve(self) -> None:
+        s = self.settings
+        cycle, interval = s.cycle_ms / 1000, s.commit_ms / 1000
+        while not self._stopping:
+            assert self.shard is not None
+            began = time.monotonic()
+            await self._take()
+            await self._day()
+            behind = bool(self._inbox)
+            if not behind or began - self._committed_at >= interval:
+                await self._flush()
+            if self._ledger and self._ledger.open and time.monotonic() - self._committed_at >= interval:
+                await self._commit()
+            spent = time.monotonic() - began
+            if spent < cycle:
+                await asyncio.sleep(cycle - spent)
+            if not self._inbox:
+                uncommitted = self._ledger is not None and self._ledger.open
+                await self._pause(max(0.001, self._committed_at + interval - time.monotonic()) if uncommitted else 1.0)
+                await self._watch()
+        await self._flush()
+        await self._commit()
+
+    async def _take(self) -> None:
+        """Count what is in the inbox, in order, fetching what Faust has left out."""
+        shard = self.shard
+        assert shard is not None
+        inbox, self._inbox, self._bytes = self._inbox, deque(), 0
+        self._room.set()
+        for offset, timestamp, data in inbox:
+            if offset > shard.frame + 1:
+                self.log.info("fetching frames that were not delivered", start=shard.frame + 1, stop=offset)
+                self.metrics.gaps.inc(offset - shard.frame - 1)
+                async with reader(self.settings.broker) as r:
+                    await self._fetch(r, shard.frame + 1, offset, -1)
+            if offset > shard.frame:
+                await self._apply(offset, timestamp, data)
+                self._progress_at = time.monotonic()
+
+    async def _watch(self) -> None:
+        """Faust may have stalled or skipped: when nothing came for a while, look at the topic itself."""
+        shard = self.shard
+        assert shard is not None
+        if self._inbox or time.monotonic() - self._progress_at < self.settings.watch_s:
+            return
+        self._progress_at = time.monotonic()
+        async with reader(self.settings.broker) as r:
+            _, end = await r.bounds(self.settings.topic("frames"), self.partition)
+            if end > shard.frame + 1 and not self._inbox:
+                self.metrics.gaps.inc(end - shard.frame - 1)
+                await self._fetch(r, shard.frame + 1, end, -1)
+
+    async def _day(self) -> None:
+        shard = self.shard
+        assert shard is not None
+        today = max(self.clock.today(), shard.day)
+        if today != shard.day:
+            await self._flush()
+            shard.turn_day(today)
+            self.log.info("the day has turned", day=today, members=shard.members)
+        if shard.rolled < len(shard.directory.names):
+            self.metrics.unrolled.set(shard.roll(ROLL))
+
+    async def _flush(self) -> None:
+        """Queue the scores of all changed members, and dead letters, in the open transaction."""
+        shard, ledger = self.shard, self._ledger
+        assert shard is not None and ledger is not None
+        s = self.settings
+        rows, self._rows = self._rows, 0
+        emission = shard.drain()
+        if emission.scores:
+            await ledger.put(s.topic("scores"), self.partition, emission.scores)
+            self.metrics.scores.inc(len(emission.scores))
+        for data in emission.letters:
+            letter = DeadLetter.unpack(data)
+            target = letter.partition % s.letter_partitions
+            await ledger.send(s.topic("dead-letters"), target, letter.key, letter.value, letter.out_headers())
+            self.metrics.letter(letter.reason)
+        if rows:
+            await ledger.begin()
+
+    async def _commit(self) -> None:
+        shard, ledger = self.shard, self._ledger
+        assert shard is not None and ledger is not None
+        now = time.monotonic()
+        if not ledger.open:
+            return
+        due = [blocks.dump(shard, n) for n in blocks.due(shard, now - self._blocks_at, self.settings.block_cycle_s)]
+        if due:
+            self._blocks_at = now
+        stamp = blocks.stamp_of(shard)
+        self.metrics.stamped(stamp)
+        self.metrics.block_bytes.inc(await ledger.commit(stamp, due))
+        self._committed_at = time.monotonic()
+        self.metrics.commit_seconds.observe(self._committed_at - now)

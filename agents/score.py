@@ -1,0 +1,70 @@
+"""The score role: a Faust agent on frames, and a runner for every partition the group assigns."""
+
+import asyncio
+from typing import Any
+
+import faust
+import structlog
+
+from agents.clock import Clock
+from agents.metrics import Metrics
+from agents.runner import Runner
+from agents.settings import Settings
+from pipeline.rubric import Rubric
+
+log = structlog.get_logger()
+
+
+class Score:
+    """Hands frames from Faust to the runners, and starts and stops these as the assignment changes."""
+
+    def __init__(self, app: faust.App, settings: Settings, rubric: Rubric, clock: Clock, metrics: Metrics) -> None:
+        self.settings = settings
+        self.rubric = rubric
+        self.clock = clock
+        self.metrics = metrics
+        self.runners: dict[int, Runner] = {}
+        self.assigned = False
+        self._lock = asyncio.Lock()
+        self._topic = settings.topic("frames")
+        frames = app.topic(
+            self._topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", internal=False
+        )
+        app.agent(frames, name="score", concurrency=1)(self.consume)
+        app.on_partitions_assigned.connect(self.on_assigned)
+
+    async def consume(self, stream: Any) -> None:
+        """The agent: passes each frame on to the runner of its partition."""
+        async for event in stream.events():
+            message = event.message
+            runner = self.runners.get(message.partition)
+            if runner is not None:
+                await runner.offer(message.offset, round(message.timestamp * 1000), message.value)
+
+    async def on_assigned(self, sender: Any, assigned: set[Any], **_: Any) -> None:
+        """Own exactly the partitions assigned; those kept go on as they are, warm."""
+        mine = {tp.partition for tp in assigned if tp.topic == self._topic}
+        async with self._lock:
+            log.info("partitions assigned", partitions=sorted(mine))
+            await self._stop([p for p in self.runners if p not in mine])
+            for partition in sorted(mine):
+                if partition in self.runners:
+                    self.runners[partition].renew()
+                else:
+                    runner = Runner(self.settings, self.rubric, self.clock, self.metrics, partition)
+                    self.runners[partition] = runner
+                    runner.start()
+            self.assigned = True
+
+    @property
+    def ready(self) -> bool:
+        """Assigned, and every partition restored."""
+        return self.assigned and all(runner.live for runner in self.runners.values())
+
+    async def stop(self) -> None:
+        """Commit and let go of every partition."""
+        async with self._lock:
+            await self._stop(list(self.runners))
+
+    async def _stop(self, partitions: list[int]) -> None:
+        await asyncio.gather(*(self.runners.pop(p).stop() for p in partitions))

@@ -1,0 +1,43 @@
+"""The worker's pages: /metrics, /live and /ready, served by Faust's web server."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import faust
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from agents.app import Worker
+
+STALLED_S = 10.0
+
+
+def add_pages(app: faust.App, worker: "Worker") -> None:
+    """Register the pages with the app."""
+    beat = {"at": time.monotonic()}
+
+    @app.task
+    async def heart() -> None:
+        while True:
+            beat["at"] = time.monotonic()
+            await asyncio.sleep(1.0)
+
+    @app.page("/metrics")
+    async def metrics(self: Any, request: Any) -> Any:
+        body = generate_latest(worker.metrics.registry)
+        return self.bytes(body, content_type=CONTENT_TYPE_LATEST.partition(";")[0])
+
+    @app.page("/live")
+    async def live(self: Any, request: Any) -> Any:
+        silent = time.monotonic() - beat["at"]
+        return _answer(self, silent < STALLED_S, {"silent_seconds": round(silent, 1)})
+
+    @app.page("/ready")
+    async def ready(self: Any, request: Any) -> Any:
+        partitions = {} if worker.score is None else {str(p): r.live for p, r in sorted(worker.score.runners.items())}
+        return _answer(self, worker.ready, {"role": worker.role, "partitions_restored": partitions})
+
+
+def _answer(view: Any, good: bool, about: dict[str, Any]) -> Any:
+    return view.json({"ok": good, **about}, status=200 if good else 503)
