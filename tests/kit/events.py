@@ -23,20 +23,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSETS = (0, 0, 0, 120, -300, 330, 840, -720)  # minutes; so that the local day is often another one
 _SENIORITIES = (*LEVELS, "C-Level", "Vice President", "wizard", "")
 _REGISTER_TEXTS = ("software", "sales", "emea", "marketing", "Zürich", "")
-_COUNTERPARTS = set(
-    [
-        "author",
-        "mentioned",
-        "viewed",
-        "recipient",
-        "inviter",
-        "peer",
-        "sender",
-        "endorsed",
-        "followed",
-        "reported",
-    ]
-)
+_COUNTERPARTS = {
+    "author",
+    "mentioned",
+    "viewed",
+    "recipient",
+    "inviter",
+    "peer",
+    "sender",
+    "endorsed",
+    "followed",
+    "reported",
+}
 SCHEMAS = {event_type: TypeAdapter(data).json_schema() for event_type, data in DATA.items()}
 
 
@@ -122,7 +120,7 @@ def _object(
 def datas(event_type: str, who: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[dict[str, Any]]:
     """Valid `data` of a type, optional fields present, null or absent."""
     schema = SCHEMAS[event_type]
-    return _object(schema, schema, who or members())
+    return _object(schema, schema, members() if who is None else who)
 
 
 @st.composite
@@ -143,7 +141,7 @@ def events(
 ) -> dict[str, Any]:
     """A valid event; ids are drawn too, so a list of them may hold duplicates of (source, id)."""
     event_type = draw(st.sampled_from(types))
-    who = who or members()
+    who = members() if who is None else who
     return event(
         event_type,
         draw(datas(event_type, who)),
