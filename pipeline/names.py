@@ -1,0 +1,87 @@
+"""Field types of a rubric: signals and registers by name, points as exact hundredths.
+
+A rubric is written by people, so a name that is nearly right is answered with the right one.
+"""
+
+import difflib
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
+
+from schemas.registers import TEXTS, Register
+from schemas.signals import Signal
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for an unknown name: `; did you mean 'post'?`, or nothing when none is near.
+
+    >>> nearest("pots", ["post", "share"])
+    "; did you mean 'post'?"
+    """
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{found[0]}'?" if found else ""
+
+
+_SIGNALS = {signal.name.lower(): signal for signal in Signal}
+_REGISTERS = {register.name.lower(): register for register in Register}
+
+
+def _signal(value: Any) -> Any:
+    if isinstance(value, Signal):
+        return value
+    if not isinstance(value, str) or value not in _SIGNALS:
+        hint = nearest(str(value), _SIGNALS) or "; the names are those of schemas/signals.py in lower case"
+        raise ValueError(f"unknown signal '{value}'{hint}")
+    return _SIGNALS[value]
+
+
+def _register(value: Any) -> Any:
+    if not isinstance(value, Register):
+        if not isinstance(value, str) or value not in _REGISTERS:
+            hint = nearest(str(value), _REGISTERS) or "; see schemas/registers.py"
+            raise ValueError(f"unknown register '{value}'{hint}")
+        value = _REGISTERS[value]
+    if value in TEXTS:
+        raise ValueError(f"register '{value.name.lower()}' is a text; a component needs one that is a number")
+    return value
+
+
+def _hundredths(value: Any) -> Any:
+    # Decimal from TOML (see Rubric.parse): binary floating point would not be what the file says.
+    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+        raise ValueError("give points as a number with at most two decimals, such as 3.5")
+    try:
+        exact = Decimal(value) * 100
+    except InvalidOperation:
+        raise ValueError("give points as a number with at most two decimals, such as 3.5") from None
+    if not exact.is_finite() or exact != int(exact):
+        raise ValueError(f"{value} points are finer than 0.01: give at most two decimals")
+    return int(exact)
+
+
+def as_points(hundredths: int) -> str:
+    """Hundredths as points for people: 1234 -> '12.34'.
+
+    >>> as_points(1234), as_points(-5)
+    ('12.34', '-0.05')
+    """
+    whole, rest = divmod(abs(hundredths), 100)
+    return f"{'-' if hundredths < 0 else ''}{whole}.{rest:02d}"
+
+
+def _lower(value: Signal | Register) -> str:
+    return value.name.lower()
+
+
+SignalName = Annotated[Signal, BeforeValidator(_signal), PlainSerializer(_lower, return_type=str)]
+RegisterName = Annotated[Register, BeforeValidator(_register), PlainSerializer(_lower, return_type=str)]
+Hundredths = Annotated[
+    int,
+    BeforeValidator(_hundredths),
+    Field(ge=0, le=10_000),
+    PlainSerializer(as_points, return_type=str),
+]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]

@@ -1,0 +1,233 @@
+"""The rubric: what counts for how much, as a checked and versioned value read from TOML.
+
+A rubric is data that people change often and under pressure, so whatever is wrong with one is said in a
+line that names the line of the file and what to do.
+"""
+
+import hashlib
+import tomllib
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StrictInt, ValidationError, field_validator, model_validator
+
+from pipeline import components as kinds
+from pipeline.components import PILLARS, Component, Part, Penalty, Pillar
+from pipeline.lines import Path, line_of, line_of_keys
+from pipeline.names import Hundredths, Line, RegisterName, SignalName, Slug, as_points, nearest
+
+MAX_TEXT = 1 << 18
+"""Characters a rubric may have."""
+PILLAR_MAX = 2_500
+"""Hundredths of a point in a pillar."""
+
+
+class RubricError(ValueError):
+    """A rubric that can't be used; the message is one line with the line number and what to do."""
+
+
+class _Misplaced(ValueError):
+    """What a check of the whole found wrong, at `path`."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class Bands(Part):
+    """Where the bands begin, in points, and by how much a score must fall below to leave one."""
+
+    middle: Hundredths = 4_000
+    high: Hundredths = 7_001
+    top: Hundredths = 9_000
+    margin: Hundredths = 200
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not 0 < self.middle < self.high < self.top:
+            raise ValueError("bands must rise: middle < high < top")
+        return self
+
+
+class Trend(Part):
+    """How a trend is told: the mean of the last half of `days` against the half before."""
+
+    days: Annotated[StrictInt, Field(ge=2, le=90, multiple_of=2)] = 28
+    known: Annotated[StrictInt, Field(ge=1, le=45)] = 7
+    change: Hundredths = Field(default=200, gt=0)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.known > self.days // 2:
+            raise ValueError(f"'known' is at most half of 'days': {self.days // 2}")
+        return self
+
+
+class Step(Part):
+    """Something a member could do next; its gain is computed, never written down.
+
+    `signals` are added `every` day or week for `weeks` weeks up to today; `registers` are added once.
+    """
+
+    text: Line
+    signals: dict[SignalName, Annotated[StrictInt, Field(ge=1, le=1_000)]] = Field(
+        default_factory=dict, max_length=63
+    )
+    registers: dict[RegisterName, Annotated[StrictInt, Field(ge=1, le=1_000_000)]] = Field(
+        default_factory=dict, max_length=19
+    )
+    every: Literal["day", "week"] = "week"
+    weeks: Annotated[StrictInt, Field(ge=1, le=kinds.WEEKS)] = 4
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not self.signals and not self.registers:
+            raise ValueError("a step needs 'signals' or 'registers' to add")
+        return self
+
+
+class Rubric(Part):
+    """A whole rubric. The order of the components is the order of the columns of a score's parts."""
+
+    name: Slug
+    version: Annotated[StrictInt, Field(ge=1, le=1_000_000)]
+    title: Line = ""
+    bands: Bands = Bands()
+    trend: Trend = Trend()
+    targets: Annotated[dict[Slug, Hundredths], Field(default_factory=dict, max_length=100)]
+    components: Annotated[tuple[Component, ...], Field(alias="component", max_length=100)]
+    steps: Annotated[tuple[Step, ...], Field(alias="step", max_length=100)] = ()
+
+    @field_validator("components")
+    @classmethod
+    def _unique(cls, components: tuple[Component, ...]) -> tuple[Component, ...]:
+        seen: set[str] = set()
+        for at, component in enumerate(components):
+            if component.name in seen:
+                raise _Misplaced(
+                    ("component", at, "name"), f"two components are called '{component.name}': rename one"
+                )
+            seen.add(component.name)
+        return components
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        for pillar in PILLARS:
+            places = [at for at, component in enumerate(self.components) if _pillar(component) is pillar]
+            if not places:
+                raise _Misplaced((), f"pillar '{pillar}' has no component: add some that make 25.00 points")
+            total = sum(self.components[at].max for at in places)
+            if total != PILLAR_MAX:
+                change = f"add {as_points(PILLAR_MAX - total)} to" if total < PILLAR_MAX else ""
+                raise _Misplaced(
+                    ("component", places[-1], "max"),
+                    f"the maxima of pillar '{pillar}' add up to {as_points(total)}, not 25.00: "
+                    + (change or f"take {as_points(total - PILLAR_MAX)} off")
+                    + " one of its components",
+                )
+        return self
+
+    def of_pillar(self, pillar: Pillar) -> tuple[int, ...]:
+        """The places of the components of `pillar`."""
+        return tuple(at for at, component in enumerate(self.components) if _pillar(component) is pillar)
+
+    @cached_property
+    def penalties(self) -> tuple[int, ...]:
+        """The places of the penalties, which belong to no pillar."""
+        return tuple(at for at, component in enumerate(self.components) if isinstance(component, Penalty))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with anything in the rubric (but not with its comments)."""
+        return hashlib.blake2b(self.model_dump_json(by_alias=True).encode(), digest_size=8).hexdigest()
+
+    @classmethod
+    def parse(cls, text: str) -> "Rubric":
+        """Read a rubric from the text of a TOML file; raises RubricError."""
+        if len(text) > MAX_TEXT:
+            raise RubricError(f"the rubric has {len(text):,} characters: the most is {MAX_TEXT:,}")
+        try:
+            data = tomllib.loads(text, parse_float=Decimal)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise RubricError(f"the rubric is no valid TOML: {error}") from None
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RubricError(_first(error, text, data)) from None
+
+
+def _pillar(component: Component) -> Pillar | None:
+    return None if isinstance(component, Penalty) else component.pillar
+
+
+_TAGS = {"volume", "rhythm", "rate", "register", "penalty"}
+_KEYS = sorted(
+    {
+        field.alias or name
+        for part in (
+            *(kinds.Volume, kinds.Rhythm, kinds.Rate, kinds.Registers, Penalty, kinds.Use, kinds.Section),
+            *(Bands, Trend, Step, Rubric),
+        )
+        for name, field in part.model_fields.items()
+    }
+)
+
+
+def _first(error: ValidationError, text: str, data: dict[str, Any]) -> str:
+    """The first of the errors, by line, as one line."""
+    lines = line_of_keys(text)
+    found: list[tuple[int, str]] = []
+    for detail in error.errors(include_url=False):
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, _Misplaced):
+            path, message = cause.path, str(cause)
+        else:
+            path = _plain(detail["loc"])
+            if detail["type"] == "union_tag_invalid":
+                path += ("kind",)
+            message = _said(path, detail)
+        found.append((line_of(lines, path), _whose(path, data) + message))
+    found.sort(key=lambda item: item[0])
+    line, message = found[0]
+    others = len(found) - 1
+    return f"line {line}: {message}" + (f" (and {others} more)" if others else "")
+
+
+def _plain(loc: tuple[int | str, ...]) -> Path:
+    """pydantic's place as a path in the file: without its tag for the kind, nor its mark of a key."""
+    if len(loc) > 2 and loc[0] == "component" and loc[2] in _TAGS:
+        loc = loc[:2] + loc[3:]
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _whose(path: Path, data: dict[str, Any]) -> str:
+    """Which component or step it is about, by the name it gives itself."""
+    if len(path) < 2 or path[0] not in ("component", "step"):
+        return ""
+    try:
+        itself = data[path[0]][path[1]]
+        name = itself["name" if path[0] == "component" else "text"]
+    except (KeyError, IndexError, TypeError):
+        return ""
+    return f"{path[0]} '{name}': "
+
+
+def _said(path: Path, detail: Any) -> str:
+    """What is wrong and what to do, in plain words."""
+    kind, given = detail["type"], detail["input"]
+    key = ".".join(str(part) for part in path if isinstance(part, str) and part not in ("component", "step"))
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind == "extra_forbidden":
+        return f"unknown key '{path[-1]}'{nearest(str(path[-1]), _KEYS) or ': take it out'}"
+    if kind == "missing":
+        return f"'{key}' is missing: add it"
+    if kind == "union_tag_not_found":
+        return f"'kind' is missing: add one of {', '.join(sorted(_TAGS))}"
+    if kind == "union_tag_invalid":
+        tag = detail["ctx"]["tag"]
+        return f"unknown kind '{tag}'{nearest(tag, _TAGS) or ': use one of ' + ', '.join(sorted(_TAGS))}"
+    said = detail["msg"][0].lower() + detail["msg"][1:]
+    shown = given if isinstance(given, (int, str, Decimal)) else type(given).__name__
+    return f"'{key}' is {str(shown)[:60]!r}, but {said}"
