@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run test test-fast lint format broker stop clean python java
+.PHONY: help run test test-fast lint format docs broker stop clean python java
 
 help: ## show this list
 	@echo "Pillarscore. Needs Python >= 3.11, Java >= 17, Maven."
@@ -37,6 +37,9 @@ lint: .venv/dev ## ruff, import-linter, mypy
 
 format: .venv/dev ## put the code into the house format
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+
+docs: .venv/run ## make the generated reference pages anew
+	@$(BIN)/python -m agents.settings > docs/reference/settings.md
 
 broker: java .venv/run ## start the local broker alone
 	@$(BIN)/pillarscore broker start

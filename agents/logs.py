@@ -1,0 +1,61 @@
+"""Logs: structlog for our own lines, and those of aiokafka and Faust through the same door.
+
+JSON, one object a line, unless stderr is a terminal; stdout stays free for results. Times are UTC.
+"""
+
+import logging
+import sys
+from typing import Any, TextIO
+
+import structlog
+
+from agents.settings import Settings
+
+# These tell at INFO what they do every few seconds; what matters of it we log ourselves.
+CHATTY = ("aiokafka", "faust", "mode", "aiohttp", "asyncio", "kafka")
+
+
+def configure(settings: Settings, stream: TextIO | None = None) -> None:
+    """Set up all logging as `log_format` and `log_level` say; stream: stderr. May be called again."""
+    stream = sys.stderr if stream is None else stream
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        # filters before a line is built, so a debug line that is off costs next to nothing
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_renderers(as_json, stream.isatty()),
+        ],
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if getattr(old, "pillarscore", False):
+            root.removeHandler(old)
+    handler.pillarscore = True  # type: ignore[attr-defined]
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
+    logging.captureWarnings(True)
+
+
+def _renderers(as_json: bool, colors: bool) -> list[Any]:
+    if as_json:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]

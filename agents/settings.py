@@ -1,0 +1,198 @@
+"""The settings: environment variables `PILLARSCORE_…`, checked by pydantic before anything starts.
+
+One class, so that one table (`docs/reference/settings.md`, made by `reference()`) shows them all. A
+variable that is misspelt is an error too: a setting which silently does nothing is worse than none.
+"""
+
+import difflib
+import os
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agents.errors import UserError
+
+PREFIX = "PILLARSCORE_"
+
+TOPICS = {
+    "events": "activity.events",
+    "frames": "activity.frames",
+    "dead-letters": "activity.dead-letters",
+    "scores": "member.scores",
+    "ledger": "member.ledger",
+    "bands": "member.bands",
+    "history": "member.history",
+    "distributions": "score.distributions",
+    "benchmarks": "score.benchmarks",
+}
+"""The topics' short names in the code, and what Kafka knows them as."""
+
+
+def _address(value: str) -> str:
+    if value:
+        found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:,/]+):(\d{1,5})", value)
+        if not found or not 1 <= int(found[2]) <= 65535:
+            raise ValueError("must be host:port, as in 127.0.0.1:9092")
+    return value
+
+
+class Settings(BaseSettings):
+    """All settings; immutable. `Settings(broker="…")` overrides the environment, as tests do."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    broker: Annotated[str, AfterValidator(_address)] = Field(
+        "", description="Kafka to use, host:port. Empty: a local broker, started when needed."
+    )
+    prefix: str = Field(
+        "",
+        pattern=r"^[a-zA-Z0-9._-]*$",
+        max_length=100,
+        description="Put before the name of every topic, group and transactional id, so that several "
+        "Pillarscores can share a Kafka.",
+    )
+    broker_port: int = Field(0, ge=0, le=65535, description="Port of the local broker; 0: any free one.")
+    broker_heap_mb: int = Field(512, ge=256, le=1024, description="Java heap of the local broker, MB.")
+    state_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
+        Path(".pillarscore"), description="Folder of the local broker, its data and other state."
+    )
+    session_timeout_s: int = Field(
+        10, ge=6, le=300, description="After how many seconds of silence a dead worker's partitions move on."
+    )
+
+    rubric: Path | None = Field(
+        None, description="The rubric, a TOML file. Empty: the `ssi.toml` that ships."
+    )
+    as_of: date | None = Field(None, description="The day scores are as of, YYYY-MM-DD. Empty: today, UTC.")
+    substantive_words: int = Field(
+        5, ge=1, le=1000, description="From how many words a comment is substantive."
+    )
+    ahead_s: float = Field(
+        900,
+        ge=0,
+        le=86_400,
+        description="How far ahead an event's time may be, seconds; beyond: a dead letter.",
+    )
+    dedupe_events: int = Field(
+        1_000_000,
+        ge=0,
+        le=100_000_000,
+        description="Events of a frame partition, at least, among which the same (source, id) counts once.",
+    )
+    dedupe_hours: float = Field(
+        24,
+        ge=0,
+        le=24 * 90,
+        description="Ids older than this may be forgotten even within `dedupe_events`, hours.",
+    )
+    hash_seed: int = Field(
+        0,
+        ge=0,
+        lt=1 << 64,
+        description="Seed of the 64-bit hash of (source, id). Never change it on kept state.",
+    )
+
+    event_partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of `activity.events`, if it is made here."
+    )
+    frame_partitions: int = Field(
+        4,
+        ge=1,
+        le=1024,
+        description="Partitions of frames, scores and ledger: the most workers that can share the members. Fixed "
+        "once there is data.",
+    )
+    letter_partitions: int = Field(1, ge=1, le=1024, description="Partitions of `activity.dead-letters`.")
+    replication: int = Field(
+        -1,
+        ge=-1,
+        le=10,
+        description="Copies of each partition; -1: what the Kafka in use has as its default.",
+    )
+
+    batch_events: int = Field(
+        4000,
+        ge=1,
+        le=100_000,
+        description="Most events ingest takes at once; more: faster, but later scores.",
+    )
+    cycle_ms: float = Field(
+        15,
+        ge=0,
+        le=1000,
+        description="Least time of one round of ingest and score while there is little to do, ms.",
+    )
+    commit_ms: float = Field(
+        100,
+        ge=10,
+        le=10_000,
+        description="How often scores are committed, ms: what read_committed readers wait.",
+    )
+    block_cycle_s: float = Field(
+        60,
+        ge=1,
+        le=3600,
+        description="In what time each changed block of state is written, seconds; bounds a restore.",
+    )
+    watch_s: float = Field(
+        10,
+        ge=1,
+        le=600,
+        description="After how many silent seconds a partition looks for frames it was not given.",
+    )
+
+    web_host: str = Field("127.0.0.1", min_length=1, description="Address of the pages and /metrics.")
+    web_port: int = Field(6066, ge=1, le=65535, description="Port of the pages and /metrics.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: console on a terminal, otherwise JSON, one object a line."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Settings from the environment and `given`; raises UserError, one line, when one is wrong."""
+        known = {PREFIX + name.upper() for name in cls.model_fields}
+        for name in sorted(os.environ):
+            if name.upper().startswith(PREFIX) and name.upper() not in known:
+                near = difflib.get_close_matches(name.upper(), known, 1)
+                meant = f"did you mean {near[0]}?" if near else "see docs/reference/settings.md"
+                raise UserError(f"There is no setting {name}: {meant}")
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = str(first["loc"][0])
+            what = first["msg"].removeprefix("Value error, ")
+            shown = str(first["input"])
+            shown = shown if len(shown) <= 60 else shown[:57] + "…"
+            raise UserError(f"{PREFIX}{field.upper()}={shown}: {what}") from None
+
+    def topic(self, short: str) -> str:
+        """A topic's full name from its short one (`TOPICS`), as in topic("frames"); KeyError when unknown."""
+        return self.prefix + TOPICS[short]
+
+
+def reference() -> str:
+    """The table of all settings, as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables, read once at the start. A wrong or misspelt one is an error.",
+        "This page is made from `agents/settings.py` by `make docs`.",
+        "",
+        "| Variable | Default | Meaning |",
+        "| --- | --- | --- |",
+    ]
+    for name, field in Settings.model_fields.items():
+        empty = field.default is None or field.default == ""
+        default = "" if empty else f"`{field.default}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
