@@ -6,14 +6,20 @@ are ignored, and null is the same as absent.
 
 from typing import Annotated, Literal, NotRequired
 
-from pydantic import Field, Strict
+from pydantic import Field, JsonValue, Strict
 from typing_extensions import TypedDict
 
 MAX_BYTES = 256
 """Most bytes of UTF-8 in any text of an event: ids, sources, members, and all texts in data."""
 
-Id = Annotated[str, Strict(), Field(min_length=1, max_length=MAX_BYTES)]
-Text = Annotated[str, Strict(), Field(max_length=MAX_BYTES)]
+# JSON Schema counts characters and can't count bytes, so that is said in words; only NUL has a pattern.
+_SAID: dict[str, JsonValue] = {
+    "pattern": "^[^\\u0000]*$",
+    "description": f"at most {MAX_BYTES} bytes of UTF-8",
+}
+
+Id = Annotated[str, Strict(), Field(min_length=1, max_length=MAX_BYTES, json_schema_extra=_SAID)]
+Text = Annotated[str, Strict(), Field(max_length=MAX_BYTES, json_schema_extra=_SAID)]
 Words = Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
 Degree = Annotated[
     int, Strict(), Field(ge=1, le=99, description="1 connected, 2 a contact's contact, 3 farther")
@@ -24,7 +30,12 @@ Media = Annotated[
     Field(union_mode="left_to_right", description="whether there is rich media, or how many pieces"),
 ]
 SeniorityText = Annotated[
-    str, Strict(), Field(max_length=MAX_BYTES, description="unknown text counts as other")
+    str,
+    Strict(),
+    Field(
+        max_length=MAX_BYTES,
+        json_schema_extra=_SAID | {"description": "any text; what is not known counts as other"},
+    ),
 ]
 
 

@@ -123,6 +123,6 @@ def parse(value: bytes) -> Event:
     Plain ASCII without escapes can hold neither NUL nor a character of several bytes, so most events
     need no second look at their texts. Raises pydantic ValidationError, and nothing else, for any bytes.
     """
-    if value.isascii() and b"\\u" not in value:
+    if value.isascii() and b"\\" not in value:
         return _fast(value)
     return _checked(value)

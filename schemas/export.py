@@ -1,0 +1,162 @@
+"""The published schemas, made from the types: JSON Schema of every record, and an AsyncAPI document.
+
+    python -m schemas.export
+
+writes them into `schemas/json/` and `schemas/asyncapi.json`; a test fails when they are not current. To
+publish a new record, add it to `RECORDS`, and its topic to `CHANNELS`.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+import schemas
+from schemas.activities import DATA
+from schemas.events import STRICT, StrictTime, event_class
+from schemas.examples import examples
+from schemas.ledger import Stamp
+from schemas.letters import DeadLetter
+from schemas.reasons import REASONS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+RECORDS: dict[str, Any] = {
+    "event": STRICT,
+    **{event_type: event_class(event_type, StrictTime) for event_type in DATA},
+    "ledger.stamp": Stamp,
+}
+"""Everything published: name of the schema to its type (a model, a TypedDict, or a TypeAdapter)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A topic: what it is for, whether we `receive` from it or `send` to it, and the names of its records."""
+
+    topic: str
+    action: str
+    summary: str
+    records: tuple[str, ...] = ()
+    content_type: str = "application/json"
+    headers: dict[str, Any] | None = None
+
+
+def _letter_headers() -> dict[str, Any]:
+    """The schema of a dead letter's headers, of the names that are really written."""
+    names = [name for name, _ in DeadLetter("", "", "", 0, 0, 0, None, None).out_headers()]
+    properties: dict[str, Any] = {name: {"type": "string"} for name in names}
+    for name in names:
+        if name.endswith("-reason"):
+            properties[name]["enum"] = list(REASONS)
+    return {"type": "object", "properties": properties, "required": names}
+
+
+CHANNELS = (
+    Channel("activity.events", "receive", "What members do, as CloudEvents 1.0.", tuple(DATA)),
+    Channel(
+        "activity.frames",
+        "send",
+        "Credits of members in Arrow micro-batches, by member partition. Internal.",
+        content_type="application/vnd.apache.arrow.stream",
+    ),
+    Channel(
+        "activity.dead-letters",
+        "send",
+        "Events that can't be counted, untouched; the headers say why and whence.",
+        content_type="application/octet-stream",
+        headers=_letter_headers(),
+    ),
+    Channel(
+        "member.ledger",
+        "send",
+        "Compacted: the stamp of each partition, and its state in blocks (Arrow). Internal.",
+        ("ledger.stamp",),
+    ),
+)
+"""All topics, as they are called without a prefix."""
+
+
+def documents() -> dict[str, str]:
+    """Path below `schemas/` to the text of each published file."""
+    made = {f"json/{name}.json": _text(json_schema(name)) for name in RECORDS}
+    return made | {"asyncapi.json": _text(asyncapi())}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a record by its name."""
+    record = RECORDS[name]
+    adapter = record if isinstance(record, TypeAdapter) else TypeAdapter(record)
+    # What others send is described as we accept it, what we send as we write it.
+    mode: JsonSchemaMode = "validation" if name == "event" or name in DATA else "serialization"
+    schema: dict[str, Any] = {"$schema": DIALECT} | adapter.json_schema(mode=mode)
+    if name in DATA:
+        schema["examples"] = examples(name)
+    return schema
+
+
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI 3.0 document: every topic, its messages, and whether we send or receive."""
+    messages: dict[str, Any] = {}
+    channels: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    for channel in CHANNELS:
+        names = channel.records or (channel.topic,)
+        for name in names:
+            messages[name] = _message(name, channel)
+        channels[channel.topic] = {
+            "address": channel.topic,
+            "description": channel.summary,
+            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+        }
+        operations[f"{channel.action}.{channel.topic}"] = {
+            "action": channel.action,
+            "channel": {"$ref": f"#/channels/{channel.topic}"},
+            "messages": [{"$ref": f"#/channels/{channel.topic}/messages/{name}"} for name in names],
+        }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Pillarscore",
+            "version": "0.1.0",
+            "description": "A live score per member of a professional network, from a stream of activity.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages},
+    }
+
+
+def _message(name: str, channel: Channel) -> dict[str, Any]:
+    message: dict[str, Any] = {"name": name, "contentType": channel.content_type}
+    if channel.headers is not None:
+        message["headers"] = channel.headers
+    if name not in RECORDS:
+        return message
+    message["payload"] = {
+        "schemaFormat": f"application/schema+json;version={DIALECT.split('/')[4]}",
+        "schema": {"$ref": f"./json/{name}.json"},
+    }
+    description = json_schema(name).get("description", "")
+    message["summary"] = description.split("\n", 1)[0]
+    if name in DATA:
+        message["examples"] = [{"payload": example} for example in examples(name)]
+    return message
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write all documents beside this module, in folders that are there."""
+    for path, text in documents().items():
+        with open(f"{schemas.__path__[0]}/{path}", "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    main()
