@@ -1,0 +1,195 @@
+"""Whatever is lost and delivered again, the shards end as if nothing had happened."""
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from unittest.mock import patch
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import blocks, days
+from pipeline.framing import Framer, runs_of
+from pipeline.intake import Intake
+from pipeline.rubric import Rubric
+from pipeline.shard import Shard
+from schemas.frames import decode
+from schemas.ledger import Block, Stamp
+from schemas.letters import DeadLetter
+from tests.kit.events import BAD, DAY, dumps, event, random_events
+from tests.kit.records import FakeRecord, records
+
+RUBRIC = Rubric.parse(files("rubrics").joinpath("ssi.toml").read_text())
+PARTITIONS = 2
+NOW = days.end_ms(DAY) - 1
+
+
+def make_shard(day: int = DAY) -> Shard:
+    return Shard(RUBRIC, day, keep=40, horizon_ms=10**12)
+
+
+def stream(seed: int, count: int) -> list[FakeRecord]:
+    """Good events, some twice, some bad."""
+    rng = np.random.default_rng(seed)
+    good = [dumps(event) for event in random_events(seed, count, members=40)]
+    values: list[bytes | None] = []
+    for value in good:
+        values.append(value)
+        if rng.random() < 0.1:
+            values.append(values[int(rng.integers(max(0, len(values) - 30), len(values)))])
+        if rng.random() < 0.03:
+            values.append(b"{broken")
+    return records(values, timestamp=NOW)
+
+
+def frames_of(batch: list[FakeRecord], framer: Framer, intake: Intake) -> dict[int, bytes]:
+    read = {}
+    for source in {r.partition for r in batch}:
+        offsets = np.array([r.offset for r in batch if r.partition == source])
+        read[source] = (runs_of(offsets), int(offsets[-1]) + 1)
+    return framer.frames(intake.rows(batch), read)
+
+
+@dataclass
+class Log:
+    """The frames of one partition, as delivered: some twice, after ingest fell back."""
+
+    frames: list[bytes] = field(default_factory=list)
+
+
+def ingest(stream: list[FakeRecord], sizes: list[int], falls: list[int]) -> list[Log]:
+    """Frames of the stream in batches of the given sizes (in turn); after the batches in `falls` ingest starts
+    again from where it was a few batches before."""
+    logs = [Log() for _ in range(PARTITIONS)]
+    intake, framer = Intake(7, 900_000, 5), Framer(PARTITIONS)
+    position = {0: 0, 1: 0}
+    for source in position:
+        framer.begin(source, 0)
+    starts, at, number = [0], 0, 0
+    while at < len(stream):
+        size = sizes[number % len(sizes)]
+        batch = stream[at : at + size]
+        for partition, data in frames_of(batch, framer, intake).items():
+            logs[partition].frames.append(data)
+        at += size
+        starts.append(at)
+        if number in falls:
+            at = starts[max(0, len(starts) - 3)]
+            framer = Framer(PARTITIONS)
+            for source in position:
+                behind = [r.offset for r in stream[:at] if r.partition == source]
+                framer.begin(source, behind[-1] + 1 if behind else 0)
+        number += 1
+    for source in position:
+        stop = max(r.offset for r in stream if r.partition == source) + 1
+        for partition, data in framer.catch_up(source, stop).items():
+            logs[partition].frames.append(data)
+    return logs
+
+
+def state(shard: Shard) -> dict:
+    """All that is durable about a shard, by member."""
+    names = shard.directory.names
+    members = np.array([i for i, n in enumerate(names) if n is not None], np.int64)
+    pairs = shard.tiles.read(members)
+    tiles: dict = {}
+    for row, key, count in zip(pairs.row.tolist(), pairs.key.tolist(), pairs.count.tolist(), strict=True):
+        tiles.setdefault(names[members[row]], {})[key] = count
+    return {
+        "tiles": tiles,
+        "registers": {names[i]: shard.registers.dump(i) for i in members.tolist() if shard.registers.dump(i)},
+        "counters": shard.counters,
+        "watermarks": shard.watermarks.next,
+        "scores": {names[i]: int(s) for i, s in zip(members.tolist(), shard.points(members).score.tolist(), strict=True)},
+    }
+
+
+def run(log: Log) -> Shard:
+    shard = make_shard()
+    for offset, data in enumerate(log.frames):
+        shard.apply(decode(data), offset, NOW + offset)
+    return shard
+
+
+class Store:
+    """A ledger in memory."""
+
+    def __init__(self) -> None:
+        self.stamp: bytes | None = None
+        self.blocks: dict[int, bytes] = {}
+
+    def commit(self, shard: Shard, many: int) -> None:
+        for number in sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]:
+            self.blocks[number] = blocks.dump(shard, number).dump()
+        self.stamp = blocks.stamp_of(shard).dump()
+
+    def restore(self, log: Log) -> tuple[Shard, int]:
+        shard = make_shard()
+        if self.stamp is None:
+            return shard, 0
+        stamp = Stamp.model_validate_json(self.stamp)
+        blocks.load(shard, [Block.load(data) for data in self.blocks.values()], stamp)
+        for offset in range(blocks.start_of(stamp), stamp.frame + 1):
+            shard.apply(decode(log.frames[offset]), offset, NOW + offset, replay=True)
+        assert not shard.drain().scores, "what is replayed must not be emitted again"
+        return shard, stamp.frame + 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    falls=st.lists(st.integers(0, 30), max_size=4),
+    plan=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 2), st.booleans()), min_size=1, max_size=20),
+)
+def test_a_shard_killed_at_any_moment_ends_as_one_that_never_was(seed, sizes, falls, plan):
+    """plan: after so many frames, write so many blocks and commit, and then perhaps die without warning."""
+    # small blocks, so that a few dozen members fill several
+    with patch("pipeline.shard.BLOCK", 7), patch("pipeline.blocks.BLOCK", 7), patch("pipeline.directory.BLOCK", 7):
+        _killed_at_any_moment(seed, sizes, falls, plan)
+
+
+def _killed_at_any_moment(seed, sizes, falls, plan):
+    events = stream(seed, 120)
+    for log, whole in zip(ingest(events, sizes, falls), ingest(events, sizes, []), strict=True):
+        expected = run(whole)
+        store, shard, at, step = Store(), make_shard(), 0, 0
+        revisions: list[int] = []
+        while at < len(log.frames):
+            many, dirty, dies = plan[step % len(plan)]
+            for offset in range(at, min(at + many, len(log.frames))):
+                shard.apply(decode(log.frames[offset]), offset, NOW + offset)
+            at += many
+            if dies and step < 3 * len(plan):
+                shard, at = store.restore(log)
+            else:
+                if shard.drain().scores:
+                    revisions.append(shard.sequence)
+                store.commit(shard, dirty)
+            step += 1
+        got, want = state(shard), state(expected)
+        for counters in (got["counters"], want["counters"]):
+            # what came before an erasure was scored if it came in an earlier frame; its state is the same
+            counters.scored, counters.erased = counters.scored + counters.erased + counters.credits, 0
+            counters.credits = counters.repeated = 0
+        assert got == want
+        assert revisions == sorted(set(revisions)), "revisions rise"
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), falls=st.lists(st.integers(0, 30), max_size=3))
+def test_everything_read_is_accounted_for(seed, falls):
+    events = stream(seed, 200)
+    shards = [run(log) for log in ingest(events, [17, 40, 3], falls)]
+    assert sum(s.counters.read for s in shards) == len(events)
+    assert sum(s.counters.difference() for s in shards) == 0
+    assert sum(s.counters.dead_lettered for s in shards) > 0
+    assert sum(s.counters.duplicate for s in shards) > 0
+
+
+def test_bad_events_of_every_kind_become_letters():
+    bad = [spoil(event("activity.session.started")) for ways in BAD.values() for spoil in ways]
+    shards = [run(log) for log in ingest(records(bad, timestamp=NOW), [7], [])]
+    letters = [DeadLetter.unpack(data) for shard in shards for data in shard.drain().letters]
+    assert sorted(letter.value or b"" for letter in letters) == sorted(bad), "as they came, each once"
+    assert len(bad) == sum(s.counters.dead_lettered for s in shards) == sum(s.counters.read for s in shards)
