@@ -1,0 +1,70 @@
+"""`pillarscore convert`: other data sets as events."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agents.errors import UserError
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def convert() -> None:
+    """Turn other data sets into events."""
+
+
+@app.command()
+def collegemsg(
+    file: Annotated[Path, typer.Argument(help="Lines `sender recipient unix-time`, plain or gzip.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write to this file, as gzip when it ends in .gz; without: to stdout.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Move all times so that the last event is at this one: RFC 3339, or `now`."),
+    ] = None,
+    whole_days: Annotated[
+        bool, typer.Option("--whole-days", help="With --until: keep the time of day, end up to a day before.")
+    ] = False,
+) -> None:
+    """Make events (NDJSON) of the CollegeMsg messages: sessions, accepted invitations, messages.
+
+    Example: pillarscore convert collegemsg samples/collegemsg.txt.gz --until now --out events.ndjson.gz
+    """
+    import orjson
+
+    from agents import collegemsg as source
+    from agents.files import read_lines, writer
+
+    end = None if until is None else _time(until)
+    if whole_days and end is None:
+        raise UserError("--whole-days says how to move the times: give --until too")
+    count, members, first, last = 0, set[str](), "", ""
+    events = source.convert(line.decode("utf-8", "replace") for line in read_lines(file))
+    try:
+        with writer(out) as write:
+            for event in events if end is None else source.shifted(events, end, whole_days):
+                count, first, last = count + 1, first or event["time"], event["time"]
+                members.add(event["subject"])
+                write(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE))
+    except source.BadLine as error:
+        raise UserError(f"{file}, {error}") from None
+    except OverflowError:
+        raise UserError(f"--until {until}: a time of an event would leave the years 1 to 9999") from None
+    period = f", {first} to {last}" if count else ""
+    typer.echo(f"{count:,} events of {len(members):,} members{period}", err=True)
+
+
+def _time(text: str) -> datetime:
+    if text == "now":
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise UserError(f"--until {text}: give a time with offset, such as 2026-11-20T08:30:00Z, or now")
+    return time
