@@ -47,6 +47,8 @@ class Bands(Part):
     def _rising(self) -> Self:
         if not 0 < self.middle < self.high < self.top:
             raise ValueError("bands must rise: middle < high < top")
+        if self.margin >= self.middle:
+            raise ValueError("'margin' must be less than 'middle', or nobody could leave a band")
         return self
 
 

@@ -1,0 +1,323 @@
+"""Why a member has this score: score, pillar, component, signal, to the last hundredth; and what to do next.
+
+The points are those of `Scorer`, and the gain of a step is the difference that `Scorer` makes of it, so an
+explanation can't disagree with the score. All points are hundredths; the models serialise to JSON.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.apportion import apportion
+from pipeline.components import PILLARS, Component, Penalty, Rate, Registers, Rhythm, Use, Volume
+from pipeline.members import Member, batch
+from pipeline.pairs import WINDOW
+from pipeline.rubric import Rubric, Step
+from pipeline.scoring import Scorer
+from pipeline.shares import MONDAY
+from pipeline.weights import BITS, weights
+from schemas.registers import Register
+from schemas.signals import Signal
+
+_MILLION = 1_000_000
+
+
+class _Explained(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Source(_Explained):
+    """One signal or register of a component.
+
+    count: how often in the window, or the register's value; counted: what the daily caps (or the target)
+    left of it, or the active periods of a rhythm; decayed: what then enters the component's formula after
+    weight and half-life, in millionths; points: its part of the component's, in hundredths; role: what it
+    is to the component.
+    """
+
+    name: str
+    role: str
+    count: int
+    counted: int
+    cap: int | None = None
+    days_capped: int = 0
+    weight: int = 1
+    decayed: int
+    points: int
+
+
+class ComponentReport(_Explained):
+    """One component: its points of `max`, in hundredths, and where they come from."""
+
+    name: str
+    kind: str
+    factor: str
+    articles: tuple[str, ...]
+    points: int
+    max: int
+    rule: str
+    measured: str
+    sources: tuple[Source, ...]
+
+
+class PillarReport(_Explained):
+    """One pillar; points is the sum of its components'."""
+
+    name: str
+    points: int
+    max: int
+    components: tuple[ComponentReport, ...]
+
+
+class Gain(_Explained):
+    """Something to do next and what it would add to the score, in hundredths."""
+
+    text: str
+    gain: int
+    pillars: dict[str, int]
+
+
+class Explanation(_Explained):
+    """A member's score as of `day`; score = pillars + penalties (which are 0 or negative)."""
+
+    rubric: str
+    version: int
+    day: int
+    score: int
+    pillars: tuple[PillarReport, ...]
+    penalties: tuple[ComponentReport, ...]
+    next_steps: tuple[Gain, ...]
+    weakest: str
+
+
+def explain(rubric: Rubric, day: int, member: Member, scorer: Scorer | None = None) -> Explanation:
+    """Explain a member's score as of `day`; `scorer` may be given when there is one for it."""
+    scorer = scorer or Scorer(rubric, day)
+    points = scorer.points(*batch(day, [member]))
+    reports = [
+        _component(component, day, member, earned)
+        for component, earned in zip(rubric.components, points.components[0].tolist(), strict=True)
+    ]
+    pillars = tuple(
+        PillarReport(
+            name=pillar,
+            points=earned,
+            max=sum(rubric.components[at].max for at in rubric.of_pillar(pillar)),
+            components=tuple(reports[at] for at in rubric.of_pillar(pillar)),
+        )
+        for pillar, earned in zip(PILLARS, points.pillars[0].tolist(), strict=True)
+    )
+    return Explanation(
+        rubric=rubric.name,
+        version=rubric.version,
+        day=day,
+        score=int(points.score[0]),
+        pillars=pillars,
+        penalties=tuple(reports[at] for at in rubric.penalties),
+        next_steps=next_steps(rubric, day, member, scorer),
+        weakest=min(pillars, key=lambda pillar: pillar.points).name,
+    )
+
+
+def next_steps(rubric: Rubric, day: int, member: Member, scorer: Scorer | None = None) -> tuple[Gain, ...]:
+    """What each of the rubric's steps would gain, the most first; what gains nothing is left out.
+
+    A step that is repeated is scored as if it had been kept up for its weeks until today, on top of what the
+    member did; one on the profile as if it had been done.
+    """
+    if not rubric.steps:
+        return ()
+    scorer = scorer or Scorer(rubric, day)
+    points = scorer.points(*batch(day, [member, *(with_step(step, day, member) for step in rubric.steps)]))
+    gains = (points.score[1:] - points.score[0]).tolist()
+    pillars = (points.pillars[1:] - points.pillars[0]).tolist()
+    found = [
+        Gain(
+            text=step.text,
+            gain=gain,
+            pillars={str(pillar): change for pillar, change in zip(PILLARS, changes, strict=True) if change},
+        )
+        for step, gain, changes in zip(rubric.steps, gains, pillars, strict=True)
+        if gain > 0
+    ]
+    return tuple(sorted(found, key=lambda gain: -gain.gain))
+
+
+def with_step(step: Step, day: int, member: Member) -> Member:
+    """The member as if the step had been kept up for its weeks until `day`."""
+    more: dict[tuple[Signal, int], int] = {}
+    for signal, amount in step.signals.items():
+        for age in _ages(step):
+            if step.every == "day":
+                more[signal, day - age] = amount
+            elif spread := _on(age % 7, amount):
+                more[signal, day - age] = spread
+    return member.plus(more, step.registers)
+
+
+def _ages(step: Step) -> range:
+    return range(7 * step.weeks)
+
+
+def _on(weekday: int, amount: int) -> int:
+    """How many of `amount` a week fall on a day of it, spread evenly: 2 on days 0 and 3."""
+    return sum(1 for at in range(amount) if at * 7 // amount == weekday)
+
+
+def _component(component: Component, day: int, member: Member, points: int) -> ComponentReport:
+    sources = list(_sources(component, day, member))
+    # What earned the points: a rate's trials earn nothing, they only set what its successes are worth.
+    earning = [source.decayed if source.role != "trials" else 0 for source in sources]
+    shares = apportion(points, earning)
+    return ComponentReport(
+        name=component.name,
+        kind=component.kind,
+        factor=component.factor,
+        articles=component.articles,
+        points=points,
+        max=component.max,
+        rule=rule(component),
+        measured=_measured(component, day, member, sources),
+        sources=tuple(
+            source.model_copy(update={"points": share}) for source, share in zip(sources, shares, strict=True)
+        ),
+    )
+
+
+def _sources(component: Component, day: int, member: Member) -> Iterator[Source]:
+    match component:
+        case Volume() | Penalty():
+            yield from _uses(component.signals, "signal", component.half_life, day, member)
+        case Rate():
+            yield from _uses(component.successes, "successes", component.half_life, day, member)
+            if component.trials is not None:
+                yield from _uses(component.trials, "trials", component.half_life, day, member)
+            elif component.trials_register is not None:
+                yield _register(component.trials_register, "trials", None, 1, member)
+        case Rhythm():
+            yield from _active(component, day, member)
+        case Registers():
+            for register, section in component.registers.items():
+                yield _register(register, "register", section.target, section.weight, member)
+
+
+def _window(member: Member, signal: Signal, day: int) -> dict[int, int]:
+    """The counts of a signal by age, in the window."""
+    return {
+        day - of: count
+        for (counted, of), count in member.tiles.items()
+        if counted == signal and 0 <= day - of < WINDOW and count > 0
+    }
+
+
+def _uses(
+    uses: Mapping[Signal, Use], role: str, half_life: int | None, day: int, member: Member
+) -> Iterator[Source]:
+    decay = weights(half_life)
+    for signal, use in uses.items():
+        counts = _window(member, signal, day)
+        capped = {age: min(count, use.cap) for age, count in counts.items()}
+        exact = use.weight * sum(count * decay[age] for age, count in capped.items())
+        yield Source(
+            name=signal.name.lower(),
+            role=role,
+            count=sum(counts.values()),
+            counted=sum(capped.values()),
+            cap=use.cap,
+            days_capped=sum(count > use.cap for count in counts.values()),
+            weight=use.weight,
+            decayed=exact * _MILLION >> BITS,
+            points=0,
+        )
+
+
+def _active(rhythm: Rhythm, day: int, member: Member) -> Iterator[Source]:
+    """The active periods that each signal alone would make: several of them may share one."""
+    for signal in rhythm.signals:
+        counts = {
+            age: count
+            for age, count in _window(member, signal, day).items()
+            if _ago(rhythm, day, age) < rhythm.over
+        }
+        periods = len({_ago(rhythm, day, age) for age in counts})
+        yield Source(
+            name=signal.name.lower(),
+            role=f"active {rhythm.period}s",
+            count=sum(counts.values()),
+            counted=periods,
+            decayed=periods * _MILLION,
+            points=0,
+        )
+
+
+def _ago(rhythm: Rhythm, day: int, age: int) -> int:
+    """How many days or calendar weeks before the current one a day of this age lies."""
+    return age if rhythm.period == "day" else (day + MONDAY) // 7 - (day - age + MONDAY) // 7
+
+
+def _measured(component: Component, day: int, member: Member, sources: list[Source]) -> str:
+    """What the component's curve is applied to: a sum, a number of periods, a rate, or a share filled."""
+    total = sum(source.decayed for source in sources if source.role != "trials")
+    match component:
+        case Rhythm():
+            periods = {
+                _ago(component, day, age)
+                for signal in component.signals
+                for age in _window(member, signal, day)
+            }
+            active = sum(period < component.over for period in periods)
+            return f"{active} active {component.period}{'' if active == 1 else 's'}"
+        case Rate():
+            trials = sum(source.decayed for source in sources if source.role == "trials")
+            prior = component.prior * _MILLION
+            rate = (100 * total + prior * component.above) * 10 // (trials + prior)
+            return f"{rate // 10}.{rate % 10} %"
+        case Registers():
+            weight = sum(section.weight for section in component.registers.values())
+            return f"{100 * total // (weight * _MILLION)} % filled"
+        case _:
+            return f"sum {total // _MILLION}.{total % _MILLION // 10_000:02d}"
+
+
+def _register(register: Register, role: str, target: int | None, weight: int, member: Member) -> Source:
+    value = max(member.numbers.get(register, 0), 0)
+    counted = value if target is None else min(value, target)
+    return Source(
+        name=register.name.lower(),
+        role=role,
+        count=value,
+        counted=counted,
+        cap=target,
+        weight=weight,
+        decayed=counted * weight * _MILLION // (target or 1),
+        points=0,
+    )
+
+
+def rule(component: Component) -> str:
+    """A component's rule in words, without its signals: 'half of the points at 24, half-life 14 days'."""
+    match component:
+        case Volume() | Penalty():
+            what = "points" if isinstance(component, Volume) else "penalty"
+            if component.half is not None:
+                curve = f"half of the {what} at {component.half:,}"
+            else:
+                curve = f"all of the {what} from {component.target:,} on"
+            return f"{curve}, {_fading(component.half_life)}"
+        case Rhythm():
+            return (
+                f"active on {component.target} of the last {component.over} "
+                f"{'days' if component.period == 'day' else 'weeks (from Monday)'} for all of the points"
+            )
+        case Rate():
+            return (
+                f"no points up to {component.above} %, all from {component.full} % on, "
+                f"as if {component.prior:,} more had gone {component.above} % well, "
+                f"{_fading(component.half_life)}"
+            )
+        case Registers():
+            return "in proportion to what is filled"
+
+
+def _fading(half_life: int | None) -> str:
+    return f"half-life {half_life} days" if half_life is not None else "no fading"

@@ -1,0 +1,135 @@
+"""The score of one member in plain Python: what `scoring.py` computes fast, said so that it can be read.
+
+Exact fractions, no numpy, nothing shared with the fast form but the rubric. Slow, and meant to be: it is
+what the fast form is tested against.
+
+>>> from schemas.signals import Signal
+>>> tiles = {(Signal.POST, 20_000): 3, (Signal.POST, 19_993): 1}
+>>> float(decayed(tiles, Signal.POST, 20_000, cap=2, half_life=7))
+2.5
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from math import floor
+from typing import TypeAlias
+
+from pipeline.components import PILLARS, Component, Penalty, Pillar, Rate, Registers, Rhythm, Use, Volume
+from pipeline.rubric import Rubric
+from schemas.registers import Register
+from schemas.signals import Signal
+
+Tiles: TypeAlias = Mapping[tuple[Signal, int], int]
+"""How often a member did what on which day (days since 1970-01-01)."""
+Numbers: TypeAlias = Mapping[Register, int]
+"""What is known of a member; a register that is not there is 0."""
+
+WINDOW = 90
+FINE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a member earned, in hundredths of a point; a penalty is among the components, 0 or negative."""
+
+    score: int
+    pillars: dict[Pillar, int]
+    components: dict[str, int]
+
+
+def score(rubric: Rubric, day: int, tiles: Tiles, numbers: Numbers) -> Score:
+    """The score of a member as of `day`."""
+    components: dict[str, int] = {}
+    pillars = dict.fromkeys(PILLARS, 0)
+    for component in rubric.components:
+        points = floor(component.max * share(component, day, tiles, numbers))
+        components[component.name] = points
+        if not isinstance(component, Penalty):
+            pillars[component.pillar] += points
+    total = sum(pillars.values())
+    for component in rubric.components:
+        if isinstance(component, Penalty):
+            lost = min(components[component.name], total)
+            components[component.name] = -lost
+            total -= lost
+    return Score(total, pillars, components)
+
+
+def share(component: Component, day: int, tiles: Tiles, numbers: Numbers) -> Fraction:
+    """How much of its maximum a component gives (or a penalty takes): 0 to 1."""
+    match component:
+        case Volume() | Penalty():
+            done = added(component.signals, day, tiles, component.half_life)
+            if component.half is not None:
+                return done / (done + component.half)
+            assert component.target is not None
+            return min(done / component.target, Fraction(1))
+        case Rate():
+            successes = added(component.successes, day, tiles, component.half_life)
+            if component.trials is not None:
+                trials = added(component.trials, day, tiles, component.half_life)
+            else:
+                assert component.trials_register is not None
+                trials = Fraction(max(numbers.get(component.trials_register, 0), 0))
+            above, full = Fraction(component.above, 100), Fraction(component.full, 100)
+            rate = (successes + component.prior * above) / (trials + component.prior)
+            return min(max((rate - above) / (full - above), Fraction(0)), Fraction(1))
+        case Rhythm():
+            return min(Fraction(len(active(component, day, tiles)), component.target), Fraction(1))
+        case Registers():
+            weights = sum(section.weight for section in component.registers.values())
+            reached = sum(
+                section.weight
+                * Fraction(min(max(numbers.get(register, 0), 0), section.target), section.target)
+                for register, section in component.registers.items()
+            )
+            return Fraction(reached) / weights
+
+
+def added(uses: Mapping[Signal, Use], day: int, tiles: Tiles, half_life: int | None) -> Fraction:
+    """The weighted sum of some signals, each capped by the day, then decayed."""
+    return sum(
+        (use.weight * decayed(tiles, signal, day, use.cap, half_life) for signal, use in uses.items()),
+        Fraction(0),
+    )
+
+
+def decayed(tiles: Tiles, signal: Signal, day: int, cap: int, half_life: int | None) -> Fraction:
+    """One signal's counts, at most `cap` of a day, each day weighing less the older it is."""
+    return sum(
+        (min(tiles.get((signal, day - age), 0), cap) * weight(age, half_life) for age in range(WINDOW)),
+        Fraction(0),
+    )
+
+
+@cache
+def weight(age: int, half_life: int | None) -> Fraction:
+    """1/2 to the power of age / half-life, rounded down to a whole number of 2**-20.
+
+    >>> float(weight(7, 7)), weight(0, None)
+    (0.5, Fraction(1, 1))
+    """
+    if half_life is None:
+        return Fraction(1)
+    low, high = 0, FINE + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        # middle / FINE <= 2 ** (-age / half_life), with both sides to the power of half_life
+        if Fraction(middle, FINE) ** half_life <= Fraction(1, 2**age):
+            low = middle
+        else:
+            high = middle
+    return Fraction(low, FINE)
+
+
+def active(rhythm: Rhythm, day: int, tiles: Tiles) -> set[int]:
+    """The days, or the weeks from Monday, of the last `over` on which any of its signals was counted."""
+    first_monday = 4  # 1970-01-05
+
+    def period(of: int) -> int:
+        return of if rhythm.period == "day" else (of - first_monday) // 7
+
+    days = {of for (signal, of), count in tiles.items() if signal in rhythm.signals and count and of <= day}
+    return {period(of) for of in days if period(of) > period(day) - rhythm.over}
