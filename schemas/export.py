@@ -20,12 +20,14 @@ from schemas.examples import examples
 from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
 from schemas.reasons import REASONS
+from schemas.scores import Score
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 RECORDS: dict[str, Any] = {
     "event": STRICT,
     **{event_type: event_class(event_type, StrictTime) for event_type in DATA},
+    "score": Score,
     "ledger.stamp": Stamp,
 }
 """Everything published: name of the schema to its type (a model, a TypedDict, or a TypeAdapter)."""
@@ -67,6 +69,12 @@ CHANNELS = (
         "Events that can't be counted, untouched; the headers say why and whence.",
         content_type="application/octet-stream",
         headers=_letter_headers(),
+    ),
+    Channel(
+        "member.scores",
+        "send",
+        "Compacted: the newest score of each member; no value: the member has none any more.",
+        ("score",),
     ),
     Channel(
         "member.ledger",
