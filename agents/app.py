@@ -20,6 +20,7 @@ from agents.web import add_pages
 from pipeline.rubric import Rubric
 
 log = structlog.get_logger()
+CLOSE_S = 10.0
 
 
 def faust_app(settings: Settings) -> faust.App:
@@ -74,6 +75,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         self.app.finalize()
         await self.app.start()
         if self.ingest is not None:
@@ -87,4 +89,8 @@ class Worker:
                 await self.ingest.stop()
             if self.score is not None:
                 await self.score.stop()
-            await self.app.stop()
+            try:
+                await asyncio.wait_for(self.app.stop(), CLOSE_S)
+            except TimeoutError:
+                log.info("Faust did not stop in time; all is committed, so the worker ends without it")
+            log.info("stopped")

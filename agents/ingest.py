@@ -24,6 +24,7 @@ from pipeline.intake import Intake
 log = structlog.get_logger()
 MOST_BYTES = 4 << 20
 MOST_IN_FLIGHT = 8
+CLOSE_S = 5.0
 
 
 class Ingest:
@@ -88,7 +89,7 @@ class _Session(ConsumerRebalanceListener):
             bootstrap_servers=s.broker,
             group_id=f"{s.prefix}ingest",
             enable_auto_commit=False,
-            auto_offset_reset="none",
+            auto_offset_reset="earliest",
             isolation_level="read_committed",
             fetch_max_bytes=16 << 20,
             max_partition_fetch_bytes=4 << 20,
@@ -131,7 +132,8 @@ class _Session(ConsumerRebalanceListener):
     async def close(self) -> None:
         for closing in (self.consumer.stop, self.producer.stop):
             try:
-                await closing()
+                # aiokafka 0.14 can hang here after a rebalance (agents.reader says why)
+                await asyncio.wait_for(closing(), CLOSE_S)
             except Exception as error:
                 log.info("closing after a failure", error=str(error))
 
@@ -142,12 +144,25 @@ class _Session(ConsumerRebalanceListener):
         read = {}
         for source in np.unique(sources).tolist():
             mine = offsets[sources == source]
+            if mine[0] > self.positions[source]:
+                await self._hole(source)
             read[source] = (runs_of(mine), int(mine[-1]) + 1)
         for partition, data in self.framer.frames(rows, read).items():
             await self._send(partition, data)
         for source, (_, stop) in read.items():
             self.positions[source] = stop
         self.metrics.ingested(len(records), rows)
+
+    async def _hole(self, source: int) -> None:
+        """Offsets are missing: markers and compaction leave holes; what retention removed is another matter."""
+        tp = TopicPartition(self.topic, source)
+        first = (await self.consumer.beginning_offsets([tp]))[tp]
+        if first > self.positions[source]:
+            self._gone(source, self.positions[source], first)
+            self.framer.begin(source, first, jump=True)
+
+    def _gone(self, source: int, position: int, first: int) -> None:
+        log.error("events were removed before they were read", source=source, position=position, first=first)
 
     async def _send(self, partition: int, data: bytes) -> None:
         self.flying.append(await self.producer.send(self.frames_topic, data, partition=partition))
@@ -199,7 +214,7 @@ class _Session(ConsumerRebalanceListener):
             start = first[tp] if committed is None else committed
             jump = start < first[tp]
             if jump:
-                log.error("events are gone before they were read", partition=tp.partition, committed=start, first=first[tp])
+                self._gone(tp.partition, start, first[tp])
                 start = first[tp]
             if start > last[tp]:
                 raise RuntimeError(

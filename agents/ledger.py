@@ -84,11 +84,11 @@ class Ledger:
         return written
 
 
-async def load(reader: Reader, topic: str, partition: int) -> tuple[Stamp | None, list[Block]]:
-    """The newest committed stamp and blocks; (None, []) for a partition that never ran."""
-    first, end = await reader.bounds(topic, partition)
+async def load(reader: Reader) -> tuple[Stamp | None, list[Block]]:
+    """The newest committed stamp and blocks of a ledger partition; (None, []) when it never ran."""
+    first, end = await reader.bounds()
     newest: dict[bytes, bytes] = {}
-    async for records in reader.read(topic, partition, first, end):
+    async for records in reader.read(first, end):
         for record in records:
             if record.value is None:
                 newest.pop(record.key, None)

@@ -9,32 +9,34 @@ FETCH_BYTES = 8 << 20
 
 
 class Reader:
-    """A consumer of one partition at a time; use as `async with reader(broker) as r`."""
+    """A consumer of one partition for its whole life; use as `async with reader(...) as r`.
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    aiokafka 0.14 can swallow the cancellation of its fetch task after a change of assignment, and then
+    never stops; so a Reader is assigned once.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
         self._consumer = consumer
+        self._tp = tp
 
-    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+    async def bounds(self) -> tuple[int, int]:
         """(first offset there is, offset after the last)."""
-        tp = TopicPartition(topic, partition)
-        first = await self._consumer.beginning_offsets([tp])
-        last = await self._consumer.end_offsets([tp])
-        return first[tp], last[tp]
+        first = await self._consumer.beginning_offsets([self._tp])
+        last = await self._consumer.end_offsets([self._tp])
+        return first[self._tp], last[self._tp]
 
-    async def read(self, topic: str, partition: int, start: int, stop: int) -> AsyncIterator[list[ConsumerRecord]]:
+    async def read(self, start: int, stop: int) -> AsyncIterator[list[ConsumerRecord]]:
         """The records from `start` up to `stop`, in lists; compaction, markers and aborts leave holes."""
-        tp = TopicPartition(topic, partition)
-        self._consumer.assign([tp])
-        self._consumer.seek(tp, start)
-        while await self._consumer.position(tp) < stop:
-            got = await self._consumer.getmany(tp, timeout_ms=200)
-            records = [r for r in got.get(tp, []) if start <= r.offset < stop]
+        self._consumer.seek(self._tp, start)
+        while await self._consumer.position(self._tp) < stop:
+            got = await self._consumer.getmany(self._tp, timeout_ms=200)
+            records = [r for r in got.get(self._tp, []) if start <= r.offset < stop]
             if records:
                 yield records
 
 
 @asynccontextmanager
-async def reader(broker: str, committed: bool = True) -> AsyncIterator[Reader]:
+async def reader(broker: str, topic: str, partition: int, committed: bool = True) -> AsyncIterator[Reader]:
     """A Reader; committed: see only what belongs to committed transactions."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=broker,
@@ -44,8 +46,10 @@ async def reader(broker: str, committed: bool = True) -> AsyncIterator[Reader]:
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_bytes=4 * FETCH_BYTES,
     )
+    tp = TopicPartition(topic, partition)
+    consumer.assign([tp])
     await consumer.start()
     try:
-        yield Reader(consumer)
+        yield Reader(consumer, tp)
     finally:
         await consumer.stop()

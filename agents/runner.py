@@ -17,7 +17,7 @@ from agents.ledger import Ledger, load
 from agents.metrics import Metrics
 from agents.reader import reader
 from agents.settings import Settings
-from pipeline import blocks
+from pipeline import blocks, days
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
@@ -129,41 +129,45 @@ class Runner:
         ledger = Ledger(s.broker, s.topic("ledger"), self.partition, f"{s.prefix}score-{self.partition}")
         self._ledger = ledger
         await ledger.start()
-        async with reader(s.broker) as r:
-            stamp, found = await load(r, s.topic("ledger"), self.partition)
-            today = self.clock.today()
-            if stamp and self.clock.as_of and stamp.day > today:
-                raise UserError(f"partition {self.partition} is already at {stamp.day}: --as-of cannot go back")
-            shard = Shard(self.rubric, stamp.day if stamp else today, s.dedupe_events, int(s.dedupe_hours * 3_600_000))
-            start = 0
-            if stamp:
-                blocks.load(shard, found, stamp)
-                start = blocks.start_of(stamp)
-                if stamp.rubric != f"{self.rubric.name} {self.rubric.version}":
-                    self.log.info("the rubric has changed: all members are scored again", before=stamp.rubric)
-                    shard.rolled = 0
-            del found
-            self.shard = shard
-            replayed = await self._fetch(r, start, None, stamp.frame if stamp else -1)
-        shard.turn_day(max(today, shard.day))
-        self.live = True
+        async with reader(s.broker, s.topic("ledger"), self.partition) as r:
+            stamp, found = await load(r)
+        today = self.clock.today()
+        if stamp and self.clock.as_of and stamp.day > today:
+            raise UserError(f"partition {self.partition} is already at {days.calendar(stamp.day)}: as-of cannot go back")
+        shard = Shard(self.rubric, stamp.day if stamp else today, s.dedupe_events, int(s.dedupe_hours * 3_600_000))
+        start, stamped = 0, -1
+        if stamp:
+            blocks.load(shard, found, stamp)
+            start, stamped = blocks.start_of(stamp), stamp.frame
+            if stamp.rubric != f"{self.rubric.name} {self.rubric.version}":
+                self.log.info("the rubric has changed: all members are scored again", before=stamp.rubric)
+                shard.rolled = 0
+        del found
+        self.shard = shard
         self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
+        replayed = await self._fetch(start, stamped + 1, stamped)
         self.metrics.restore_seconds.set(time.monotonic() - began)
         self.log.info("restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed)
+        shard.turn_day(max(today, shard.day))
+        await self._fetch(shard.frame + 1, None, stamped)
+        self.live = True
+        # what came between the end just seen and now was neither fetched nor taken from Faust
+        await self._fetch(shard.frame + 1, None, stamped)
 
-    async def _fetch(self, r, start: int, stop: int | None, stamped: int) -> int:  # noqa: ANN001
+    async def _fetch(self, start: int, stop: int | None, stamped: int = -1) -> int:
         """Read and count frames [start, stop), those up to `stamped` as replay; stop None: all there are."""
-        assert self.shard is not None
-        topic = self.settings.topic("frames")
-        first, end = await r.bounds(topic, self.partition)
-        if first > start and (start > 0 or stamped >= 0):
-            self.metrics.holes.inc(first - start)
-            self.log.error("frames are gone that were needed; scores may miss events", start=start, first=first)
+        if stop is not None and stop <= start:
+            return 0
         count = 0
-        async for records in r.read(topic, self.partition, max(start, first), end if stop is None else stop):
-            for record in records:
-                await self._apply(record.offset, record.timestamp, record.value, record.offset <= stamped)
-                count += 1
+        async with reader(self.settings.broker, self.settings.topic("frames"), self.partition) as r:
+            first, end = await r.bounds()
+            if first > start and (start > 0 or stamped >= 0):
+                self.metrics.holes.inc(first - start)
+                self.log.error("frames are gone that were needed; scores may miss events", start=start, first=first)
+            async for records in r.read(max(start, first), end if stop is None else stop):
+                for record in records:
+                    await self._apply(record.offset, record.timestamp, record.value, record.offset <= stamped)
+                    count += 1
         return count
 
     async def _apply(self, offset: int, timestamp: int, data: bytes, replay: bool = False) -> None:
@@ -177,8 +181,12 @@ class Runner:
             shard.frame = offset
             return
         self._rows += shard.apply(frame, offset, timestamp, replay)
-        if not replay and self._rows >= FLUSH_ROWS:
-            await self._flush()
+        if not replay:
+            due = time.monotonic() - self._committed_at >= self.settings.commit_ms / 1000
+            if due or self._rows >= FLUSH_ROWS:
+                await self._flush()
+            if due:
+                await self._commit()
         await asyncio.sleep(0)
 
     async def _serve(self) -> None:
@@ -190,9 +198,10 @@ class Runner:
             await self._take()
             await self._day()
             behind = bool(self._inbox)
-            if not behind or began - self._committed_at >= interval:
+            if not behind:
                 await self._flush()
-            if self._ledger and self._ledger.open and time.monotonic() - self._committed_at >= interval:
+            if time.monotonic() - self._committed_at >= interval:
+                await self._flush()
                 await self._commit()
             spent = time.monotonic() - began
             if spent < cycle:
@@ -214,8 +223,7 @@ class Runner:
             if offset > shard.frame + 1:
                 self.log.info("fetching frames that were not delivered", start=shard.frame + 1, stop=offset)
                 self.metrics.gaps.inc(offset - shard.frame - 1)
-                async with reader(self.settings.broker) as r:
-                    await self._fetch(r, shard.frame + 1, offset, -1)
+                await self._fetch(shard.frame + 1, offset)
             if offset > shard.frame:
                 await self._apply(offset, timestamp, data)
                 self._progress_at = time.monotonic()
@@ -227,11 +235,7 @@ class Runner:
         if self._inbox or time.monotonic() - self._progress_at < self.settings.watch_s:
             return
         self._progress_at = time.monotonic()
-        async with reader(self.settings.broker) as r:
-            _, end = await r.bounds(self.settings.topic("frames"), self.partition)
-            if end > shard.frame + 1 and not self._inbox:
-                self.metrics.gaps.inc(end - shard.frame - 1)
-                await self._fetch(r, shard.frame + 1, end, -1)
+        self.metrics.gaps.inc(await self._fetch(shard.frame + 1, None))
 
     async def _day(self) -> None:
         shard = self.shard

@@ -20,11 +20,12 @@ from schemas.cloudevents import from_binary
 from schemas.events import parse, reason
 from schemas.frames import Side
 from schemas.letters import DeadLetter
+from schemas.reasons import quote
 
 MAX_ID_BYTES = 256
 _UTC_NS = pa.timestamp("ns", tz="UTC")
 # RFC 3339 demands seconds, an offset and a T; Arrow's parser alone would be more generous
-_RFC3339 = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+_RFC3339 = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 
 
 class Record(Protocol):
@@ -75,7 +76,9 @@ class Intake:
     horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one.
     """
 
-    def __init__(self, seed: int, ahead_ms: int, substantive_words: int, horizon_ms: int | None = None) -> None:
+    def __init__(
+        self, seed: int, ahead_ms: int, substantive_words: int, horizon_ms: int | None = None
+    ) -> None:
         self.seed = seed
         self.ahead_ms = ahead_ms
         self.horizon_ms = horizon_ms
@@ -132,16 +135,24 @@ class Intake:
                 id_(hashed((name + "\0" + peer).encode(), seed))
                 side(1)
 
-    def _check(self, batch: _Batch, times: np.ndarray, bad: np.ndarray, member: pa.Array, stamps: np.ndarray) -> None:
+    def _check(
+        self, batch: _Batch, times: np.ndarray, bad: np.ndarray, member: pa.Array, stamps: np.ndarray
+    ) -> None:
         """Marks as dead the records whose time or member can only be judged in bulk."""
         late = self.ahead_ms + (stamps if self.horizon_ms is None else self.horizon_ms)
         for at in np.flatnonzero(bad):
-            batch.dead[batch.record[at]] = ("bad_time", f"time: {batch.time[at]!r:.80} is no RFC 3339 time with an offset")
+            batch.dead[batch.record[at]] = (
+                "bad_time",
+                f"time: {quote(batch.time[at])} is no RFC 3339 time with an offset",
+            )
         for at in np.flatnonzero(~bad & (times > late)):
-            message = f"time: {batch.time[at]!r:.80} is further ahead than {self.ahead_ms // 1000} s; check the sender's clock"
+            message = f"time: {quote(batch.time[at])} is further ahead than {self.ahead_ms // 1000} s; check the sender's clock"
             batch.dead[batch.record[at]] = ("future_time", message)
         for at in np.flatnonzero(pc.binary_length(member).to_numpy() > MAX_ID_BYTES):
-            batch.dead[batch.record[at]] = ("too_long", f"a member id is longer than {MAX_ID_BYTES} bytes in UTF-8")
+            batch.dead[batch.record[at]] = (
+                "too_long",
+                f"a member id is longer than {MAX_ID_BYTES} bytes in UTF-8",
+            )
 
 
 def _milliseconds(times: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -163,7 +174,9 @@ def _milliseconds(times: list[str]) -> tuple[np.ndarray, np.ndarray]:
     return result, bad
 
 
-def _assemble(records: Sequence[Record], batch: _Batch, member: pa.Array, times: np.ndarray, record: np.ndarray) -> Rows:
+def _assemble(
+    records: Sequence[Record], batch: _Batch, member: pa.Array, times: np.ndarray, record: np.ndarray
+) -> Rows:
     offsets = np.fromiter((r.offset for r in records), np.int64, len(records))
     sources = np.fromiter((r.partition for r in records), np.int32, len(records))
     signals = np.array(batch.signals, np.uint64)
@@ -192,6 +205,14 @@ def _assemble(records: Sequence[Record], batch: _Batch, member: pa.Array, times:
 def _letter(record: Record, reason_: str, message: str) -> bytes:
     headers: Iterable[tuple[str, bytes]] = record.headers or ()
     letter = DeadLetter(
-        reason_, message, record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, tuple(headers)
+        reason_,
+        message,
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        tuple(headers),
     )
     return letter.pack()
