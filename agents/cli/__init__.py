@@ -1,0 +1,107 @@
+"""The command line `pillarscore`: one module per command, imported when it is asked for.
+
+A module `agents/cli/NAME.py` with a `typer.Typer` called `app` is the command NAME; there is no list to
+add it to. Heavy imports belong inside the command, so that `--help` stays quick.
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from agents.errors import UserError
+
+# As one meets them; what is not named here comes after these.
+ORDER = ("run", "broker", "topics", "worker", "publish", "score", "explain", "verify", "convert", "topology")
+
+
+class _Commands(Mapping[str, Any]):
+    """Name to command, from the modules of this package; a command is imported when it is looked up."""
+
+    def __iter__(self) -> Iterator[str]:
+        names = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+        return iter(sorted(names, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in list(self):
+            raise KeyError(name)
+        module = importlib.import_module(f"{__name__}.{name}")
+        module.app._add_completion = False  # not an option of every command
+        command = typer.main.get_command(module.app)
+        command.name = name
+        return command
+
+
+class _Group(TyperGroup):
+    """The top: commands found among the modules."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands()  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+
+app = typer.Typer(cls=_Group, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(
+    epilog="Settings are environment variables PILLARSCORE_…: docs/reference/settings.md. "
+    "'pillarscore COMMAND --help' tells more."
+)
+def pillarscore() -> None:
+    """A live 0–100 score per member, explained, from a stream of activity."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The program; ends with 0, what a command returns or gives to `typer.Exit`, or:
+
+    2 with one line on stderr for what the user can put right, 130 on Ctrl-C, 1 when the reader of
+    our output has gone. arguments: instead of those of the process.
+    """
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=arguments, prog_name="pillarscore", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except UserError as error:
+        _complain(" ".join(str(error).split()))
+    except typer.Abort:
+        return 130
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        return 1
+    except Exception as error:
+        # typer's own errors: of use (an unknown option …), or help that was asked for by giving nothing
+        if not hasattr(error, "format_message"):
+            raise
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # type: ignore[attr-defined]
+        else:
+            path = context.command_path if context else "pillarscore"
+            message = " ".join(error.format_message().split()).rstrip(".")
+            _complain(f"{message}: see '{path} --help'")
+    return 2
+
+
+def _complain(line: str) -> None:
+    print(f"pillarscore: {line}", file=sys.stderr)
+
+
+def _let_go_of_stdout() -> None:
+    """Nobody reads any more; without this Python says so once again when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,52 @@
+"""`pillarscore broker`: the local broker."""
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def broker() -> None:
+    """Start, stop or look at the local broker: a real Kafka, on this machine alone.
+
+    Example: export PILLARSCORE_BROKER_PORT=9092; pillarscore broker start
+    """
+
+
+@app.command()
+def start() -> None:
+    """Start it unless it runs, and print its address, once it answers."""
+    from agents.broker import Broker
+    from agents.settings import Settings
+
+    typer.echo(Broker.of(Settings.load(), say=_say).start())
+
+
+@app.command()
+def stop() -> None:
+    """Stop it in order; its data stays."""
+    from agents.broker import Broker
+    from agents.settings import Settings
+
+    stopped = Broker.of(Settings.load(), say=_say).stop()
+    typer.echo("The local broker has stopped." if stopped else "The local broker does not run.")
+
+
+@app.command()
+def status() -> None:
+    """Tell its address, pid and log; exit code 1 when it does not run or answer."""
+    from agents.broker import Broker
+    from agents.settings import Settings
+
+    local = Broker.of(Settings.load())
+    now = local.status()
+    if now.process is None:
+        typer.echo("The local broker does not run.")
+    else:
+        how = "answers" if now.answers else "does not answer"
+        typer.echo(f"The local broker (pid {now.process.pid}) {how} at {now.address}; its log: {local.log}")
+    raise typer.Exit(0 if now.answers else 1)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

@@ -1,0 +1,31 @@
+"""`pillarscore topics`: make the topics and show them."""
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def topics() -> None:
+    """Make the topics that are missing, check the others, and list them all.
+
+    Starts the local broker unless PILLARSCORE_BROKER names another Kafka.
+    """
+    import asyncio
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from agents.broker import connected
+    from agents.settings import Settings
+    from agents.topics import ensure
+
+    settings = connected(Settings.load(), say=lambda line: typer.echo(line, err=True))
+    table = Table("topic", "partitions", "kept", "", "for", box=None, pad_edge=False)
+    for found in asyncio.run(ensure(settings)):
+        kept = found.topic.policy
+        if kept == "delete":
+            kept = f"{int(found.topic.configs['retention.ms']) // 86_400_000} days"
+        new = "made" if found.made else ""
+        table.add_row(found.name, str(found.partitions), kept, new, found.topic.why)
+    Console().print(table)
