@@ -121,7 +121,9 @@ class Shard:
         self.resize()
         return member
 
-    def _count(self, frame: Frame, rows: np.ndarray, member: np.ndarray, day: np.ndarray, offset: int, replay: bool) -> None:
+    def _count(
+        self, frame: Frame, rows: np.ndarray, member: np.ndarray, day: np.ndarray, offset: int, replay: bool
+    ) -> None:
         """Add the rows to the state of their members (int64[n], parallel to rows)."""
         if replay and len(self.durable):
             behind = np.zeros(len(member), bool)
@@ -162,7 +164,11 @@ class Shard:
             pairs = self.tiles.read(one)
             stays = key_days(self.day)[pairs.key] > last
             self.tiles.clear(one)
-            self.tiles.add(np.zeros(int(stays.sum()), np.int64) + index, pairs.key[stays], pairs.count[stays].astype(np.int64))
+            self.tiles.add(
+                np.zeros(int(stays.sum()), np.int64) + index,
+                pairs.key[stays],
+                pairs.count[stays].astype(np.int64),
+            )
             self.registers.erase(index, days.end_ms(last))
             self._touch(one, offset, replay)
 
@@ -211,6 +217,16 @@ class Shard:
             emission.scores += score_records(who, points, self.day, self.sequence, about)
             self.emitted[members] = self.day
         return emission
+
+    def forget_changes(self) -> None:
+        """Drop what has gathered for `drain`: for a run over a file, where the state at the end is all."""
+        self._touched, self._letters = [], []
+
+    def scored(self) -> np.ndarray:
+        """int64[n]: the members that have a score, because something is known of them."""
+        self.resize()
+        members = np.arange(len(self.directory.names))
+        return members[self._has_state(members)]
 
     def points(self, members: np.ndarray):  # noqa: ANN201 - Points of pipeline.scoring
         """The points of `members` (int64[n]) as of the shard's day."""

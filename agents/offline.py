@@ -1,0 +1,172 @@
+"""Scores from files, without a broker: the engine of the worker, fed with lines instead of frames.
+
+So a score from a file and a live one are the same by construction, and `verify` compares the two. Memory
+grows with the members, not with the events.
+"""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from agents.ndjson import Batch, Lines
+from agents.settings import Settings
+from pipeline import days
+from pipeline.framing import runs_of
+from pipeline.intake import Intake, Rows
+from pipeline.members import Member
+from pipeline.rubric import Rubric
+from pipeline.shard import Shard
+from schemas.frames import Cover, Frame
+from schemas.ledger import Counters
+from schemas.letters import DeadLetter
+
+_FOR_EVER = 1 << 62
+_AT_ONCE = 4_000
+_PLACES = 3
+
+
+class Line:
+    """A line of a file in the place of a consumer record; its offset is the line's running number."""
+
+    __slots__ = ("offset", "value")
+
+    topic: str = ""
+    partition: int = 0
+    timestamp: int = 0
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    def __init__(self, value: bytes | None, offset: int) -> None:
+        self.value = value
+        self.offset = offset
+
+
+@dataclass(slots=True)
+class Dead:
+    """Dead letters of one reason: how many, and of the first few `file:line` and what is wrong."""
+
+    count: int = 0
+    first: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Standings:
+    """Scores as of a day, in hundredths, one row for each member, in no particular order.
+
+    score: int64[n]; pillars: int64[n, 4] in the order of `PILLARS`.
+    """
+
+    day: int
+    members: list[str]
+    score: np.ndarray
+    pillars: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def best_first(self) -> list[int]:
+        """The rows by falling score, then by name."""
+        score = self.score.tolist()
+        return sorted(range(len(self.members)), key=lambda row: (-score[row], self.members[row]))
+
+
+class Offline:
+    """Reads events and has the scores as of a day.
+
+    day: days since 1970. What happened later is a dead letter (`future_time`), as it would have been live at
+    the end of that day. The same (source, id) counts once among as many rows as all partitions together
+    remember live. Scores don't depend on the order of the lines.
+    """
+
+    def __init__(self, settings: Settings, rubric: Rubric, day: int) -> None:
+        self.rubric = rubric
+        self.day = day
+        self.dead: dict[str, Dead] = {}
+        self._intake = Intake(
+            settings.hash_seed,
+            int(settings.ahead_s * 1000),
+            settings.substantive_words,
+            days.end_ms(day),
+        )
+        self._shard = Shard(rubric, day, settings.dedupe_events * settings.frame_partitions, _FOR_EVER)
+        self._frames = 0
+        self._next = 0
+
+    @property
+    def counters(self) -> Counters:
+        """What became of the events so far."""
+        return self._shard.counters
+
+    def read(self, lines: Lines, told: Callable[[int], object] = lambda events: None) -> None:
+        """Count all lines; `told` of the number of events after each batch."""
+        for batch in lines.batches():
+            for start in range(0, len(batch), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                self._add(Batch(batch.numbers[part], batch.lines[part]), lines.place)
+            told(len(batch))
+
+    def _add(self, batch: Batch, place: Callable[[int], str]) -> None:
+        rows = self._intake.rows([Line(*one) for one in zip(batch.lines, batch.numbers, strict=True)])
+        stop = batch.numbers[-1] + 1
+        cover = Cover(0, self._next, stop, tuple(runs_of(np.array(batch.numbers))))
+        self._next = stop
+        self._shard.apply(_frame(rows, cover), self._frames, 1)
+        self._shard.forget_changes()
+        self._frames += 1
+        for packed in rows.letters.values():
+            letter = DeadLetter.unpack(packed)
+            dead = self.dead.setdefault(letter.reason, Dead())
+            dead.count += 1
+            if len(dead.first) < _PLACES:
+                dead.first.append((place(letter.offset), letter.message))
+
+    def standings(self) -> Standings:
+        """The scores of all members of whom anything is known."""
+        shard = self._shard
+        members = shard.scored()
+        parts = [shard.points(members[at : at + _AT_ONCE]) for at in range(0, len(members), _AT_ONCE)]
+        names = shard.directory.names
+        return Standings(
+            self.day,
+            [str(names[index]) for index in members.tolist()],
+            np.concatenate([np.zeros(0, np.int64), *(part.score for part in parts)]),
+            np.concatenate([np.zeros((0, 4), np.int64), *(part.pillars for part in parts)]),
+        )
+
+    def member(self, name: str) -> Member | None:
+        """What is counted and known of a member; None when nothing is."""
+        shard = self._shard
+        if name not in shard.directory:
+            return None
+        one = np.array([shard.directory[name]])
+        if one[0] not in shard.scored():
+            return None
+        return Member.of(self.day, shard.tiles.read(one), shard.registers.numbers(one))
+
+    def like(self, name: str, most: int = 3) -> list[str]:
+        """Members with a name like this one, for who has mistyped it."""
+        names = [str(other) for other in self._shard.directory.names if other is not None]
+        return difflib.get_close_matches(name, names, most)
+
+
+def _frame(rows: Rows, cover: Cover) -> Frame:
+    """The rows as a frame that was never on the wire; the letters stay out of it."""
+    n = len(rows.time)
+    registers = pa.nulls(n, pa.binary())
+    if rows.registers:
+        registers = pa.array([rows.registers.get(row) for row in range(n)], pa.binary())
+    return Frame(
+        rows.member,
+        rows.time,
+        rows.signals,
+        rows.source,
+        rows.offset,
+        rows.id,
+        rows.side,
+        registers,
+        pa.nulls(n, pa.binary()),
+        [cover],
+    )
