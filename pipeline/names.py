@@ -20,7 +20,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("pots", ["post", "share"])
     "; did you mean 'post'?"
     """
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, [word for word in known if word != name], n=1, cutoff=0.6)
     return f"; did you mean '{found[0]}'?" if found else ""
 
 

@@ -94,7 +94,7 @@ class Rubric(Part):
 
     name: Slug
     version: Annotated[StrictInt, Field(ge=1, le=1_000_000)]
-    title: Line = ""
+    title: Line | None = None
     bands: Bands = Bands()
     trend: Trend = Trend()
     targets: Annotated[dict[Slug, Hundredths], Field(default_factory=dict, max_length=100)]
@@ -179,7 +179,7 @@ _KEYS = sorted(
 def _first(error: ValidationError, text: str, data: dict[str, Any]) -> str:
     """The first of the errors, by line, as one line."""
     lines = line_of_keys(text)
-    found: list[tuple[int, str]] = []
+    found: list[tuple[int, bool, str]] = []
     for detail in error.errors(include_url=False):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, _Misplaced):
@@ -189,9 +189,10 @@ def _first(error: ValidationError, text: str, data: dict[str, Any]) -> str:
             if detail["type"] == "union_tag_invalid":
                 path += ("kind",)
             message = _said(path, detail)
-        found.append((line_of(lines, path), _whose(path, data) + message))
-    found.sort(key=lambda item: item[0])
-    line, message = found[0]
+        # A misspelt key is also a missing one, a wrong item also too few: name the cause.
+        consequence = detail["type"] in ("missing", "too_short")
+        found.append((line_of(lines, path), consequence, _whose(path, data) + message))
+    line, _, message = min(found, key=lambda item: item[:2])
     others = len(found) - 1
     return f"line {line}: {message}" + (f" (and {others} more)" if others else "")
 
@@ -218,7 +219,8 @@ def _whose(path: Path, data: dict[str, Any]) -> str:
 def _said(path: Path, detail: Any) -> str:
     """What is wrong and what to do, in plain words."""
     kind, given = detail["type"], detail["input"]
-    key = ".".join(str(part) for part in path if isinstance(part, str) and part not in ("component", "step"))
+    inside = path[2:] if path[0] in ("component", "step") and len(path) > 2 else path
+    key = ".".join(str(part) for part in inside)
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind == "extra_forbidden":

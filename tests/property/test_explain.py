@@ -1,0 +1,145 @@
+"""An explanation adds up to the score exactly, and its next steps gain what they say."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.apportion import apportion
+from pipeline.explain import Explanation, explain, next_steps, with_step
+from pipeline.members import Member, batch
+from pipeline.scoring import Scorer
+from schemas.registers import Register
+from schemas.signals import Signal
+from tests.kit.rubrics import DAY, SSI, members, rubrics
+
+SCORER = Scorer(SSI, DAY)
+
+
+def score(member, rubric=SSI):
+    return int(Scorer(rubric, DAY).points(*batch(DAY, [member])).score[0])
+
+
+def assert_adds_up(said, total):
+    assert said.score == total
+    assert sum(p.points for p in said.pillars) + sum(p.points for p in said.penalties) == total
+    for pillar in said.pillars:
+        assert pillar.points == sum(component.points for component in pillar.components)
+        assert pillar.max == sum(component.max for component in pillar.components) == 2_500
+    for component in [c for p in said.pillars for c in p.components] + list(said.penalties):
+        assert component.points == sum(source.points for source in component.sources)
+        assert abs(component.points) <= component.max
+        for source in component.sources:
+            assert source.points * component.points >= 0
+            assert source.points == 0 or source.count > 0
+
+
+@given(members)
+def test_the_parts_of_the_default_rubric_add_up(member):
+    assert_adds_up(explain(SSI, DAY, member, SCORER), score(member))
+
+
+@given(rubrics(), members)
+def test_the_parts_of_any_rubric_add_up(rubric, member):
+    assert_adds_up(explain(rubric, DAY, member), score(member, rubric))
+
+
+@given(members)
+def test_next_steps_gain_what_they_say(member):
+    """Each gain is the score of the member who has taken the step, less the score now; the most first."""
+    gains = next_steps(SSI, DAY, member, SCORER)
+    by_text = {step.text: step for step in SSI.steps}
+    for gain in gains:
+        assert gain.gain == score(with_step(by_text[gain.text], DAY, member)) - score(member)
+        assert gain.gain > 0
+    assert [gain.gain for gain in gains] == sorted((gain.gain for gain in gains), reverse=True)
+    told = {gain.text for gain in gains}
+    for step in SSI.steps:
+        if step.text not in told:
+            assert score(with_step(step, DAY, member)) <= score(member)
+
+
+def test_every_step_of_the_default_rubric_helps_somebody_new():
+    """A step that could never gain anything would be a mistake in the rubric."""
+    busy = Member({(Signal.SESSION, DAY): 1})
+    assert {gain.text for gain in next_steps(SSI, DAY, busy)} == {step.text for step in SSI.steps}
+
+
+def test_what_is_done_already_is_not_recommended():
+    done = Member({}, {Register.HEADLINE: 1})
+    assert "write a headline" in {gain.text for gain in next_steps(SSI, DAY, Member())}
+    assert "write a headline" not in {gain.text for gain in next_steps(SSI, DAY, done)}
+
+
+def test_a_weekly_step_is_spread_over_its_weeks():
+    step = next(step for step in SSI.steps if step.text == "two substantive comments a week")
+    tiles = with_step(step, DAY, Member()).tiles
+    ages = sorted(DAY - day for signal, day in tiles if signal == Signal.COMMENT)
+    assert ages == [0, 3, 7, 10, 14, 17, 21, 24]
+    assert set(tiles.values()) == {1}
+    assert {signal for signal, _ in tiles} == {Signal.COMMENT, Signal.COMMENT_SUBSTANTIVE}
+
+
+@given(st.sampled_from(SSI.steps), members)
+def test_a_step_adds_all_its_amounts(step, member):
+    taken = with_step(step, DAY, Member())
+    for signal, amount in step.signals.items():
+        times = step.weeks * (7 if step.every == "day" else 1)
+        assert sum(n for (s, _), n in taken.tiles.items() if s == signal) == amount * times
+    assert dict(taken.numbers) == dict(step.registers)
+
+
+def test_counts_caps_and_decay_are_shown():
+    member = Member({(Signal.COMMENT, DAY): 7, (Signal.COMMENT, DAY - 14): 3}, {Register.MEDIA: 9})
+    said = explain(SSI, DAY, member)
+    components = {c.name: c for p in said.pillars for c in p.components}
+    comment = components["comments"].sources[0]
+    assert (comment.name, comment.count, comment.counted, comment.cap) == ("comment", 10, 8, 5)
+    assert comment.days_capped == 1
+    assert comment.decayed == 6_500_000  # 5 today and half of 3
+    assert components["comments"].measured == "sum 6.50"
+    assert components["comments"].rule == "half of the points at 24, half-life 14 days"
+    media = components["profile-media"].sources[0]
+    assert (media.count, media.counted, media.points) == (9, 3, 150)
+
+
+def test_rhythm_and_rate_say_what_was_measured():
+    weeks = {(Signal.LEAD_SAVED, DAY - 7 * week): 2 for week in range(5)}
+    same_week = {(Signal.SEARCH_PEOPLE, DAY - 7 * week): 1 for week in range(3)}
+    asked = {(Signal.OUTREACH, DAY): 10, (Signal.REPLY_RECEIVED, DAY): 5}
+    said = explain(SSI, DAY, Member({**weeks, **same_week, **asked}))
+    components = {c.name: c for p in said.pillars for c in p.components}
+    assert components["prospecting-rhythm"].measured == "5 active weeks"
+    assert components["reply-rate"].measured == "30.0 %"  # (5 + 10 x 10 %) / (10 + 10)
+    trials = next(s for s in components["reply-rate"].sources if s.role == "trials")
+    assert (trials.count, trials.points) == (10, 0)
+
+
+def test_a_penalty_is_negative_and_the_weakest_pillar_is_named():
+    member = Member({(Signal.POST, DAY - at): 1 for at in range(30)}).plus({(Signal.SPAM_REPORTED, DAY): 1})
+    said = explain(SSI, DAY, member)
+    assert said.penalties[0].points == -200
+    assert said.penalties[0].sources[0].points == -200
+    assert said.weakest == "find"
+
+
+@given(members)
+def test_an_explanation_is_json(member):
+    said = explain(SSI, DAY, member, SCORER)
+    assert Explanation.model_validate_json(said.model_dump_json()) == said
+    assert json.loads(said.model_dump_json())["pillars"][0]["name"] == "brand"
+
+
+@given(st.integers(-(10**6), 10**6), st.lists(st.integers(0, 10**15), max_size=8))
+def test_apportioned_points_add_up_and_are_fair(total, weights):
+    parts = apportion(total, weights)
+    assert sum(parts) == (total if weights else 0)
+    if sum(weights):
+        for part, weight in zip(parts, weights, strict=True):
+            assert abs(part * sum(weights) - total * weight) < sum(weights)
+
+
+@pytest.mark.parametrize("rubric", [SSI.model_copy(update={"steps": ()})])
+def test_a_rubric_without_steps_has_no_advice(rubric):
+    assert explain(rubric, DAY, Member()).next_steps == ()
