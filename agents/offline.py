@@ -5,7 +5,7 @@ grows with the members, not with the events.
 """
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 from agents.ndjson import Batch, Lines
 from agents.settings import Settings
 from pipeline import days
+from pipeline.emission import score_records
 from pipeline.framing import runs_of
 from pipeline.intake import Intake, Rows
 from pipeline.members import Member
@@ -135,6 +136,17 @@ class Offline:
             np.concatenate([np.zeros(0, np.int64), *(part.score for part in parts)]),
             np.concatenate([np.zeros((0, 4), np.int64), *(part.pillars for part in parts)]),
         )
+
+    def records(self, standings: Standings, rows: Sequence[int]) -> Iterator[bytes]:
+        """The rows as the values of `member.scores` records, with revision 0."""
+        about = (self.rubric.name, str(self.rubric.version))
+        for at in range(0, len(rows), _AT_ONCE):
+            part = rows[at : at + _AT_ONCE]
+            names = [standings.members[row] for row in part]
+            chosen = np.array(part, np.int64)
+            points = Standings(standings.day, names, standings.score[chosen], standings.pillars[chosen])
+            for _, value in score_records(names, points, standings.day, 0, about):
+                yield value
 
     def member(self, name: str) -> Member | None:
         """What is counted and known of a member; None when nothing is."""

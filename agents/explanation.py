@@ -1,0 +1,65 @@
+"""An explanation as a tree for the terminal: score, pillars, components, signals, next steps."""
+
+from rich.text import Text
+from rich.tree import Tree
+
+from agents.screen import printable
+from pipeline.days import calendar
+from pipeline.explain import ComponentReport, Explanation, Source
+from pipeline.names import as_points
+
+
+def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
+    """The explanation of a member's score, with at most so many next steps."""
+    title = f"{as_points(explanation.score)}  {printable(member)}"
+    about = f"as of {calendar(explanation.day)} by {explanation.rubric} {explanation.version}"
+    top = Tree(Text.assemble((title, "bold"), f", {about}"), guide_style="dim")
+    for pillar in explanation.pillars:
+        weakest = ", the weakest" if pillar.name == explanation.weakest else ""
+        branch = top.add(Text.assemble((_of(pillar.points, pillar.max, pillar.name), "bold"), weakest))
+        for component in pillar.components:
+            _add(branch, component)
+    for penalty in explanation.penalties:
+        _add(top, penalty)
+    if explanation.next_steps:
+        steps = top.add(Text("What the next steps would gain", "bold"))
+        for step in explanation.next_steps[:most]:
+            steps.add(Text(f"{'+' + as_points(step.gain):>6}  {step.text}"))
+        if len(explanation.next_steps) > most:
+            steps.add(Text(f"and {len(explanation.next_steps) - most} more: see --json", "dim"))
+    return top
+
+
+def _of(points: int, most: int, name: str) -> str:
+    return f"{as_points(points):>5} of {as_points(most)}  {name}"
+
+
+def _add(branch: Tree, component: ComponentReport) -> None:
+    told = f": {component.measured}; {component.rule}"
+    faint = "" if component.points else "dim"
+    node = branch.add(
+        Text.assemble((_of(component.points, component.max, component.name), faint), (told, "dim"))
+    )
+    for source in component.sources:
+        if source.count:
+            node.add(Text(_source(source)))
+
+
+def _source(source: Source) -> str:
+    """`1.20  post: 12 times, 8 counted (at most 2 a day, over on 3), weight 2`."""
+    said = f"{as_points(source.points):>5}  {source.name}"
+    if source.role == "register":
+        return f"{said}: {source.count:,}" + (
+            f", counted up to {source.cap}" if source.cap and source.cap > 1 else ""
+        )
+    times = f"{source.count:,} time{'' if source.count == 1 else 's'}"
+    if source.role.startswith("active"):
+        periods = source.role.removeprefix("active ").removesuffix("s" if source.counted == 1 else "")
+        return f"{said}: {times}, in {source.counted} {periods}"
+    role = f" ({source.role})" if source.role != "signal" else ""
+    capped = ""
+    if source.days_capped:
+        days = "a day" if source.days_capped == 1 else f"{source.days_capped} days"
+        capped = f", {source.counted:,} counted: over {source.cap} on {days}"
+    weight = f", weight {source.weight}" if source.weight != 1 else ""
+    return f"{said}{role}: {times}{capped}{weight}"

@@ -1,0 +1,128 @@
+"""What commands show: progress while there is a terminal to show it on, tables, and the account of events.
+
+Results go to stdout, all else to stderr, so that a result can be piped on.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from agents.ndjson import Lines
+from agents.offline import Dead, Standings
+from pipeline.days import calendar
+from pipeline.names import as_points
+from schemas.ledger import Counters
+
+WIDTH = 110
+"""Columns where there is no terminal to ask."""
+_DISPOSITIONS = (
+    ("scored", "scored"),
+    ("duplicate", "duplicate"),
+    ("outside_window", "outside the window"),
+    ("erased", "erased"),
+    ("dead_lettered", "dead letters"),
+)
+
+
+def say(line: str) -> None:
+    """A line for the user, beside the result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """A text from outside, harmless to a terminal: what is not printable is shown by its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class _Rate(ProgressColumn):
+    """Events and events per second."""
+
+    def render(self, task: Task) -> Text:
+        events = task.fields["events"]
+        rate = f", {events / task.elapsed:,.0f}/s" if task.elapsed else ""
+        return Text(f"{events:,} events{rate}")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
+    """A bar on stderr, if that is a terminal: to be told (events so far, done, of how many; 0: unknown)."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=None, events=0)
+
+        def told(events: int, done: float | None, total: int) -> None:
+            bar.update(task, completed=done or 0, total=total or None, events=events)
+
+        yield told
+
+
+@contextmanager
+def reading(what: str, lines: Lines) -> Iterator[Callable[[int], None]]:
+    """A bar for reading files; to be told of the events of each batch."""
+    with progress(what) as told:
+        count = 0
+
+        def more(events: int) -> None:
+            nonlocal count
+            count += events
+            told(count, lines.done, lines.size or 0)
+
+        yield more
+
+
+def account(counters: Counters) -> str:
+    """What became of the events, as a line: `5 events read: 4 scored, 1 duplicate, …`."""
+    parts = [f"{getattr(counters, name):,} {shown}" for name, shown in _DISPOSITIONS]
+    difference = counters.difference()
+    missing = f"; {difference:,} NOT ACCOUNTED FOR" if difference else ""
+    return f"{counters.read:,} events read: {', '.join(parts)}{missing}"
+
+
+def letters(dead: Mapping[str, Dead]) -> Iterator[str]:
+    """A line per reason of dead letters, the most frequent first, each followed by its first places."""
+    for reason, found in sorted(dead.items(), key=lambda item: (-item[1].count, item[0])):
+        yield f"{found.count:,} × {reason}"
+        for place, message in found.first:
+            yield f"  {place}: {printable(message)}"
+        if found.count > len(found.first):
+            yield f"  and {found.count - len(found.first):,} more"
+
+
+def table(standings: Standings, rows: Sequence[int]) -> Table:
+    """The chosen rows of the standings, ranked as they come."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("#", justify="right")
+    shown.add_column("member", overflow="fold")
+    for name in ("score", "brand", "find", "engage", "relate"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for rank, row in enumerate(rows, 1):
+        points = [int(standings.score[row]), *standings.pillars[row].tolist()]
+        shown.add_row(str(rank), Text(printable(standings.members[row])), *map(as_points, points))
+    return shown
+
+
+def about(standings: Standings, rubric: str) -> str:
+    """`1,107 members as of 2025-11-20 by ssi 1`."""
+    members = "1 member" if len(standings) == 1 else f"{len(standings):,} members"
+    return f"{members} as of {calendar(standings.day)} by {rubric}"
+
+
+def console(file: IO[str] | None = None) -> Console:
+    """Where tables go: stdout, or a file."""
+    out = file or sys.stdout
+    return Console(file=out, width=None if out.isatty() else WIDTH, highlight=False)
