@@ -7,7 +7,7 @@ Made from the credit rules, the signals and a rubric, so that it can't say anyth
 from collections.abc import Iterable, Mapping
 
 from pipeline.components import PILLARS, Component, Pillar, Rate, Registers, Rhythm, Use
-from pipeline.credits import CREDITS, GROUP_PREFIX
+from pipeline.credits import CREDITS, GROUP_PREFIX, Data
 from pipeline.explain import rule
 from pipeline.names import as_points
 from pipeline.rubric import Rubric, Step
@@ -39,7 +39,7 @@ def credited() -> dict[str, list[str]]:
 
     for event_type, datas in DATA_EXAMPLES.items():
         short = event_type.removeprefix("activity.")
-        for data in datas:
+        for data in (variant for data in datas for variant in _variants(data)):
             actor, _, received, registers = CREDITS[event_type](data)
             for signal in Signal:
                 if actor >> signal & 1:
@@ -49,6 +49,13 @@ def credited() -> dict[str, list[str]]:
             for name in registers or {}:
                 add("groups" if name.startswith(GROUP_PREFIX) else name, short)
     return found
+
+
+def _variants(data: Data) -> list[Data]:
+    """An example, and where it has a degree the same with every other."""
+    if not data or "degree" not in data:
+        return [data]
+    return [data, *({**data, "degree": degree} for degree in (1, 2, 3))]
 
 
 def render(rubric: Rubric) -> str:
