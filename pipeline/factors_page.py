@@ -39,7 +39,7 @@ def credited() -> dict[str, list[str]]:
 
     for event_type, datas in DATA_EXAMPLES.items():
         short = event_type.removeprefix("activity.")
-        for data in (variant for data in datas for variant in _variants(data)):
+        for data in (variant for one in datas for variant in _variants(one)):
             actor, _, received, registers = CREDITS[event_type](data)
             for signal in Signal:
                 if actor >> signal & 1:

@@ -1,0 +1,52 @@
+"""The examples in the explanations are run: what they show is what comes out."""
+
+import doctest
+
+import pytest
+
+import pipeline.apportion
+import pipeline.bands
+import pipeline.lines
+import pipeline.names
+import pipeline.reference
+import pipeline.weights
+from pipeline.explain import explain
+from pipeline.members import Member
+from pipeline.names import as_points
+from schemas.registers import Register
+from schemas.signals import Signal
+from tests.kit.rubrics import DAY, SSI
+
+GIVEN = {
+    "rubric": SSI,
+    "day": DAY,
+    "Member": Member,
+    "Register": Register,
+    "Signal": Signal,
+    "as_points": as_points,
+    "explain": explain,
+}
+
+
+def test_how_the_score_works(pytestconfig):
+    page = pytestconfig.rootpath / "docs" / "explanation" / "score.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False, globs=dict(GIVEN))
+    assert tried > 8
+    assert not failed
+
+
+MODULES = [
+    pipeline.apportion,
+    pipeline.bands,
+    pipeline.lines,
+    pipeline.names,
+    pipeline.reference,
+    pipeline.weights,
+]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_examples_in_docstrings(module):
+    failed, tried = doctest.testmod(module)
+    assert tried
+    assert not failed
