@@ -26,10 +26,10 @@ test: java lint ## all checks and tests, those on a real broker too
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 	@$(if $(REAL),$(BIN)/python -m pytest $(REAL))
 
-test-fast: .venv/dev ## only the tests that need no broker
+test-fast: .venv/dev .venv/run ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 
-lint: .venv/dev ## ruff, import-linter, mypy
+lint: .venv/dev .venv/run ## ruff, import-linter, mypy
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check . || { echo "Not formatted (ruff format --check): run 'make format'."; exit 1; }
 	@$(BIN)/lint-imports --no-cache > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
@@ -51,16 +51,20 @@ clean: stop ## stop the broker, remove its data and the environment
 	@rm -rf .venv .pillarscore *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The two marks say which requirements are installed; a change of them makes the environment anew.
-.venv/run: requirements.txt pyproject.toml
+# The marks say what is installed: other requirements make the environment anew, another pyproject.toml
+# (commands, packages) only links it again.
+.venv/pinned: requirements.txt
 	@$(MAKE) python
 	@echo "Setting up .venv (once) …"
 	@$(PYTHON) -m venv --clear .venv
 	@$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/run: .venv/pinned pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/dev: requirements-dev.txt .venv/run
+.venv/dev: requirements-dev.txt .venv/pinned | .venv/run
 	@echo "Adding the tools for tests and checks (once) …"
 	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -51,6 +51,9 @@ share.coordinator.state.topic.min.isr=1
 auto.create.topics.enable=false
 # A lone worker need not wait for others to join its group.
 group.initial.rebalance.delay.ms=0
+# After a crash the node has to wait for its own former session to end.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 # Frames and dead letters travel whole.
 message.max.bytes=8388608
 # The cleaner's share of a small heap, and compaction without a long pause.

@@ -137,6 +137,10 @@ async def delete(settings: Settings) -> list[str]:
             answer = await client.delete_topics(names)
             for name, code in answer.topic_error_codes:
                 _raise(name, code, None)
+        # what was deleted is still listed for a moment
+        deadline = time.monotonic() + WAIT_S
+        while await _there(client, settings, specs(settings)) and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
         return names
 
 

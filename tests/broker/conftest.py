@@ -1,0 +1,103 @@
+"""A real Kafka for the tests of a session, and for each test topics that nobody else has.
+
+The broker is the project's own (or PILLARSCORE_BROKER, left as it is), with its data in a temporary
+folder. Processes of pytest-xdist share it: the first that needs it starts it, the last one stops it.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agents
+from agents.broker import Broker
+from agents.kafka_jars import locked
+from agents.settings import Settings
+from agents.topics import delete, ensure
+
+JARS = Path(agents.__file__).parent.parent / ".pillarscore" / "jars"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.broker)
+
+
+@pytest.fixture(scope="session")
+def jars() -> Path:
+    """Where the project keeps Kafka's jars, so that tests don't fetch their own."""
+    if shutil.which("java") is None and os.environ.get("PILLARSCORE_BROKER"):
+        pytest.skip("no Java here, the tests run against PILLARSCORE_BROKER")
+    return JARS
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Kafka, host:port."""
+    if given := os.environ.get("PILLARSCORE_BROKER"):
+        yield given
+        return
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    broker = Broker(root / "kafka", jars=request.getfixturevalue("jars"))
+    users = root / "kafka-users"
+    with locked(root / "kafka.lock"):
+        address = broker.start()
+        users.write_text(str(_count(users) + 1))
+    try:
+        yield address
+    finally:
+        with locked(root / "kafka.lock"):
+            left = _count(users) - 1
+            users.write_text(str(left))
+            if left == 0:
+                broker.stop()
+
+
+def _count(users: Path) -> int:
+    return int(users.read_text()) if users.exists() else 0
+
+
+@pytest.fixture
+def settings(kafka: str, tmp_path: Path) -> Settings:
+    """Settings of the real Kafka with a prefix, state folder and web port of the test's own."""
+    return Settings(
+        broker=kafka,
+        prefix=f"t{uuid.uuid4().hex[:12]}.",
+        state_dir=tmp_path / "state",
+        web_port=free_port(),
+        session_timeout_s=6,
+    )
+
+
+@pytest.fixture
+def live(settings: Settings) -> Iterator[Settings]:
+    """The same, with all topics made; they are deleted after the test."""
+    _run(ensure(settings))
+    yield settings
+    _run(delete(settings))
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> None:
+    # a loop of its own, so that tests which are coroutines keep theirs
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
