@@ -5,6 +5,7 @@ counted is not its business: no tables, and its own commits are advisory.
 """
 
 import asyncio
+import gc
 import signal
 
 import faust
@@ -54,7 +55,9 @@ class Worker:
         self.settings = settings
         self.metrics = Metrics()
         self.app = faust_app(settings)
-        self.score = Score(self.app, settings, rubric, clock, self.metrics) if role in ("score", "all") else None
+        self.score = (
+            Score(self.app, settings, rubric, clock, self.metrics) if role in ("score", "all") else None
+        )
         self.ingest = Ingest(settings, clock, self.metrics) if role in ("ingest", "all") else None
         self.role = role
         self._stop = asyncio.Event()
@@ -77,10 +80,15 @@ class Worker:
             loop.add_signal_handler(number, self.stop)
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         self.app.finalize()
+        # batches make and drop many objects, but no cycles: collect them less often
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 20)
         await self.app.start()
         if self.ingest is not None:
             self.ingest.start()
-        log.info("worker runs", role=self.role, pages=f"http://{self.settings.web_host}:{self.settings.web_port}")
+        log.info(
+            "worker runs", role=self.role, pages=f"http://{self.settings.web_host}:{self.settings.web_port}"
+        )
         try:
             await self._stop.wait()
         finally:

@@ -7,16 +7,23 @@ committed only behind frames that the broker has acknowledged, in every partitio
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    TopicPartition,
+)
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from agents.clock import Clock
 from agents.metrics import Metrics
+from agents.records import as_it_is
 from agents.settings import Settings
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
@@ -25,6 +32,8 @@ log = structlog.get_logger()
 MOST_BYTES = 4 << 20
 MOST_IN_FLIGHT = 8
 CLOSE_S = 5.0
+Batch = dict[int, list[Any]]
+"""Records by source partition, in the order of their offsets."""
 
 
 class Ingest:
@@ -33,7 +42,9 @@ class Ingest:
     def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.intake = Intake(settings.hash_seed, int(settings.ahead_s * 1000), settings.substantive_words, clock.horizon_ms())
+        self.intake = Intake(
+            settings.hash_seed, int(settings.ahead_s * 1000), settings.substantive_words, clock.horizon_ms()
+        )
         self.assigned = False
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -93,11 +104,15 @@ class _Session(ConsumerRebalanceListener):
             isolation_level="read_committed",
             fetch_max_bytes=16 << 20,
             max_partition_fetch_bytes=4 << 20,
+            value_deserializer=as_it_is,
             session_timeout_ms=s.session_timeout_s * 1000,
             heartbeat_interval_ms=s.session_timeout_s * 1000 // 4,
         )
         self.producer = AIOKafkaProducer(
-            bootstrap_servers=s.broker, enable_idempotence=True, max_batch_size=1 << 20, max_request_size=32 << 20
+            bootstrap_servers=s.broker,
+            enable_idempotence=True,
+            max_batch_size=1 << 20,
+            max_request_size=32 << 20,
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -109,14 +124,13 @@ class _Session(ConsumerRebalanceListener):
             began = time.monotonic()
             generation = self.generation
             got = await self.consumer.getmany(timeout_ms=100, max_records=self.settings.batch_events)
-            records = [r for rs in got.values() for r in rs]
             async with self.lock:
                 if generation != self.generation:
                     # some were fetched under the old assignment; all that is ours is fetched again
                     for source, position in self.positions.items():
                         self.consumer.seek(TopicPartition(self.topic, source), position)
                     continue
-                for part in _portions(records) if records else ():
+                for part in _portions(got):
                     await self._handle(part)
             if time.monotonic() - self.committed_at > 1.0:
                 async with self.lock:
@@ -124,7 +138,7 @@ class _Session(ConsumerRebalanceListener):
             while len(self.flying) > MOST_IN_FLIGHT * self.settings.frame_partitions:
                 await self.flying.popleft()
             spent = time.monotonic() - began
-            if len(records) < self.settings.batch_events // 2 and spent < cycle:
+            if sum(map(len, got.values())) < self.settings.batch_events // 2 and spent < cycle:
                 await asyncio.sleep(cycle - spent)
         async with self.lock:
             await self._commit()
@@ -137,16 +151,17 @@ class _Session(ConsumerRebalanceListener):
             except Exception as error:
                 log.info("closing after a failure", error=str(error))
 
-    async def _handle(self, records: Sequence[ConsumerRecord]) -> None:
-        rows = self.ingest.intake.rows(records)
-        sources = np.fromiter((r.partition for r in records), np.int64, len(records))
-        offsets = np.fromiter((r.offset for r in records), np.int64, len(records))
+    async def _handle(self, batch: Batch) -> None:
+        """Rows and frames of some records of each source partition."""
+        records: list[Any] = []
         read = {}
-        for source in np.unique(sources).tolist():
-            mine = offsets[sources == source]
-            if mine[0] > self.positions[source]:
+        for source, mine in batch.items():
+            if mine[0].offset > self.positions[source]:
                 await self._hole(source)
-            read[source] = (runs_of(mine), int(mine[-1]) + 1)
+            read[source] = (runs_of(np.array([r.offset for r in mine])), mine[-1].offset + 1)
+            records += mine
+        sources = np.repeat(list(batch), [len(mine) for mine in batch.values()])
+        rows = self.ingest.intake.rows(records, sources, self.topic)
         for partition, data in self.framer.frames(rows, read).items():
             await self._send(partition, data)
         for source, (_, stop) in read.items():
@@ -226,17 +241,21 @@ class _Session(ConsumerRebalanceListener):
             self.consumer.seek(tp, start)
 
 
-def _portions(records: Sequence[ConsumerRecord]) -> list[Sequence[ConsumerRecord]]:
-    """Records in portions of a bounded number of bytes, since dead letters travel whole."""
-    if sum(len(r.value or b"") for r in records) <= MOST_BYTES:
-        return [records]
-    out: list[list[ConsumerRecord]] = [[]]
+def _portions(got: dict[TopicPartition, list[Any]]) -> Iterator[Batch]:
+    """The records by source, in portions of bounded size, since dead letters travel whole in a frame."""
+    portion: Batch = {}
     size = 0
-    for record in records:
-        length = len(record.value or b"") + len(record.key or b"")
-        if size + length > MOST_BYTES and out[-1]:
-            out.append([])
-            size = 0
-        out[-1].append(record)
-        size += length
-    return list(out)
+    for tp, records in got.items():
+        sizes = [len(r.value or b"") + len(r.key or b"") for r in records]
+        if size + sum(sizes) <= MOST_BYTES:
+            portion[tp.partition] = records
+            size += sum(sizes)
+            continue
+        for record, length in zip(records, sizes, strict=True):
+            if size + length > MOST_BYTES and portion:
+                yield portion
+                portion, size = {}, 0
+            portion.setdefault(tp.partition, []).append(record)
+            size += length
+    if portion:
+        yield portion

@@ -65,7 +65,14 @@ class Ledger:
         if batch.record_count():
             await self._producer.send_batch(batch, topic, partition=partition)
 
-    async def send(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+    async def send(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[tuple[str, bytes]],
+    ) -> None:
         """Queue one record with headers, of any size that the topic takes."""
         await self.begin()
         await self._producer.send(topic, value, key=key, partition=partition, headers=headers)

@@ -19,29 +19,63 @@ class Metrics:
         r = self.registry
         part = ["partition"]
         self.events = Counter("pillarscore_ingest_events", "Events read from activity.events.", registry=r)
-        self.letters_read = Counter("pillarscore_ingest_invalid_events", "Events that failed validation.", registry=r)
-        self.ingest_failures = Counter("pillarscore_ingest_failures", "Times ingest had to start again.", registry=r)
-        self.frame_bytes = Histogram("pillarscore_frame_bytes", "Size of frames.", buckets=_BYTES_BUCKETS, registry=r)
+        self.letters_read = Counter(
+            "pillarscore_ingest_invalid_events", "Events that failed validation.", registry=r
+        )
+        self.ingest_failures = Counter(
+            "pillarscore_ingest_failures", "Times ingest had to start again.", registry=r
+        )
+        self.frame_bytes = Histogram(
+            "pillarscore_frame_bytes", "Size of frames.", buckets=_BYTES_BUCKETS, registry=r
+        )
         self.dispositions = Gauge(
-            "pillarscore_events", "Events by what became of them, from the stamp.", ["partition", "disposition"], registry=r
+            "pillarscore_events",
+            "Events by what became of them, from the stamp.",
+            ["partition", "disposition"],
+            registry=r,
         )
         self.members = Gauge("pillarscore_members", "Members with state.", part, registry=r)
-        self.watermark = Gauge("pillarscore_watermark_offset", "Next source offset to count.", ["partition", "source"], registry=r)
+        self.watermark = Gauge(
+            "pillarscore_watermark_offset",
+            "Next source offset to count.",
+            ["partition", "source"],
+            registry=r,
+        )
         self.frame = Gauge("pillarscore_frame_offset", "Last frame whose scores are out.", part, registry=r)
-        self.replay = Gauge("pillarscore_replay_frames", "Frames a restore would have to replay.", part, registry=r)
+        self.replay = Gauge(
+            "pillarscore_replay_frames", "Frames a restore would have to replay.", part, registry=r
+        )
         self.scores = Counter("pillarscore_scores", "Score records emitted.", part, registry=r)
-        self.letters = Counter("pillarscore_dead_letters", "Dead letters emitted.", ["partition", "reason"], registry=r)
+        self.letters = Counter(
+            "pillarscore_dead_letters", "Dead letters emitted.", ["partition", "reason"], registry=r
+        )
         self.commit_seconds = Histogram(
             "pillarscore_commit_seconds", "Duration of a commit.", part, buckets=_COMMIT_BUCKETS, registry=r
         )
-        self.block_bytes = Counter("pillarscore_block_bytes", "Bytes of state blocks written.", part, registry=r)
-        self.restore_seconds = Gauge("pillarscore_restore_seconds", "Duration of the last restore.", part, registry=r)
-        self.unrolled = Gauge("pillarscore_unrolled_members", "Members not yet brought to the as-of day.", part, registry=r)
-        self.fenced = Counter("pillarscore_fenced", "Times another worker had taken the partition.", part, registry=r)
-        self.failures = Counter("pillarscore_failures", "Times a partition had to restore after an error.", part, registry=r)
-        self.gaps = Counter("pillarscore_undelivered_frames", "Frames fetched because not delivered.", part, registry=r)
-        self.holes = Counter("pillarscore_missing_frames", "Frames gone before they were counted.", part, registry=r)
-        self.bad_frames = Counter("pillarscore_unreadable_frames", "Frames that cannot be read.", part, registry=r)
+        self.block_bytes = Counter(
+            "pillarscore_block_bytes", "Bytes of state blocks written.", part, registry=r
+        )
+        self.restore_seconds = Gauge(
+            "pillarscore_restore_seconds", "Duration of the last restore.", part, registry=r
+        )
+        self.unrolled = Gauge(
+            "pillarscore_unrolled_members", "Members not yet brought to the as-of day.", part, registry=r
+        )
+        self.fenced = Counter(
+            "pillarscore_fenced", "Times another worker had taken the partition.", part, registry=r
+        )
+        self.failures = Counter(
+            "pillarscore_failures", "Times a partition had to restore after an error.", part, registry=r
+        )
+        self.gaps = Counter(
+            "pillarscore_undelivered_frames", "Frames fetched because not delivered.", part, registry=r
+        )
+        self.holes = Counter(
+            "pillarscore_missing_frames", "Frames gone before they were counted.", part, registry=r
+        )
+        self.bad_frames = Counter(
+            "pillarscore_unreadable_frames", "Frames that cannot be read.", part, registry=r
+        )
 
     def of(self, partition: int) -> "PartitionMetrics":
         """The metrics of one score partition."""

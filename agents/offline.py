@@ -34,8 +34,6 @@ class Line:
 
     __slots__ = ("offset", "value")
 
-    topic: str = ""
-    partition: int = 0
     timestamp: int = 0
     key: bytes | None = None
     headers: Sequence[tuple[str, bytes]] = ()
@@ -110,7 +108,8 @@ class Offline:
             told(len(batch))
 
     def _add(self, batch: Batch, place: Callable[[int], str]) -> None:
-        rows = self._intake.rows([Line(*one) for one in zip(batch.lines, batch.numbers, strict=True)])
+        records = [Line(*one) for one in zip(batch.lines, batch.numbers, strict=True)]
+        rows = self._intake.rows(records, np.zeros(len(records), np.int64), "")
         stop = batch.numbers[-1] + 1
         cover = Cover(0, self._next, stop, tuple(runs_of(np.array(batch.numbers))))
         self._next = stop

@@ -34,7 +34,9 @@ Delivery = tuple[int, int, bytes]  # offset, timestamp in ms, frame
 class Runner:
     """The owner of a partition, from assignment to revocation."""
 
-    def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, metrics: Metrics, partition: int) -> None:
+    def __init__(
+        self, settings: Settings, rubric: Rubric, clock: Clock, metrics: Metrics, partition: int
+    ) -> None:
         self.settings = settings
         self.rubric = rubric
         self.clock = clock
@@ -112,7 +114,9 @@ class Runner:
             try:
                 await ledger.stop()
             except Exception as error:
-                self.log.info("closing the ledger failed; the next owner aborts what is open", error=str(error))
+                self.log.info(
+                    "closing the ledger failed; the next owner aborts what is open", error=str(error)
+                )
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when stopping."""
@@ -133,8 +137,12 @@ class Runner:
             stamp, found = await load(r)
         today = self.clock.today()
         if stamp and self.clock.as_of and stamp.day > today:
-            raise UserError(f"partition {self.partition} is already at {days.calendar(stamp.day)}: as-of cannot go back")
-        shard = Shard(self.rubric, stamp.day if stamp else today, s.dedupe_events, int(s.dedupe_hours * 3_600_000))
+            raise UserError(
+                f"partition {self.partition} is already at {days.calendar(stamp.day)}: as-of cannot go back"
+            )
+        shard = Shard(
+            self.rubric, stamp.day if stamp else today, s.dedupe_events, int(s.dedupe_hours * 3_600_000)
+        )
         start, stamped = 0, -1
         if stamp:
             blocks.load(shard, found, stamp)
@@ -147,7 +155,9 @@ class Runner:
         self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
         replayed = await self._fetch(start, stamped + 1, stamped)
         self.metrics.restore_seconds.set(time.monotonic() - began)
-        self.log.info("restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed)
+        self.log.info(
+            "restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed
+        )
         shard.turn_day(max(today, shard.day))
         await self._fetch(shard.frame + 1, None, stamped)
         self.live = True
@@ -163,7 +173,9 @@ class Runner:
             first, end = await r.bounds()
             if first > start and (start > 0 or stamped >= 0):
                 self.metrics.holes.inc(first - start)
-                self.log.error("frames are gone that were needed; scores may miss events", start=start, first=first)
+                self.log.error(
+                    "frames are gone that were needed; scores may miss events", start=start, first=first
+                )
             async for records in r.read(max(start, first), end if stop is None else stop):
                 for record in records:
                     await self._apply(record.offset, record.timestamp, record.value, record.offset <= stamped)
@@ -208,7 +220,9 @@ class Runner:
                 await asyncio.sleep(cycle - spent)
             if not self._inbox:
                 uncommitted = self._ledger is not None and self._ledger.open
-                await self._pause(max(0.001, self._committed_at + interval - time.monotonic()) if uncommitted else 1.0)
+                await self._pause(
+                    max(0.001, self._committed_at + interval - time.monotonic()) if uncommitted else 1.0
+                )
                 await self._watch()
         await self._flush()
         await self._commit()
@@ -272,7 +286,10 @@ class Runner:
         now = time.monotonic()
         if not ledger.open:
             return
-        due = [blocks.dump(shard, n) for n in blocks.due(shard, now - self._blocks_at, self.settings.block_cycle_s)]
+        due = [
+            blocks.dump(shard, n)
+            for n in blocks.due(shard, now - self._blocks_at, self.settings.block_cycle_s)
+        ]
         if due:
             self._blocks_at = now
         stamp = blocks.stamp_of(shard)

@@ -18,7 +18,9 @@ log = structlog.get_logger()
 class Score:
     """Hands frames from Faust to the runners, and starts and stops these as the assignment changes."""
 
-    def __init__(self, app: faust.App, settings: Settings, rubric: Rubric, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, app: faust.App, settings: Settings, rubric: Rubric, clock: Clock, metrics: Metrics
+    ) -> None:
         self.settings = settings
         self.rubric = rubric
         self.clock = clock
@@ -28,7 +30,12 @@ class Score:
         self._lock = asyncio.Lock()
         self._topic = settings.topic("frames")
         frames = app.topic(
-            self._topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", internal=False
+            self._topic,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            internal=False,
         )
         app.agent(frames, name="score", concurrency=1)(self.consume)
         app.on_partitions_assigned.connect(self.on_assigned)

@@ -35,7 +35,9 @@ def add_pages(app: faust.App, worker: "Worker") -> None:
 
     @app.page("/ready")
     async def ready(self: Any, request: Any) -> Any:
-        partitions = {} if worker.score is None else {str(p): r.live for p, r in sorted(worker.score.runners.items())}
+        partitions = (
+            {} if worker.score is None else {str(p): r.live for p, r in sorted(worker.score.runners.items())}
+        )
         return _answer(self, worker.ready, {"role": worker.role, "partitions_restored": partitions})
 
 

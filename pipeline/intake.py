@@ -4,7 +4,7 @@ One call handles a batch of records of any source partitions and returns rows as
 function of the records and of the horizon given, so reading a record again gives the same rows again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,23 +16,22 @@ import xxhash
 from pydantic import ValidationError
 
 from pipeline.credits import credits
+from pipeline.partitioning import murmur2
 from schemas.cloudevents import from_binary
 from schemas.events import parse, reason
 from schemas.frames import Side
 from schemas.letters import DeadLetter
 from schemas.reasons import quote
 
-MAX_ID_BYTES = 256
 _UTC_NS = pa.timestamp("ns", tz="UTC")
 # RFC 3339 demands seconds, an offset and a T; Arrow's parser alone would be more generous
 _RFC3339 = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+_COUNTERPART = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Record(Protocol):
-    """What is read of a consumer record."""
+    """What is read of a record of `activity.events`."""
 
-    topic: str
-    partition: int
     offset: int
     timestamp: int
     key: bytes | None
@@ -56,17 +55,19 @@ class Rows:
 
 
 class _Batch:
-    """The lists a batch is gathered in, one entry per row."""
+    """What is gathered of a batch: an entry per valid event, and one per counterpart (`peer`)."""
 
     def __init__(self) -> None:
-        self.member: list[str] = []
+        self.record: list[int] = []
+        self.subject: list[str] = []
         self.time: list[str] = []
         self.signals: list[int] = []
-        self.record: list[int] = []
-        self.id: list[int] = []
-        self.side: list[int] = []
-        self.registers: dict[int, bytes] = {}
-        self.dead: dict[int, tuple[str, str]] = {}  # record -> reason, message
+        self.id: list[bytes] = []
+        self.peer_of: list[int] = []  # index of the event
+        self.peer: list[str] = []
+        self.peer_signals: list[int] = []
+        self.registers: dict[int, bytes] = {}  # by event
+        self.dead: dict[int, tuple[str, str]] = {}  # by record: reason, message
 
 
 class Intake:
@@ -76,83 +77,78 @@ class Intake:
     horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one.
     """
 
-    def __init__(
-        self, seed: int, ahead_ms: int, substantive_words: int, horizon_ms: int | None = None
-    ) -> None:
+    def __init__(self, seed: int, ahead_ms: int, substantive_words: int, horizon_ms: int | None = None) -> None:
         self.seed = seed
         self.ahead_ms = ahead_ms
         self.horizon_ms = horizon_ms
         self.table = credits(substantive_words)
 
-    def rows(self, records: Sequence[Record]) -> Rows:
-        """The rows of a batch, in the order of the records, each actor row before its counterpart's."""
+    def rows(self, records: Sequence[Record], sources: np.ndarray, topic: str) -> Rows:
+        """The rows of a batch: of the actors in order, of the counterparts in order, and dead letters.
+
+        sources: int64[n], the partition of `topic` each record is of.
+        """
         batch = _Batch()
         self._gather(records, batch)
-        times, bad = _milliseconds(batch.time)
         record = np.array(batch.record, np.int64)
-        stamps = np.fromiter((r.timestamp for r in records), np.int64, len(records))
-        member = pa.array(batch.member, pa.string())
-        self._check(batch, times, bad, member, stamps[record])
-        return _assemble(records, batch, member, times, record)
+        times, bad = _milliseconds(batch.time)
+        if self.horizon_ms is None:
+            horizon = np.array([r.timestamp for r in records], np.int64)[record]
+        else:
+            horizon = np.full(len(record), self.horizon_ms)
+        self._check(batch, times, bad, horizon)
+        event, rows = _assemble(records, sources, batch, times, record)
+        return _with_letters(records, sources, topic, batch, event, rows)
 
     def _gather(self, records: Sequence[Record], batch: _Batch) -> None:
-        validate, table, seed = parse, self.table, self.seed
-        hashed = xxhash.xxh3_64_intdigest
-        member, time, signals = batch.member.append, batch.time.append, batch.signals.append
-        row, id_, side = batch.record.append, batch.id.append, batch.side.append
+        table, seed, hashed = self.table, self.seed, xxhash.xxh3_64_digest
+        record_, subject_, time_ = batch.record.append, batch.subject.append, batch.time.append
+        signals_, id_ = batch.signals.append, batch.id.append
+        peer_of_, peer_, peer_signals_ = batch.peer_of.append, batch.peer.append, batch.peer_signals.append
         for i, record in enumerate(records):
             raw = record.value
-            if record.headers and any(name.startswith("ce_") for name, _ in record.headers):
+            if raw is None or record.headers:
                 try:
-                    raw = from_binary(record.headers, raw)
+                    raw = _structured(record)
                 except ValueError as error:
-                    batch.dead[i] = ("bad_headers", str(error))
+                    batch.dead[i] = ("bad_headers" if record.headers else "no_value", str(error))
                     continue
-            elif raw is None:
-                batch.dead[i] = ("no_value", "the record has no value; publish a CloudEvent in JSON")
-                continue
             try:
-                event = validate(raw)
+                event = parse(raw)
             except ValidationError as error:
                 batch.dead[i] = reason(error)
                 continue
-            subject, at = event["subject"], event["time"]
+            subject = event["subject"]
             actor, peer, peer_signals, registers = table[event["type"]](event.get("data"))
-            name = f"{event['source']}\0{event['id']}\0"
-            if registers is not None:
-                batch.registers[len(batch.member)] = orjson.dumps(registers)
-            member(subject)
-            time(at)
-            signals(actor)
-            row(i)
-            id_(hashed((name + subject).encode(), seed))
-            side(0)
             if peer is not None and peer != subject:
-                member(peer)
-                time(at)
-                signals(peer_signals)
-                row(i)
-                id_(hashed((name + "\0" + peer).encode(), seed))
-                side(1)
+                peer_of_(len(batch.record))
+                peer_(peer)
+                peer_signals_(peer_signals)
+            if registers is not None:
+                batch.registers[len(batch.record)] = orjson.dumps(registers)
+            record_(i)
+            subject_(subject)
+            time_(event["time"])
+            signals_(actor)
+            id_(hashed(f"{event['source']}\0{event['id']}\0{subject}".encode(), seed))
 
-    def _check(
-        self, batch: _Batch, times: np.ndarray, bad: np.ndarray, member: pa.Array, stamps: np.ndarray
-    ) -> None:
-        """Marks as dead the records whose time or member can only be judged in bulk."""
-        late = self.ahead_ms + (stamps if self.horizon_ms is None else self.horizon_ms)
+    def _check(self, batch: _Batch, times: np.ndarray, bad: np.ndarray, horizon: np.ndarray) -> None:
+        """Marks as dead the records whose time can only be judged in bulk."""
         for at in np.flatnonzero(bad):
-            batch.dead[batch.record[at]] = (
-                "bad_time",
-                f"time: {quote(batch.time[at])} is no RFC 3339 time with an offset",
-            )
-        for at in np.flatnonzero(~bad & (times > late)):
-            message = f"time: {quote(batch.time[at])} is further ahead than {self.ahead_ms // 1000} s; check the sender's clock"
+            message = f"time: {quote(batch.time[at])} is no RFC 3339 time with an offset"
+            batch.dead[batch.record[at]] = ("bad_time", message)
+        for at in np.flatnonzero(~bad & (times > horizon + self.ahead_ms)):
+            message = f"time: {quote(batch.time[at])} is over {self.ahead_ms // 1000} s ahead; check the sender's clock"
             batch.dead[batch.record[at]] = ("future_time", message)
-        for at in np.flatnonzero(pc.binary_length(member).to_numpy() > MAX_ID_BYTES):
-            batch.dead[batch.record[at]] = (
-                "too_long",
-                f"a member id is longer than {MAX_ID_BYTES} bytes in UTF-8",
-            )
+
+
+def _structured(record: Record) -> bytes:
+    """The event as structured JSON, of a record with headers or without a value; ValueError when it is none."""
+    if any(name.startswith("ce_") for name, _ in record.headers):
+        return from_binary(record.headers, record.value)
+    if record.value is None:
+        raise ValueError("the record has no value; publish a CloudEvent in JSON")
+    return record.value
 
 
 def _milliseconds(times: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -175,44 +171,61 @@ def _milliseconds(times: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _assemble(
-    records: Sequence[Record], batch: _Batch, member: pa.Array, times: np.ndarray, record: np.ndarray
+    records: Sequence[Record], sources: np.ndarray, batch: _Batch, times: np.ndarray, record: np.ndarray
+) -> tuple[np.ndarray, Rows]:
+    """(int64[n], which event each row is of; the rows), bad events still among them."""
+    peer_of = np.array(batch.peer_of, np.int64)
+    peer = pa.array(batch.peer, pa.string())
+    event = np.concatenate([np.arange(len(record)), peer_of])
+    of = record[event]
+    offsets = np.array([r.offset for r in records], np.int64)
+    ids = np.frombuffer(b"".join(batch.id), ">u8").astype(np.uint64)
+    # a counterpart's id is its own, or the row would be its actor's duplicate where both share a partition
+    peer_ids = ids[peer_of] * _COUNTERPART ^ murmur2(peer)
+    rows = Rows(
+        pa.concat_arrays([pa.array(batch.subject, pa.string()), peer]),
+        times[event],
+        np.concatenate([np.array(batch.signals, np.uint64), np.array(batch.peer_signals, np.uint64)]),
+        sources[of].astype(np.int32),
+        offsets[of],
+        np.concatenate([ids, peer_ids]),
+        np.concatenate([np.zeros(len(record), np.uint8), np.ones(len(peer_of), np.uint8)]),
+        batch.registers,
+    )
+    return event, rows
+
+
+def _with_letters(
+    records: Sequence[Record], sources: np.ndarray, topic: str, batch: _Batch, event: np.ndarray, rows: Rows
 ) -> Rows:
-    offsets = np.fromiter((r.offset for r in records), np.int64, len(records))
-    sources = np.fromiter((r.partition for r in records), np.int32, len(records))
-    signals = np.array(batch.signals, np.uint64)
-    ids = np.array(batch.id, np.uint64)
-    side = np.array(batch.side, np.uint8)
+    """The rows without those of dead events, and a row for each dead letter."""
     if not batch.dead:
-        return Rows(member, times, signals, sources[record], offsets[record], ids, side, batch.registers)
+        return rows
     dead = np.array(sorted(batch.dead), np.int64)
-    keep = np.flatnonzero(~np.isin(record, dead))
+    gone = np.isin(np.array(batch.record, np.int64), dead)
+    keep = np.flatnonzero(~gone[event])
     moved = {int(old): new for new, old in enumerate(keep)}
     live, n = len(keep), len(dead)
     none = np.zeros(n, np.uint64)
+    offsets = np.array([records[i].offset for i in dead.tolist()], np.int64)
     return Rows(
-        pa.concat_arrays([member.take(pa.array(keep)), pa.array([""] * n, pa.string())]),
-        np.concatenate([times[keep], np.zeros(n, np.int64)]),
-        np.concatenate([signals[keep], none]),
-        np.concatenate([sources[record[keep]], sources[dead]]),
-        np.concatenate([offsets[record[keep]], offsets[dead]]),
-        np.concatenate([ids[keep], none]),
-        np.concatenate([side[keep], np.full(n, Side.DEAD, np.uint8)]),
-        {moved[row]: data for row, data in batch.registers.items() if row in moved},
-        {live + k: _letter(records[i], *batch.dead[i]) for k, i in enumerate(dead.tolist())},
+        pa.concat_arrays([rows.member.take(pa.array(keep)), pa.array([""] * n, pa.string())]),
+        np.concatenate([rows.time[keep], np.zeros(n, np.int64)]),
+        np.concatenate([rows.signals[keep], none]),
+        np.concatenate([rows.source[keep], sources[dead].astype(np.int32)]),
+        np.concatenate([rows.offset[keep], offsets]),
+        np.concatenate([rows.id[keep], none]),
+        np.concatenate([rows.side[keep], np.full(n, Side.DEAD, np.uint8)]),
+        {moved[row]: data for row, data in rows.registers.items() if row in moved},
+        {
+            live + k: _letter(records[i], int(sources[i]), topic, *batch.dead[i])
+            for k, i in enumerate(dead.tolist())
+        },
     )
 
 
-def _letter(record: Record, reason_: str, message: str) -> bytes:
-    headers: Iterable[tuple[str, bytes]] = record.headers or ()
-    letter = DeadLetter(
-        reason_,
-        message,
-        record.topic,
-        record.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        tuple(headers),
-    )
-    return letter.pack()
+def _letter(record: Record, source: int, topic: str, reason_: str, message: str) -> bytes:
+    headers = tuple(record.headers or ())
+    return DeadLetter(
+        reason_, message, topic, source, record.offset, record.timestamp, record.key, record.value, headers
+    ).pack()

@@ -19,7 +19,7 @@ def padded(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     lengths = np.diff(offsets)
     width = (int(lengths.max(initial=0)) + 3) // 4 * 4
     if not width:
-        return np.zeros((n, 0), np.uint8), lengths
+        return np.zeros((n, 4), np.uint8), lengths
     raw = np.frombuffer(data, np.uint8)
     at = np.arange(width)
     index = np.minimum(offsets[:-1, None] + at, len(raw) - 1)
@@ -29,7 +29,7 @@ def padded(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 def murmur2(texts: pa.Array) -> np.ndarray:
     """uint32[n]: Kafka's murmur2 of the UTF-8 bytes of each text (a pa.string array without nulls)."""
     matrix, lengths = padded(texts)
-    words = matrix.view("<u4").reshape(len(texts), -1)
+    words = matrix.view("<u4")
     h = _SEED ^ lengths.astype(np.uint32)
     for i in range(words.shape[1]):
         word = words[:, i]

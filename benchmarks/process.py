@@ -1,0 +1,85 @@
+"""A worker under measurement: started as a user would, its CPU and memory read from /proc (Linux)."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Worker:
+    """`pillarscore worker` as a child process, with settings from `environment` beside ours."""
+
+    def __init__(self, environment: dict[str, str], log: Path, *arguments: str) -> None:
+        self.port = free_port()
+        self._log = log.open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "agents.cli", "worker", "--web-port", str(self.port), *arguments],
+            env=os.environ | environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far, user and system."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def peak_mb(self) -> float:
+        """Peak resident memory."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def ready(self) -> bool:
+        """Whether /ready says so."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        """Until /ready; raises when the worker ends or does not get there."""
+        end = time.monotonic() + seconds
+        while not self.ready():
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the worker did not get ready, see {self._log.name}")
+            time.sleep(0.1)
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample of /metrics: name with labels -> value."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, _, value in (x.rpartition(" ") for x in lines if not x.startswith("#"))}
+
+    def stop(self, kill: bool = False) -> None:
+        """SIGTERM (or SIGKILL) and wait."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+
+def total(metrics: dict[str, float], name: str, label: str = "") -> float:
+    """The sum of a metric over its label values, of those that contain `label`."""
+    return sum(v for k, v in metrics.items() if k.partition("{")[0] == name and label in k)
