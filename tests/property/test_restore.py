@@ -59,32 +59,36 @@ class Log:
 
 
 def ingest(stream: list[FakeRecord], sizes: list[int], falls: list[int]) -> list[Log]:
-    """Frames of the stream in batches of the given sizes (in turn); after the batches in `falls` ingest starts
-    again from where it was a few batches before."""
+    """Frames of the stream in batches of the given sizes (in turn), offsets committed behind every third; after
+    the batches in `falls` ingest dies, and another begins at what is committed."""
     logs = [Log() for _ in range(PARTITIONS)]
     intake, framer = Intake(7, 900_000, 5), Framer(PARTITIONS)
-    position = {0: 0, 1: 0}
-    for source in position:
+
+    def reached(at: int) -> dict[int, int]:
+        return {s: sum(r.partition == s for r in stream[:at]) for s in (0, 1)}
+
+    def send(frames: dict[int, bytes]) -> None:
+        for partition, data in frames.items():
+            logs[partition].frames.append(data)
+
+    for source in (0, 1):
         framer.begin(source, 0)
-    starts, at, number = [0], 0, 0
-    while at < len(stream):
+    committed = at = number = 0
+    while committed < len(stream):
         size = sizes[number % len(sizes)]
         batch = stream[at : at + size]
-        for partition, data in frames_of(batch, framer, intake).items():
-            logs[partition].frames.append(data)
-        at += size
-        starts.append(at)
+        if batch:
+            send(frames_of(batch, framer, intake))
+        at += len(batch)
+        if number % 3 == 2 or at == len(stream):
+            for source, offset in reached(at).items():
+                send(framer.catch_up(source, offset))
+            committed = at
         if number in falls:
-            at = starts[max(0, len(starts) - 3)]
-            framer = Framer(PARTITIONS)
-            for source in position:
-                behind = [r.offset for r in stream[:at] if r.partition == source]
-                framer.begin(source, behind[-1] + 1 if behind else 0)
+            at, framer = committed, Framer(PARTITIONS)
+            for source, offset in reached(at).items():
+                framer.begin(source, offset)
         number += 1
-    for source in position:
-        stop = max(r.offset for r in stream if r.partition == source) + 1
-        for partition, data in framer.catch_up(source, stop).items():
-            logs[partition].frames.append(data)
     return logs
 
 
