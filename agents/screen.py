@@ -23,6 +23,7 @@ from rich.text import Text
 
 from agents.ndjson import Lines
 from agents.offline import Dead, Standings
+from agents.verification import Difference
 from pipeline.days import calendar
 from pipeline.names import as_points
 from schemas.ledger import Counters
@@ -113,6 +114,18 @@ def table(standings: Standings, rows: Sequence[int]) -> Table:
     for rank, row in enumerate(rows, 1):
         points = [int(standings.score[row]), *standings.pillars[row].tolist()]
         shown.add_row(str(rank), Text(printable(standings.members[row])), *map(as_points, points))
+    return shown
+
+
+def difference_table(found: Sequence[Difference]) -> Table:
+    """Differences between live and offline."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("member", overflow="fold")
+    shown.add_column("field")
+    shown.add_column("live", justify="right")
+    shown.add_column("offline", justify="right")
+    for one in found:
+        shown.add_row(Text(printable(one.member)), one.field, Text(one.live), Text(one.offline))
     return shown
 
 

@@ -1,0 +1,79 @@
+"""`pillarscore publish`: files of events to Kafka."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agents.cli._options import Files
+
+app = typer.Typer()
+
+
+@app.command(no_args_is_help=True)
+def publish(
+    files: Files,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="N", help="At most N events a second; without: all at once."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Move all times so that the last event is at TIME (RFC 3339), or `now`."
+        ),
+    ] = None,
+    whole_days: Annotated[
+        bool, typer.Option("--whole-days", help="With --until: keep the time of day, end up to a day before.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option(help="Keep a copy of what was sent in the state folder, for `verify`.")
+    ] = True,
+) -> None:
+    """Publish files of events to activity.events, with the member as key.
+
+    Lines are sent as they are, bad ones too: to judge them is the workers' task. Ctrl-C stops in order.
+
+    Example: pillarscore publish events.ndjson.gz --until now --rate 1000
+    """
+    import asyncio
+
+    from agents import screen
+    from agents.broker import connected
+    from agents.ndjson import Lines
+    from agents.playback import move_of, play
+    from agents.played import keeping, played
+    from agents.publisher import publisher
+    from agents.settings import Settings
+    from agents.topics import ensure
+
+    settings = connected(Settings.load(), say=screen.say)
+    lines = Lines(files)
+    shift = move_of(files, until, whole_days)
+    if shift is not None:
+        screen.say(str(shift))
+
+    async def work() -> int:
+        await ensure(settings)
+        part = (await played(settings)).new(_name(files)) if keep else None
+        sender = None
+        try:
+            with screen.reading("publishing", lines) as told, keeping(part) as keeper:
+                async with publisher(settings) as sender:
+                    await play(sender, lines, shift=shift, rate=rate, keeper=keeper, told=told)
+        finally:
+            if part is not None and sender is not None:
+                part.events, part.next = sender.acknowledged, sender.next
+                part.about = str(shift or "")
+                part.save()
+            if sender is not None:
+                screen.say(f"{sender.acknowledged:,} events published to {settings.topic('events')}")
+        return sender.acknowledged
+
+    asyncio.run(work())
+
+
+def _name(files: list[Path]) -> str:
+    """A name for what is sent, of the first file's letters."""
+    stem = files[0].name.split(".")[0]
+    return "".join(c for c in stem if c.isalnum() or c in "-_")[:40] or "stdin"

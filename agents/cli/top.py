@@ -1,0 +1,35 @@
+"""`pillarscore top`: the best of the live scores."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def top(
+    n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many members.")] = 20,
+) -> None:
+    """Show the members with the highest live scores, from member.scores.
+
+    Example: pillarscore top --n 5
+    """
+    import asyncio
+
+    from agents import published, screen
+    from agents.broker import connected
+    from agents.settings import Settings
+    from agents.topics import ensure
+
+    settings = connected(Settings.load(), say=screen.say)
+
+    async def work() -> None:
+        await ensure(settings)
+        scores = await published.newest(settings)
+        standings = published.standings(scores)
+        screen.console().print(screen.table(standings, standings.best_first()[:n]))
+        rubrics = sorted({f"{score.rubric.name} {score.rubric.version}" for score in scores.values()})
+        screen.say(screen.about(standings, " and ".join(rubrics)) if scores else "No member has a score yet")
+
+    asyncio.run(work())

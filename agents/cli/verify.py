@@ -1,0 +1,77 @@
+"""`pillarscore verify`: live scores against the offline ones."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agents.cli._options import RubricFile
+
+app = typer.Typer()
+
+
+@app.command()
+def verify(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE...]", help="What was published; without: the copies `publish` kept."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show at most N differences.")] = 20,
+    wait: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="For workers that are not done with what was kept."),
+    ] = 30,
+    rubric: RubricFile = None,
+) -> None:
+    """Compare the scores in member.scores with those computed from the files that were published.
+
+    Every member, score and pillars, each record as of its own day. Exit code 1 when anything differs, or
+    when a member is missing on either side. The files must be all that the workers have counted.
+
+    Example: pillarscore publish events.ndjson --until now; pillarscore verify
+    """
+    import asyncio
+
+    from agents import published, rubrics, screen
+    from agents.broker import connected
+    from agents.clock import Clock
+    from agents.errors import UserError
+    from agents.ndjson import Lines
+    from agents.offline import Offline
+    from agents.played import played
+    from agents.settings import Settings
+    from agents.stamps import counted
+    from agents.topics import ensure
+    from agents.verification import differences
+    from schemas.scores import Score
+
+    settings = Settings.load()
+    chosen = rubrics.load(rubric or settings.rubric)
+    settings = connected(settings, say=screen.say)
+    paths = list(files or ())
+    Lines(paths)  # says now what can't be read
+
+    async def live() -> dict[str, Score]:
+        await ensure(settings)
+        if not paths:
+            kept = await played(settings)
+            paths.extend(part.file for part in kept.parts())
+            if not paths:
+                raise UserError("Nothing was published from here: name the FILE that was")
+            with screen.progress("waiting for the workers") as told:
+                if not await counted(settings, kept.targets(), wait, told):
+                    raise UserError(f"What was published is not counted after {wait:g} s: does a worker run?")
+        return await published.newest(settings)
+
+    def read(run: Offline) -> None:
+        lines = Lines(paths)
+        with screen.reading("scoring the files", lines) as told:
+            run.read(lines, told)
+
+    scores = asyncio.run(live())
+    found = list(differences(settings, chosen, scores, read, Clock(settings.as_of).today()))
+    if found and limit:
+        screen.console().print(screen.difference_table(found[:limit]))
+    more = f", of which {limit:,} are shown" if len(found) > limit else ""
+    typer.echo(f"{len(scores):,} members, {len(found):,} differences{more}")
+    raise typer.Exit(1 if found else 0)

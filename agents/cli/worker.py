@@ -1,0 +1,60 @@
+"""`pillarscore worker`: counts and scores."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from agents.cli._options import AsOf, date_of
+
+app = typer.Typer()
+
+
+@app.command()
+def worker(
+    role: Annotated[
+        Literal["ingest", "score", "all"],
+        typer.Option(help="ingest: events into frames; score: frames into scores; all: both."),
+    ] = "all",
+    as_of: AsOf = None,
+    web_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the pages and /metrics.")
+    ] = None,
+    with_stdin: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input ends.")] = False,
+) -> None:
+    """Run a worker until Ctrl-C or SIGTERM; any number of them share the work.
+
+    Makes the topics that are missing, and starts the local broker unless PILLARSCORE_BROKER names a Kafka.
+    Pages: /metrics, /live, /ready. Logs go to stderr.
+
+    Example: pillarscore worker --role score --web-port 6067
+    """
+    import asyncio
+    import sys
+
+    import uvloop
+
+    from agents import logs, rubrics, screen
+    from agents.app import Worker
+    from agents.broker import connected
+    from agents.clock import Clock
+    from agents.ports import require_free
+    from agents.settings import Settings
+    from agents.topics import ensure
+
+    given = {} if web_port is None else {"web_port": web_port}
+    settings = Settings.load(**given)
+    rubric = rubrics.load(settings.rubric)
+    clock = Clock(date_of(as_of) or settings.as_of)
+    settings = connected(settings, say=screen.say)
+    require_free(settings.web_host, settings.web_port)
+    logs.configure(settings)
+
+    async def work() -> None:
+        await ensure(settings)
+        running = Worker(settings, rubric, clock, role)
+        if with_stdin:
+            asyncio.get_running_loop().add_reader(sys.stdin, running.stop)
+        await running.run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work())

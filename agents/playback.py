@@ -1,0 +1,74 @@
+"""Files of events sent to Kafka, at full speed or at a steady pace, with their times moved or not."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agents.errors import UserError
+from agents.ndjson import STDIN, Batch, Lines
+from agents.played import Keeper
+from agents.publisher import Publisher
+from agents.shift import Shift, to_end_at
+
+AT_ONCE = 4_000
+SLICES = 20
+"""Parts a second is sent in when there is a pace."""
+
+
+async def play(
+    publisher: Publisher,
+    lines: Lines,
+    *,
+    shift: Shift | None = None,
+    rate: float | None = None,
+    keeper: Keeper | None = None,
+    told: Callable[[int], object] = lambda events: None,
+) -> int:
+    """Send all lines, moved by `shift`, at most `rate` of them a second; how many there were.
+
+    keeper: gets what is sent. told: of the number of events, after each part.
+    """
+    clock = asyncio.get_running_loop().time
+    began, sent = clock(), 0
+    for part in _parts(lines, AT_ONCE if rate is None else max(1, min(AT_ONCE, int(rate / SLICES)))):
+        out = part if shift is None else [shift.line(line) for line in part]
+        await publisher.send(out)
+        if keeper is not None:
+            keeper.add(out)
+        sent += len(out)
+        told(len(out))
+        if rate is not None:
+            await asyncio.sleep(max(0.0, began + sent / rate - clock()))
+    return sent
+
+
+def move_of(paths: Sequence[Path], until: str | None, whole_days: bool) -> Shift | None:
+    """The move that --until asks for, None when it asks for none or there is nothing to move."""
+    if until is None:
+        if whole_days:
+            raise UserError("--whole-days says how to move the times: give --until too")
+        return None
+    if STDIN in paths:
+        raise UserError("--until reads the events twice: give a file instead of -")
+    lines = (line for batch in Lines(paths).batches() for line in batch.lines)
+    return to_end_at(lines, _moment(until), whole_days)
+
+
+def _parts(lines: Lines, most: int) -> Iterator[Sequence[bytes]]:
+    batch: Batch
+    for batch in lines.batches():
+        for at in range(0, len(batch), most):
+            yield batch.lines[at : at + most]
+
+
+def _moment(text: str) -> datetime:
+    if text == "now":
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise UserError(f"--until {text}: give a time with offset, such as 2026-11-20T08:30:00Z, or now")
+    return moment

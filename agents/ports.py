@@ -1,0 +1,19 @@
+"""Whether a port can be had, told before anything starts."""
+
+import socket
+
+from agents.errors import UserError
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise UserError, one line, when nobody can listen on the web port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"Port {port} of {host} can't be had ({error.strerror}): does another worker run? "
+                "Set PILLARSCORE_WEB_PORT to a free one"
+            ) from None

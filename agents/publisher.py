@@ -1,0 +1,109 @@
+"""Sends lines to `activity.events` as they are: bad ones too, since judging them is the pipeline's task."""
+
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from agents.errors import UserError
+from agents.settings import Settings
+from pipeline.partitioning import partitions
+
+BATCH_BYTES = 900_000
+"""Of one produce batch, below Kafka's usual limit of 1 MiB."""
+IN_FLIGHT = 32
+
+
+class Publisher:
+    """Sends lines; `next` is the offset after the last one sent, by partition, of what is acknowledged.
+
+    An event's key is its subject, so that a member's events stay in order; a line without one goes to
+    the partitions in turn. Raises UserError when Kafka refuses.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, count: int) -> None:
+        self.next: dict[int, int] = {}
+        self.acknowledged = 0
+        self._producer = producer
+        self._topic = topic
+        self._count = count
+        self._flying: deque[tuple[int, int, Any]] = deque()
+        self._turn = 0
+
+    async def send(self, lines: Sequence[bytes]) -> None:
+        """Send the lines, in order within a partition; waits while much is under way."""
+        keys = [_subject(line) for line in lines]
+        target = partitions(pa.array([key or "" for key in keys], pa.string()), self._count)
+        now = int(time.time() * 1000)
+        for row, key in enumerate(keys):
+            if key is None:
+                target[row] = self._turn = (self._turn + 1) % self._count
+        for partition in np.unique(target).tolist():
+            batch = self._producer.create_batch()
+            for row in np.flatnonzero(target == partition).tolist():
+                subject = keys[row]
+                name = None if subject is None else subject.encode()
+                if batch.append(key=name, value=lines[row], timestamp=now) is None:
+                    await self._queue(batch, partition)
+                    batch = self._producer.create_batch()
+                    batch.append(key=name, value=lines[row], timestamp=now)
+            await self._queue(batch, partition)
+        await self.flush(IN_FLIGHT)
+
+    async def _queue(self, batch: Any, partition: int) -> None:
+        sent = await self._producer.send_batch(batch, self._topic, partition=partition)
+        self._flying.append((partition, batch.record_count(), sent))
+
+    async def flush(self, most: int = 0) -> None:
+        """Wait until at most so many batches are not acknowledged."""
+        while len(self._flying) > most:
+            partition, count, sent = self._flying.popleft()
+            told = await sent
+            self.next[partition] = told.offset + count
+            self.acknowledged += count
+
+
+@asynccontextmanager
+async def publisher(settings: Settings, transaction: bool = False) -> AsyncIterator[Publisher]:
+    """A Publisher to the events topic, flushed at the end; transaction: all is seen then, or nothing ever."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.broker,
+        transactional_id=f"{settings.prefix}publish" if transaction else None,
+        enable_idempotence=True,
+        compression_type="lz4",
+        max_batch_size=BATCH_BYTES,
+        max_request_size=16 << 20,
+    )
+    topic = settings.topic("events")
+    try:
+        await producer.start()
+        count = len(await producer.partitions_for(topic))
+        sender = Publisher(producer, topic, count)
+        if transaction:
+            async with producer.transaction():
+                yield sender
+                await sender.flush()
+        else:
+            yield sender
+            await sender.flush()
+    except KafkaError as error:
+        raise UserError(f"Kafka at {settings.broker} does not take the events: {error}") from error
+    finally:
+        await producer.stop()
+
+
+def _subject(line: bytes) -> str | None:
+    """The subject of an event that can be read so far; None for any other line."""
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    subject = event.get("subject") if isinstance(event, dict) else None
+    return subject if isinstance(subject, str) and subject else None

@@ -1,0 +1,96 @@
+"""How far the workers have come, by the stamps in the ledger: what is committed, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from agents.reader import Reader, reader
+from agents.settings import Settings
+from schemas.ledger import STAMP_KEY, Counters, Stamp
+
+
+class Stamps:
+    """The newest committed stamp of each partition; `look` reads on from where the last look ended."""
+
+    def __init__(self, readers: list[Reader]) -> None:
+        self._readers = readers
+        self._next: list[int | None] = [None] * len(readers)
+        self.newest: dict[int, Stamp] = {}
+
+    async def look(self) -> dict[int, Stamp]:
+        """The stamps by partition, of those that ever ran."""
+        for partition, r in enumerate(self._readers):
+            first, end = await r.bounds()
+            start = max(first, self._next[partition] or 0)
+            found = None
+            async for records in r.read(start, end) if start < end else _nothing():
+                for record in records:
+                    if record.key == STAMP_KEY:
+                        found = record.value
+            self._next[partition] = end
+            if found is not None:
+                self.newest[partition] = Stamp.model_validate_json(found)
+        return self.newest
+
+    def covered(self, targets: Mapping[int, int]) -> tuple[int, int]:
+        """(counted, all) of the source offsets below `targets`, by source partition.
+
+        An offset is counted when every member partition is past it.
+        """
+        counted = 0
+        for source, target in targets.items():
+            marks = [
+                self.newest[p].watermarks.get(source, 0) if p in self.newest else 0
+                for p in range(len(self._readers))
+            ]
+            counted += min(*marks, target)
+        return counted, sum(targets.values())
+
+    def counters(self) -> Counters:
+        """What became of the events, over all partitions."""
+        total = Counters()
+        for stamp in self.newest.values():
+            for name, value in stamp.counters:
+                setattr(total, name, getattr(total, name) + value)
+        return total
+
+
+async def _nothing() -> AsyncIterator[list]:
+    for _ in ():
+        yield []
+
+
+@asynccontextmanager
+async def stamps(settings: Settings) -> AsyncIterator[Stamps]:
+    """Stamps of all member partitions of the settings' broker."""
+    async with AsyncExitStack() as stack:
+        topic = settings.topic("ledger")
+        readers = [
+            await stack.enter_async_context(reader(settings.broker, topic, partition))
+            for partition in range(settings.frame_partitions)
+        ]
+        yield Stamps(readers)
+
+
+async def counted(
+    settings: Settings,
+    targets: Mapping[int, int],
+    within_s: float | None = None,
+    told: Callable[[int, float, int], object] = lambda events, done, total: None,
+) -> bool:
+    """Wait until the workers have committed all source offsets below `targets`; False when not in time.
+
+    told: (offsets counted, the same, of how many) after each look.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = None if within_s is None else clock() + within_s
+    async with stamps(settings) as seen:
+        while True:
+            await seen.look()
+            done, total = seen.covered(targets)
+            told(done, done, total)
+            if done >= total:
+                return True
+            if deadline is not None and clock() >= deadline:
+                return False
+            await asyncio.sleep(0.1)
