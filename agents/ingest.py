@@ -5,9 +5,10 @@ committed only behind frames that the broker has acknowledged, in every partitio
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from aiokafka import (
     AIOKafkaConsumer,
     AIOKafkaProducer,
     ConsumerRebalanceListener,
-    ConsumerRecord,
     TopicPartition,
 )
 from aiokafka.errors import CommitFailedError, IllegalStateError
@@ -29,7 +29,7 @@ from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
 
 log = structlog.get_logger()
-MOST_BYTES = 4 << 20
+MOST_LETTERS = 4 << 20
 MOST_IN_FLIGHT = 8
 CLOSE_S = 5.0
 Batch = dict[int, list[Any]]
@@ -72,17 +72,15 @@ class Ingest:
             except Exception:
                 self.metrics.ingest_failures.inc()
                 log.exception("ingest failed; it starts again from its committed offsets")
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), 1.0)
-                except TimeoutError:
-                    pass
             finally:
                 self.assigned = False
                 await session.close()
 
 
 class _Session(ConsumerRebalanceListener):
-    """One life of consumer and producer; any failed send ends it, and the next begins at what is committed."""
+    """One life of consumer and producer; a failed send ends it, and the next begins at what is committed."""
 
     def __init__(self, ingest: Ingest) -> None:
         s = self.settings = ingest.settings
@@ -130,8 +128,8 @@ class _Session(ConsumerRebalanceListener):
                     for source, position in self.positions.items():
                         self.consumer.seek(TopicPartition(self.topic, source), position)
                     continue
-                for part in _portions(got):
-                    await self._handle(part)
+                if got:
+                    await self._handle({tp.partition: mine for tp, mine in got.items()})
             if time.monotonic() - self.committed_at > 1.0:
                 async with self.lock:
                     await self._commit()
@@ -162,6 +160,11 @@ class _Session(ConsumerRebalanceListener):
             records += mine
         sources = np.repeat(list(batch), [len(mine) for mine in batch.values()])
         rows = self.ingest.intake.rows(records, sources, self.topic)
+        if len(records) > 1 and sum(map(len, rows.letters.values())) > MOST_LETTERS:
+            # dead letters travel whole, and a frame has to fit into a record
+            for part in _halves(batch):
+                await self._handle(part)
+            return
         for partition, data in self.framer.frames(rows, read).items():
             await self._send(partition, data)
         for source, (_, stop) in read.items():
@@ -169,7 +172,7 @@ class _Session(ConsumerRebalanceListener):
         self.metrics.ingested(len(records), rows)
 
     async def _hole(self, source: int) -> None:
-        """Offsets are missing: markers and compaction leave holes; what retention removed is another matter."""
+        """Offsets are missing: markers and compaction leave holes, did retention too?"""
         tp = TopicPartition(self.topic, source)
         first = (await self.consumer.beginning_offsets([tp]))[tp]
         if first > self.positions[source]:
@@ -233,29 +236,20 @@ class _Session(ConsumerRebalanceListener):
                 start = first[tp]
             if start > last[tp]:
                 raise RuntimeError(
-                    f"{tp.topic} partition {tp.partition} ends at {last[tp]}, before the committed offset {start}: was the topic "
-                    "made anew? Give the new one another name, or another prefix"
+                    f"{tp.topic} partition {tp.partition} ends at {last[tp]}, before the committed {start}: "
+                    "was the topic made anew? Begin anew with another PILLARSCORE_PREFIX"
                 )
             self.framer.begin(tp.partition, start, jump)
             self.positions[tp.partition] = start
             self.consumer.seek(tp, start)
 
 
-def _portions(got: dict[TopicPartition, list[Any]]) -> Iterator[Batch]:
-    """The records by source, in portions of bounded size, since dead letters travel whole in a frame."""
-    portion: Batch = {}
-    size = 0
-    for tp, records in got.items():
-        sizes = [len(r.value or b"") + len(r.key or b"") for r in records]
-        if size + sum(sizes) <= MOST_BYTES:
-            portion[tp.partition] = records
-            size += sum(sizes)
-            continue
-        for record, length in zip(records, sizes, strict=True):
-            if size + length > MOST_BYTES and portion:
-                yield portion
-                portion, size = {}, 0
-            portion.setdefault(tp.partition, []).append(record)
-            size += length
-    if portion:
-        yield portion
+def _halves(batch: Batch) -> tuple[Batch, Batch]:
+    """Two batches of about half the records, each source's in order."""
+    if len(batch) > 1:
+        sources = list(batch)
+        some = sources[: len(sources) // 2]
+        return {s: batch[s] for s in some}, {s: batch[s] for s in sources[len(some) :]}
+    ((source, records),) = batch.items()
+    half = len(records) // 2
+    return {source: records[:half]}, {source: records[half:]}

@@ -5,6 +5,7 @@ fetches what is missing itself, and drops what it has had. Nothing it raises lea
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 
@@ -75,7 +76,7 @@ class Runner:
             await asyncio.wait([self._task])
 
     async def offer(self, offset: int, timestamp: int, data: bytes) -> None:
-        """A frame from Faust. Waits while the inbox is full; while restoring frames are left to be fetched."""
+        """A frame from Faust; waits while the inbox is full. While restoring, it is left to be fetched."""
         if not self.live:
             return
         self._inbox.append((offset, timestamp, data))
@@ -122,10 +123,8 @@ class Runner:
         """Wait, but not when stopping."""
         self._wake.clear()
         if not self._stopping:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), seconds)
-            except TimeoutError:
-                pass
 
     async def _restore(self) -> None:
         began = time.monotonic()
@@ -265,7 +264,8 @@ class Runner:
     async def _flush(self) -> None:
         """Queue the scores of all changed members, and dead letters, in the open transaction."""
         shard, ledger = self.shard, self._ledger
-        assert shard is not None and ledger is not None
+        assert shard is not None
+        assert ledger is not None
         s = self.settings
         rows, self._rows = self._rows, 0
         emission = shard.drain()
@@ -282,7 +282,8 @@ class Runner:
 
     async def _commit(self) -> None:
         shard, ledger = self.shard, self._ledger
-        assert shard is not None and ledger is not None
+        assert shard is not None
+        assert ledger is not None
         now = time.monotonic()
         if not ledger.open:
             return

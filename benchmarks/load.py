@@ -15,7 +15,10 @@ async def load(settings: Settings, events: Iterable[tuple[bytes, bytes]]) -> tup
     """Publish (key, value) in turn to the partitions of activity.events; (count, seconds)."""
     topic, partitions = settings.topic("events"), settings.event_partitions
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker, max_batch_size=BATCH_BYTES, compression_type="lz4", enable_idempotence=True
+        bootstrap_servers=settings.broker,
+        max_batch_size=BATCH_BYTES,
+        compression_type="lz4",
+        enable_idempotence=True,
     )
     await producer.start()
     began, count = time.monotonic(), 0
@@ -29,7 +32,11 @@ async def load(settings: Settings, events: Iterable[tuple[bytes, bytes]]) -> tup
                 batches[p] = producer.create_batch()
                 batches[p].append(key=key, value=value, timestamp=None)
             count += 1
-        waiting += [await producer.send_batch(b, topic, partition=p) for p, b in enumerate(batches) if b.record_count()]
+        waiting += [
+            await producer.send_batch(b, topic, partition=p)
+            for p, b in enumerate(batches)
+            if b.record_count()
+        ]
         await asyncio.gather(*waiting)
     finally:
         await producer.stop()

@@ -66,7 +66,10 @@ class Worker:
         """Every sample of /metrics: name with labels -> value."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
-        return {name: float(value) for name, _, value in (x.rpartition(" ") for x in lines if not x.startswith("#"))}
+        return {
+            name: float(value)
+            for name, _, value in (x.rpartition(" ") for x in lines if not x.startswith("#"))
+        }
 
     def stop(self, kill: bool = False) -> None:
         """SIGTERM (or SIGKILL) and wait."""

@@ -35,7 +35,9 @@ def _members(rng: np.random.Generator, count: int, members: int) -> np.ndarray:
     return np.where(rng.random(count) < 0.5, rng.zipf(1.2, count) % members, rng.integers(0, members, count))
 
 
-def events(count: int, members: int, until: date, days: int = 2, seed: int = 7) -> Iterator[tuple[bytes, bytes]]:
+def events(
+    count: int, members: int, until: date, days: int = 2, seed: int = 7
+) -> Iterator[tuple[bytes, bytes]]:
     """(key, value) of `count` events, times ascending over the `days` days that end with `until`, UTC."""
     rng = np.random.default_rng(seed)
     names = list(MIX)

@@ -25,11 +25,14 @@ class Emission:
 
 
 _RECORD = (
-    b'{"member":%b,"score":%d.%02d,"pillars":{"brand":%d.%02d,"find":%d.%02d,"engage":%d.%02d,"relate":%d.%02d},%b'
+    b'{"member":%b,"score":%d.%02d,"pillars":'
+    b'{"brand":%d.%02d,"find":%d.%02d,"engage":%d.%02d,"relate":%d.%02d},%b'
 )
 
 
-def score_records(names: list[str], points: HasPoints, day: int, revision: int, rubric: tuple[str, str]) -> list[tuple[bytes, bytes]]:
+def score_records(
+    names: list[str], points: HasPoints, day: int, revision: int, rubric: tuple[str, str]
+) -> list[tuple[bytes, bytes]]:
     """(key, value) of each member's score: JSON as in `schemas.scores.Score`."""
     tail = b'"as_of":"%b","revision":%d,"rubric":{"name":%b,"version":%b}}' % (
         calendar(day).isoformat().encode(),

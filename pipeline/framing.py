@@ -103,8 +103,12 @@ def _sparse(entries: dict[int, bytes], order: np.ndarray) -> pa.Array:
 def _record_batch(rows: Rows, order: np.ndarray) -> pa.RecordBatch:
     columns = [rows.time, rows.signals, rows.source, rows.offset, rows.id, rows.side]
     return pa.RecordBatch.from_arrays(
-        [rows.member.take(pa.array(order)), *(pa.array(c[order]) for c in columns)]
-        + [_sparse(rows.registers, order), _sparse(rows.letters, order)],
+        [
+            rows.member.take(pa.array(order)),
+            *(pa.array(c[order]) for c in columns),
+            _sparse(rows.registers, order),
+            _sparse(rows.letters, order),
+        ],
         schema=SCHEMA,
     )
 

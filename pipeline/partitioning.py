@@ -12,7 +12,7 @@ _M = np.uint32(0x5BD1E995)
 
 
 def padded(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """(uint8[n, w], int64[n]): the bytes of each text padded with zeros to a common multiple of 4; lengths."""
+    """(uint8[n, w], int64[n]): the bytes of each text, with zeros up to a common multiple of 4; lengths."""
     n = len(texts)
     _, offsets_buffer, data = texts.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int32, n + 1, texts.offset * 4).astype(np.int64)

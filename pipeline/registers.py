@@ -71,7 +71,7 @@ class Registers:
         return row
 
     def apply(self, member: int, updates: dict[str, Any], time: int, tie: int) -> None:
-        """Write updates (register name or group:NAME -> int or text) of an event of `time` (ms) and id `tie`."""
+        """Write the updates ({register or group:NAME: int or text}) of an event of `time` (ms), id `tie`."""
         row = self._row(member)
         for name, value in updates.items():
             if name.startswith(_GROUP):

@@ -13,7 +13,7 @@ from pipeline.emission import Emission, score_records
 from pipeline.pairs import RING, WINDOW, key_days
 from pipeline.registers import Registers
 from pipeline.rubric import Rubric
-from pipeline.scoring import Scorer
+from pipeline.scoring import Points, Scorer
 from pipeline.seen import Seen
 from pipeline.tiles import Tiles
 from pipeline.watermarks import Watermarks
@@ -47,7 +47,7 @@ class Shard:
         self.frame = -1
         self.sequence = 0
         self.rolled = 0
-        # while restoring: only frames behind a member's block change it, and only those behind `needed` anybody
+        # while restoring: frames change a member only behind its block, and nobody before `needed`
         self.durable = np.zeros(0, np.int64)
         self.needed = -1
         self.dirty: dict[int, int] = {}  # block -> first frame not in it yet
@@ -228,6 +228,6 @@ class Shard:
         members = np.arange(len(self.directory.names))
         return members[self._has_state(members)]
 
-    def points(self, members: np.ndarray):  # noqa: ANN201 - Points of pipeline.scoring
+    def points(self, members: np.ndarray) -> Points:
         """The points of `members` (int64[n]) as of the shard's day."""
         return self.scorer.points(len(members), self.tiles.read(members), self.registers.numbers(members))

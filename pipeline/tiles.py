@@ -128,7 +128,7 @@ class Tiles:
             self.pool[moving], self.slot[moving] = number, rows
 
     def read(self, members: np.ndarray) -> Pairs:
-        """The non-empty tiles of `members` (int64[n]); `row` of the result indexes into it, grouped by pool."""
+        """The non-empty tiles of `members` (int64[n]), grouped by pool; `row` is an index into it."""
         self.resize(int(members.max(initial=-1)) + 1)
         parts = []
         pool_of = self.pool[members]
@@ -139,7 +139,9 @@ class Tiles:
             rows, fill = self.slot[members[at]], self.fill[members[at]]
             wide = int(fill.max())
             there = np.arange(wide) < fill[:, None]
-            parts.append((np.repeat(at, fill), pool.keys[rows, :wide][there], pool.counts[rows, :wide][there]))
+            parts.append(
+                (np.repeat(at, fill), pool.keys[rows, :wide][there], pool.counts[rows, :wide][there])
+            )
         if not parts:
             return Pairs(np.zeros(0, np.int64), np.zeros(0, np.uint16), np.zeros(0, np.uint16))
         row, key, count = (np.concatenate(column) for column in zip(*parts, strict=True))

@@ -22,7 +22,7 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Strict, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -109,8 +109,11 @@ def _union(time: Any, *extra: Any) -> Any:
 StrictTime = Annotated[AwareDatetime, BeforeValidator(_rfc3339, json_schema_input_type=datetime)]
 FastTime = Annotated[str, Strict(), Field(min_length=20, max_length=64)]
 
+# Only keys repeat often enough for a cache of strings to pay.
+_KEYS = ConfigDict(cache_strings="keys")
+
 STRICT: TypeAdapter[Any] = TypeAdapter(_union(StrictTime, AfterValidator(check_text)))
-FAST: TypeAdapter[Event] = TypeAdapter(_union(FastTime))
+FAST: TypeAdapter[Event] = TypeAdapter(_union(FastTime), config=_KEYS)
 _CHECKED: TypeAdapter[Event] = TypeAdapter(_union(FastTime, AfterValidator(check_text)))
 
 _fast = FAST.validator.validate_json
@@ -123,6 +126,9 @@ def parse(value: bytes) -> Event:
     Plain ASCII without escapes can hold neither NUL nor a character of several bytes, so most events
     need no second look at their texts. Raises pydantic ValidationError, and nothing else, for any bytes.
     """
-    if value.isascii() and b"\\" not in value:
-        return _fast(value)
-    return _checked(value)
+    return _fast(value) if is_plain(value) else _checked(value)
+
+
+def is_plain(value: bytes) -> bool:
+    """Whether FAST alone will do: ASCII without escapes, so without NUL and with a byte per character."""
+    return value.isascii() and b"\\" not in value

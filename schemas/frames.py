@@ -8,7 +8,6 @@ notice what is missing.
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 import orjson
@@ -81,14 +80,6 @@ SCHEMA = pa.schema(
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
-def batch_of(columns: dict[str, Any]) -> pa.RecordBatch:
-    """A record batch in frame layout from columns by name."""
-    return pa.RecordBatch.from_arrays(
-        [pa.array(columns[f.name], f.type) if not isinstance(columns[f.name], pa.Array) else columns[f.name] for f in SCHEMA],
-        schema=SCHEMA,
-    )
-
-
 def encode(batch: pa.RecordBatch, covers: list[Cover]) -> bytes:
     """A frame as bytes: an Arrow IPC stream of one batch, covers in the schema's metadata."""
     listed = [[c.source, c.start, c.stop, [list(r) for r in c.runs], c.jump] for c in covers]
@@ -112,5 +103,5 @@ def decode(data: bytes) -> Frame:
         raise ValueError(f"a frame of version {version}; this program reads version {VERSION}")
     covers = [Cover(s, a, b, tuple((x, y) for x, y in runs), jump) for s, a, b, runs, jump in head["covers"]]
     c = batch.columns
-    numbers = [c[i].to_numpy() for i in range(1, 7)]
-    return Frame(c[0], *numbers, c[7], c[8], covers)
+    time, signals, source, offset, id_, side = (c[i].to_numpy() for i in range(1, 7))
+    return Frame(c[0], time, signals, source, offset, id_, side, c[7], c[8], covers)

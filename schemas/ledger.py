@@ -39,7 +39,8 @@ class Counters(BaseModel):
 
     def difference(self) -> int:
         """read - (scored + duplicate + outside_window + erased + dead_lettered)."""
-        return self.read - self.scored - self.duplicate - self.outside_window - self.erased - self.dead_lettered
+        ended = self.scored + self.duplicate + self.outside_window + self.erased + self.dead_lettered
+        return self.read - ended
 
 
 class Checkpoint(BaseModel):

@@ -40,12 +40,18 @@ class DeadLetter:
         at = _SIZES.size
         head = orjson.loads(data[at : at + about])
         at += about
-        has_key = 0 if key == _NONE else key
+        reason, message, topic, partition, offset, timestamp, *headers = head
+        end = at + (0 if key == _NONE else key)
         return cls(
-            *head[:6],
-            key=None if key == _NONE else data[at : at + has_key],
-            value=None if value == _NONE else data[at + has_key :],
-            headers=tuple((name, bytes.fromhex(text)) for name, text in head[6:]),
+            reason,
+            message,
+            topic,
+            partition,
+            offset,
+            timestamp,
+            None if key == _NONE else data[at:end],
+            None if value == _NONE else data[end:],
+            tuple((name, bytes.fromhex(text)) for name, text in headers),
         )
 
     def out_headers(self) -> list[tuple[str, bytes]]:

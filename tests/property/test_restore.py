@@ -59,8 +59,8 @@ class Log:
 
 
 def ingest(stream: list[FakeRecord], sizes: list[int], falls: list[int]) -> list[Log]:
-    """Frames of the stream in batches of the given sizes (in turn), offsets committed behind every third; after
-    the batches in `falls` ingest dies, and another begins at what is committed."""
+    """Frames of the stream in batches of the given sizes (in turn), committed behind every third; after the
+    batches in `falls` ingest dies, and another begins at what is committed."""
     logs = [Log() for _ in range(PARTITIONS)]
     intake, framer = Intake(7, 900_000, 5), Framer(PARTITIONS)
 
@@ -105,7 +105,10 @@ def state(shard: Shard) -> dict:
         "registers": {names[i]: shard.registers.dump(i) for i in members.tolist() if shard.registers.dump(i)},
         "counters": shard.counters,
         "watermarks": shard.watermarks.next,
-        "scores": {names[i]: int(s) for i, s in zip(members.tolist(), shard.points(members).score.tolist(), strict=True)},
+        "scores": {
+            names[i]: int(s)
+            for i, s in zip(members.tolist(), shard.points(members).score.tolist(), strict=True)
+        },
     }
 
 
@@ -150,7 +153,11 @@ class Store:
 def test_a_shard_killed_at_any_moment_ends_as_one_that_never_was(seed, sizes, falls, plan):
     """plan: after so many frames, write so many blocks and commit, and then perhaps die without warning."""
     # small blocks, so that a few dozen members fill several
-    with patch("pipeline.shard.BLOCK", 7), patch("pipeline.blocks.BLOCK", 7), patch("pipeline.directory.BLOCK", 7):
+    with (
+        patch("pipeline.shard.BLOCK", 7),
+        patch("pipeline.blocks.BLOCK", 7),
+        patch("pipeline.directory.BLOCK", 7),
+    ):
         _killed_at_any_moment(seed, sizes, falls, plan)
 
 
@@ -175,7 +182,7 @@ def _killed_at_any_moment(seed, sizes, falls, plan):
         got, want = state(shard), state(expected)
         for counters in (got["counters"], want["counters"]):
             # what came before an erasure was scored if it came in an earlier frame; its state is the same
-            counters.scored, counters.erased = counters.scored + counters.erased + counters.credits, 0
+            counters.scored, counters.erased = counters.scored + counters.erased, 0
             counters.credits = counters.repeated = 0
         assert got == want
         assert revisions == sorted(set(revisions)), "revisions rise"
