@@ -1,12 +1,12 @@
 """What was sent to a Kafka from here: kept, so that `verify` can score the very same events from a file.
 
-A part is one run of `publish`: its lines as they were sent (times moved), and a note with the offsets
-they ended at. A part is of no use any more when the topic was made anew, which the offsets give away.
+A part is one run of `publish`: its lines as they were sent (times moved), and a note with where and when
+they ended in the topic. A part is of no use any more when the topic was made anew since.
 """
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,16 +20,28 @@ from agents.topics import admin
 
 @dataclass(slots=True)
 class Part:
-    """One run of publish: its file, number of events, and the next offset by partition."""
+    """One run of publish: its file and number of events; by partition the next offset, and Kafka's time (ms)
+    of the last batch."""
 
     file: Path
     about: str = ""
     events: int = 0
     next: dict[int, int] = field(default_factory=dict)
+    last: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is a file that was never noted as sent."""
+        return self.file.exists() and not _note(self.file).exists()
+
+    def forget(self) -> None:
+        """Remove what there is of it."""
+        _note(self.file).unlink(missing_ok=True)
+        self.file.unlink(missing_ok=True)
 
     def save(self) -> None:
         """Write the note: from now on the part counts as sent."""
-        note = {"about": self.about, "events": self.events, "next": self.next}
+        note = {"about": self.about, "events": self.events, "next": self.next, "last": self.last}
         new = self.file.with_suffix(".new")
         new.write_text(json.dumps(note) + "\n")
         new.replace(_note(self.file))
@@ -38,34 +50,27 @@ class Part:
     def load(cls, file: Path) -> "Part":
         """The part that a file is."""
         note = json.loads(_note(file).read_text())
-        return cls(file, note["about"], note["events"], {int(p): end for p, end in note["next"].items()})
+        next_, last = ({int(p): number for p, number in note[name].items()} for name in ("next", "last"))
+        return cls(file, note["about"], note["events"], next_, last)
 
 
+@dataclass(slots=True)
 class Played:
-    """The parts sent to one Kafka under one prefix, in a folder of the state.
+    """The parts that were sent to one Kafka under one prefix and are in its topic, in that order.
 
-    ends: where the partitions of the events topic end now.
+    folder: where they are kept, below the state folder.
     """
 
-    def __init__(self, folder: Path, ends: Mapping[int, int]) -> None:
-        self.folder = folder
-        self._ends = ends
-
-    def parts(self) -> list[Part]:
-        """The parts that are in the topic, in the order they were sent."""
-        found = [Part.load(file) for file in sorted(self.folder.glob("*.gz")) if _note(file).exists()]
-        return [part for part in found if self._holds(part.next)]
+    folder: Path
+    parts: list[Part]
 
     def targets(self) -> dict[int, int]:
         """The next offset by partition after all that was sent."""
         found: dict[int, int] = {}
-        for part in self.parts():
+        for part in self.parts:
             for partition, end in part.next.items():
                 found[partition] = max(end, found.get(partition, 0))
         return found
-
-    def _holds(self, next_: Mapping[int, int]) -> bool:
-        return all(self._ends.get(partition, 0) >= end for partition, end in next_.items())
 
     def new(self, name: str) -> Part:
         """A part to be sent, with a file name of its own."""
@@ -101,23 +106,33 @@ class Keeper:
 
 async def played(settings: Settings) -> Played:
     """What was sent to the settings' Kafka and prefix."""
-    topic = settings.topic("events")
     async with admin(settings) as client:
         cluster = (await client.describe_cluster())["cluster_id"]
-        count = sum(len(t["partitions"]) for t in await client.describe_topics() if t["topic"] == topic)
     name = "".join(c if c.isalnum() or c in "-_" else "_" for c in f"{cluster} {settings.prefix}".strip())
-    return Played(settings.state_dir / "played" / name, await _ends(settings.broker, topic, count))
-
-
-async def _ends(broker: str, topic: str, count: int) -> dict[int, int]:
-    """Where the partitions end."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False)
+    folder = settings.state_dir / "played" / name
+    found = [Part.load(file) for file in sorted(folder.glob("*.gz")) if _note(file).exists()]
+    if not found:
+        return Played(folder, [])
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.broker, enable_auto_commit=False)
     await consumer.start()
     try:
-        ends = await consumer.end_offsets([TopicPartition(topic, p) for p in range(count)])
-        return {tp.partition: end for tp, end in ends.items()}
+        topic = settings.topic("events")
+        return Played(folder, [part for part in found if await _holds(consumer, topic, part)])
     finally:
         await consumer.stop()
+
+
+async def _holds(consumer: AIOKafkaConsumer, topic: str, part: Part) -> bool:
+    """Whether the topic has the part: a record of its time before its end, unless that is gone by age."""
+    times = {TopicPartition(topic, partition): at for partition, at in part.last.items()}
+    if not times:
+        return True
+    first = await consumer.beginning_offsets(list(times))
+    for tp, found in (await consumer.offsets_for_times(times)).items():
+        there = found is not None and found.timestamp == times[tp] and found.offset < part.next[tp.partition]
+        if not there and first[tp] < part.next[tp.partition]:
+            return False
+    return True
 
 
 def _note(file: Path) -> Path:

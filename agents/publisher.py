@@ -19,10 +19,11 @@ from pipeline.partitioning import partitions
 BATCH_BYTES = 900_000
 """Of one produce batch, below Kafka's usual limit of 1 MiB."""
 IN_FLIGHT = 32
+LOG_APPEND_TIME = 1
 
 
 class Publisher:
-    """Sends lines; `next` is the offset after the last one sent, by partition, of what is acknowledged.
+    """Sends lines. By partition, of what is acknowledged: `next`, the offset after it; `last`, its time (ms).
 
     An event's key is its subject, so that a member's events stay in order; a line without one goes to
     the partitions in turn. Raises UserError when Kafka refuses.
@@ -30,11 +31,12 @@ class Publisher:
 
     def __init__(self, producer: AIOKafkaProducer, topic: str, count: int) -> None:
         self.next: dict[int, int] = {}
+        self.last: dict[int, int] = {}
         self.acknowledged = 0
         self._producer = producer
         self._topic = topic
         self._count = count
-        self._flying: deque[tuple[int, int, Any]] = deque()
+        self._flying: deque[tuple[int, int, int, Any]] = deque()
         self._turn = 0
 
     async def send(self, lines: Sequence[bytes]) -> None:
@@ -51,22 +53,23 @@ class Publisher:
                 subject = keys[row]
                 name = None if subject is None else subject.encode()
                 if batch.append(key=name, value=lines[row], timestamp=now) is None:
-                    await self._queue(batch, partition)
+                    await self._queue(batch, partition, now)
                     batch = self._producer.create_batch()
                     batch.append(key=name, value=lines[row], timestamp=now)
-            await self._queue(batch, partition)
+            await self._queue(batch, partition, now)
         await self.flush(IN_FLIGHT)
 
-    async def _queue(self, batch: Any, partition: int) -> None:
+    async def _queue(self, batch: Any, partition: int, now: int) -> None:
         sent = await self._producer.send_batch(batch, self._topic, partition=partition)
-        self._flying.append((partition, batch.record_count(), sent))
+        self._flying.append((partition, batch.record_count(), now, sent))
 
     async def flush(self, most: int = 0) -> None:
         """Wait until at most so many batches are not acknowledged."""
         while len(self._flying) > most:
-            partition, count, sent = self._flying.popleft()
+            partition, count, now, sent = self._flying.popleft()
             told = await sent
             self.next[partition] = told.offset + count
+            self.last[partition] = told.timestamp if told.timestamp_type == LOG_APPEND_TIME else now
             self.acknowledged += count
 
 

@@ -77,9 +77,10 @@ async def counted(
     targets: Mapping[int, int],
     within_s: float | None = None,
     told: Callable[[int, float, int], object] = lambda events, done, total: None,
-) -> bool:
-    """Wait until the workers have committed all source offsets below `targets`; False when not in time.
+) -> Counters | None:
+    """Wait until the workers have committed all source offsets below `targets`; None when not in time.
 
+    Returns what became of all events so far.
     told: (offsets counted, the same, of how many) after each look.
     """
     clock = asyncio.get_running_loop().time
@@ -90,7 +91,7 @@ async def counted(
             done, total = seen.covered(targets)
             told(done, done, total)
             if done >= total:
-                return True
+                return seen.counters()
             if deadline is not None and clock() >= deadline:
-                return False
+                return None
             await asyncio.sleep(0.1)

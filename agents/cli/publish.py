@@ -63,7 +63,7 @@ def publish(
                     await play(sender, lines, shift=shift, rate=rate, keeper=keeper, told=told)
         finally:
             if part is not None and sender is not None:
-                part.events, part.next = sender.acknowledged, sender.next
+                part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last
                 part.about = str(shift or "")
                 part.save()
             if sender is not None:

@@ -55,7 +55,7 @@ def verify(
         await ensure(settings)
         if not paths:
             kept = await played(settings)
-            paths.extend(part.file for part in kept.parts())
+            paths.extend(part.file for part in kept.parts)
             if not paths:
                 raise UserError("Nothing was published from here: name the FILE that was")
             with screen.progress("waiting for the workers") as told:

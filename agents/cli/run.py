@@ -1,0 +1,120 @@
+"""`pillarscore run`: everything at once, on this machine."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from agents.stack import Stack
+
+app = typer.Typer()
+TOP = 10
+
+
+@app.command()
+def run(
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="End when the sample is scored: exit code 0 if live and offline agree."),
+    ] = False,
+) -> None:
+    """Start a broker and a worker, play the bundled sample, show the top scores, and serve until Ctrl-C.
+
+    The sample is real activity of 2004, its times moved so that it ends now. State is kept: a second run
+    goes on from there and does not play it again. PILLARSCORE_BROKER=host:port uses that Kafka instead.
+
+    Example: pillarscore run --once
+    """
+    from agents.settings import Settings
+
+    raise typer.Exit(asyncio.run(_supervised(Settings.load(), once)))
+
+
+async def _supervised(settings: "Settings", once: bool) -> int:
+    """Run all of it until it is done, a signal comes, or a part dies; the exit code."""
+    import signal
+
+    from agents import screen
+    from agents.stack import Stack
+
+    stack = Stack(settings, screen.say)
+    serving = asyncio.Event()
+    work = asyncio.create_task(_work(stack, once, serving))
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def end() -> None:
+        asked.set()
+        work.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+    death = asyncio.create_task(stack.death())
+    try:
+        await asyncio.wait({work, death}, return_when=asyncio.FIRST_COMPLETED)
+        if death.done() and not work.done():
+            screen.say(f"pillarscore: {death.result()}")
+            return 1
+        if work.cancelled() and asked.is_set():
+            return 0 if serving.is_set() else 130
+        return work.result()
+    finally:
+        # a second Ctrl-C must not break off the stopping, which takes its time but has an end
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, lambda: None)
+        for task in (work, death):
+            task.cancel()
+        await asyncio.wait({work, death})
+        await stack.stop()
+
+
+async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
+    """What there is to see; 1 when live and offline scores differ."""
+    from agents import published, rubrics, sample, screen
+    from agents.played import played
+    from agents.stamps import counted
+
+    rubric = rubrics.load(stack.settings.rubric)
+    settings = await stack.start()
+    kept = await played(settings)
+    part = sample.find(kept)
+    if part is not None:
+        screen.say("The sample was played in a run before: going on from the kept state")
+    else:
+        part = sample.prepare(kept)
+        screen.say(f"Playing the sample, {sample.SAMPLE.name}. {part.about}")
+        with screen.progress("publishing") as told:
+            await sample.send(settings, part, told)
+        kept = await played(settings)
+    with screen.progress("scoring") as told:
+        counters = await counted(settings, kept.targets(), None, told)
+    assert counters is not None
+    standings = published.standings(await published.newest(settings))
+    screen.console().print(screen.table(standings, standings.best_first()[:TOP]))
+    screen.say(screen.about(standings, f"{rubric.name} {rubric.version}"))
+    screen.say(screen.account(counters))
+    if once:
+        return await _verified(settings, [part.file for part in kept.parts])
+    screen.say(f"Pages: {stack.url}/metrics, {stack.url}/ready; the worker's log: {stack.log}")
+    screen.say("Serving; Ctrl-C stops everything that was started here")
+    serving.set()
+    await asyncio.Event().wait()
+    return 0
+
+
+async def _verified(settings: "Settings", paths: list) -> int:
+    """Say whether live and offline scores agree; 1 when they don't."""
+    from agents import published, rubrics, screen
+    from agents.clock import Clock
+    from agents.ndjson import Lines
+    from agents.verification import differences
+
+    live = await published.newest(settings)
+    rubric, today = rubrics.load(settings.rubric), Clock(settings.as_of).today()
+    found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today))
+    if found:
+        screen.console().print(screen.difference_table(found[:TOP]))
+    screen.say(f"Live against offline: {len(live):,} members, {len(found):,} differences")
+    return 1 if found else 0

@@ -1,0 +1,25 @@
+"""`pillarscore topology`: who reads and writes what."""
+
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def topology(
+    format: Annotated[
+        Literal["text", "mermaid"], typer.Option(help="mermaid: a diagram for Markdown.")
+    ] = "text",
+) -> None:
+    """Print the graph of roles and topics, with the settings in force. Needs no Kafka.
+
+    Example: pillarscore topology --format mermaid
+    """
+    from agents import topology as graph
+    from agents.settings import Settings
+
+    lines = graph.text if format == "text" else graph.mermaid
+    for line in lines(Settings.load()):
+        typer.echo(line)

@@ -1,0 +1,66 @@
+"""The bundled sample: real activity, played once so that it ends now."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+import agents
+from agents import collegemsg
+from agents.errors import UserError
+from agents.files import read_lines, writer
+from agents.ndjson import Lines
+from agents.playback import play
+from agents.played import Part, Played
+from agents.publisher import publisher
+from agents.settings import Settings
+from agents.shift import to_end_at
+
+SAMPLE = Path(agents.__file__).parent.parent / "samples" / "collegemsg.txt.gz"
+NAME = "0000-sample"
+_A_DAY_S = 86_400
+
+
+def find(kept: Played) -> Part | None:
+    """The sample, if it was played to this Kafka already."""
+    return next((part for part in kept.parts if part.file.name.startswith(NAME)), None)
+
+
+def prepare(kept: Played) -> Part:
+    """The sample as events that end now, in a file; `about` says how the times were moved."""
+    kept.folder.mkdir(parents=True, exist_ok=True)
+    part = Part(kept.folder / f"{NAME}.ndjson.gz")
+    if not SAMPLE.is_file():
+        raise UserError(f"{SAMPLE} is missing: run Pillarscore from its repository")
+    events = collegemsg.convert(line.decode() for line in read_lines(SAMPLE))
+    lines = [orjson.dumps(event) for event in events]
+    shift = to_end_at(lines, datetime.now(UTC).replace(microsecond=0))
+    assert shift is not None
+    part.about = str(shift)
+    if part.pending and time.time() - part.file.stat().st_mtime < _A_DAY_S:
+        # prepared in a run that was killed, maybe after it was sent: the same again does no harm then
+        part.about = "Times moved as in the run before, which was broken off"
+        return part
+    part.forget()
+    with writer(part.file) as write:
+        for line in lines:
+            write(shift.line(line) + b"\n")
+    return part
+
+
+async def send(settings: Settings, part: Part, told: Callable[[int, float, int], object]) -> None:
+    """Publish a prepared sample in one transaction: all of it, or nothing if this is broken off."""
+    lines = Lines([part.file])
+    count = 0
+
+    def more(events: int) -> None:
+        nonlocal count
+        count += events
+        told(count, lines.done, lines.size or 0)
+
+    async with publisher(settings, transaction=True) as sender:
+        await play(sender, lines, told=more)
+    part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last
+    part.save()

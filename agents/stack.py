@@ -1,0 +1,136 @@
+"""All of Pillarscore on this machine: broker, topics, and a worker in a process of its own.
+
+Started in this order and stopped in the reverse one, so that the worker can commit what it has done. A
+broker that ran before is used and left running.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from agents.broker import Broker, connected
+from agents.errors import UserError
+from agents.kafka_jars import Say
+from agents.ports import require_free
+from agents.settings import PREFIX, Settings
+from agents.topics import ensure
+
+READY_S = 90.0
+STOP_S = 30.0
+_WORKER = "from agents.cli import main; main()"
+
+
+class Stack:
+    """start() gives the settings with the broker's address; stop() ends what start() has begun.
+
+    say: told of what happens, a line each.
+    """
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self.settings = settings
+        self.log = settings.state_dir / "worker.log"
+        self._say = say
+        self._broker: Broker | None = None
+        self._ours = False
+        self._worker: asyncio.subprocess.Process | None = None
+        self._running = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        """Where the pages are, without a slash at the end."""
+        host = self.settings.web_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.web_port}"
+
+    async def start(self) -> Settings:
+        """Broker, topics, worker; returns once the worker is ready. Raises UserError, one line."""
+        require_free(self.settings.web_host, self.settings.web_port)
+        if not self.settings.broker:
+            self._broker = Broker.of(self.settings, self._say)
+            # said before it starts, so that stop() also ends one whose start was broken off
+            self._ours = self._broker.status().process is None
+            address = await asyncio.to_thread(self._broker.start)
+            self.settings = self.settings.model_copy(update={"broker": address})
+        self.settings = await asyncio.to_thread(connected, self.settings)
+        await ensure(self.settings)
+        self._say(f"Kafka answers at {self.settings.broker}. Starting a worker …")
+        await self._launch()
+        await self._ready()
+        return self.settings
+
+    async def _launch(self) -> None:
+        if self.log.exists():
+            os.replace(self.log, self.log.with_suffix(".log.1"))
+        environment = os.environ | {
+            f"{PREFIX}BROKER": self.settings.broker,
+            f"{PREFIX}STATE_DIR": str(self.settings.state_dir),
+            f"{PREFIX}WEB_PORT": str(self.settings.web_port),
+        }
+        with self.log.open("wb") as log:
+            # it stops when our end of its standard input closes, so it can't outlive us unnoticed
+            self._worker = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", _WORKER, "worker", "--with-stdin"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        self._running.set()
+
+    async def _ready(self) -> None:
+        """Wait for /ready to say yes."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + READY_S
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(2)) as client:
+            while True:
+                try:
+                    async with client.get(f"{self.url}/ready") as answer:
+                        if answer.status == 200:
+                            return
+                except (aiohttp.ClientError, TimeoutError):
+                    pass  # it has not come so far
+                if loop.time() > deadline:
+                    raise UserError(f"The worker is not ready after {READY_S:.0f} s: see {self.log}")
+                await asyncio.sleep(0.1)
+
+    async def death(self) -> str:
+        """Wait until the worker or the local broker has ended by itself; a line that says so."""
+        await self._running.wait()
+        assert self._worker is not None
+        ended = asyncio.create_task(self._worker.wait())
+        try:
+            while not ended.done():
+                await asyncio.wait({ended}, timeout=1.0)
+                if self._broker is not None and not ended.done():
+                    status = await asyncio.to_thread(self._broker.status)
+                    if status.process is None:
+                        return f"The local broker has ended by itself: see {self._broker.log}"
+            code = ended.result()
+            return f"The worker has ended by itself (exit code {code}): {_last(self.log)}see {self.log}"
+        finally:
+            ended.cancel()
+
+    async def stop(self) -> None:
+        """End the worker in order, with force after half a minute; then the broker if it was started here."""
+        worker = self._worker
+        if worker is not None and worker.returncode is None:
+            self._say("Stopping the worker …")
+            worker.terminate()
+            try:
+                await asyncio.wait_for(worker.wait(), STOP_S)
+            except TimeoutError:
+                worker.kill()
+                await worker.wait()
+        if self._broker is not None and self._ours:
+            self._say("Stopping the local broker …")
+            await asyncio.to_thread(self._broker.stop)
+
+
+def _last(log: Path) -> str:
+    """The last line of a log that is for the user, to be followed by where the log is."""
+    lines = log.read_text("utf-8", "replace").splitlines()
+    said = [line for line in lines if line.startswith("pillarscore: ")]
+    return f"{said[-1].removeprefix('pillarscore: ')}; " if said else ""
