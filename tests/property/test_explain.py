@@ -97,6 +97,8 @@ def test_counts_caps_and_decay_are_shown():
     comment = components["comments"].sources[0]
     assert (comment.name, comment.count, comment.counted, comment.cap) == ("comment", 10, 8, 5)
     assert comment.days_capped == 1
+    just_at_the_cap = explain(SSI, DAY, Member({(Signal.COMMENT, DAY): 5}))
+    assert just_at_the_cap.pillars[2].components[1].sources[0].days_capped == 0
     assert comment.decayed == 6_500_000  # 5 today and half of 3
     assert components["comments"].measured == "sum 6.50"
     assert components["comments"].rule == "half of the points at 24, half-life 14 days"

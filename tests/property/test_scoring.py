@@ -49,6 +49,18 @@ def test_a_full_member_overflows_nothing():
     assert_same(SSI, DAY, [most, quiet])
 
 
+@pytest.mark.parametrize("value", [-1, -100, -101, -(2**31)])
+def test_a_register_below_zero_counts_as_zero(value):
+    engaged = {(Signal.REACTION_RECEIVED, DAY): 9}
+    assert_same(SSI, DAY, [Member(engaged, dict.fromkeys(NUMBERS, value)), Member(engaged)])
+    below, none = (
+        Scorer(SSI, DAY)
+        .points(*batch(DAY, [Member(engaged, dict.fromkeys(NUMBERS, value)), Member(engaged)]))
+        .score
+    )
+    assert below == none > 0
+
+
 @settings(max_examples=20)
 @given(rubrics())
 def test_a_full_member_overflows_nothing_in_any_rubric(rubric):
