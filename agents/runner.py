@@ -54,6 +54,7 @@ class Runner:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._rows = 0
+        self._stamped = -1
         self._committed_at = 0.0
         self._blocks_at = 0.0
         self._progress_at = 0.0
@@ -151,6 +152,7 @@ class Runner:
                 shard.rolled = 0
         del found
         self.shard = shard
+        self._stamped = stamped
         self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
         replayed = await self._fetch(start, stamped + 1, stamped)
         self.metrics.restore_seconds.set(time.monotonic() - began)
@@ -267,7 +269,7 @@ class Runner:
         assert shard is not None
         assert ledger is not None
         s = self.settings
-        rows, self._rows = self._rows, 0
+        self._rows = 0
         emission = shard.drain()
         if emission.scores:
             await ledger.put(s.topic("scores"), self.partition, emission.scores)
@@ -277,8 +279,8 @@ class Runner:
             target = letter.partition % s.letter_partitions
             await ledger.send(s.topic("dead-letters"), target, letter.key, letter.value, letter.out_headers())
             self.metrics.letter(letter.reason)
-        if rows:
-            await ledger.begin()
+        if shard.frame > self._stamped:
+            await ledger.begin()  # even a frame without rows has moved the watermarks
 
     async def _commit(self) -> None:
         shard, ledger = self.shard, self._ledger
@@ -294,6 +296,7 @@ class Runner:
         if due:
             self._blocks_at = now
         stamp = blocks.stamp_of(shard)
+        self._stamped = stamp.frame
         self.metrics.stamped(stamp)
         self.metrics.block_bytes.inc(await ledger.commit(stamp, due))
         self._committed_at = time.monotonic()

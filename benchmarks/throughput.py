@@ -17,8 +17,8 @@ from agents import topics
 from agents.broker import connected
 from agents.settings import Settings
 from benchmarks.load import load
-from benchmarks.process import Worker, total
 from benchmarks.workload import events
+from tests.kit.process import Worker, total
 
 _ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
 
