@@ -47,9 +47,10 @@ def publish(
     from agents.settings import Settings
     from agents.topics import ensure
 
-    settings = connected(Settings.load(), say=screen.say)
+    settings = Settings.load()
     lines = Lines(files)
     shift = move_of(files, until, whole_days)
+    settings = connected(settings, say=screen.say)
     if shift is not None:
         screen.say(str(shift))
 

@@ -47,9 +47,9 @@ def verify(
 
     settings = Settings.load()
     chosen = rubrics.load(rubric or settings.rubric)
-    settings = connected(settings, say=screen.say)
     paths = list(files or ())
     Lines(paths)  # says now what can't be read
+    settings = connected(settings, say=screen.say)
 
     async def live() -> dict[str, Score]:
         await ensure(settings)

@@ -1,0 +1,221 @@
+"""score, explain, publish, verify and topology as a user runs them, as far as no Kafka is needed."""
+
+import gzip
+import json
+import re
+import socket
+
+import pytest
+from typer.testing import CliRunner
+
+from agents.cli import _run, app
+from schemas.scores import Score
+from tests.kit.files import event, ndjson, small_rubric
+
+NOON = "2025-11-20T12:00:00Z"
+EVENTS = [
+    event("post.published", "1", "ada", NOON),
+    event("comment.written", "2", "ada", NOON, author="bob", words=9),
+    event("session.started", "3", "bob", NOON),
+    event("post.published", "4", "eve\x1b[31m[red]", NOON),
+    event("post.published", "5", "eve\x1b[31m[red]", NOON),
+    event("post.published", "6", "eve\x1b[31m[red]", NOON),
+    event("post.published", "old", "old", "2020-01-01T00:00:00Z"),
+    b"{oops",
+]
+TABLE = """\
+#  member            score  brand  find  engage  relate
+1  eve\\x1b[31m[red]   7.50   7.50  0.00    0.00    0.00
+2  ada                5.00   2.50  0.00    2.50    0.00
+3  bob                2.50   0.00  2.50    0.00    0.00
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with events and a rubric that is set."""
+    monkeypatch.setenv("PILLARSCORE_RUBRIC", str(small_rubric(tmp_path)))
+    monkeypatch.setenv("PILLARSCORE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.delenv("PILLARSCORE_BROKER", raising=False)
+    (tmp_path / "events.ndjson").write_bytes(ndjson(EVENTS))
+    return tmp_path
+
+
+def good(*arguments, **more):
+    result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False, **more)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def complaint(capsys, *arguments):
+    """The one line of stderr of a command that ends with 2."""
+    assert _run(list(map(str, arguments))) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("pillarscore: ")
+    return line.removeprefix("pillarscore: ")
+
+
+def score(here, *more):
+    return good("score", here / "events.ndjson", "--as-of", "2025-11-20", *more)
+
+
+def test_table_and_account(here):
+    result = score(here)
+    assert result.stdout == TABLE
+    first, *rest = result.stderr.splitlines()
+    assert first == (
+        "3 members as of 2025-11-20 by small 3; "
+        "8 events read: 6 scored, 0 duplicate, 1 outside the window, 0 erased, 1 dead letters"
+    )
+    assert rest[0] == "1 × invalid_json"
+    assert rest[1].startswith(f"  {here / 'events.ndjson'}:8: ")
+    assert "\x1b" not in result.output
+
+
+def test_top_and_out(here):
+    out = here / "scores.txt.gz"
+    assert score(here, "--top", 2, "--out", out).stdout == ""
+    assert gzip.decompress(out.read_bytes()).decode() == "".join(TABLE.splitlines(keepends=True)[:3])
+
+
+def test_ndjson_is_as_in_member_scores(here):
+    scores = [
+        Score.model_validate_json(line) for line in score(here, "--format", "ndjson").stdout.splitlines()
+    ]
+    assert [(s.member, s.score, s.revision) for s in scores] == [
+        ("eve\x1b[31m[red]", 750, 0),
+        ("ada", 500, 0),
+        ("bob", 250, 0),
+    ]
+
+
+def test_json_is_one_document(here):
+    document = json.loads(score(here, "--format", "json", "--top", 1).stdout)
+    (member,) = document.pop("members")
+    assert Score.model_validate(member).score == 750
+    assert document == {
+        "as_of": "2025-11-20",
+        "rubric": {"name": "small", "version": "3"},
+        "events": {
+            "read": 8,
+            "scored": 6,
+            "duplicate": 0,
+            "outside_window": 1,
+            "erased": 0,
+            "dead_lettered": 1,
+        },
+        "dead_letters": {"invalid_json": 1},
+    }
+
+
+def test_standard_input_and_several_files(here):
+    lines = (here / "events.ndjson").read_bytes()
+    assert good("score", "-", "--as-of", "2025-11-20", input=lines).stdout == TABLE
+    file = here / "events.ndjson"
+    assert good("score", file, file, "--as-of", "2025-11-20").stdout == TABLE
+
+
+def test_the_shipped_rubric_is_used_without_a_setting(here, monkeypatch):
+    monkeypatch.delenv("PILLARSCORE_RUBRIC")
+    assert " by ssi " in score(here).stderr
+
+
+def test_as_of_from_the_settings_and_today(here, monkeypatch):
+    assert "3 members as of 2025-11-20" not in good("score", here / "events.ndjson").stderr
+    monkeypatch.setenv("PILLARSCORE_AS_OF", "2025-11-20")
+    assert "3 members as of 2025-11-20" in good("score", here / "events.ndjson").stderr
+
+
+def test_explain_adds_up(here):
+    shown = good("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20").stdout
+    assert shown.splitlines()[0] == " 5.00  ada, as of 2025-11-20 by small 3".strip()
+    points = [
+        float(found) for found in re.findall(r"^[│├└─ ]{4}\s*(\d+\.\d\d) of 25\.00", shown, re.MULTILINE)
+    ]
+    assert points == [2.5, 0, 2.5, 0]
+    assert "2.50  post: 1 time\n" in shown
+
+
+def test_explain_as_json(here):
+    told = json.loads(
+        good("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20", "--json").stdout
+    )
+    assert told["score"] == sum(pillar["points"] for pillar in told["pillars"]) == 500
+
+
+def test_explain_is_safe_on_a_terminal(here):
+    name = "eve\x1b[31m[red]"
+    shown = good("explain", name, here / "events.ndjson", "--as-of", "2025-11-20").stdout
+    assert "7.50  eve\\x1b[31m[red], as of" in shown
+    assert "\x1b" not in shown
+
+
+def test_topology_needs_no_kafka(here, monkeypatch):
+    monkeypatch.setenv("PILLARSCORE_PREFIX", "x.")
+    assert "  <── x.activity.events" in good("topology").stdout
+    assert good("topology", "--format", "mermaid").stdout.startswith("flowchart LR\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["score", "none.ndjson"], "none.ndjson can't be read: No such file or directory"),
+        (["score", "-", "-"], "Standard input (-) can be read once only"),
+        (["score", "{events}", "--as-of", "today"], "--as-of today: give a date, such as 2026-11-20"),
+        (
+            ["score", "{events}", "--rubric", "none.toml"],
+            "Rubric none.toml can't be read: No such file or directory",
+        ),
+        (["score", "{events}", "--rubric", "{events}"], "{events}: the rubric is no valid TOML: "),
+        (["score", "{events}", "--format", "xml"], "Invalid value for '--format'"),
+        (["score", "{events}", "--top", "0"], "Invalid value for '--top'"),
+        (
+            ["score", "{events}", "--out", "/nowhere/x"],
+            "/nowhere/x can't be written: No such file or directory",
+        ),
+        (
+            ["explain", "adda", "{events}", "--as-of", "2025-11-20"],
+            "Nothing counts for member adda on that day; did you mean ada? (8 events read: 6 scored",
+        ),
+        (["publish", "{events}", "--until", "later"], "--until later: give a time with offset"),
+        (
+            ["publish", "{events}", "--whole-days"],
+            "--whole-days says how to move the times: give --until too",
+        ),
+        (["publish", "-", "--until", "now"], "--until reads the events twice: give a file instead of -"),
+        (["publish", "none.ndjson"], "none.ndjson can't be read"),
+        (["verify", "none.ndjson"], "none.ndjson can't be read"),
+        (["worker", "--as-of", "1"], "--as-of 1: give a date"),
+        (["worker", "--role", "boss"], "Invalid value for '--role'"),
+    ],
+)
+def test_errors_are_one_line(here, capsys, monkeypatch, arguments, told):
+    # whatever needs a Kafka must complain before it looks for one
+    monkeypatch.setenv("PILLARSCORE_BROKER", "127.0.0.1:1")
+    events = str(here / "events.ndjson")
+    line = complaint(capsys, *(argument.replace("{events}", events) for argument in arguments))
+    assert line.startswith(told.replace("{events}", events))
+
+
+@pytest.mark.parametrize("command", ["publish", "verify", "top", "worker", "run"])
+def test_no_kafka_is_one_line(here, capsys, monkeypatch, command):
+    monkeypatch.setenv("PILLARSCORE_BROKER", "127.0.0.1:1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("PILLARSCORE_WEB_PORT", str(free.getsockname()[1]))
+    more = [here / "events.ndjson"] if command in ("publish", "verify") else []
+    assert (
+        complaint(capsys, command, *more)
+        == "No Kafka answers at 127.0.0.1:1: start it, or correct PILLARSCORE_BROKER"
+    )
+
+
+def test_a_failed_score_leaves_the_old_result(here, capsys):
+    out = here / "scores.txt"
+    out.write_text("kept")
+    cut = here / "cut.gz"
+    cut.write_bytes(gzip.compress(ndjson(EVENTS))[:-9])
+    complaint(capsys, "score", cut, "--out", out)
+    assert out.read_text() == "kept"

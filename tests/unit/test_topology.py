@@ -1,0 +1,37 @@
+"""The printed graph is that of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import agents
+from agents import topology
+from agents.settings import TOPICS, Settings
+
+# The modules in which each role of a worker touches Kafka.
+MODULES = {"ingest": ("ingest",), "score": ("score", "runner")}
+
+
+@pytest.mark.parametrize("role", [role for role in topology.ROLES if role.worker], ids=lambda role: role.name)
+def test_a_role_touches_the_topics_that_are_shown(role):
+    used = set()
+    for module in MODULES[role.name]:
+        text = (Path(agents.__file__).parent / f"{module}.py").read_text()
+        used |= set(re.findall(r'\.topic\("([a-z-]+)"\)', text))
+    assert used == {*role.reads, *role.writes}
+
+
+def test_every_topic_shown_has_a_reader_or_is_a_result():
+    reads = {short for role in topology.ROLES for short in role.reads}
+    writes = {short for role in topology.ROLES for short in role.writes}
+    assert reads <= writes <= set(TOPICS)
+    assert writes - reads == {"scores", "dead-letters"}
+
+
+def test_mermaid_names_only_nodes_that_it_defines():
+    lines = list(topology.mermaid(Settings(prefix="p.")))
+    defined = {found[1] for line in lines if (found := re.match(r"  (\w+)[(\[]", line))}
+    edges = [found.groups() for line in lines if (found := re.match(r"  (\w+) --> (\w+)$", line))]
+    assert {node for edge in edges for node in edge} == defined
+    assert len(lines) == 1 + len(defined) + len(edges)
