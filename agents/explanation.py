@@ -5,8 +5,9 @@ from rich.tree import Tree
 
 from agents.screen import printable
 from pipeline.days import calendar
-from pipeline.explain import ComponentReport, Explanation, Source
+from pipeline.explain import ComponentReport, Explanation, Source, TargetReport
 from pipeline.names import as_points
+from pipeline.rubric import GENERAL
 
 
 def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
@@ -14,6 +15,8 @@ def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
     title = f"{as_points(explanation.score)}  {printable(member)}"
     about = f"as of {calendar(explanation.day)} by {explanation.rubric} {explanation.version}"
     top = Tree(Text.assemble((title, "bold"), f", {about}"), guide_style="dim")
+    if explanation.target is not None:
+        top.add(Text(_target(explanation.target)))
     for pillar in explanation.pillars:
         weakest = ", the weakest" if pillar.name == explanation.weakest else ""
         branch = top.add(Text.assemble((_of(pillar.points, pillar.max, pillar.name), "bold"), weakest))
@@ -28,6 +31,19 @@ def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
         if len(explanation.next_steps) > most:
             steps.add(Text(f"and {len(explanation.next_steps) - most} more: see --json", "dim"))
     return top
+
+
+def _target(target: TargetReport) -> str:
+    """`target 60.00 to 65.00 (marketing, by the role Head of Marketing): 3.20 short`."""
+    span = as_points(target.low) + (f" to {as_points(target.high)}" if target.high > target.low else "")
+    if target.role is None:
+        whose = f"{target.name}, the role is not known"
+    elif target.name == GENERAL:
+        whose = f"{target.name}, there is none for the role {printable(target.role)}"
+    else:
+        whose = f"{target.name}, by the role {printable(target.role)}"
+    reached = f"{as_points(target.missing)} short" if target.missing else "reached"
+    return f"target {span} ({whose}): {reached}"
 
 
 def _of(points: int, most: int, name: str) -> str:

@@ -77,6 +77,20 @@ class Gain(_Explained):
     pillars: dict[str, int]
 
 
+class TargetReport(_Explained):
+    """What the score should be for somebody of this role, in hundredths.
+
+    role: as stated for the member, None when not known; name: of the rubric's target that fits it; missing:
+    what the score is short of `low`, 0 when it is reached.
+    """
+
+    role: str | None
+    name: str
+    low: int
+    high: int
+    missing: int
+
+
 class Explanation(_Explained):
     """A member's score as of `day`; score = pillars + penalties (which are 0 or negative)."""
 
@@ -88,10 +102,16 @@ class Explanation(_Explained):
     penalties: tuple[ComponentReport, ...]
     next_steps: tuple[Gain, ...]
     weakest: str
+    target: TargetReport | None
 
 
-def explain(rubric: Rubric, day: int, member: Member, scorer: Scorer | None = None) -> Explanation:
-    """Explain a member's score as of `day`; `scorer` may be given when there is one for it."""
+def explain(
+    rubric: Rubric, day: int, member: Member, scorer: Scorer | None = None, role: str | None = None
+) -> Explanation:
+    """Explain a member's score as of `day`; `scorer` may be given when there is one for it.
+
+    role: as stated for the member; by it the target is chosen, and nothing else.
+    """
     scorer = scorer or Scorer(rubric, day)
     points = scorer.points(*batch(day, [member]))
     reports = [
@@ -116,6 +136,17 @@ def explain(rubric: Rubric, day: int, member: Member, scorer: Scorer | None = No
         penalties=tuple(reports[at] for at in rubric.penalties),
         next_steps=next_steps(rubric, day, member, scorer),
         weakest=min(pillars, key=lambda pillar: pillar.points).name,
+        target=_target(rubric, role, int(points.score[0])),
+    )
+
+
+def _target(rubric: Rubric, role: str | None, score: int) -> TargetReport | None:
+    found = rubric.target(role)
+    if found is None:
+        return None
+    name, target = found
+    return TargetReport(
+        role=role, name=name, low=target.low, high=target.high, missing=max(target.low - score, 0)
     )
 
 

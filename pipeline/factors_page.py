@@ -10,7 +10,7 @@ from pipeline.components import PILLARS, Component, Pillar, Rate, Registers, Rhy
 from pipeline.credits import CREDITS, GROUP_PREFIX, Data
 from pipeline.explain import rule
 from pipeline.names import as_points
-from pipeline.rubric import Rubric, Step
+from pipeline.rubric import GENERAL, Rubric, Step
 from schemas.examples import DATA_EXAMPLES
 from schemas.registers import Register
 from schemas.signals import Signal
@@ -168,8 +168,11 @@ def _levels(rubric: Rubric) -> str:
   information.
 """
     if rubric.targets:
-        shown = ", ".join(f"{role} {as_points(points)}" for role, points in rubric.targets.items())
-        text += f"- Targets by role, shown beside the score and no part of it: {shown}.\n"
+        shown = ", ".join(f"`{role}` {target}" for role, target in rubric.targets.items())
+        text += (
+            f"- Targets by role, shown beside the score and no part of it: {shown}.\n"
+            f"  One is for a member when its words are in the member's role; `{GENERAL}` is for all others.\n"
+        )
     return text
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictInt, ValidationError, field_validator, model_validator
+from pydantic import Field, StrictInt, StringConstraints, ValidationError, field_validator, model_validator
 
 from pipeline import components as kinds
 from pipeline.components import PILLARS, Component, Part, Penalty, Pillar
@@ -21,6 +21,10 @@ MAX_TEXT = 1 << 18
 """Characters a rubric may have."""
 PILLAR_MAX = 2_500
 """Hundredths of a point in a pillar."""
+GENERAL = "average"
+"""The target for members whose role has none of its own."""
+
+RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
 class RubricError(ValueError):
@@ -66,6 +70,32 @@ class Trend(Part):
         return self
 
 
+class Target(Part):
+    """What a score should be for a role, in points: at least `low`; more than `high` is not asked for."""
+
+    low: Hundredths
+    high: Hundredths
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_two(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            return given
+        ends = given if isinstance(given, (list, tuple)) else [given, given]
+        if len(ends) != 2:
+            raise ValueError("give a target as a number, such as 75, or as two, such as [60, 65]")
+        return {"low": ends[0], "high": ends[1]}
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("a target is [low, high]: put the lower number first")
+        return self
+
+    def __str__(self) -> str:
+        return as_points(self.low) + (f" to {as_points(self.high)}" if self.high > self.low else "")
+
+
 class Step(Part):
     """Something a member could do next; its gain is computed, never written down.
 
@@ -97,7 +127,7 @@ class Rubric(Part):
     title: Line | None = None
     bands: Bands = Bands()
     trend: Trend = Trend()
-    targets: Annotated[dict[Slug, Hundredths], Field(default_factory=dict, max_length=100)]
+    targets: Annotated[dict[RoleName, Target], Field(default_factory=dict, max_length=100)]
     components: Annotated[tuple[Component, ...], Field(alias="component", max_length=100)]
     steps: Annotated[tuple[Step, ...], Field(alias="step", max_length=100)] = ()
 
@@ -139,6 +169,17 @@ class Rubric(Part):
         """The places of the penalties, which belong to no pillar."""
         return tuple(at for at, component in enumerate(self.components) if isinstance(component, Penalty))
 
+    def target(self, role: str | None) -> tuple[str, Target] | None:
+        """The name and target for a role as members state theirs; that of `average` for any other, or None.
+
+        The words of a target's name are looked for in the role, whatever their case and what is between them:
+        `digital_media` is in "Head of Digital Media". The name with the most letters wins.
+        """
+        stated = _words(role or "")
+        found = [name for name in self.targets if name != GENERAL and _words(name) in stated]
+        name = max(found, key=lambda name: (len(name), name), default=GENERAL)
+        return (name, self.targets[name]) if name in self.targets else None
+
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with anything in the rubric (but not with its comments)."""
@@ -159,6 +200,12 @@ class Rubric(Part):
             raise RubricError(_first(error, text, data)) from None
 
 
+def _words(text: str) -> str:
+    """The words of a text in lower case, each between two spaces."""
+    words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()
+    return f" {' '.join(words)} "
+
+
 def _pillar(component: Component) -> Pillar | None:
     return None if isinstance(component, Penalty) else component.pillar
 
@@ -169,7 +216,7 @@ _KEYS = sorted(
         field.alias or name
         for part in (
             *(kinds.Volume, kinds.Rhythm, kinds.Rate, kinds.Registers, Penalty, kinds.Use, kinds.Section),
-            *(Bands, Trend, Step, Rubric),
+            *(Bands, Trend, Target, Step, Rubric),
         )
         for name, field in part.model_fields.items()
     }
@@ -179,7 +226,7 @@ _KEYS = sorted(
 def _first(error: ValidationError, text: str, data: dict[str, Any]) -> str:
     """The first of the errors, by line, as one line."""
     lines = line_of_keys(text)
-    found: list[tuple[int, bool, str]] = []
+    found: dict[tuple[int, bool, str], None] = {}  # each once, in order
     for detail in error.errors(include_url=False):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, _Misplaced):
@@ -191,7 +238,7 @@ def _first(error: ValidationError, text: str, data: dict[str, Any]) -> str:
             message = _said(path, detail)
         # A misspelt key is also a missing one, a wrong item also too few: name the cause.
         consequence = detail["type"] in ("missing", "too_short")
-        found.append((line_of(lines, path), consequence, _whose(path, data) + message))
+        found[line_of(lines, path), consequence, _whose(path, data) + message] = None
     line, _, message = min(found, key=lambda item: item[:2])
     others = len(found) - 1
     return f"line {line}: {message}" + (f" (and {others} more)" if others else "")
@@ -201,6 +248,8 @@ def _plain(loc: tuple[int | str, ...]) -> Path:
     """pydantic's place as a path in the file: without its tag for the kind, nor its mark of a key."""
     if len(loc) > 2 and loc[0] == "component" and loc[2] in _TAGS:
         loc = loc[:2] + loc[3:]
+    if len(loc) == 3 and loc[0] == "targets":
+        loc = loc[:2]  # its two ends are not named in the file
     return tuple(part for part in loc if part != "[key]")
 
 

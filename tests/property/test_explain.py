@@ -145,3 +145,19 @@ def test_apportioned_points_add_up_and_are_fair(total, weights):
 @pytest.mark.parametrize("rubric", [SSI.model_copy(update={"steps": ()})])
 def test_a_rubric_without_steps_has_no_advice(rubric):
     assert explain(rubric, DAY, Member()).next_steps == ()
+
+
+@given(members, st.sampled_from(["sales", "HR", "wizard", None]))
+def test_the_target_of_the_role_is_shown_and_changes_no_points(member, role):
+    said = explain(SSI, DAY, member, SCORER, role)
+    low = {"sales": 7_500, "HR": 6_000}.get(role, 5_000)
+    assert (said.target.role, said.target.low) == (role, low)
+    assert said.target.missing == max(low - said.score, 0)
+    assert said.model_copy(update={"target": None}) == explain(SSI, DAY, member, SCORER).model_copy(
+        update={"target": None}
+    )
+
+
+@given(rubrics(), members)
+def test_a_rubric_without_targets_shows_none(rubric, member):
+    assert explain(rubric, DAY, member).target is None

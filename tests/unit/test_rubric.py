@@ -109,7 +109,10 @@ def test_these_are_rubrics(text):
         (TINY + "[bands]\nmargin = 40\n", 35, "'margin' must be less than 'middle'"),
         (TINY + "[trend]\ndays = 7\n", 36, "'trend.days' is '7', but input should be a multiple of 2"),
         (TINY + "[trend]\ndays = 4\n", 35, "'known' is at most half of 'days': 2"),
-        (TINY + "[targets]\nsales = 101\n", 36, "'targets.sales' is '101', but"),
+        (TINY + "[targets]\nsales = 101\n", 36, "'targets.sales' is '101', but input should be less"),
+        (TINY + "[targets]\nsales = [50, 60, 70]\n", 36, "give a target as a number, such as 75, or as two"),
+        (TINY + "[targets]\nsales = [60, 50]\n", 36, "put the lower number first"),
+        (TINY + "[targets]\nSales = 60\n", 36, "'targets.Sales' is"),
         (TINY + "component = 3\n", 35, "component 'relate': unknown key 'component'"),
         ("component = 3\n" + HEAD, 1, "'component' is '3', but"),
         ("x = [", None, "the rubric is no valid TOML"),
@@ -187,3 +190,32 @@ def test_lines_of_every_way_to_write_a_key():
     assert ("x",) not in lines
     assert line_of(lines, ("d", "e f", "g", "h", "nothing")) == 11
     assert line_of(lines, ("nowhere",)) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "shown"),
+    [
+        ("sales", "sales", "75.00"),
+        ("Sales Manager, EMEA", "sales", "75.00"),
+        ("Head of Digital Media", "digital_media", "75.00 to 80.00"),
+        ("digital-media", "digital_media", "75.00 to 80.00"),
+        ("HR business partner", "hr", "60.00 to 65.00"),
+        ("Recruiter", "recruiter", "75.00"),
+        ("marketing and sales", "marketing", "60.00 to 65.00"),  # the longer name wins
+        ("salesman", "average", "50.00 to 55.00"),  # words, not parts of them
+        ("wizard", "average", "50.00 to 55.00"),
+        ("average", "average", "50.00 to 55.00"),
+        ("", "average", "50.00 to 55.00"),
+        (None, "average", "50.00 to 55.00"),
+    ],
+)
+def test_the_target_of_a_role_is_found_by_its_words(role, name, shown):
+    found, target = SSI.target(role)
+    assert (found, str(target)) == (name, shown)
+
+
+def test_without_a_general_target_other_roles_have_none():
+    rubric = Rubric.parse(TINY + "[targets]\nsales = 75\n")
+    assert rubric.target("sales")[1].low == rubric.target("sales")[1].high == 7_500
+    assert rubric.target("wizard") is None
+    assert Rubric.parse(TINY).target(None) is None
