@@ -33,9 +33,14 @@ async def play(
     began, sent = clock(), 0
     for part in _parts(lines, AT_ONCE if rate is None else max(1, min(AT_ONCE, int(rate / SLICES)))):
         out = part if shift is None else [shift.line(line) for line in part]
-        await publisher.send(out)
-        if keeper is not None:
-            keeper.add(out)
+        sending = asyncio.ensure_future(publisher.send(out))
+        try:
+            await asyncio.shield(sending)
+        finally:
+            # a part is sent and kept whole, or not at all, also when this is broken off
+            await sending
+            if keeper is not None:
+                keeper.add(out)
         sent += len(out)
         told(len(out))
         if rate is not None:

@@ -94,8 +94,10 @@ async def publisher(settings: Settings, transaction: bool = False) -> AsyncItera
                 yield sender
                 await sender.flush()
         else:
-            yield sender
-            await sender.flush()
+            try:
+                yield sender
+            finally:
+                await sender.flush()
     except KafkaError as error:
         raise UserError(f"Kafka at {settings.broker} does not take the events: {error}") from error
     finally:

@@ -61,6 +61,7 @@ class Stack:
         return self.settings
 
     async def _launch(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists():
             os.replace(self.log, self.log.with_suffix(".log.1"))
         environment = os.environ | {
