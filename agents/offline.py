@@ -145,6 +145,7 @@ class Offline:
             chosen = np.array(part, np.int64)
             points = Standings(standings.day, names, standings.score[chosen], standings.pillars[chosen])
             for _, value in score_records(names, points, standings.day, 0, about):
+                assert value is not None
                 yield value
 
     def member(self, name: str) -> Member | None:
