@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 
 from agents.reader import Reader
-from schemas.ledger import STAMP_KEY, Block, Stamp, block_key
+from schemas.ledger import HISTORY, STAMP_KEY, Block, BlockHistory, Stamp, block_key, history_key
 
 BATCH_BYTES = 900_000
 """Of one produce batch, below the broker's usual limit of 1 MiB."""
@@ -77,6 +77,12 @@ class Ledger:
         await self.begin()
         await self._producer.send(topic, value, key=key, partition=partition, headers=headers)
 
+    async def put_history(self, history: BlockHistory) -> None:
+        """Queue the history of a block in the open transaction."""
+        await self.begin()
+        key = history_key(history.number)
+        await self._producer.send(self.topic, history.dump(), key=key, partition=self.partition)
+
     async def commit(self, stamp: Stamp, blocks: Sequence[Block]) -> int:
         """Write stamp and blocks and commit all that was put; returns the bytes of the blocks."""
         written = 0
@@ -91,8 +97,8 @@ class Ledger:
         return written
 
 
-async def load(reader: Reader) -> tuple[Stamp | None, list[Block]]:
-    """The newest committed stamp and blocks of a ledger partition; (None, []) when it never ran."""
+async def load(reader: Reader) -> tuple[Stamp | None, list[Block], list[BlockHistory]]:
+    """The newest committed stamp, blocks and histories of a ledger partition; no stamp when it never ran."""
     first, end = await reader.bounds()
     newest: dict[bytes, bytes] = {}
     async for records in reader.read(first, end):
@@ -103,5 +109,7 @@ async def load(reader: Reader) -> tuple[Stamp | None, list[Block]]:
                 newest[record.key] = record.value
     stamp = newest.pop(STAMP_KEY, None)
     if stamp is None:
-        return None, []
-    return Stamp.model_validate_json(stamp), [Block.load(data) for data in newest.values()]
+        return None, [], []
+    histories = [BlockHistory.load(data) for key, data in newest.items() if key.startswith(HISTORY)]
+    found = [Block.load(data) for key, data in newest.items() if not key.startswith(HISTORY)]
+    return Stamp.model_validate_json(stamp), found, histories

@@ -19,6 +19,7 @@ from agents.metrics import Metrics
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline import blocks, days
+from pipeline.directory import BLOCK
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
@@ -27,7 +28,6 @@ from schemas.letters import DeadLetter
 log = structlog.get_logger()
 INBOX_BYTES = 32 << 20
 FLUSH_ROWS = 20_000
-ROLL = 2_000
 FENCED_S = 30.0
 Delivery = tuple[int, int, bytes]  # offset, timestamp in ms, frame
 
@@ -36,10 +36,17 @@ class Runner:
     """The owner of a partition, from assignment to revocation."""
 
     def __init__(
-        self, settings: Settings, rubric: Rubric, clock: Clock, metrics: Metrics, partition: int
+        self,
+        settings: Settings,
+        rubric: Rubric,
+        shadow: Rubric | None,
+        clock: Clock,
+        metrics: Metrics,
+        partition: int,
     ) -> None:
         self.settings = settings
         self.rubric = rubric
+        self.shadow = shadow
         self.clock = clock
         self.metrics = metrics.of(partition)
         self.partition = partition
@@ -134,23 +141,24 @@ class Runner:
         self._ledger = ledger
         await ledger.start()
         async with reader(s.broker, s.topic("ledger"), self.partition) as r:
-            stamp, found = await load(r)
+            stamp, found, histories = await load(r)
         today = self.clock.today()
         if stamp and self.clock.as_of and stamp.day > today:
             raise UserError(
                 f"partition {self.partition} is already at {days.calendar(stamp.day)}: as-of cannot go back"
             )
         shard = Shard(
-            self.rubric, stamp.day if stamp else today, s.dedupe_events, int(s.dedupe_hours * 3_600_000)
+            self.rubric,
+            stamp.day if stamp else today,
+            s.dedupe_events,
+            int(s.dedupe_hours * 3_600_000),
+            self.shadow,
         )
         start, stamped = 0, -1
         if stamp:
-            blocks.load(shard, found, stamp)
+            blocks.load(shard, found, stamp, histories)
             start, stamped = blocks.start_of(stamp), stamp.frame
-            if stamp.rubric != f"{self.rubric.name} {self.rubric.version}":
-                self.log.info("the rubric has changed: all members are scored again", before=stamp.rubric)
-                shard.rolled = 0
-        del found
+        del found, histories
         self.shard = shard
         self._stamped = stamped
         self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
@@ -159,6 +167,10 @@ class Runner:
         self.log.info(
             "restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed
         )
+        if stamp and stamp.rubric != blocks.rubrics_of(shard):
+            self.log.info("the rubric has changed: all members are scored again", before=stamp.rubric)
+            shard.rolled = 0
+        shard.settle()
         shard.turn_day(max(today, shard.day))
         await self._fetch(shard.frame + 1, None, stamped)
         self.live = True
@@ -260,8 +272,8 @@ class Runner:
             await self._flush()
             shard.turn_day(today)
             self.log.info("the day has turned", day=today, members=shard.members)
-        if shard.rolled < len(shard.directory.names):
-            self.metrics.unrolled.set(shard.roll(ROLL))
+        if shard.roll() is not None:
+            self.metrics.unrolled.set((shard.blocks - shard.rolled) * BLOCK)
 
     async def _flush(self) -> None:
         """Queue the scores of all changed members, and dead letters, in the open transaction."""
@@ -271,15 +283,17 @@ class Runner:
         s = self.settings
         self._rows = 0
         emission = shard.drain()
-        if emission.scores:
-            await ledger.put(s.topic("scores"), self.partition, emission.scores)
-            self.metrics.scores.inc(len(emission.scores))
+        for topic in ("scores", "shadow", "bands", "history"):
+            records = getattr(emission, topic)
+            if records:
+                await ledger.put(s.topic(topic), self.partition, records)
+        self.metrics.scores.inc(len(emission.scores))
         for data in emission.letters:
             letter = DeadLetter.unpack(data)
             target = letter.partition % s.letter_partitions
             await ledger.send(s.topic("dead-letters"), target, letter.key, letter.value, letter.out_headers())
             self.metrics.letter(letter.reason)
-        if shard.frame > self._stamped:
+        if shard.outdated or shard.frame > self._stamped:
             await ledger.begin()  # even a frame without rows has moved the watermarks
 
     async def _commit(self) -> None:
@@ -295,6 +309,8 @@ class Runner:
         ]
         if due:
             self._blocks_at = now
+        for number in sorted(shard.outdated):
+            await ledger.put_history(blocks.dump_history(shard, number))
         stamp = blocks.stamp_of(shard)
         self._stamped = stamp.frame
         self.metrics.stamped(stamp)

@@ -6,6 +6,7 @@ from typing import Any
 import faust
 import structlog
 
+from agents import rubrics
 from agents.clock import Clock
 from agents.metrics import Metrics
 from agents.runner import Runner
@@ -23,6 +24,7 @@ class Score:
     ) -> None:
         self.settings = settings
         self.rubric = rubric
+        self.shadow = rubrics.load(settings.shadow_rubric) if settings.shadow_rubric else None
         self.clock = clock
         self.metrics = metrics
         self.runners: dict[int, Runner] = {}
@@ -58,7 +60,9 @@ class Score:
                 if partition in self.runners:
                     self.runners[partition].renew()
                 else:
-                    runner = Runner(self.settings, self.rubric, self.clock, self.metrics, partition)
+                    runner = Runner(
+                        self.settings, self.rubric, self.shadow, self.clock, self.metrics, partition
+                    )
                     self.runners[partition] = runner
                     runner.start()
             self.assigned = True

@@ -23,6 +23,7 @@ TOPICS = {
     "frames": "activity.frames",
     "dead-letters": "activity.dead-letters",
     "scores": "member.scores",
+    "shadow": "member.scores.shadow",
     "ledger": "member.ledger",
     "bands": "member.bands",
     "history": "member.history",
@@ -66,6 +67,9 @@ class Settings(BaseSettings):
 
     rubric: Path | None = Field(
         None, description="The rubric, a TOML file. Empty: the `ssi.toml` that ships."
+    )
+    shadow_rubric: Path | None = Field(
+        None, description="A second rubric, served from the same state into `member.scores.shadow`."
     )
     as_of: date | None = Field(None, description="The day scores are as of, YYYY-MM-DD. Empty: today, UTC.")
     substantive_words: int = Field(

@@ -75,13 +75,14 @@ def specs(settings: Settings) -> list[Topic]:
             members,
             "micro-batches by member, the write-ahead log: kept far longer than blocks need to be written",
             # the broker's clock, so that what a shard forgets doesn't depend on which worker wrote a frame
-            _deleted(7 * DAY, 128 * MB) | {"message.timestamp.type": "LogAppendTime"},
+            _deleted(7 * DAY, 128 * MB)
+            | {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(16 * MB)},
         ),
         Topic(
             "dead-letters",
             settings.letter_partitions,
             "events that can't be counted, untouched; a month to look into them",
-            _deleted(30 * DAY, 64 * MB),
+            _deleted(30 * DAY, 64 * MB) | {"max.message.bytes": str(16 * MB)},
         ),
         Topic(
             "scores",
@@ -89,13 +90,26 @@ def specs(settings: Settings) -> list[Topic]:
             "the last score of every member; a minute in which readers still see every step",
             _COMPACTED | {"min.compaction.lag.ms": "60000"},
         ),
-        Topic("ledger", members, "stamps and blocks: the state, read whole at a restore", _COMPACTED),
+        Topic(
+            "shadow",
+            members,
+            "the same by a second rubric, when one is served beside the first",
+            _COMPACTED | {"min.compaction.lag.ms": "60000"},
+        ),
+        Topic(
+            "ledger",
+            members,
+            "stamps and blocks: the state, read whole at a restore",
+            _COMPACTED | {"max.message.bytes": str(64 * MB)},
+        ),
         Topic("bands", members, "band and trend changes, for alerts; a quarter", _deleted(90 * DAY, 64 * MB)),
         Topic(
             "history",
             members,
             "a record per member and day; two years",
-            _deleted(2 * 366 * DAY, 64 * MB) | {"compression.type": "zstd"},
+            _deleted(2 * 366 * DAY, 64 * MB)
+            # compacted too, so that the days of an erased member can be taken back by their keys
+            | {"compression.type": "zstd", "cleanup.policy": "compact,delete"},
         ),
         Topic("distributions", 1, "the last histogram of every cohort and partition", _COMPACTED),
         Topic("benchmarks", 1, "the last benchmark of every cohort", _COMPACTED),

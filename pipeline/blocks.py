@@ -1,12 +1,14 @@
 """A shard's state as blocks of the ledger, and back: which are due, how they are written and read."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
 from pipeline.directory import BLOCK
 from pipeline.pairs import RING, WINDOW, key_days
 from pipeline.shard import Shard
-from schemas.ledger import Block, Stamp
+from schemas.ledger import Block, BlockHistory, Stamp
 
 
 def due(shard: Shard, elapsed: float, cycle: float) -> list[int]:
@@ -43,7 +45,24 @@ def dump(shard: Shard, number: int) -> Block:
     )
 
 
-def load(shard: Shard, blocks: list[Block], stamp: Stamp) -> None:
+def dump_history(shard: Shard, number: int) -> BlockHistory:
+    """The history of block `number` as it is now; from here on it counts as written."""
+    shard.outdated.discard(number)
+    start = number * BLOCK
+    part = slice(start, min(start + BLOCK, len(shard.directory.names)))
+    history = shard.history
+    return BlockHistory(
+        number, shard.recorded.get(number, shard.turned_from - 1), history.points[part], history.band[part]
+    )
+
+
+def rubrics_of(shard: Shard) -> str:
+    """The rubrics the shard's scores are by, as the stamp has them."""
+    used = [shard.rubric] + ([shard.shadow.rubric] if shard.shadow else [])
+    return " + ".join(f"{rubric.name} {rubric.version} {rubric.fingerprint}" for rubric in used)
+
+
+def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[BlockHistory] = ()) -> None:
     """Put an empty shard into the state of the stamp and blocks; frames from `start_of` on are to follow."""
     for block in sorted(blocks, key=lambda b: b.number):
         shard.directory.load(block.number, block.names)
@@ -59,6 +78,21 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp) -> None:
     shard.sequence = stamp.sequence
     shard.counters = stamp.counters.model_copy()
     shard.rolled = stamp.rolled
+    shard.turned_from = stamp.turned_from
+    for history in histories:
+        _load_history(shard, history)
+    for number in range(stamp.rolled):
+        shard.recorded.setdefault(number, stamp.day - 1)
+
+
+def _load_history(shard: Shard, history: BlockHistory) -> None:
+    start = history.number * BLOCK
+    # a member new since then has a place beyond the end of it
+    part = slice(start, start + len(history.bands))
+    shard.history.resize(part.stop)
+    shard.history.points[part] = history.points
+    shard.history.band[part] = history.bands
+    shard.recorded[history.number] = history.day
 
 
 def _load(shard: Shard, block: Block, day: int) -> None:
@@ -100,8 +134,9 @@ def stamp_of(shard: Shard) -> Stamp:
         replay_from=replay_from,
         day=shard.day,
         rolled=shard.rolled,
+        turned_from=shard.turned_from,
         members=shard.members,
-        rubric=f"{shard.rubric.name} {shard.rubric.version}",
+        rubric=rubrics_of(shard),
         watermarks=dict(shard.watermarks.next),
         checkpoints=list(shard.checkpoints),
         counters=shard.counters.model_copy(),

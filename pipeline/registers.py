@@ -100,6 +100,11 @@ class Registers:
         self.resize(int(members.max(initial=-1)) + 1)
         return self.values[self.slot[members]]
 
+    def known_before(self, members: np.ndarray, time: int) -> np.ndarray:
+        """bool[n]: of which of `members` int64[n] a register was written before `time` (ms)."""
+        times = self.times[self.slot[members]]
+        return ((times > 0) & (times < time)).any(axis=1)
+
     def erase(self, member: int, before: int) -> None:
         """Forget what was said of a member before a time (ms)."""
         self.resize(member + 1)

@@ -8,13 +8,16 @@ import numpy as np
 import orjson
 
 from pipeline import days
+from pipeline.bands import UNKNOWN
 from pipeline.directory import BLOCK, Directory
-from pipeline.emission import Emission, score_records
-from pipeline.pairs import RING, WINDOW, key_days
+from pipeline.emission import Emission, Record, band_records, history_key, history_records, score_records
+from pipeline.history import History
+from pipeline.pairs import RING, WINDOW, Pairs, key_days
 from pipeline.registers import Registers
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points, Scorer
 from pipeline.seen import Seen
+from pipeline.standing import Standing
 from pipeline.tiles import Tiles
 from pipeline.watermarks import Watermarks
 from schemas.frames import Frame, Side
@@ -23,6 +26,8 @@ from schemas.signals import ERASE_BIT
 
 _ERASE = np.uint64(1 << ERASE_BIT)
 _NEVER = -(1 << 31)
+HISTORY_DAYS = 2 * 366
+"""For how long `member.history` keeps a day."""
 _AHEAD = 2
 """Days after the as-of day that a tile may lie on; it counts when its day has come."""
 
@@ -31,12 +36,16 @@ class Shard:
     """State and counters of a partition.
 
     day: the as-of day of its scores. keep, horizon_ms: how many ids are remembered, and how long.
+    shadow: a second rubric, served from the same state beside the first.
     """
 
-    def __init__(self, rubric: Rubric, day: int, keep: int, horizon_ms: int) -> None:
+    def __init__(
+        self, rubric: Rubric, day: int, keep: int, horizon_ms: int, shadow: Rubric | None = None
+    ) -> None:
         self.rubric = rubric
         self.day = day
         self.scorer = Scorer(rubric, day)
+        self.shadow = Scorer(shadow, day) if shadow else None
         self.directory = Directory()
         self.tiles = Tiles()
         self.registers = Registers()
@@ -46,7 +55,12 @@ class Shard:
         self.checkpoints: list[Checkpoint] = []
         self.frame = -1
         self.sequence = 0
-        self.rolled = 0
+        self.history = History()
+        self.standing = Standing(rubric, self.history)
+        self.rolled = 0  # blocks already brought to the day
+        self.turned_from = day  # the day before the last turn
+        self.recorded: dict[int, int] = {}  # block -> last day in its history
+        self.outdated: set[int] = set()  # blocks whose history in the ledger is not that in memory
         # while restoring: frames change a member only behind its block, and nobody before `needed`
         self.durable = np.zeros(0, np.int64)
         self.needed = -1
@@ -55,6 +69,9 @@ class Shard:
         self.emitted = np.zeros(0, np.int64)
         self._touched: list[np.ndarray] = []
         self._letters: list[bytes] = []
+        self._history: list[Record] = []
+        self._enlisted = 0
+        self._about = (rubric.name, str(rubric.version))
 
     @property
     def members(self) -> int:
@@ -71,6 +88,8 @@ class Shard:
             self.emitted = np.concatenate([self.emitted, np.full(more, _NEVER)])
         self.tiles.resize(n)
         self.registers.resize(n)
+        self.history.resize(n)
+        self.standing.resize(n)
 
     def apply(self, frame: Frame, offset: int, timestamp: int, replay: bool = False) -> int:
         """Count a frame that stands at `offset`; frames must come in order. Returns the rows counted.
@@ -92,7 +111,7 @@ class Shard:
         inside = (day[rows] > self.day - WINDOW) & (day[rows] <= self.day + _AHEAD)
         erases = rows[(frame.signals[rows] & _ERASE) != 0]
         known = rows[inside]
-        member = self._members(frame, known)
+        member = self._members(frame, known, replay)
         self._erase(frame, erases, day, offset, replay)
         gone = day[known] <= self.erased[member]
         rows, member = known[~gone], member[~gone]
@@ -114,12 +133,21 @@ class Shard:
         self._count(frame, rows, member, day, offset, replay)
         return len(live)
 
-    def _members(self, frame: Frame, rows: np.ndarray) -> np.ndarray:
+    def _members(self, frame: Frame, rows: np.ndarray, replay: bool) -> np.ndarray:
         """int64[n]: the index of the member of each row; new members get one."""
         names = frame.member.to_numpy(zero_copy_only=False)[rows].tolist()
         member = np.fromiter(map(self.directory.__getitem__, names), np.int64, len(names))
-        self.resize()
+        self._enlist(replay)
         return member
+
+    def _enlist(self, replay: bool) -> None:
+        """Make room for new members; a block that is new today has no days that are over."""
+        self.resize()
+        for number in range(self._enlisted, self.blocks):
+            if not replay:
+                self.recorded.setdefault(number, self.day - 1)
+                self.rolled += self.rolled == number
+        self._enlisted = self.blocks
 
     def _count(
         self, frame: Frame, rows: np.ndarray, member: np.ndarray, day: np.ndarray, offset: int, replay: bool
@@ -155,7 +183,7 @@ class Shard:
         """Forget what the members of these rows did up to the day of the row, whatever came first."""
         for i in rows.tolist():
             index = self.directory[frame.member[i].as_py()]
-            self.resize()
+            self._enlist(replay)
             if index < len(self.durable) and self.durable[index] >= offset:
                 continue
             last = max(int(day[i]), int(self.erased[index]))
@@ -171,33 +199,81 @@ class Shard:
             )
             self.registers.erase(index, days.end_ms(last))
             self._touch(one, offset, replay)
+            if not replay:
+                self._take_back(index, last)
+
+    def _take_back(self, index: int, last: int) -> None:
+        """Erase the history of a member up to the day `last`, here and in the topic."""
+        self.history.erase(index, last, self.day, self.rubric.bands)
+        self.outdated.add(index // BLOCK)
+        name = str(self.directory.names[index])
+        self._history += [(history_key(name, day), None) for day in range(last - HISTORY_DAYS, last + 1)]
 
     def turn_day(self, day: int) -> None:
         """The as-of day is now `day`; members are brought to it by `roll`, and by any event of theirs."""
         if day != self.day:
+            if (
+                self.rolled >= self.blocks
+            ):  # else the turn before is still under way, and its days are due too
+                self.turned_from = self.day
             self.day = day
             self.scorer = Scorer(self.rubric, day)
+            if self.shadow is not None:
+                self.shadow = Scorer(self.shadow.rubric, day)
             self.rolled = 0
 
-    def roll(self, most: int) -> int:
-        """Bring up to `most` members to the as-of day; returns how many are left. Call `drain` after."""
-        stop = min(self.rolled + most, len(self.directory.names))
-        if self.rolled < stop:
-            members = np.arange(self.rolled, stop)
-            self.resize()
-            self.tiles.prune(members, self.day, WINDOW)
-            late = members[self.emitted[members] < self.day]
-            self._touched.append(late[self._has_state(late)])
-            self.rolled = stop
-        return len(self.directory.names) - self.rolled
+    @property
+    def blocks(self) -> int:
+        """How many blocks of members there are."""
+        return -(-len(self.directory.names) // BLOCK)
+
+    def roll(self) -> int | None:
+        """Bring the next block to the as-of day: record the days that are over, score its members anew.
+
+        Returns the number of the block, None when all are done. Call `drain` after, and write the histories
+        that are `outdated` before the next stamp.
+        """
+        if self.rolled >= self.blocks:
+            return None
+        number = self.rolled
+        self.rolled += 1
+        self.resize()
+        start = number * BLOCK
+        members = np.arange(start, min(start + BLOCK, len(self.directory.names)))
+        for day in range(self.recorded.get(number, self.turned_from - 1) + 1, self.day):
+            self._record(members, day)
+        self.recorded[number] = self.day - 1
+        self.outdated.add(number)
+        self.tiles.prune(members, self.day, WINDOW)
+        late = members[self.emitted[members] < self.day]
+        self._touched.append(late[self._has_state(late)])
+        return number
+
+    def _record(self, members: np.ndarray, day: int) -> None:
+        """Keep what the scores of a block were at the end of a day that is over."""
+        scorer = Scorer(self.rubric, day)
+        pairs, numbers = self.tiles.read(members), self.registers.numbers(members)
+        points = scorer.points(len(members), pairs, numbers)
+        there = self._was_there(members, pairs, day)
+        self.history.record(members, day, points, there, self.rubric.bands)
+        at = np.flatnonzero(there)
+        names = [str(self.directory.names[index]) for index in members[at].tolist()]
+        kept = Points(points.score[at], points.pillars[at], points.components[at])
+        self._history += history_records(names, kept, day, self._about)
+
+    def _was_there(self, members: np.ndarray, pairs: Pairs, day: int) -> np.ndarray:
+        """bool[n]: of whom something was known by the end of a day; who came later had no score then."""
+        there = self._has_state(members) & (self.history.score(members, day - 1) != UNKNOWN)
+        there[pairs.row[key_days(self.day)[pairs.key] <= day]] = True
+        return there | self.registers.known_before(members, days.end_ms(day))
 
     def _has_state(self, members: np.ndarray) -> np.ndarray:
         return (self.tiles.fill[members] > 0) | (self.registers.slot[members] > 0)
 
     def drain(self) -> Emission:
         """The scores of all members changed since the last call, under one new revision; and the letters."""
-        emission = Emission(letters=self._letters)
-        self._letters = []
+        emission = Emission(letters=self._letters, history=self._history)
+        self._letters, self._history = [], []
         if not self._touched:
             return emission
         members = np.unique(np.concatenate(self._touched))
@@ -206,21 +282,48 @@ class Shard:
             return emission
         self.sequence += 1
         there = self._has_state(members)
-        names = self.directory.names
-        for index in members[~there].tolist():
-            emission.scores.append((str(names[index]).encode(), None))
-        members = members[there]
+        if not there.all():
+            self._withdraw(members[~there], emission)
+            members = members[there]
         if len(members):
-            points = self.points(members)
-            who = [str(names[i]) for i in members.tolist()]
-            about = (self.rubric.name, str(self.rubric.version))
-            emission.scores += score_records(who, points, self.day, self.sequence, about)
-            self.emitted[members] = self.day
+            self._emit(members, emission)
         return emission
+
+    def _emit(self, members: np.ndarray, emission: Emission) -> None:
+        names = [str(self.directory.names[i]) for i in members.tolist()]
+        pairs, numbers = self.tiles.read(members), self.registers.numbers(members)
+        points = self.scorer.points(len(members), pairs, numbers)
+        extras, moved = self.standing.extras(members, points, self.day)
+        head = (self.day, self.sequence, self._about)
+        emission.scores += score_records(names, points, *head, extras)
+        emission.bands += band_records(names, points, *head, moved)
+        self.emitted[members] = self.day
+        if self.shadow is not None:
+            rubric = self.shadow.rubric
+            points = self.shadow.points(len(members), pairs, numbers)
+            about = (rubric.name, str(rubric.version))
+            emission.shadow += score_records(names, points, self.day, self.sequence, about)
+
+    def _withdraw(self, members: np.ndarray, emission: Emission) -> None:
+        """Take back all that was ever said of `members`, of whom nothing is known any more."""
+        for index in members.tolist():
+            name = str(self.directory.names[index])
+            gone: Record = (name.encode(), None)
+            emission.scores.append(gone)
+            if self.shadow is not None:
+                emission.shadow.append(gone)
+        self.standing.forget(members)
+
+    def settle(self) -> None:
+        """After a restore: what was said last of each member follows from the state as of the stamp."""
+        members = self.scored()
+        for at in range(0, len(members), BLOCK):
+            some = members[at : at + BLOCK]
+            self.standing.settle(some, self.points(some))
 
     def forget_changes(self) -> None:
         """Drop what has gathered for `drain`: for a run over a file, where the state at the end is all."""
-        self._touched, self._letters = [], []
+        self._touched, self._letters, self._history = [], [], []
 
     def scored(self) -> np.ndarray:
         """int64[n]: the members that have a score, because something is known of them."""

@@ -15,8 +15,10 @@ from pydantic.json_schema import JsonSchemaMode
 
 import schemas
 from schemas.activities import DATA
+from schemas.bands import BandChanged
 from schemas.events import STRICT, StrictTime, event_class
 from schemas.examples import examples
+from schemas.history import Day
 from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
 from schemas.reasons import REASONS
@@ -28,6 +30,8 @@ RECORDS: dict[str, Any] = {
     "event": STRICT,
     **{event_type: event_class(event_type, StrictTime) for event_type in DATA},
     "score": Score,
+    "band.changed": BandChanged,
+    "history.day": Day,
     "ledger.stamp": Stamp,
 }
 """Everything published: name of the schema to its type (a model, a TypedDict, or a TypeAdapter)."""
@@ -75,6 +79,19 @@ CHANNELS = (
         "send",
         "Compacted: the newest score of each member; no value: the member has none any more.",
         ("score",),
+    ),
+    Channel(
+        "member.scores.shadow",
+        "send",
+        "The same by a second rubric, when one is served beside the first.",
+        ("score",),
+    ),
+    Channel("member.bands", "send", "Changes of band, for alerting.", ("band.changed",)),
+    Channel(
+        "member.history",
+        "send",
+        "What each member's score was at the end of each day; no value: taken back.",
+        ("history.day",),
     ),
     Channel(
         "member.ledger",

@@ -1,17 +1,25 @@
 """The ledger: what makes a score shard durable, one stamp and many blocks per partition.
 
 The stamp is written in every transaction, with the scores it accounts for; a block holds the state of
-up to 1,000 members as of the frame it names. Keys in `member.ledger`: b"stamp", b"block/<n>".
+up to 1,000 members as of the frame it names, and a history what their scores were at the end of each day.
+Keys in `member.ledger`: b"stamp", b"block/<n>", b"history/<n>".
 """
 
 from dataclasses import dataclass
 
+import numpy as np
 import orjson
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 VERSION = 1
 STAMP_KEY = b"stamp"
+HISTORY = b"history/"
+
+
+def history_key(number: int) -> bytes:
+    """The ledger key of the history of a block."""
+    return HISTORY + b"%d" % number
 
 
 def block_key(number: int) -> bytes:
@@ -60,7 +68,8 @@ class Stamp(BaseModel):
     frame: int = Field(description="Offset of the last frame whose scores are out.")
     replay_from: int = Field(description="Offset of the oldest frame with a change not yet in a block.")
     day: int = Field(description="As-of day of the newest scores, days since 1970.")
-    rolled: int = Field(description="Members already brought to that day.")
+    rolled: int = Field(description="Blocks already brought to that day.")
+    turned_from: int = Field(description="The day before the last turn, days since 1970.")
     members: int = 0
     rubric: str = ""
     watermarks: dict[int, int]
@@ -129,3 +138,38 @@ class Block:
             tiles["count"].combine_chunks(),
             members["registers"].to_pylist(),
         )
+
+
+@dataclass(slots=True)
+class BlockHistory:
+    """The history of the members of a block through `day`: int16[n, 90, 5] by day mod 90; bands int8[n]."""
+
+    number: int
+    day: int
+    points: np.ndarray
+    bands: np.ndarray
+
+    def dump(self) -> bytes:
+        """As a ledger record: an Arrow IPC stream, zstd."""
+        shape = list(self.points.shape)
+        head = orjson.dumps({"v": VERSION, "block": self.number, "day": self.day, "shape": shape})
+        batch = pa.record_batch(
+            {"points": pa.array([self.points.tobytes()]), "bands": pa.array([self.bands.tobytes()])}
+        )
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        schema = batch.schema.with_metadata({b"pillarscore": head})
+        with pa.ipc.new_stream(sink, schema, options=options) as writer:
+            writer.write_batch(batch)
+        return sink.getvalue().to_pybytes()
+
+    @classmethod
+    def load(cls, data: bytes) -> "BlockHistory":
+        """What `dump` dumped; ValueError when it is of another version."""
+        reader = pa.ipc.open_stream(data)
+        head = orjson.loads(reader.schema.metadata[b"pillarscore"])
+        if head["v"] != VERSION:
+            raise ValueError(f"a ledger history of version {head['v']}; this program reads version {VERSION}")
+        batch = reader.read_next_batch()
+        points = np.frombuffer(batch["points"][0].as_py(), np.int16).reshape(head["shape"])
+        return cls(head["block"], head["day"], points, np.frombuffer(batch["bands"][0].as_py(), np.int8))

@@ -5,7 +5,7 @@ none any more. Points have two decimals; in Python they are whole hundredths, so
 """
 
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -77,6 +77,15 @@ class RubricName(BaseModel):
     version: str
 
 
+class Change(BaseModel):
+    """Points gained or lost since a day's end; null where there was no score."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: float | None = Field(description="Since yesterday's end.")
+    week: float | None = Field(description="Since the end of the day a week ago.")
+
+
 class Score(BaseModel):
     """The score of a member as of a day.
 
@@ -94,6 +103,17 @@ class Score(BaseModel):
         ge=0, description="Rises with every record of a member; 0 when computed from a file."
     )
     rubric: RubricName
+    band: Literal["low", "middle", "high", "top"] | None = Field(
+        None, description="With hysteresis over the daily history."
+    )
+    trend: Literal["not_enough_information", "declining", "steady", "improving"] | None = None
+    change: Change | None = None
+    weakest: Literal["brand", "find", "engage", "relate"] | None = Field(
+        None, description="The pillar with the fewest points."
+    )
+    changed: dict[str, float] | None = Field(
+        None, description="Components that moved since the record before, and by how many points."
+    )
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

@@ -1,5 +1,7 @@
 """Whatever is lost and delivered again, the shards end as if nothing had happened."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from unittest.mock import patch
@@ -119,6 +121,15 @@ def run(log: Log, keep: int = 40) -> Shard:
     return shard
 
 
+@contextmanager
+def small_blocks() -> Iterator[None]:
+    """Blocks of 7, so that a few dozen members fill several."""
+    with ExitStack() as stack:
+        for module in ("shard", "blocks", "directory"):
+            stack.enter_context(patch(f"pipeline.{module}.BLOCK", 7))
+        yield
+
+
 class Store:
     """A ledger in memory."""
 
@@ -152,12 +163,7 @@ class Store:
 )
 def test_a_shard_killed_at_any_moment_ends_as_one_that_never_was(seed, sizes, falls, plan):
     """plan: after so many frames, write so many blocks and commit, and then perhaps die without warning."""
-    # small blocks, so that a few dozen members fill several
-    with (
-        patch("pipeline.shard.BLOCK", 7),
-        patch("pipeline.blocks.BLOCK", 7),
-        patch("pipeline.directory.BLOCK", 7),
-    ):
+    with small_blocks():
         _killed_at_any_moment(seed, sizes, falls, plan)
 
 

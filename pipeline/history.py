@@ -1,0 +1,66 @@
+"""The daily history: what each member's score and pillars were at the end of each of the last 90 days.
+
+It is recorded at the day's turn and never rewritten: a late event or a new rubric changes today's score, not
+what was said of yesterday. Bands and trends are functions of it (`pipeline.bands`).
+"""
+
+import numpy as np
+
+from pipeline.bands import UNKNOWN, bands_of, next_bands
+from pipeline.rubric import Bands
+from pipeline.scoring import Points
+
+DAYS = 90
+COLUMNS = 5
+"""Score and the four pillars."""
+
+
+class History:
+    """Hundredths of points by member, day and column; UNKNOWN where there was no score."""
+
+    def __init__(self) -> None:
+        self.points = np.full((0, DAYS, COLUMNS), UNKNOWN, np.int16)
+        self.band = np.zeros(0, np.int8)
+
+    def resize(self, members: int) -> None:
+        """Make room for members 0..members-1."""
+        have = len(self.band)
+        if members > have:
+            room = max(members, have * 3 // 2, 256)
+            grown = np.full((room, DAYS, COLUMNS), UNKNOWN, np.int16)
+            grown[:have] = self.points
+            self.points = grown
+            self.band = np.concatenate([self.band, np.zeros(room - have, np.int8)])
+
+    def record(self, members: np.ndarray, day: int, points: Points, there: np.ndarray, bands: Bands) -> None:
+        """Keep the points of `members` int64[n] at the end of `day`, of those that are `there` (bool[n]).
+
+        Days must be recorded one after the other, each for all members of a block.
+        """
+        columns = np.column_stack([points.score, points.pillars]).astype(np.int16)
+        columns[~there] = UNKNOWN
+        self.points[members, day % DAYS] = columns
+        self.band[members] = next_bands(self.band[members], columns[:, 0].astype(np.int64), bands)
+
+    def score(self, members: np.ndarray, day: int) -> np.ndarray:
+        """int64[n]: the scores of `members` at the end of a day of the last 90."""
+        return self.points[members, day % DAYS, 0].astype(np.int64)
+
+    def scores(self, members: np.ndarray, today: int, last: int) -> np.ndarray:
+        """int64[n, last]: the scores of `members` on the `last` days before today, oldest first."""
+        at = np.arange(today - last, today) % DAYS
+        return self.points[members[:, None], at, 0].astype(np.int64)
+
+    def line(self, member: int, today: int) -> np.ndarray:
+        """int16[90, 5]: a member's history, oldest day first, up to yesterday."""
+        return self.points[member, np.arange(today - DAYS, today) % DAYS]
+
+    def erase(self, member: int, last: int, today: int, bands: Bands) -> None:
+        """Forget a member's history up to the day `last`; the band is that of what is left."""
+        on = np.arange(today - DAYS, min(last + 1, today)) % DAYS
+        self.points[member, on] = UNKNOWN
+        self.band[member] = bands_of(self.line(member, today)[None, :, 0].astype(np.int64), bands)[0]
+
+    def nbytes(self) -> int:
+        """Bytes allocated."""
+        return self.points.nbytes + self.band.nbytes

@@ -1,0 +1,134 @@
+"""Events as columns: the layout of Parquet files, and what each field of `data` must hold.
+
+Both follow from the contract (`schemas.activities`), so a new type or field is here as soon as it is there.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pydantic import TypeAdapter
+
+from schemas.activities import DATA, MAX_BYTES
+
+ATTRIBUTES = ("id", "source", "type", "subject")
+"""Columns of text that every file has, beside `time`."""
+VERSION = "1.0"
+"""What `specversion` is, and is taken for where a file has no such column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a field of `data` may hold.
+
+    required: null is not enough. choices: the texts it may be, empty for any. low, high: of a whole number,
+    or of the bytes of a text; of a `flag` (true or false) they say nothing. number, text, flag: which
+    kinds of values are taken. parts: the fields of an object, flags all of them.
+    """
+
+    required: bool
+    text: bool = False
+    number: bool = False
+    flag: bool = False
+    low: int = 0
+    high: int = 0
+    choices: frozenset[str] = frozenset()
+    parts: tuple[str, ...] = ()
+
+    def arrow(self) -> pa.DataType:
+        """The type of its column in the files that we write."""
+        if self.parts:
+            return pa.struct([pa.field(part, pa.bool_()) for part in self.parts])
+        # a number that may be a flag too is written as a number, true as 1: it credits the same
+        return pa.string() if self.text else pa.int64() if self.number else pa.bool_()
+
+
+def _field(schema: dict[str, Any], required: bool, definitions: dict[str, Any]) -> Field:
+    """The Field of a JSON Schema as pydantic makes them of the types of the contract; else ValueError."""
+    found: dict[str, Any] = {}
+    for one in schema.get("anyOf", [schema]):
+        if "anyOf" in one:
+            inner = _field(one, required, definitions)
+            found |= {"number": inner.number, "flag": inner.flag, "low": inner.low, "high": inner.high}
+        elif "$ref" in one:
+            parts = definitions[one["$ref"].rsplit("/", 1)[1]]["properties"]
+            if not all(_field(part, False, {}) == Field(False, flag=True) for part in parts.values()):
+                raise ValueError(f"an object with other fields than flags: {one}")
+            found["parts"] = tuple(parts)
+        elif "enum" in one or "const" in one:
+            found |= {
+                "text": True,
+                "high": MAX_BYTES,
+                "choices": frozenset(one.get("enum") or [one["const"]]),
+            }
+        elif one["type"] == "string":
+            found |= {"text": True, "low": one.get("minLength", 0), "high": MAX_BYTES}
+        elif one["type"] == "integer":
+            found |= {"number": True, "low": one["minimum"], "high": one["maximum"]}
+        elif one["type"] == "boolean":
+            found["flag"] = True
+        elif one["type"] != "null":
+            raise ValueError(f"no column can hold {one}")
+    return Field(required, **found)
+
+
+def _fields(data: Any) -> dict[str, Field]:
+    schema = TypeAdapter(data).json_schema()
+    required = schema.get("required", ())
+    definitions = schema.get("$defs", {})
+    return {
+        name: _field(one, name in required, definitions) for name, one in schema.get("properties", {}).items()
+    }
+
+
+FIELDS: dict[str, dict[str, Field]] = {event_type: _fields(data) for event_type, data in DATA.items()}
+"""The fields of `data` by event type and name."""
+
+
+def _layout() -> pa.Schema:
+    columns = {name: pa.string() for name in ATTRIBUTES} | {"time": pa.timestamp("ms", tz="UTC")}
+    for event_type, fields in FIELDS.items():
+        for name, field in fields.items():
+            if columns.setdefault(name, field.arrow()) != field.arrow():
+                raise ValueError(f"{event_type}: {name} is of another kind than in the types before")
+    return pa.schema([pa.field(name, kind, nullable=name in _DATA) for name, kind in columns.items()])
+
+
+_DATA = frozenset(name for fields in FIELDS.values() for name in fields)
+LAYOUT: pa.Schema = _layout()
+"""The columns of the files that we write; times in milliseconds, which is as fine as the score is."""
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def check(schema: pa.Schema) -> None:
+    """Raise ValueError, whose message says what to do, when files of this schema can't be read as events."""
+    names = schema.names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"column {twice[0]} is there twice")
+    missing = [name for name in (*ATTRIBUTES, "time") if name not in names]
+    if missing:
+        raise ValueError(f"there is no column {' and no column '.join(missing)}")
+    for name in (*ATTRIBUTES, "specversion"):
+        if name in names and not _is_text(schema.field(name).type):
+            raise ValueError(f"column {name} is {schema.field(name).type}: text is needed")
+    time = schema.field("time").type
+    if pa.types.is_timestamp(time) and time.tz is None:
+        raise ValueError("column time has no zone: write timestamps with one, or RFC 3339 text")
+    if not pa.types.is_timestamp(time) and not _is_text(time):
+        raise ValueError(f"column time is {time}: timestamps with a zone, or RFC 3339 text, are needed")
+    if "data" in names:
+        data = schema.field("data").type
+        if not pa.types.is_struct(data) and not _is_text(data):
+            raise ValueError(f"column data is {data}: a struct or JSON text is needed")
+
+
+def wanted(schema: pa.Schema) -> list[str]:
+    """Which columns of a file are events: with a column `data`, no other is looked at for fields of it."""
+    fields = {"data"} if "data" in schema.names else _DATA
+    return [name for name in schema.names if name in {*ATTRIBUTES, "specversion", "time", *fields}]
