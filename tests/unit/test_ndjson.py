@@ -67,8 +67,9 @@ def test_progress_is_in_bytes_as_stored(tmp_path):
     assert lines.done == lines.size
 
 
-@pytest.mark.parametrize("data", [b"one\ntwo\n", gzip.compress(b"one\ntwo\n")])
-def test_standard_input(monkeypatch, data):
+@pytest.mark.parametrize("zipped", [False, True])
+def test_standard_input(monkeypatch, zipped):
+    data = gzip.compress(b"one\ntwo\n") if zipped else b"one\ntwo\n"
     stdin = io.TextIOWrapper(io.BytesIO(data))
     monkeypatch.setattr("sys.stdin", stdin)
     assert read(STDIN) == [("stdin:1", b"one"), ("stdin:2", b"two")]
