@@ -9,7 +9,9 @@ import pipeline.bands
 import pipeline.lines
 import pipeline.names
 import pipeline.reference
+import pipeline.trial
 import pipeline.weights
+import pipeline.whatif
 from pipeline.explain import explain
 from pipeline.members import Member
 from pipeline.names import as_points
@@ -41,7 +43,9 @@ MODULES = [
     pipeline.lines,
     pipeline.names,
     pipeline.reference,
+    pipeline.trial,
     pipeline.weights,
+    pipeline.whatif,
 ]
 
 

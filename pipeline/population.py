@@ -1,0 +1,74 @@
+"""The members of some shards: in batches for scoring, or one by name for people to look at.
+
+The shards are those of a file (one) or of the live partitions (all, or the one that has a member), each
+brought to the same as-of day.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.members import Member
+from pipeline.pairs import Pairs
+from pipeline.shard import Shard
+from schemas.registers import Register
+
+_AT_ONCE = 4_000
+
+
+@dataclass(slots=True)
+class People:
+    """n members as `Scorer.points` takes them, with their names.
+
+    names: n of them; pairs: their tiles; numbers: int32[n, len(Register)].
+    """
+
+    names: list[str]
+    pairs: Pairs
+    numbers: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One member; role: as stated, None when it was not."""
+
+    member: Member
+    role: str | None
+
+
+class Population:
+    """All members of `shards` as of `day`, days since 1970-01-01."""
+
+    def __init__(self, shards: Sequence[Shard], day: int) -> None:
+        self.shards = list(shards)
+        self.day = day
+
+    def batches(self) -> Iterator[People]:
+        """Every member that has a score, once, in batches small enough for the processor's cache."""
+        for shard in self.shards:
+            members = shard.scored()
+            names = shard.directory.names
+            for start in range(0, len(members), _AT_ONCE):
+                part = members[start : start + _AT_ONCE]
+                people = [str(names[index]) for index in part.tolist()]
+                yield People(people, shard.tiles.read(part), shard.registers.numbers(part))
+
+    def find(self, name: str) -> Known | None:
+        """What is counted and known of a member; None when nothing is."""
+        for shard in self.shards:
+            if name not in shard.directory:
+                continue
+            one = np.array([shard.directory[name]])
+            if one[0] not in shard.scored():
+                return None
+            numbers = shard.registers.numbers(one)
+            role = shard.registers.texts.names[int(numbers[0, Register.ROLE])]
+            return Known(Member.of(self.day, shard.tiles.read(one), numbers), role or None)
+        return None
+
+    def like(self, name: str, most: int = 3) -> list[str]:
+        """Members with a name like this one, for who has mistyped it."""
+        names = [str(other) for shard in self.shards for other in shard.directory.names if other is not None]
+        return difflib.get_close_matches(name, names, most)
