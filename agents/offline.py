@@ -18,6 +18,7 @@ from pipeline.emission import score_records
 from pipeline.framing import runs_of
 from pipeline.intake import Intake, Rows
 from pipeline.members import Member
+from pipeline.population import Population
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import Cover, Frame
@@ -98,6 +99,11 @@ class Offline:
     def counters(self) -> Counters:
         """What became of the events so far."""
         return self._shard.counters
+
+    @property
+    def population(self) -> Population:
+        """The members of whom anything is known."""
+        return Population([self._shard], self.day)
 
     def read(self, lines: Lines, told: Callable[[int], object] = lambda events: None) -> None:
         """Count all lines; `told` of the number of events after each batch."""
