@@ -25,7 +25,7 @@ ROLES = (
         "score",
         "counts and scores, in transactions; restores from its ledger and the frames behind it",
         ("frames", "ledger"),
-        ("scores", "dead-letters", "ledger"),
+        ("scores", "shadow", "bands", "history", "dead-letters", "ledger"),
     ),
 )
 

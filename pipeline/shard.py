@@ -28,6 +28,8 @@ _ERASE = np.uint64(1 << ERASE_BIT)
 _NEVER = -(1 << 31)
 HISTORY_DAYS = 2 * 366
 """For how long `member.history` keeps a day."""
+_SLACK = 14
+"""Days between two prunings of a block; with the window and `_AHEAD` well within the ring."""
 _AHEAD = 2
 """Days after the as-of day that a tile may lie on; it counts when its day has come."""
 
@@ -68,6 +70,7 @@ class Shard:
         self.erased = np.zeros(0, np.int64)
         self.emitted = np.zeros(0, np.int64)
         self._touched: list[np.ndarray] = []
+        self._turned: list[np.ndarray] = []  # touched by the day's turn
         self._letters: list[bytes] = []
         self._history: list[Record] = []
         self._enlisted = 0
@@ -108,8 +111,11 @@ class Shard:
         rows = live[fresh]
         actor = frame.side == Side.ACTOR
         day = days.of(frame.time)
-        inside = (day[rows] > self.day - WINDOW) & (day[rows] <= self.day + _AHEAD)
-        erases = rows[(frame.signals[rows] & _ERASE) != 0]
+        erasing = (frame.signals[rows] & _ERASE) != 0
+        erases = rows[erasing]
+        # what is known of a member does not age as what they did does
+        inside = (day[rows] > self.day - WINDOW) | erasing | _updating(frame)[rows]
+        inside &= day[rows] <= self.day + _AHEAD
         known = rows[inside]
         member = self._members(frame, known, replay)
         self._erase(frame, erases, day, offset, replay)
@@ -212,9 +218,12 @@ class Shard:
     def turn_day(self, day: int) -> None:
         """The as-of day is now `day`; members are brought to it by `roll`, and by any event of theirs."""
         if day != self.day:
-            if (
-                self.rolled >= self.blocks
-            ):  # else the turn before is still under way, and its days are due too
+            if day - self.day > _SLACK:
+                # so far ahead that the ring would take stale days for new ones: drop these before any comes
+                members = np.arange(len(self.directory.names))
+                self.tiles.prune(members, self.day, day - WINDOW + 1)
+            # while the turn before is under way, its days are still due
+            if self.rolled >= self.blocks:
                 self.turned_from = self.day
             self.day = day
             self.scorer = Scorer(self.rubric, day)
@@ -244,9 +253,12 @@ class Shard:
             self._record(members, day)
         self.recorded[number] = self.day - 1
         self.outdated.add(number)
-        self.tiles.prune(members, self.day, WINDOW)
+        if (number + self.day) % _SLACK == 0 or self.day - self.turned_from >= _SLACK:
+            self.tiles.prune(members, self.day, self.day - WINDOW + 1)
         late = members[self.emitted[members] < self.day]
-        self._touched.append(late[self._has_state(late)])
+        late = late[self._has_state(late)]
+        self._touched.append(late)
+        self._turned.append(late)
         return number
 
     def _record(self, members: np.ndarray, day: int) -> None:
@@ -293,7 +305,10 @@ class Shard:
         names = [str(self.directory.names[i]) for i in members.tolist()]
         pairs, numbers = self.tiles.read(members), self.registers.numbers(members)
         points = self.scorer.points(len(members), pairs, numbers)
-        extras, moved = self.standing.extras(members, points, self.day)
+        # at the day's turn everything has decayed a little, which is no news of any component
+        turned = np.isin(members, np.concatenate(self._turned)) if self._turned else None
+        self._turned = []
+        extras, moved = self.standing.extras(members, points, self.day, turned)
         head = (self.day, self.sequence, self._about)
         emission.scores += score_records(names, points, *head, extras)
         emission.bands += band_records(names, points, *head, moved)
@@ -334,3 +349,10 @@ class Shard:
     def points(self, members: np.ndarray) -> Points:
         """The points of `members` (int64[n]) as of the shard's day."""
         return self.scorer.points(len(members), self.tiles.read(members), self.registers.numbers(members))
+
+
+def _updating(frame: Frame) -> np.ndarray:
+    """bool[n]: which rows of the frame update registers."""
+    if frame.registers.null_count == len(frame):
+        return np.zeros(len(frame), bool)
+    return frame.registers.is_valid().to_numpy(zero_copy_only=False)

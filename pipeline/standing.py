@@ -66,10 +66,17 @@ class Standing:
         self.components[members] = 0
         self.band[members] = 0
 
-    def extras(self, members: np.ndarray, points: Points, day: int) -> tuple[list[bytes], list[BandChange]]:
-        """(a fragment of JSON for each of `members` int64[n], the changes of band); these are said now."""
+    def extras(
+        self, members: np.ndarray, points: Points, day: int, silent: np.ndarray | None = None
+    ) -> tuple[list[bytes], list[BandChange]]:
+        """(a fragment of JSON for each of `members` int64[n], the changes of band); these are said now.
+
+        silent: bool[n], for whom components are not listed.
+        """
         history, before = self.history, self.band[members]
         delta = points.components - self.components[members]
+        if silent is not None:
+            delta[silent] = 0
         self.settle(members, points)
         after = self.band[members]
         rule = self.rubric.trend

@@ -154,10 +154,10 @@ class Tiles:
             pool.free += self.slot[members[self.pool[members] == number]].tolist()
         self.pool[members], self.fill[members] = -1, 0
 
-    def prune(self, members: np.ndarray, day: int, window: int) -> None:
-        """Drop the tiles of distinct `members` that lie before [day - window + 1, ...]."""
+    def prune(self, members: np.ndarray, was: int, first: int) -> None:
+        """Drop the tiles of distinct `members` before the day `first`; `was`: the day they are relative to."""
         pairs = self.read(members)
-        keep = key_days(day)[pairs.key] > day - window
+        keep = key_days(was)[pairs.key] >= first
         if keep.all():
             return
         late = np.unique(pairs.row[~keep])

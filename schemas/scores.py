@@ -112,7 +112,9 @@ class Score(BaseModel):
         None, description="The pillar with the fewest points."
     )
     changed: dict[str, float] | None = Field(
-        None, description="Components that moved since the record before, and by how many points."
+        None,
+        description="Components that moved since the record before, and by how many points; "
+        "none of them is named in the record of the day's turn, when all decay.",
     )
 
     @model_validator(mode="after")

@@ -38,14 +38,15 @@ class Facts:
         if event["type"] == "activity.member.erased":
             self.erased[actor] = max(self.erased.get(actor, day), day)
             return
-        if not self.day - WINDOW < day <= self.day:
+        if day > self.day:
             return
         mine, other, theirs, registers = credit(event["type"], event.get("data") or {})
-        for signal in mine:
-            self.counts[actor, signal, day] += 1
-        if other is not None and other != actor:
-            for signal in theirs:
-                self.counts[other, signal, day] += 1
+        if day > self.day - WINDOW:
+            for signal in mine:
+                self.counts[actor, signal, day] += 1
+            if other is not None and other != actor:
+                for signal in theirs:
+                    self.counts[other, signal, day] += 1
         for register, value in registers.items():
             told = self.latest.get((actor, register))
             assert told is None or told[0] != time, "two updates in one millisecond: change the seed"

@@ -1,0 +1,72 @@
+"""The day's turn without a broker: all members of a shard brought to the new day.
+
+    python -m benchmarks.rollover [--members 1000000] [--tiles 40]
+
+Recording yesterday, scoring for today, and the records of both (JSON) are in the figure; sending them is not.
+"""
+
+import argparse
+import time
+from datetime import UTC, datetime
+
+import numpy as np
+
+from agents.rubrics import load
+from pipeline import blocks, days
+from pipeline.shard import Shard
+
+
+def filled(members: int, tiles: int) -> Shard:
+    """A shard of `members` with about `tiles` tiles each, spread over the window and the signals."""
+    rng = np.random.default_rng(3)
+    shard = Shard(load(None), days.number(datetime.now(UTC).date()), 1, 1)
+    for number in range(members):
+        shard.directory[f"m-{number:08d}"]
+    shard.resize()
+    today = shard.day
+    for start in range(0, members, 10_000):
+        some = np.repeat(np.arange(start, min(start + 10_000, members)), tiles)
+        signal = rng.integers(0, 50, len(some))
+        day = today - rng.integers(0, 90, len(some))
+        shard.tiles.add(some, (signal << 7 | (day & 127)).astype(np.uint16))
+    shard.rolled = shard.blocks
+    return shard
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--members", type=int, default=1_000_000)
+    parser.add_argument("--tiles", type=int, default=40)
+    given = parser.parse_args()
+    shard = filled(given.members, given.tiles)
+    for turn in ("first turn (nothing said before)", "second turn"):
+        shard.turn_day(shard.day + 1)
+        began, cpu = time.monotonic(), time.process_time()
+        records = size = longest = 0.0
+        while True:
+            at = time.monotonic()
+            if shard.roll() is None:
+                break
+            emission = shard.drain()
+            for number in sorted(shard.outdated):
+                size += len(blocks.dump_history(shard, number).dump())
+            records += len(emission.scores) + len(emission.history)
+            longest = max(longest, time.monotonic() - at)
+        seconds = time.process_time() - cpu
+        print(f"{turn}: {shard.members:,} members")
+        print(f"  CPU s            {seconds:.1f}   ({seconds / shard.members * 1e6:.1f} us a member)")
+        print(f"  wall s           {time.monotonic() - began:.1f}")
+        print(f"  records          {records:,.0f}")
+        print(f"  longest block ms {longest * 1e3:.0f}")
+        print(f"  history to the ledger, MB {size / 1e6:.0f}")
+    state = shard.tiles.nbytes() + shard.registers.nbytes() + shard.history.nbytes()
+    history = shard.history.nbytes()
+    print(
+        f"state, bytes a member {state / shard.members:.0f}, of which history {history / shard.members:.0f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""However the days go by, a shard scores as one that saw all events on the last day."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import days
+from pipeline.framing import Framer, runs_of
+from pipeline.intake import Intake
+from pipeline.shard import Shard
+from schemas.frames import decode
+from tests.kit.events import DAY, dumps, random_events
+from tests.kit.records import FakeRecord
+from tests.property.test_restore import RUBRIC
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.lists(st.integers(1, 70), min_size=1, max_size=25))
+def test_scores_after_any_steps_of_days(seed, steps):
+    shard = Shard(RUBRIC, DAY, 10**6, 10**12)
+    intake, framer = Intake(0, 0, 5, days.end_ms(DAY + sum(steps))), Framer(1)
+    framer.begin(0, 0)
+    frames, day, offset = [], DAY, 0
+    for number, step in enumerate(steps):
+        made = random_events(seed + number, 20, members=10, first=day - 60, last=day)
+        records = [FakeRecord(dumps(event), 0, offset + n) for n, event in enumerate(made)]
+        offset += len(records)
+        rows = intake.rows(records, np.zeros(len(records), np.int64), "activity.events")
+        read = {0: (runs_of(np.array([r.offset for r in records])), offset)}
+        frames.append(decode(framer.frames(rows, read)[0]))
+        shard.apply(frames[-1], number, 1)
+        day += step
+        shard.turn_day(day)
+        for _ in range(shard.blocks):
+            shard.roll()
+        shard.drain()
+    fresh = Shard(RUBRIC, day, 10**6, 10**12)
+    for number, frame in enumerate(frames):
+        fresh.apply(frame, number, 1)
+    assert _scores(shard) == _scores(fresh)
+
+
+def _scores(shard: Shard) -> dict[str, list[int]]:
+    """Points of the members who have any; of those with none, one shard may remember more than the other."""
+    members = shard.scored()
+    points = shard.points(members)
+    found = zip(members.tolist(), points.components.tolist(), points.score.tolist(), strict=True)
+    return {str(shard.directory.names[i]): parts for i, parts, score in found if score}
