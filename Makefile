@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run test test-fast lint format docs broker stop clean python java
+.PHONY: help run test test-fast bench lint format docs broker stop clean python java
 
 help: ## show this list
 	@echo "Pillarscore. Needs Python >= 3.11, Java >= 17, Maven."
@@ -28,6 +28,10 @@ test: java lint ## all checks and tests, those on a real broker too
 
 test-fast: .venv/dev .venv/run ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
+
+bench: java .venv/run ## throughput and latency, printed: benchmarks/README.md tells how to read them
+	@$(BIN)/python -m benchmarks.throughput
+	@$(BIN)/python -m benchmarks.latency
 
 lint: .venv/dev .venv/run ## ruff, import-linter, mypy
 	@$(BIN)/ruff check -q .

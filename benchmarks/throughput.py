@@ -2,86 +2,82 @@
 
     python -m benchmarks.throughput [--events 2000000] [--members 100000]
 
-Needs a broker: PILLARSCORE_BROKER, else the local one is used (and started). The events are loaded first;
-the clock runs from the worker's first counted event to the commit that accounts for the last one.
+Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
+The events of `benchmarks.workload` are loaded first, into topics of the benchmark's own; then a worker is
+started that reads them from the beginning. The clock runs from the first commit seen in its metrics
+(polled every 50 ms) to the one that accounts for the last event, so a start does not count. "Second half":
+from when half of these were done, with warm caches and grown state. CPU is the worker's, of all threads,
+user and system, over the same time.
 """
 
 import argparse
 import asyncio
-import tempfile
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
-from agents import topics
-from agents.broker import connected
-from agents.settings import Settings
+from agents.errors import UserError
+from benchmarks.ground import ENDS, accounted, ground, run, running
 from benchmarks.load import load
 from benchmarks.workload import events
 from tests.kit.process import Worker, total
 
-_ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
+MOST_S = 600
+Mark = tuple[float, float, float]
+"""Events accounted for, time, seconds of the worker's CPU."""
 
 
-def _accounted(metrics: dict[str, float]) -> float:
-    """Events whose outcome is committed."""
-    return sum(total(metrics, "pillarscore_events", f'disposition="{end}"') for end in _ENDS)
+def follow(worker: Worker, count: int) -> list[Mark]:
+    """A mark at each look, from the first with anything accounted for to the one with all."""
+    marks: list[Mark] = []
+    end = time.monotonic() + MOST_S
+    worker.wait_ready()
+    while time.monotonic() < end:
+        now, cpu, done = time.monotonic(), worker.cpu(), accounted(worker.metrics())
+        if done and (not marks or done > marks[-1][0]):
+            marks.append((done, now, cpu))
+        if done >= count:
+            return marks
+        time.sleep(0.05)
+    raise UserError(f"{marks[-1][0] if marks else 0:,.0f} of {count:,} events in {MOST_S} s: see the log")
 
 
-def _measure(settings: Settings, count: int, log: Path) -> None:
-    worker = Worker(
-        {"PILLARSCORE_BROKER": settings.broker, "PILLARSCORE_PREFIX": settings.prefix}, log, "--role", "all"
+def show(worker: Worker, marks: list[Mark], count: int) -> None:
+    """Print the figures."""
+    (n0, t0, c0), (n1, t1, c1) = marks[0], marks[-1]
+    if n1 == n0:
+        raise UserError("Too few events to measure: all were done at the first look")
+    half = next(m for m in marks if m[0] >= (n0 + n1) / 2)
+    late = f"   second half {(n1 - half[0]) / (t1 - half[1]):,.0f}" if n1 > half[0] else ""
+    print(
+        f"events accounted for  {n1:,.0f} of {count:,}, the clock ran for {n1 - n0:,.0f} and {t1 - t0:.1f} s"
     )
-    try:
-        marks: list[tuple[float, float, float]] = []
-        end = time.monotonic() + 600
-        while time.monotonic() < end:
-            try:
-                metrics = worker.metrics()
-            except OSError:
-                time.sleep(0.05)
-                continue
-            done = _accounted(metrics)
-            if done:
-                marks.append((done, time.monotonic(), worker.cpu()))
-            if done >= count:
-                break
-            time.sleep(0.05)
-        (n0, t0, c0), (n1, t1, c1) = marks[0], marks[-1]
-        half = next(m for m in marks if m[0] >= (n0 + n1) / 2)
-        rate = (n1 - n0) / (t1 - t0)
-        late = (n1 - half[0]) / (t1 - half[1])
-        print(f"events accounted for  {n1:,.0f} of {count:,}")
-        print(f"events/s              {rate:,.0f}   second half {late:,.0f}")
-        print(f"CPU us/event          {(c1 - c0) / (n1 - n0) * 1e6:.2f}")
-        print(f"peak RSS              {worker.peak_mb():,.0f} MB")
-        metrics = worker.metrics()
-        for name in (*_ENDS, "credits"):
-            count_ = total(metrics, "pillarscore_events", f'"{name}"')
-            print(f"  {name:<19} {count_:,.0f}")
-        print(f"  score records       {total(metrics, 'pillarscore_scores_total'):,.0f}")
-    finally:
-        worker.stop()
+    print(f"events/s              {(n1 - n0) / (t1 - t0):,.0f}{late}")
+    print(f"CPU us/event          {(c1 - c0) / (n1 - n0) * 1e6:.2f}")
+    print(f"peak RSS              {worker.peak_mb():,.0f} MB")
+    metrics = worker.metrics()
+    for name in (*ENDS, "credits"):
+        found = total(metrics, "pillarscore_events", f'"{name}"')
+        print(f"  {name:<19} {found:,.0f}")
+    print(f"  score records       {total(metrics, 'pillarscore_scores_total'):,.0f}")
 
 
 def main() -> None:
+    """Load, run, print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--members", type=int, default=100_000)
     given = parser.parse_args()
-    settings = connected(Settings.load(prefix=f"bench-{int(time.time())}-"))
-    asyncio.run(topics.ensure(settings))
-    try:
-        made = events(given.events, given.members, datetime.now(UTC).date())
+    with ground("throughput") as settings:
+        # all of today would lie in part too far ahead, the more the earlier it is
+        yesterday = datetime.now(UTC).date() - timedelta(1)
+        made = events(given.events, given.members, yesterday)
         count, seconds = asyncio.run(load(settings, made))
-        print(f"loaded {count:,} events of {given.members:,} members in {seconds:.0f} s")
-        with tempfile.TemporaryDirectory() as folder:
-            _measure(settings, count, Path(folder) / "worker.log")
-    finally:
-        asyncio.run(topics.delete(settings))
+        print(f"loaded {count:,} events of {given.members:,} members in {seconds:.0f} s", flush=True)
+        with running(settings) as worker:
+            show(worker, follow(worker, count), count)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,0 +1,195 @@
+"""How long after an event its score can be read: from before the send to the record in a reader's hands.
+
+    python -m benchmarks.latency [--rate 20000] [--warm 10] [--seconds 20] [--members 100000]
+
+Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
+One worker in both roles, in topics of the benchmark's own. A process sends fresh events at an even pace,
+two others read member.scores, one read_uncommitted and one read_committed, and each measures by itself.
+What is sent in the first `--warm` seconds is not counted. "Unanswered": no score came before the member's
+next turn or the end. The measuring processes share the machine with what they measure; what they took is
+printed, and said when it was too much.
+"""
+
+import argparse
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.errors import UserError
+from agents.settings import Settings
+from benchmarks.fresh import KINDS, PAIRED, Plan, Sent, send
+from benchmarks.ground import accounted, ground, run, running
+from benchmarks.observer import Seen, observe
+from tests.kit.process import Worker
+
+LEVELS = ("read_uncommitted", "read_committed")
+DRAIN_S = 10.0
+BUSY = 0.8
+"""Share of a core from which on a measuring process is taken for a bottleneck; of all cores: the machine."""
+
+
+@contextmanager
+def process(target: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
+    """A process that runs `target(*arguments, pipe)`, ready; ours is the other end of the pipe."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=target, args=(*arguments, theirs), daemon=True)
+    resource_tracker.ensure_running()  # else start() does, and lets Ctrl-C through again
+    # Ctrl-C is for us alone: the child inherits that it is held back
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    theirs.close()
+    try:
+        told(ours, target.__name__)
+        yield ours
+        child.join(5)
+    finally:
+        child.kill()
+
+
+def told(pipe: Connection, name: str) -> Any:
+    """What a process says next; raises UserError when it has ended."""
+    try:
+        return pipe.recv()
+    except EOFError:
+        raise UserError(f"The measuring process '{name}' has failed: see above") from None
+
+
+def latencies(sent: np.ndarray, seen: Seen, members: int) -> np.ndarray:
+    """float64[n]: seconds from each event to its score; nan where none came before the member's next turn.
+
+    sent: float64[n], when event n, of member n % members, was sent.
+    """
+    n = len(sent)
+    member = np.concatenate([np.arange(n) % members, seen.member])
+    at = np.concatenate([sent, seen.at])
+    answer = np.arange(len(at)) >= n
+    order = np.lexsort((answer, at, member))
+    before, after = order[:-1], order[1:]
+    pair = ~answer[before] & answer[after] & (member[before] == member[after])
+    found = np.full(n, np.nan)
+    found[before[pair]] = at[after[pair]] - at[before[pair]]
+    return found
+
+
+def machine() -> tuple[float, float]:
+    """Jiffies of all cores so far: (busy, all)."""
+    fields = [int(x) for x in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return sum(fields) - fields[3] - fields[4], sum(fields)
+
+
+def measure(settings: Settings, worker: Worker, plan: Plan, warm: float) -> None:
+    """Send, read, print."""
+    worker.wait_ready()
+    scores = (settings.broker, settings.topic("scores"), settings.frame_partitions)
+    with (
+        process(observe, *scores, LEVELS[0]) as uncommitted,
+        process(observe, *scores, LEVELS[1]) as committed,
+        process(send, plan) as sender,
+    ):
+        begin = time.monotonic() + 0.2
+        sender.send(begin)
+        until(begin + warm)
+        cpu, busy = worker.cpu(), machine()
+        until(begin + plan.seconds)
+        cpu, busy = worker.cpu() - cpu, tuple(b - a for a, b in zip(busy, machine(), strict=True))
+        sent: Sent = told(sender, "sender")
+        drain(worker, len(sent.at))
+        readers = (uncommitted, committed)
+        for reader in readers:
+            reader.send(None)
+        seen: list[Seen] = [told(reader, "reader") for reader in readers]
+    counted = sent.at >= begin + warm
+    show(plan, warm, sent, counted)
+    for level, found in zip(LEVELS, seen, strict=True):
+        ms = latencies(sent.at, found, plan.members)[counted] * 1e3
+        answered = ms[~np.isnan(ms)]
+        q = np.percentile(answered, [50, 90, 99, 100]) if len(answered) else np.full(4, np.nan)
+        lost = len(ms) - len(answered)
+        print(f"{level:<17} {q[0]:6.0f} {q[1]:6.0f} {q[2]:6.0f} {q[3]:6.0f}   {lost:,} unanswered")
+    share = cpu / (plan.seconds - warm)
+    print(f"worker            {cpu / counted.sum() * 1e6:.1f} us of CPU per event, {share:.0%} of a core")
+    plans = begin + np.arange(len(sent.at)) / plan.rate
+    costs(sent, seen, float((sent.at - plans)[counted].max()), busy[0] / busy[1])
+
+
+def until(moment: float) -> None:
+    time.sleep(max(0.0, moment - time.monotonic()))
+
+
+def drain(worker: Worker, count: int) -> None:
+    """Wait until all is committed, and a little for the readers."""
+    end = time.monotonic() + DRAIN_S
+    while accounted(worker.metrics()) < count and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(0.5)
+
+
+def show(plan: Plan, warm: float, sent: Sent, counted: np.ndarray) -> None:
+    """What was sent."""
+    at = sent.at[counted]
+    rate = (len(at) - 1) / (at[-1] - at[0])
+    share = len(PAIRED) / len(KINDS)
+    print(
+        f"{rate:,.0f} events/s sent for {plan.seconds - warm:.0f} s after {warm:.0f} s of warming up, "
+        f"of {plan.members:,} members in turn, {share:.0%} with a counterpart"
+    )
+    print(f"{'ms':<17} {'p50':>6} {'p90':>6} {'p99':>6} {'max':>6}")
+
+
+def costs(sent: Sent, seen: list[Seen], late: float, busy: float) -> None:
+    """What the measuring took, and whether that was too much."""
+    print(
+        f"measuring         sender {sent.cpu:.0%} of a core, at most {late * 1e3:.0f} ms late; "
+        f"readers {seen[0].cpu:.0%} and {seen[1].cpu:.0%}"
+    )
+    print(f"machine           {busy:.0%} of {os.cpu_count()} cores busy")
+    tight = [
+        name
+        for name, cpu in zip(("sender", *LEVELS), (sent.cpu, *(s.cpu for s in seen)), strict=True)
+        if cpu > BUSY
+    ]
+    if tight:
+        print(f"NOT VALID: saturated while measuring: {', '.join(tight)}. Take a lower --rate.")
+    if busy > (1 + BUSY) / 2:
+        print("The machine was full: the figures say how long the queue for its cores was, too.")
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rate", type=int, default=20_000, help="events/s")
+    parser.add_argument("--warm", type=float, default=10, help="seconds")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--members", type=int, default=100_000)
+    given = parser.parse_args()
+    if given.members < given.rate:
+        raise UserError("--members must be at least --rate, or the events of a member overtake one another")
+    with ground("latency") as settings, running(settings) as worker:
+        plan = Plan(
+            settings.broker,
+            settings.topic("events"),
+            settings.event_partitions,
+            given.rate,
+            given.members,
+            given.warm + given.seconds,
+        )
+        measure(settings, worker, plan, given.warm)
+
+
+if __name__ == "__main__":
+    run(main)
