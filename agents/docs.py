@@ -1,13 +1,14 @@
 """Write the reference pages that are made from code and rubric.
 
-    python -m agents.docs        # writes docs/reference/factors.md
+    python -m agents.docs
 
-The text is made by pure functions in `pipeline/`; this is only their way to the disk. A test compares the
-committed page with what they make.
+The text is made by pure functions; this is only their way to the disk. A test compares the committed pages
+with what they make.
 """
 
 from pathlib import Path
 
+from agents import cli_page, metrics_page, topics_page
 from pipeline import factors_page
 from pipeline.rubric import Rubric
 
@@ -17,7 +18,13 @@ ROOT = Path(__file__).parents[1]
 def pages() -> dict[Path, str]:
     """Every page made here, by its path in the project."""
     rubric = Rubric.parse((ROOT / "rubrics" / "ssi.toml").read_text(encoding="utf-8"))
-    return {Path("docs/reference/factors.md"): factors_page.render(rubric)}
+    made = {
+        "factors": factors_page.render(rubric),
+        "cli": cli_page.render(),
+        "metrics": metrics_page.render(),
+        "topics": topics_page.render(),
+    }
+    return {Path("docs/reference") / f"{name}.md": text for name, text in made.items()}
 
 
 def main() -> None:

@@ -17,7 +17,19 @@ from typer.core import TyperGroup
 from agents.errors import UserError
 
 # As one meets them; what is not named here comes after these.
-ORDER = ("run", "broker", "topics", "worker", "publish", "score", "explain", "verify", "convert", "topology")
+ORDER = (
+    "run",
+    "broker",
+    "topics",
+    "worker",
+    "publish",
+    "top",
+    "score",
+    "explain",
+    "verify",
+    "convert",
+    "topology",
+)
 
 
 class _Commands(Mapping[str, Any]):
@@ -37,7 +49,15 @@ class _Commands(Mapping[str, Any]):
         module.app._add_completion = False  # not an option of every command
         command = typer.main.get_command(module.app)
         command.name = name
+        _unwrap(command)
         return command
+
+
+def _unwrap(command: Any) -> None:
+    """Make each paragraph of the help one line; where the code wraps it means nothing to a reader."""
+    command.help = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
+    for own in getattr(command, "commands", {}).values():
+        _unwrap(own)
 
 
 class _Group(TyperGroup):
