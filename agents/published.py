@@ -9,9 +9,12 @@ from pipeline import days
 from schemas.scores import Score
 
 
-async def newest(settings: Settings) -> dict[str, Score]:
-    """Each member's newest committed score; members whose newest record has no value are left out."""
-    topic = settings.topic("scores")
+async def newest(settings: Settings, short: str = "scores") -> dict[str, Score]:
+    """Each member's newest committed score; members whose newest record has no value are left out.
+
+    short: the short name of the topic, "shadow" for those by the second rubric.
+    """
+    topic = settings.topic(short)
     found: dict[bytes, bytes | None] = {}
     for partition in range(settings.frame_partitions):
         async with reader(settings.broker, topic, partition) as r:
