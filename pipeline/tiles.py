@@ -155,7 +155,7 @@ class Tiles:
         self.pool[members], self.fill[members] = -1, 0
 
     def prune(self, members: np.ndarray, was: int, first: int) -> None:
-        """Drop the tiles of distinct `members` before the day `first`; `was`: the day they are relative to."""
+        """Drop tiles of distinct `members` before the day `first`; `was`: the day they are relative to."""
         pairs = self.read(members)
         keep = key_days(was)[pairs.key] >= first
         if keep.all():
