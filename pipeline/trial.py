@@ -108,15 +108,24 @@ def _age(text: str, on: str | None, day: int) -> int:
     return age
 
 
+class PillarScore(BaseModel):
+    """Points of a pillar in hundredths, the sum of its components'."""
+
+    model_config = ConfigDict(frozen=True)
+
+    points: int
+    components: dict[str, int]
+
+
 class Score(BaseModel):
-    """Points of a member in hundredths; the band is that of this score alone."""
+    """Points of a member in hundredths; the band is that of this score alone. Penalties are 0 or negative."""
 
     model_config = ConfigDict(frozen=True)
 
     score: int
     band: Band
-    pillars: dict[str, int]
-    components: dict[str, int]
+    pillars: dict[str, PillarScore]
+    penalties: dict[str, int]
 
 
 class Trial(BaseModel):
@@ -153,23 +162,28 @@ def attempt(rubric: Rubric, day: int, member: Member, settings: Sequence[Setting
 def scores(rubric: Rubric, day: int, members: Sequence[Member]) -> list[Score]:
     """The points of members as of `day`."""
     points = Scorer(rubric, day).points(*batch(day, members))
-    names = [component.name for component in rubric.components]
+    columns = zip(
+        points.score.tolist(),
+        bands_now(points.score, rubric.bands).tolist(),
+        points.pillars.tolist(),
+        points.components.tolist(),
+        strict=True,
+    )
     return [
         Score(
             score=score,
             band=BANDS[band],
-            pillars=_named([str(pillar) for pillar in PILLARS], pillars),
-            components=_named(names, components),
+            pillars={
+                str(pillar): PillarScore(
+                    points=earned, components=_named(rubric, components, rubric.of_pillar(pillar))
+                )
+                for pillar, earned in zip(PILLARS, pillars, strict=True)
+            },
+            penalties=_named(rubric, components, rubric.penalties),
         )
-        for score, band, pillars, components in zip(
-            points.score.tolist(),
-            bands_now(points.score, rubric.bands).tolist(),
-            points.pillars.tolist(),
-            points.components.tolist(),
-            strict=True,
-        )
+        for score, band, pillars, components in columns
     ]
 
 
-def _named(names: Sequence[str], points: Sequence[int]) -> dict[str, int]:
-    return dict(zip(names, points, strict=True))
+def _named(rubric: Rubric, points: Sequence[int], places: Sequence[int]) -> dict[str, int]:
+    return {rubric.components[at].name: points[at] for at in places}

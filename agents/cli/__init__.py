@@ -26,6 +26,7 @@ ORDER = (
     "top",
     "score",
     "explain",
+    "whatif",
     "verify",
     "convert",
     "topology",

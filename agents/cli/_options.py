@@ -12,6 +12,13 @@ Files = Annotated[
     list[Path],
     typer.Argument(metavar="FILE...", help="Events, NDJSON, plain or gzip; - is standard input."),
 ]
+FilesOrLive = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[FILE...]",
+        help="Events, NDJSON, plain or gzip; - is standard input. Without: the live state.",
+    ),
+]
 AsOf = Annotated[
     str | None, typer.Option(metavar="DATE", help="The day of the scores, YYYY-MM-DD; without: today (UTC).")
 ]

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import days
-from pipeline.components import PILLARS
 from pipeline.members import Member
 from pipeline.reference import score
 from pipeline.trial import Setting, TrialError, attempt
@@ -43,8 +42,12 @@ def test_a_trial_is_the_score_of_the_changed_member(rubric, member, tried):
         (said.after, score(rubric, DAY, tiles, numbers)),
     ):
         assert side.score == expected.score
-        assert side.pillars == {str(pillar): expected.pillars[pillar] for pillar in PILLARS}
-        assert side.components == expected.components
+        assert {name: pillar.points for name, pillar in side.pillars.items()} == expected.pillars
+        parts = dict(side.penalties)
+        for pillar in side.pillars.values():
+            assert pillar.points == sum(pillar.components.values())
+            parts |= pillar.components
+        assert parts == expected.components
     assert said.settings == tuple(text.removeprefix("m:") for text, _, _ in tried)
 
 

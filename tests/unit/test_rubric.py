@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from pipeline.components import Penalty, Pillar
 from pipeline.lines import line_of, line_of_keys
+from pipeline.reference import score
 from pipeline.rubric import MAX_TEXT, Rubric, RubricError
-from tests.kit.rubrics import SSI, SSI_TEXT, rubrics
+from schemas.signals import Signal
+from tests.kit.rubrics import DAY, SSI, SSI_TEXT, rubrics
 
 HEAD = 'name = "tiny"\nversion = 1\n'
 
@@ -219,3 +221,25 @@ def test_without_a_general_target_other_roles_have_none():
     assert rubric.target("sales")[1].low == rubric.target("sales")[1].high == 7_500
     assert rubric.target("wizard") is None
     assert Rubric.parse(TINY).target(None) is None
+
+
+def test_all_that_ship_are_valid_and_told_apart(pytestconfig):
+    shipped = {
+        path.name: Rubric.parse(path.read_text(encoding="utf-8"))
+        for path in (pytestconfig.rootpath / "rubrics").glob("*.toml")
+    }
+    assert {"ssi.toml", "ssi-rhythm.toml"} <= shipped.keys()
+    assert len({(rubric.name, rubric.version) for rubric in shipped.values()}) == len(shipped)
+
+
+def test_the_rhythm_variant_pays_for_regularity(pytestconfig):
+    """The same reactions on one day or over eight weeks: what being regular is worth is more than in ssi."""
+    text = (pytestconfig.rootpath / "rubrics" / "ssi-rhythm.toml").read_text(encoding="utf-8")
+    worth = []
+    for rubric in (SSI, Rubric.parse(text)):
+        burst, regular = (
+            score(rubric, DAY, {(Signal.REACTION_GIVEN, DAY - age): n for age in ages}, {}).score
+            for ages, n in (([0], 8), (range(0, 56, 7), 1))
+        )
+        worth.append(regular - burst)
+    assert worth[1] > worth[0] + 200

@@ -1,0 +1,76 @@
+"""Where commands get the members from: files of events, or the live state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.cli._options import date_of
+from agents.errors import UserError
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from pipeline.population import Known, Population
+    from pipeline.rubric import Rubric
+
+
+@dataclass(slots=True)
+class Members:
+    """The members; account: where they are from, and what became of the events."""
+
+    population: "Population"
+    account: str
+
+    def find(self, name: str) -> "Known":
+        """A member; raises UserError, with the names that are like it, when nothing is known of one."""
+        from agents.screen import printable
+
+        known = self.population.find(name)
+        if known is None:
+            near = self.population.like(name)
+            hint = f"; did you mean {' or '.join(map(printable, near))}?" if near else ""
+            raise UserError(f"Nothing counts for member {printable(name)} on that day{hint} ({self.account})")
+        return known
+
+
+def members(
+    settings: "Settings",
+    rubric: "Rubric",
+    files: Sequence[Path],
+    as_of: str | None,
+    member: str | None = None,
+) -> Members:
+    """The members of `files`, or without any those of the live state: all, or the partition of `member`."""
+    from agents import screen
+    from agents.clock import Clock
+    from agents.ndjson import Lines
+    from agents.offline import Offline
+
+    if not files:
+        if as_of is not None:
+            raise UserError("--as-of needs FILE: the live state is as of the day that the workers have")
+        return _live(settings, rubric, member)
+    run = Offline(settings, rubric, Clock(date_of(as_of) or settings.as_of).today())
+    lines = Lines(files)
+    with screen.reading("reading", lines) as told:
+        run.read(lines, told)
+    return Members(run.population, screen.account(run.counters))
+
+
+def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members:
+    import asyncio
+
+    from agents import live, screen
+    from agents.broker import connected
+    from agents.clock import Clock
+    from agents.topics import ensure
+
+    settings = connected(settings, say=screen.say)
+
+    async def read() -> "Population":
+        await ensure(settings)
+        with screen.progress("reading the live state") as told:
+            today = Clock(settings.as_of).today()
+            return await live.population(settings, rubric, today, screen.say, member, told)
+
+    return Members(asyncio.run(read()), "the live state")

@@ -1,0 +1,144 @@
+"""`pillarscore whatif`: what another rubric would do to everybody, or more of something to one member."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from agents.cli._options import AsOf, FilesOrLive
+from agents.errors import UserError
+
+if TYPE_CHECKING:
+    from agents.cli._members import Members
+    from pipeline.rubric import Rubric
+    from pipeline.trial import Trial
+    from pipeline.whatif import Comparison
+
+app = typer.Typer()
+
+
+@app.command(no_args_is_help=True)
+def whatif(
+    files: FilesOrLive = None,
+    rubric: Annotated[Path | None, typer.Option(metavar="NEW.toml", help="The rubric to try.")] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(metavar="OLD.toml", help="What to compare with; without: the rubric that is set."),
+    ] = None,
+    settings_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="MEMBER:SIGNAL=+N",
+            help="What one member's score would be with N more of a signal today, or on another day (@-3d, "
+            "@2026-11-20), or with a register set (MEMBER:media=3). May be given several times.",
+        ),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="All live members: the ledger and the frames since.")
+    ] = False,
+    as_of: AsOf = None,
+    format: Annotated[Literal["table", "json"], typer.Option(help="json: points in hundredths.")] = "table",
+    top: Annotated[
+        int, typer.Option(min=0, metavar="N", help="How many of the biggest movers each way.")
+    ] = 10,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw it too: a name that ends in .png, .svg or .html."),
+    ] = None,
+) -> None:
+    """Compare two rubrics over all members before switching, or try out what a member could do.
+
+    Both rubrics score the same state on the same day; nothing that is live is changed. Shown are both
+    distributions, who moves band, the biggest movers, and the change by pillar and component. Bands are
+    those of the day's score alone. --set adds just the signal named: a substantive comment is comment=+1
+    and comment_substantive=+1.
+
+    Example: pillarscore whatif --rubric rubrics/ssi-rhythm.toml events.ndjson.gz --plot whatif.png
+    """
+    from agents import rubrics, screen
+    from agents.cli._members import members
+    from agents.settings import Settings
+
+    if rubric is None and not settings_:
+        raise UserError("Say what to try: --rubric NEW.toml, or --set MEMBER:SIGNAL=+N")
+    if bool(files) == live:
+        raise UserError("Name either the FILE of events to take, or --live for the live members")
+    if plot is not None:
+        _check_plot(plot, rubric)
+    settings = Settings.load()
+    old = rubrics.load(base or settings.rubric)
+    new = rubrics.load(rubric) if rubric is not None else None
+    found = members(settings, old, files or (), as_of)
+    trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
+    comparison = None
+    if new is not None and not trials:
+        from pipeline.whatif import compare
+
+        _say_what_is_the_same(old, new)
+        population = found.population
+        comparison = compare(old, new, population.day, population.batches(), top)
+    _show(format, comparison, trials)
+    if plot is not None and comparison is not None and new is not None:
+        from agents import picture
+
+        picture.write(plot, comparison, new.bands)
+        screen.say(f"Drawn: {plot}")
+    screen.say(f"From {found.account}")
+
+
+def _check_plot(plot: Path, rubric: Path | None) -> None:
+    from agents import picture
+
+    picture.check(plot)
+    if rubric is None:
+        raise UserError("--plot draws a comparison: give --rubric NEW.toml too")
+
+
+def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Members") -> "Iterator[Trial]":
+    """Each member that is named, with all that is set for it, by each rubric."""
+    from agents.screen import printable
+    from pipeline.trial import Setting, TrialError, attempt
+
+    day = found.population.day
+    by_member: dict[str, list[Setting]] = {}
+    for text in texts:
+        try:
+            setting = Setting.parse(text, day)
+        except TrialError as error:
+            raise UserError(printable(str(error))) from None
+        by_member.setdefault(setting.member, []).append(setting)
+    for name, settings in by_member.items():
+        member = found.find(name).member
+        for rubric in rubrics:
+            yield attempt(rubric, day, member, settings)
+
+
+def _say_what_is_the_same(old: "Rubric", new: "Rubric") -> None:
+    from agents import screen
+
+    if old.fingerprint == new.fingerprint:
+        screen.say("Both rubrics say the same")
+    elif (old.name, old.version) == (new.name, new.version):
+        screen.say(f"Both rubrics are called {new.name} {new.version}: raise the version before you switch")
+
+
+def _show(format: str, comparison: "Comparison | None", trials: "list[Trial]") -> None:
+    import orjson
+
+    from agents import comparison as shown
+    from agents import screen
+
+    if format == "json":
+        said = {
+            "comparison": comparison and comparison.model_dump(mode="json"),
+            "trials": [trial.model_dump(mode="json") for trial in trials],
+        }
+        typer.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+        return
+    tables = [*map(shown.trial_table, trials), *(shown.tables(comparison) if comparison else ())]
+    for at, table in enumerate(tables):
+        if at:
+            typer.echo()
+        screen.console().print(table)
