@@ -1,0 +1,137 @@
+"""The live state as whatif and explain read it, blocks and frames on top, is that of a file of the events."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from agents import live as live_state
+from agents.cli import _run
+from agents.ledger import load as load_ledger
+from agents.ndjson import Lines
+from agents.offline import Offline
+from agents.reader import reader
+from agents.rubrics import load
+from agents.settings import Settings
+from agents.stamps import counted
+from pipeline import days
+from pipeline.explain import explain
+from pipeline.population import Population
+from pipeline.whatif import compare
+from tests.kit.events import DAY, dumps, random_events
+from tests.kit.process import Worker
+from tests.kit.rubrics import SSI
+
+RHYTHM = Path(__file__).parents[2] / "rubrics" / "ssi-rhythm.toml"
+EVENTS = 6_000
+CHUNK = 100
+WAIT_S = 60
+
+
+async def _publish(settings: Settings, values: list[bytes], targets: dict[int, int]) -> None:
+    """Send the values, and wait until the worker has counted them; `targets` goes on."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True)
+    await producer.start()
+    try:
+        for number, value in enumerate(values):
+            partition = number % settings.event_partitions
+            await producer.send(settings.topic("events"), value, partition=partition)
+            targets[partition] = targets.get(partition, 0) + 1
+        await producer.flush()
+    finally:
+        await producer.stop()
+    assert await counted(settings, targets, within_s=WAIT_S) is not None
+
+
+async def _blocks_and_frames(settings: Settings) -> tuple[int, int]:
+    """(blocks in the ledger, frames that are in none of them)."""
+    blocks = frames = 0
+    for partition in range(settings.frame_partitions):
+        async with reader(settings.broker, settings.topic("ledger"), partition) as r:
+            stamp, found, *_ = await load_ledger(r)
+        blocks += len(found)
+        frames += stamp.frame + 1 - stamp.replay_from if stamp else 0
+    return blocks, frames
+
+
+def _explained(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+    assert _run(["explain", *map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+async def test_live_is_what_the_file_says(
+    live: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    today = days.calendar(DAY).isoformat()
+    values = [dumps(made) for made in random_events(11, EVENTS, members=300, duplicates=0.05)]
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"\n".join(values))
+    environment = {
+        "PILLARSCORE_BROKER": live.broker,
+        "PILLARSCORE_PREFIX": live.prefix,
+        "PILLARSCORE_AS_OF": today,
+    }
+    targets: dict[int, int] = {}
+    left = values
+    for cycle in ("1", "3600"):
+        worker = Worker(environment | {"PILLARSCORE_BLOCK_CYCLE_S": cycle}, tmp_path / f"worker-{cycle}.log")
+        try:
+            await asyncio.to_thread(worker.wait_ready)
+            # blocks are written along with what is counted: a little at a time until there are some
+            while cycle == "1" and not (await _blocks_and_frames(live))[0]:
+                assert left, "no block was written"
+                await _publish(live, left[:CHUNK], targets)
+                left = left[CHUNK:]
+            if cycle != "1":
+                assert left, "nothing is left to be in frames alone"
+                await _publish(live, left, targets)
+        finally:
+            worker.stop()
+    blocks, frames = await _blocks_and_frames(live)
+    assert blocks > 0
+    assert frames > 0
+
+    run = Offline(Settings(), SSI, DAY)
+    run.read(Lines([file]))
+    said: list[str] = []
+    found = await live_state.population(live, SSI, DAY, said.append)
+    assert said == []
+    rhythm = load(RHYTHM)
+    expected = compare(SSI, rhythm, DAY, run.population.batches())
+    assert expected.members > 250
+    assert compare(SSI, rhythm, found.day, found.batches()) == expected
+    names = [name for people in run.population.batches() for name in people.names]
+    for name in names[::17]:
+        mine, theirs = (await _one(live, name)).find(name), run.population.find(name)
+        assert mine is not None
+        assert theirs is not None
+        assert mine.role == theirs.role
+        assert explain(SSI, DAY, mine.member) == explain(SSI, DAY, theirs.member)
+
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    member = expected.up[0].member
+    live_says = await asyncio.to_thread(_explained, capsys, member)
+    assert live_says == await asyncio.to_thread(_explained, capsys, member, file)
+    assert live_says["score"] == expected.up[0].before
+    assert await asyncio.to_thread(_run, ["whatif", "--live", "--rubric", str(RHYTHM), "--top", "1"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"{expected.members:,} members as of {today}, ssi 1 -> ssi-rhythm 2")
+    assert await asyncio.to_thread(_run, ["explain", "nobody at all"]) == 2
+    assert "Nothing counts for member nobody at all" in capsys.readouterr().err
+
+
+async def _one(settings: Settings, member: str) -> Population:
+    return await live_state.population(settings, SSI, DAY, print, member)
+
+
+async def test_without_workers_nobody_is_there(live: Settings) -> None:
+    found = await live_state.population(live, SSI, DAY, print)
+    assert found.day == DAY
+    assert list(found.batches()) == []
+    assert found.find("ada") is None
