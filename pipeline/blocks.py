@@ -51,9 +51,8 @@ def dump_history(shard: Shard, number: int) -> BlockHistory:
     start = number * BLOCK
     part = slice(start, min(start + BLOCK, len(shard.directory.names)))
     history = shard.history
-    return BlockHistory(
-        number, shard.recorded.get(number, shard.turned_from - 1), history.points[part], history.band[part]
-    )
+    recorded = shard.recorded.get(number, shard.turned_from - 1)
+    return BlockHistory(number, recorded, history.points[part], history.band[part], history.since[part])
 
 
 def rubrics_of(shard: Shard) -> str:
@@ -92,6 +91,7 @@ def _load_history(shard: Shard, history: BlockHistory) -> None:
     shard.history.resize(part.stop)
     shard.history.points[part] = history.points
     shard.history.band[part] = history.bands
+    shard.history.since[part] = history.since
     shard.recorded[history.number] = history.day
 
 

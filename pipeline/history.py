@@ -11,6 +11,7 @@ from pipeline.rubric import Bands
 from pipeline.scoring import Points
 
 DAYS = 90
+NEVER = 2**31 - 1
 COLUMNS = 5
 """Score and the four pillars."""
 
@@ -21,6 +22,7 @@ class History:
     def __init__(self) -> None:
         self.points = np.full((0, DAYS, COLUMNS), UNKNOWN, np.int16)
         self.band = np.zeros(0, np.int8)
+        self.since = np.zeros(0, np.int32)
 
     def resize(self, members: int) -> None:
         """Make room for members 0..members-1."""
@@ -31,6 +33,7 @@ class History:
             grown[:have] = self.points
             self.points = grown
             self.band = np.concatenate([self.band, np.zeros(room - have, np.int8)])
+            self.since = np.concatenate([self.since, np.full(room - have, NEVER, np.int32)])
 
     def record(self, members: np.ndarray, day: int, points: Points, there: np.ndarray, bands: Bands) -> None:
         """Keep the points of `members` int64[n] at the end of `day`, of those that are `there` (bool[n]).
@@ -39,6 +42,7 @@ class History:
         """
         columns = np.column_stack([points.score, points.pillars]).astype(np.int16)
         columns[~there] = UNKNOWN
+        self.since[members[there]] = np.minimum(self.since[members[there]], day)
         self.points[members, day % DAYS] = columns
         self.band[members] = next_bands(self.band[members], columns[:, 0].astype(np.int64), bands)
 
@@ -55,12 +59,20 @@ class History:
         """int16[90, 5]: a member's history, oldest day first, up to yesterday."""
         return self.points[member, np.arange(today - DAYS, today) % DAYS]
 
-    def erase(self, member: int, last: int, today: int, bands: Bands) -> None:
-        """Forget a member's history up to the day `last`; the band is that of what is left."""
+    def erase(self, member: int, last: int, today: int, bands: Bands) -> int:
+        """Forget a member's history up to the day `last`; the band is that of what is left.
+
+        Returns the first day there ever was a record of, NEVER when there was none.
+        """
+        first = int(self.since[member])
+        if first > last:
+            return first
+        self.since[member] = NEVER if last >= today - 1 else last + 1
         on = np.arange(today - DAYS, min(last + 1, today)) % DAYS
         self.points[member, on] = UNKNOWN
         self.band[member] = bands_of(self.line(member, today)[None, :, 0].astype(np.int64), bands)[0]
+        return first
 
     def nbytes(self) -> int:
         """Bytes allocated."""
-        return self.points.nbytes + self.band.nbytes
+        return self.points.nbytes + self.band.nbytes + self.since.nbytes

@@ -26,7 +26,7 @@ from schemas.reasons import quote
 _UTC_NS = pa.timestamp("ns", tz="UTC")
 # RFC 3339 demands seconds, an offset and a T; Arrow's parser alone would be more generous
 _RFC3339 = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
-_COUNTERPART = np.uint64(0x9E3779B97F4A7C15)
+COUNTERPART_ID = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Record(Protocol):
@@ -37,6 +37,20 @@ class Record(Protocol):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+
+
+class Line:
+    """A line of a file in the place of a record; its offset is the line's number."""
+
+    __slots__ = ("offset", "value")
+
+    timestamp: int = 0
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    def __init__(self, value: bytes | None, offset: int) -> None:
+        self.value = value
+        self.offset = offset
 
 
 @dataclass(slots=True)
@@ -93,7 +107,7 @@ class Intake:
         batch = _Batch()
         self._gather(records, batch)
         record = np.array(batch.record, np.int64)
-        times, bad = _milliseconds(batch.time)
+        times, bad = milliseconds(pa.array(batch.time, pa.string()))
         if self.horizon_ms is None:
             horizon = np.array([r.timestamp for r in records], np.int64)[record]
         else:
@@ -145,8 +159,12 @@ class Intake:
             message = f"time: {quote(batch.time[at])} is no RFC 3339 time with an offset"
             batch.dead[batch.record[at]] = ("bad_time", message)
         for at in np.flatnonzero(~bad & (times > horizon + self.ahead_ms)):
-            message = f"time: {quote(batch.time[at])} is over {self.ahead_ms // 1000} s ahead"
-            batch.dead[batch.record[at]] = ("future_time", message)
+            batch.dead[batch.record[at]] = ("future_time", future(batch.time[at], self.ahead_ms))
+
+
+def future(time: str, ahead_ms: int) -> str:
+    """What is said of a time that is too far ahead."""
+    return f"time: {quote(time)} is over {ahead_ms // 1000} s ahead"
 
 
 def _structured(record: Record) -> bytes:
@@ -158,16 +176,15 @@ def _structured(record: Record) -> bytes:
     return record.value
 
 
-def _milliseconds(times: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(int64[n] ms since 1970 UTC, bool[n] which are no RFC 3339 time)."""
-    texts = pa.array(times, pa.string())
+def milliseconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """(int64[n] ms since 1970 UTC, bool[n] which are no RFC 3339 time), of texts without nulls."""
     bad = ~pc.match_substring_regex(texts, _RFC3339).to_numpy(zero_copy_only=False)
     if not bad.any():
         try:
             return texts.cast(_UTC_NS).cast(pa.int64()).to_numpy() // 1_000_000, bad
         except pa.ArrowInvalid:
             pass  # some time in the batch has the form but is none, such as a 30th of February
-    result = np.zeros(len(times), np.int64)
+    result = np.zeros(len(texts), np.int64)
     for i, text in enumerate(texts):
         try:
             if not bad[i]:
@@ -188,7 +205,7 @@ def _assemble(
     offsets = np.array([r.offset for r in records], np.int64)
     ids = np.frombuffer(b"".join(batch.id), ">u8").astype(np.uint64)
     # a counterpart's id is its own, or the row would be its actor's duplicate where both share a partition
-    peer_ids = ids[peer_of] * _COUNTERPART ^ murmur2(peer)
+    peer_ids = ids[peer_of] * COUNTERPART_ID ^ murmur2(peer)
     rows = Rows(
         pa.concat_arrays([pa.array(batch.subject, pa.string()), peer]),
         times[event],

@@ -7,10 +7,16 @@ they began is kept in the ledger, so a restored shard takes every decision again
 import numpy as np
 
 _FREE = np.uint64(0)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, so that multiplying by it mixes the ids without making any two the same; 2^64 by the golden ratio."""
 
 
 class HashSet:
-    """A set of uint64 with batch lookup and insert; 0 is taken for 1."""
+    """A set of uint64 with batch lookup and insert; 0 is taken for 1.
+
+    The slot of an id is the upper bits of the mixed id, so a batch in the order of mixed ids goes through the
+    table from one end to the other, which is several times as fast as jumping about in it.
+    """
 
     def __init__(self, room: int = 1024) -> None:
         self.table = np.zeros(room, np.uint64)
@@ -19,7 +25,7 @@ class HashSet:
     def _find(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(slot, there) of each id: where it stands or where it would go."""
         mask = len(self.table) - 1
-        slot = (ids & np.uint64(mask)).astype(np.int64)
+        slot = (ids * _MIX >> np.uint64(64 - mask.bit_length())).astype(np.int64)
         found = self.table[slot]
         there = found == ids
         open_ = np.flatnonzero(~there & (found != _FREE))
@@ -79,7 +85,12 @@ class Seen:
     def first(self, ids: np.ndarray) -> np.ndarray:
         """bool[n]: which of ids uint64[n] are seen for the first time; all are remembered."""
         self.rows += len(ids)
-        distinct, index = np.unique(ids, return_index=True)
+        order = np.argsort(ids * _MIX)
+        sorted_ = ids[order]
+        start = np.flatnonzero(np.concatenate([[True], sorted_[1:] != sorted_[:-1]])[: len(ids)])
+        distinct, index = sorted_[start], order[start]
+        if len(start) < len(ids):
+            index = np.minimum.reduceat(order, start)
         young = self.young.contains(distinct)
         self.young.insert(distinct[~young])
         known = young | self.old.contains(distinct)

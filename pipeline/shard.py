@@ -26,6 +26,8 @@ from schemas.signals import ERASE_BIT
 
 _ERASE = np.uint64(1 << ERASE_BIT)
 _NEVER = -(1 << 31)
+_GONE = 1 << 31
+"""In place of the day of a member's last record: it was withdrawn."""
 HISTORY_DAYS = 2 * 366
 """For how long `member.history` keeps a day."""
 _SLACK = 14
@@ -210,10 +212,11 @@ class Shard:
 
     def _take_back(self, index: int, last: int) -> None:
         """Erase the history of a member up to the day `last`, here and in the topic."""
-        self.history.erase(index, last, self.day, self.rubric.bands)
-        self.outdated.add(index // BLOCK)
-        name = str(self.directory.names[index])
-        self._history += [(history_key(name, day), None) for day in range(last - HISTORY_DAYS, last + 1)]
+        first = max(self.history.erase(index, last, self.day, self.rubric.bands), last - HISTORY_DAYS)
+        if first <= last:
+            self.outdated.add(index // BLOCK)
+            name = str(self.directory.names[index])
+            self._history += [(history_key(name, day), None) for day in range(first, min(last + 1, self.day))]
 
     def turn_day(self, day: int) -> None:
         """The as-of day is now `day`; members are brought to it by `roll`, and by any event of theirs."""
@@ -253,10 +256,12 @@ class Shard:
             self._record(members, day)
         self.recorded[number] = self.day - 1
         self.outdated.add(number)
+        late = members[self.emitted[members] < self.day]
+        names = self.directory.names
+        # those of whom nothing is left too: they are withdrawn, if they are not yet
+        late = late[[names[index] is not None for index in late.tolist()]]
         if (number + self.day) % _SLACK == 0 or self.day - self.turned_from >= _SLACK:
             self.tiles.prune(members, self.day, self.day - WINDOW + 1)
-        late = members[self.emitted[members] < self.day]
-        late = late[self._has_state(late)]
         self._touched.append(late)
         self._turned.append(late)
         return number
@@ -293,13 +298,20 @@ class Shard:
         if not len(members):
             return emission
         self.sequence += 1
-        there = self._has_state(members)
+        there = self._has_score(members)
         if not there.all():
             self._withdraw(members[~there], emission)
             members = members[there]
         if len(members):
             self._emit(members, emission)
         return emission
+
+    def _has_score(self, members: np.ndarray) -> np.ndarray:
+        """bool[n]: of whom something counts: a tile in the window, or a register."""
+        pairs = self.tiles.read(members)
+        there = self.registers.slot[members] > 0
+        there[pairs.row[key_days(self.day)[pairs.key] > self.day - WINDOW]] = True
+        return there
 
     def _emit(self, members: np.ndarray, emission: Emission) -> None:
         names = [str(self.directory.names[i]) for i in members.tolist()]
@@ -325,6 +337,7 @@ class Shard:
             name = str(self.directory.names[index])
             gone: Record = (name.encode(), None)
             emission.scores.append(gone)
+            self.emitted[index] = _GONE
             if self.shadow is not None:
                 emission.shadow.append(gone)
         self.standing.forget(members)
@@ -344,7 +357,8 @@ class Shard:
         """int64[n]: the members that have a score, because something is known of them."""
         self.resize()
         members = np.arange(len(self.directory.names))
-        return members[self._has_state(members)]
+        parts = [members[at : at + BLOCK] for at in range(0, len(members), BLOCK)]
+        return np.concatenate([members[:0], *(part[self._has_score(part)] for part in parts)])
 
     def points(self, members: np.ndarray) -> Points:
         """The points of `members` (int64[n]) as of the shard's day."""

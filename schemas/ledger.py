@@ -142,19 +142,24 @@ class Block:
 
 @dataclass(slots=True)
 class BlockHistory:
-    """The history of the members of a block through `day`: int16[n, 90, 5] by day mod 90; bands int8[n]."""
+    """The history of the members of a block through `day`: int16[n, 90, 5] by day mod 90; bands int8[n];
+    since int32[n], the first day of each member's history."""
 
     number: int
     day: int
     points: np.ndarray
     bands: np.ndarray
+    since: np.ndarray
 
     def dump(self) -> bytes:
         """As a ledger record: an Arrow IPC stream, lz4, since at the day's turn there are many."""
         shape = list(self.points.shape)
         head = orjson.dumps({"v": VERSION, "block": self.number, "day": self.day, "shape": shape})
         batch = pa.record_batch(
-            {"points": pa.array([self.points.tobytes()]), "bands": pa.array([self.bands.tobytes()])}
+            {
+                name: pa.array([column.tobytes()])
+                for name, column in (("points", self.points), ("bands", self.bands), ("since", self.since))
+            }
         )
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -171,5 +176,11 @@ class BlockHistory:
         if head["v"] != VERSION:
             raise ValueError(f"a ledger history of version {head['v']}; this program reads version {VERSION}")
         batch = reader.read_next_batch()
-        points = np.frombuffer(batch["points"][0].as_py(), np.int16).reshape(head["shape"])
-        return cls(head["block"], head["day"], points, np.frombuffer(batch["bands"][0].as_py(), np.int8))
+        points, bands, since = (batch[name][0].as_py() for name in ("points", "bands", "since"))
+        return cls(
+            head["block"],
+            head["day"],
+            np.frombuffer(points, np.int16).reshape(head["shape"]),
+            np.frombuffer(bands, np.int8),
+            np.frombuffer(since, np.int32),
+        )

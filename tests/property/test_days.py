@@ -9,6 +9,7 @@ from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
 from pipeline.shard import Shard
 from schemas.frames import decode
+from schemas.scores import Score
 from tests.kit.events import DAY, dumps, random_events
 from tests.kit.records import FakeRecord
 from tests.property.test_restore import RUBRIC
@@ -21,6 +22,7 @@ def test_scores_after_any_steps_of_days(seed, steps):
     intake, framer = Intake(0, 0, 5, days.end_ms(DAY + sum(steps))), Framer(1)
     framer.begin(0, 0)
     frames, day, offset = [], DAY, 0
+    said: dict[bytes, bytes | None] = {}  # what a compacted topic would hold
     for number, step in enumerate(steps):
         made = random_events(seed + number, 20, members=10, first=day - 60, last=day)
         records = [FakeRecord(dumps(event), 0, offset + n) for n, event in enumerate(made)]
@@ -33,11 +35,17 @@ def test_scores_after_any_steps_of_days(seed, steps):
         shard.turn_day(day)
         for _ in range(shard.blocks):
             shard.roll()
-        shard.drain()
+        said.update(shard.drain().scores)
     fresh = Shard(RUBRIC, day, 10**6, 10**12)
     for number, frame in enumerate(frames):
         fresh.apply(frame, number, 1)
     assert _scores(shard) == _scores(fresh)
+    newest = {key.decode(): Score.model_validate_json(value) for key, value in said.items() if value}
+    members = fresh.scored()
+    points = fresh.points(members).score.tolist()
+    wanted = {fresh.directory.names[i]: score for i, score in zip(members.tolist(), points, strict=True)}
+    assert {member: score.score for member, score in newest.items()} == wanted, "who has nothing is withdrawn"
+    assert {score.as_of for score in newest.values()} <= {days.calendar(day)}
 
 
 def _scores(shard: Shard) -> dict[str, list[int]]:
