@@ -5,16 +5,23 @@ With `as_of` the day stands still, and times are judged against the end of that 
 
 import time
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import numpy as np
+
+from agents.settings import Settings
 from pipeline import days
+
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Now and today; as_of: the day that is to be today, for replays."""
+    """Now and today; as_of: the day that is to be today, for replays; zone: where days begin and end."""
 
     as_of: date | None = None
+    zone: days.Zone = days.UTC
 
     def now_ms(self) -> int:
         """Milliseconds since 1970, UTC."""
@@ -22,8 +29,47 @@ class Clock:
 
     def today(self) -> int:
         """The as-of day of scores, days since 1970."""
-        return days.number(self.as_of) if self.as_of else self.now_ms() // days.DAY_MS
+        return days.number(self.as_of) if self.as_of else int(self.zone.of(np.array(self.now_ms())))
 
     def horizon_ms(self) -> int | None:
         """What event times are judged against; None: each against its record's own timestamp."""
-        return days.end_ms(self.today()) if self.as_of else None
+        return self.zone.end_ms(self.today()) if self.as_of else None
+
+
+def clock(settings: Settings, as_of: date | None = None) -> Clock:
+    """The clock of the settings; as_of: instead of theirs."""
+    return Clock(as_of or settings.as_of, zone(settings.zone))
+
+
+def zone(name: str) -> days.Zone:
+    """The zone of an IANA name, exact from 2000 to 2100; ZoneInfoNotFoundError for an unknown one."""
+    if name == "UTC":
+        return days.UTC
+    info = ZoneInfo(name)
+    since: list[int] = []
+    offset: list[int] = []
+    day = _FIRST
+    while day < _LAST:
+        if not offset or offset[-1] != _offset(day, info):
+            start = day if not offset else _change(day - timedelta(1), day, info)
+            since.append(int(start.timestamp() * 1000))
+            offset.append(_offset(day, info))
+        day += timedelta(1)
+    return days.Zone(name, since, offset)
+
+
+def _offset(moment: datetime, info: ZoneInfo) -> int:
+    found = moment.astimezone(info).utcoffset()
+    assert found is not None
+    return int(found.total_seconds() * 1000)
+
+
+def _change(before: datetime, after: datetime, info: ZoneInfo) -> datetime:
+    """When between the two the offset becomes that of `after`, to the second."""
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if _offset(middle, info) == _offset(after, info):
+            after = middle
+        else:
+            before = middle
+    return after

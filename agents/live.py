@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
+from agents.clock import zone
 from agents.ledger import load
 from agents.reader import reader
 from agents.settings import Settings
@@ -55,7 +56,7 @@ async def _shard(
     async with reader(s.broker, s.topic("ledger"), partition) as r:
         stamp, found, *_ = await load(r)
     day = max(today, stamp.day) if stamp else today
-    shard = Shard(rubric, day, s.dedupe_events, int(s.dedupe_hours * 3_600_000))
+    shard = Shard(rubric, day, s.dedupe_events, int(s.dedupe_hours * 3_600_000), zone=zone(s.zone))
     start = 0
     if stamp is not None:
         # of what is in the blocks only the window of our day is wanted

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 INBOX_BYTES = 32 << 20
 FLUSH_ROWS = 20_000
 FENCED_S = 30.0
+REFUSED_S = 60.0
 Delivery = tuple[int, int, bytes]  # offset, timestamp in ms, frame
 
 
@@ -105,6 +106,9 @@ class Runner:
                 rest = FENCED_S
                 self.metrics.fenced.inc()
                 self.log.warning("fenced: another worker owns the partition now")
+            except UserError as error:
+                rest = REFUSED_S
+                self.log.error(str(error))
             except Exception:
                 self.metrics.failures.inc()
                 self.log.exception("partition failed; it restores from its ledger")
@@ -143,6 +147,10 @@ class Runner:
         async with reader(s.broker, s.topic("ledger"), self.partition) as r:
             stamp, found, histories = await load(r)
         today = self.clock.today()
+        if stamp and stamp.zone != self.clock.zone.name:
+            raise UserError(
+                f"partition {self.partition} counts days in {stamp.zone}, not {self.clock.zone.name}: set PILLARSCORE_ZONE={stamp.zone}, or begin anew with another PILLARSCORE_PREFIX"
+            )
         if stamp and self.clock.as_of and stamp.day > today:
             raise UserError(
                 f"partition {self.partition} is already at {days.calendar(stamp.day)}: as-of cannot go back"
@@ -153,6 +161,7 @@ class Runner:
             s.dedupe_events,
             int(s.dedupe_hours * 3_600_000),
             self.shadow,
+            self.clock.zone,
         )
         start, stamped = 0, -1
         if stamp:

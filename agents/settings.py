@@ -10,6 +10,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,6 +39,13 @@ def _address(value: str) -> str:
         found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:,/]+):(\d{1,5})", value)
         if not found or not 1 <= int(found[2]) <= 65535:
             raise ValueError("must be host:port, as in 127.0.0.1:9092")
+    return value
+
+
+def _zone(value: str) -> str:
+    if value != "UTC" and value not in available_timezones():
+        near = difflib.get_close_matches(value, available_timezones(), 1)
+        raise ValueError(f"unknown time zone{f'; did you mean {near[0]}?' if near else ', see IANA'}")
     return value
 
 
@@ -72,6 +80,9 @@ class Settings(BaseSettings):
         None, description="A second rubric, served from the same state into `member.scores.shadow`."
     )
     as_of: date | None = Field(None, description="The day scores are as of, YYYY-MM-DD. Empty: today, UTC.")
+    zone: Annotated[str, AfterValidator(_zone)] = Field(
+        "UTC", description="Time zone (IANA name) in which days begin and end. Never change it on kept state."
+    )
     substantive_words: int = Field(
         5, ge=1, le=1000, description="From how many words a comment is substantive."
     )

@@ -137,6 +137,7 @@ def stamp_of(shard: Shard) -> Stamp:
         turned_from=shard.turned_from,
         members=shard.members,
         rubric=rubrics_of(shard),
+        zone=shard.zone.name,
         watermarks=dict(shard.watermarks.next),
         checkpoints=list(shard.checkpoints),
         counters=shard.counters.model_copy(),

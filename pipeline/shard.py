@@ -7,8 +7,8 @@ and the frames since then is the shard that was lost. It does no I/O; `agents.sc
 import numpy as np
 import orjson
 
-from pipeline import days
 from pipeline.bands import UNKNOWN
+from pipeline.days import UTC, Zone
 from pipeline.directory import BLOCK, Directory
 from pipeline.emission import Emission, Record, band_records, history_key, history_records, score_records
 from pipeline.history import History
@@ -40,13 +40,20 @@ class Shard:
     """State and counters of a partition.
 
     day: the as-of day of its scores. keep, horizon_ms: how many ids are remembered, and how long.
-    shadow: a second rubric, served from the same state beside the first.
+    shadow: a second rubric, served from the same state beside the first. zone: where days begin and end.
     """
 
     def __init__(
-        self, rubric: Rubric, day: int, keep: int, horizon_ms: int, shadow: Rubric | None = None
+        self,
+        rubric: Rubric,
+        day: int,
+        keep: int,
+        horizon_ms: int,
+        shadow: Rubric | None = None,
+        zone: Zone = UTC,
     ) -> None:
         self.rubric = rubric
+        self.zone = zone
         self.day = day
         self.scorer = Scorer(rubric, day)
         self.shadow = Scorer(shadow, day) if shadow else None
@@ -112,7 +119,7 @@ class Shard:
             return 0
         rows = live[fresh]
         actor = frame.side == Side.ACTOR
-        day = days.of(frame.time)
+        day = self.zone.of(frame.time)
         erasing = (frame.signals[rows] & _ERASE) != 0
         erases = rows[erasing]
         # what is known of a member does not age as what they did does
@@ -205,7 +212,7 @@ class Shard:
                 pairs.key[stays],
                 pairs.count[stays].astype(np.int64),
             )
-            self.registers.erase(index, days.end_ms(last))
+            self.registers.erase(index, self.zone.end_ms(last))
             self._touch(one, offset, replay)
             if not replay:
                 self._take_back(index, last)
@@ -282,7 +289,7 @@ class Shard:
         """bool[n]: of whom something was known by the end of a day; who came later had no score then."""
         there = self._has_state(members) & (self.history.score(members, day - 1) != UNKNOWN)
         there[pairs.row[key_days(self.day)[pairs.key] <= day]] = True
-        return there | self.registers.known_before(members, days.end_ms(day))
+        return there | self.registers.known_before(members, self.zone.end_ms(day))
 
     def _has_state(self, members: np.ndarray) -> np.ndarray:
         return (self.tiles.fill[members] > 0) | (self.registers.slot[members] > 0)

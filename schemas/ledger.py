@@ -72,6 +72,7 @@ class Stamp(BaseModel):
     turned_from: int = Field(description="The day before the last turn, days since 1970.")
     members: int = 0
     rubric: str = ""
+    zone: str = "UTC"
     watermarks: dict[int, int]
     checkpoints: list[Checkpoint]
     counters: Counters

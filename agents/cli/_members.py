@@ -42,7 +42,7 @@ def members(
 ) -> Members:
     """The members of `files`, or without any those of the live state: all, or the partition of `member`."""
     from agents import screen
-    from agents.clock import Clock
+    from agents.clock import clock
     from agents.ndjson import Lines
     from agents.offline import Offline
 
@@ -50,7 +50,7 @@ def members(
         if as_of is not None:
             raise UserError("--as-of needs FILE: the live state is as of the day that the workers have")
         return _live(settings, rubric, member)
-    run = Offline(settings, rubric, Clock(date_of(as_of) or settings.as_of).today())
+    run = Offline(settings, rubric, clock(settings, date_of(as_of)).today())
     lines = Lines(files)
     with screen.reading("reading", lines) as told:
         run.read(lines, told)
@@ -62,7 +62,7 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
 
     from agents import live, screen
     from agents.broker import connected
-    from agents.clock import Clock
+    from agents.clock import clock
     from agents.topics import ensure
 
     settings = connected(settings, say=screen.say)
@@ -70,7 +70,7 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
     async def read() -> "Population":
         await ensure(settings)
         with screen.progress("reading the live state") as told:
-            today = Clock(settings.as_of).today()
+            today = clock(settings).today()
             return await live.population(settings, rubric, today, screen.say, member, told)
 
     return Members(asyncio.run(read()), "the live state")

@@ -107,12 +107,12 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
 async def _verified(settings: "Settings", paths: list) -> int:
     """Say whether live and offline scores agree; 1 when they don't."""
     from agents import published, rubrics, screen
-    from agents.clock import Clock
+    from agents.clock import clock
     from agents.ndjson import Lines
     from agents.verification import differences
 
     live = await published.newest(settings)
-    rubric, today = rubrics.load(settings.rubric), Clock(settings.as_of).today()
+    rubric, today = rubrics.load(settings.rubric), clock(settings).today()
     found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today))
     if found:
         screen.console().print(screen.difference_table(found[:TOP]))

@@ -38,7 +38,7 @@ def score(
     Example: pillarscore convert collegemsg samples/collegemsg.txt.gz | pillarscore score - --as-of 2004-06-14
     """
     from agents import rubrics, screen
-    from agents.clock import Clock
+    from agents.clock import clock
     from agents.files import writer
     from agents.ndjson import Lines
     from agents.offline import Offline
@@ -46,7 +46,7 @@ def score(
 
     settings = Settings.load()
     chosen = rubrics.load(rubric or settings.rubric)
-    run = Offline(settings, chosen, Clock(date_of(as_of) or settings.as_of).today())
+    run = Offline(settings, chosen, clock(settings, date_of(as_of)).today())
     lines = Lines(files)
     with writer(out) as write:
         with screen.reading("scoring", lines) as told:

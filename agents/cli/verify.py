@@ -34,7 +34,7 @@ def verify(
 
     from agents import published, rubrics, screen
     from agents.broker import connected
-    from agents.clock import Clock
+    from agents.clock import clock
     from agents.errors import UserError
     from agents.ndjson import Lines
     from agents.offline import Offline
@@ -69,7 +69,7 @@ def verify(
             run.read(lines, told)
 
     scores = asyncio.run(live())
-    found = list(differences(settings, chosen, scores, read, Clock(settings.as_of).today()))
+    found = list(differences(settings, chosen, scores, read, clock(settings).today()))
     if found and limit:
         screen.console().print(screen.difference_table(found[:limit]))
     more = f", of which {limit:,} are shown" if len(found) > limit else ""

@@ -36,7 +36,7 @@ def worker(
     from agents import logs, rubrics, screen
     from agents.app import Worker
     from agents.broker import connected
-    from agents.clock import Clock
+    from agents.clock import clock
     from agents.ports import require_free
     from agents.settings import Settings
     from agents.topics import ensure
@@ -44,14 +44,14 @@ def worker(
     given = {} if web_port is None else {"web_port": web_port}
     settings = Settings.load(**given)
     rubric = rubrics.load(settings.rubric)
-    clock = Clock(date_of(as_of) or settings.as_of)
+    time = clock(settings, date_of(as_of))
     settings = connected(settings, say=screen.say)
     require_free(settings.web_host, settings.web_port)
     logs.configure(settings)
 
     async def work() -> None:
         await ensure(settings)
-        running = Worker(settings, rubric, clock, role)
+        running = Worker(settings, rubric, time, role)
         if with_stdin:
             asyncio.get_running_loop().add_reader(sys.stdin, running.stop)
         await running.run()
