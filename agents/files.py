@@ -45,6 +45,16 @@ def writer(path: Path | None) -> Iterator[Callable[[bytes], object]]:
         yield sys.stdout.buffer.write
         sys.stdout.flush()
         return
+    with replacing(path) as raw:
+        yield from _writes(raw, path)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, which is at `path` when all is written, and not before.
+
+    Raises UserError when it can't be written.
+    """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         raw = part.open("wb")
@@ -52,7 +62,7 @@ def writer(path: Path | None) -> Iterator[Callable[[bytes], object]]:
         raise UserError(f"{path} can't be written: {error.strerror}") from None
     try:
         with raw:
-            yield from _writes(raw, path)
+            yield raw
         part.replace(path)
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror}") from None

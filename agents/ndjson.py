@@ -38,8 +38,9 @@ class Batch:
 class Lines:
     """The lines of NDJSON files, plain or gzip (told by the first bytes), `-` for standard input.
 
-    `size` is the bytes there are to read, as stored (None: unknown), `done` those read so far. Raises
-    UserError at once when a file can't be opened, and while reading when it is damaged.
+    `size` is the bytes there are to read, as stored (None: unknown), `done` those read so far; `stop` is the
+    number of the next line. Raises UserError at once when a file can't be opened, and while reading when
+    it is damaged.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -56,6 +57,7 @@ class Lines:
                     self.size += path.stat().st_size
                 else:
                     self.size = None
+        self.stop = 0
         self._earlier = 0
         self._raw: Any = None
         self._starts: list[int] = []
@@ -74,19 +76,19 @@ class Lines:
         path = self.paths[at]
         return f"{'stdin' if path == STDIN else path}:{number - self._starts[at] + 1}"
 
-    def batches(self) -> Iterator[Batch]:
-        """All lines in batches of about a megabyte; to be called once."""
-        number = 0
+    def batches(self, number: int = 0) -> Iterator[Batch]:
+        """All lines in batches of about a megabyte, numbered from `number` on; to be called once."""
+        self.stop = number
         for path in self.paths:
-            self._starts.append(number)
+            self._starts.append(self.stop)
             for lines in self._pieces(path):
-                numbers = range(number, number + len(lines))
-                number += len(lines)
-                kept = [
-                    (at, line) for at, line in zip(numbers, lines, strict=True) if line and not line.isspace()
-                ]
-                if kept:
-                    yield Batch([at for at, _ in kept], [line for _, line in kept])
+                numbers = list(range(self.stop, self.stop + len(lines)))
+                self.stop += len(lines)
+                if not all(lines) or any(map(bytes.isspace, lines)):
+                    kept = [(at, line) for at, line in zip(numbers, lines, strict=True) if line.strip()]
+                    numbers, lines = [at for at, _ in kept], [line for _, line in kept]
+                if lines:
+                    yield Batch(numbers, lines)
 
     def _pieces(self, path: Path) -> Iterator[list[bytes]]:
         """The whole lines of each piece of a file."""

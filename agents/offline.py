@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from agents.ndjson import Batch, Lines
+from agents.inputs import Input
+from agents.ndjson import Batch
+from agents.parquet import Columns
 from agents.settings import Settings
 from pipeline import days
+from pipeline.columnar import ColumnIntake
 from pipeline.emission import score_records
 from pipeline.framing import runs_of
-from pipeline.intake import Intake, Rows
+from pipeline.intake import Intake, Line, Rows
 from pipeline.members import Member
 from pipeline.population import Population
 from pipeline.rubric import Rubric
-from pipeline.shard import Shard
+from pipeline.tally import Tally
 from schemas.frames import Cover, Frame
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter
@@ -28,20 +31,6 @@ from schemas.letters import DeadLetter
 _FOR_EVER = 1 << 62
 _AT_ONCE = 4_000
 _PLACES = 3
-
-
-class Line:
-    """A line of a file in the place of a consumer record; its offset is the line's running number."""
-
-    __slots__ = ("offset", "value")
-
-    timestamp: int = 0
-    key: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
-
-    def __init__(self, value: bytes | None, offset: int) -> None:
-        self.value = value
-        self.offset = offset
 
 
 @dataclass(slots=True)
@@ -85,13 +74,15 @@ class Offline:
         self.rubric = rubric
         self.day = day
         self.dead: dict[str, Dead] = {}
-        self._intake = Intake(
+        how = (
             settings.hash_seed,
             int(settings.ahead_s * 1000),
             settings.substantive_words,
             days.end_ms(day),
         )
-        self._shard = Shard(rubric, day, settings.dedupe_events * settings.frame_partitions, _FOR_EVER)
+        self._intake = Intake(*how)
+        self._columns = ColumnIntake(*how, _PLACES)
+        self._shard = Tally(rubric, day, settings.dedupe_events * settings.frame_partitions, _FOR_EVER)
         self._frames = 0
         self._next = 0
 
@@ -105,29 +96,50 @@ class Offline:
         """The members of whom anything is known."""
         return Population([self._shard], self.day)
 
-    def read(self, lines: Lines, told: Callable[[int], object] = lambda events: None) -> None:
-        """Count all lines; `told` of the number of events after each batch."""
-        for batch in lines.batches():
-            for start in range(0, len(batch), _AT_ONCE):
-                part = slice(start, start + _AT_ONCE)
-                self._add(Batch(batch.numbers[part], batch.lines[part]), lines.place)
+    def read(self, events: Input, told: Callable[[int], object] = lambda events: None) -> None:
+        """Count all events; `told` of the number of events after each batch."""
+        base = self._next
+        for batch in events.batches():
+            if isinstance(batch, Columns):
+                self._add_columns(batch, base, events.place)
+            else:
+                for start in range(0, len(batch), _AT_ONCE):
+                    part = slice(start, start + _AT_ONCE)
+                    self._add(Batch(batch.numbers[part], batch.lines[part]), base, events.place)
             told(len(batch))
 
-    def _add(self, batch: Batch, place: Callable[[int], str]) -> None:
-        records = [Line(*one) for one in zip(batch.lines, batch.numbers, strict=True)]
+    def _add(self, batch: Batch, base: int, place: Callable[[int], str]) -> None:
+        numbers = np.array(batch.numbers, np.int64) + base
+        records = [Line(*one) for one in zip(batch.lines, numbers.tolist(), strict=True)]
         rows = self._intake.rows(records, np.zeros(len(records), np.int64), "")
-        stop = batch.numbers[-1] + 1
-        cover = Cover(0, self._next, stop, tuple(runs_of(np.array(batch.numbers))))
+        self._apply(rows, runs_of(numbers))
+        for packed in rows.letters.values():
+            letter = DeadLetter.unpack(packed)
+            self._bury(letter.reason, 1, [(letter.offset - base, letter.message)], place)
+
+    def _add_columns(self, batch: Columns, base: int, place: Callable[[int], str]) -> None:
+        first = base + batch.number
+        outcome = self._columns.rows(batch.events, first)
+        self._apply(outcome.rows, [(first, first + len(batch))])
+        for reason, (count, told) in outcome.dead.items():
+            self.counters.dead_lettered += count
+            self._bury(reason, count, [(at + batch.number, message) for at, message in told], place)
+
+    def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> None:
+        stop = runs[-1][1]
+        cover = Cover(0, self._next, stop, tuple(runs))
         self._next = stop
         self._shard.apply(_frame(rows, cover), self._frames, 1)
         self._shard.forget_changes()
         self._frames += 1
-        for packed in rows.letters.values():
-            letter = DeadLetter.unpack(packed)
-            dead = self.dead.setdefault(letter.reason, Dead())
-            dead.count += 1
-            if len(dead.first) < _PLACES:
-                dead.first.append((place(letter.offset), letter.message))
+
+    def _bury(
+        self, reason: str, count: int, told: Sequence[tuple[int, str]], place: Callable[[int], str]
+    ) -> None:
+        dead = self.dead.setdefault(reason, Dead())
+        dead.count += count
+        for number, message in told[: _PLACES - len(dead.first)]:
+            dead.first.append((place(number), message))
 
     def standings(self) -> Standings:
         """The scores of all members of whom anything is known."""
@@ -175,7 +187,10 @@ def _frame(rows: Rows, cover: Cover) -> Frame:
     n = len(rows.time)
     registers = pa.nulls(n, pa.binary())
     if rows.registers:
-        registers = pa.array([rows.registers.get(row) for row in range(n)], pa.binary())
+        at = np.full(n, -1)
+        at[list(rows.registers)] = np.arange(len(rows.registers))
+        known = pa.array(list(rows.registers.values()), pa.binary())
+        registers = known.take(pa.array(at, mask=at < 0))
     return Frame(
         rows.member,
         rows.time,

@@ -13,6 +13,21 @@ from schemas.activities import DATA, MAX_BYTES
 
 ATTRIBUTES = ("id", "source", "type", "subject")
 """Columns of text that every file has, beside `time`."""
+COUNTERPARTS = frozenset(
+    [
+        "author",
+        "endorsed",
+        "followed",
+        "inviter",
+        "mentioned",
+        "peer",
+        "recipient",
+        "reported",
+        "sender",
+        "viewed",
+    ]
+)
+"""Fields of `data` that name a member, who may be credited."""
 VERSION = "1.0"
 """What `specversion` is, and is taken for where a file has no such column."""
 
@@ -21,9 +36,9 @@ VERSION = "1.0"
 class Field:
     """What a field of `data` may hold.
 
-    required: null is not enough. choices: the texts it may be, empty for any. low, high: of a whole number,
-    or of the bytes of a text; of a `flag` (true or false) they say nothing. number, text, flag: which
-    kinds of values are taken. parts: the fields of an object, flags all of them.
+    required: null is not enough. text, number, flag (true or false): which kinds of values are taken.
+    low, high: bounds of a whole number, or of the bytes of a text. choices: the texts it may be, empty for
+    any. parts: the names of the fields of an object, all of them flags that may be null.
     """
 
     required: bool

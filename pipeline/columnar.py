@@ -1,0 +1,157 @@
+"""From events as columns to rows: what `pipeline.intake` does to records, for whole columns at once.
+
+It gives the very rows that intake would give for the same events as JSON. What it can't accept column-wise
+is written as JSON and given to intake, so that what is accepted, and why not, is said in one place.
+"""
+
+from dataclasses import dataclass, field
+from itertools import repeat
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from pipeline.combinations import Combinations
+from pipeline.credits import credits
+from pipeline.intake import COUNTERPART_ID, Intake, Line, Rows, future
+from pipeline.partitioning import murmur2
+from pipeline.tabular import Events
+from schemas.columns import FIELDS
+from schemas.frames import Side
+from schemas.letters import DeadLetter
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The live rows of a batch; and for each reason how many events are dead, and the first of them.
+
+    dead: reason -> (count, [(number of the event in the batch, message), ...]).
+    """
+
+    rows: Rows
+    dead: dict[str, tuple[int, list[tuple[int, str]]]] = field(default_factory=dict)
+
+
+class ColumnIntake:
+    """Turns batches of events as columns into rows; the arguments are those of Intake.
+
+    first: how many events of a reason are told of, each batch.
+    """
+
+    def __init__(
+        self, seed: int, ahead_ms: int, substantive_words: int, horizon_ms: int, first: int = 3
+    ) -> None:
+        self.seed = seed
+        self.latest = horizon_ms + ahead_ms
+        self.ahead_ms = ahead_ms
+        self.first = first
+        self._intake = Intake(seed, ahead_ms, substantive_words, horizon_ms)
+        self._combinations = Combinations(credits(substantive_words))
+
+    def rows(self, batch: pa.RecordBatch, number: int) -> Outcome:
+        """The rows of a batch that `schemas.columns.check` has passed; its first event has this number.
+
+        The offset of a row is the number of its event; its member is dictionary-encoded.
+        """
+        events = Events(batch)
+        good = events.good()
+        late = good & (events.time > self.latest)
+        outcome = Outcome(self._credited(events, np.flatnonzero(good & ~late), number))
+        if late.any():
+            rows = np.flatnonzero(late)
+            told = [(i, future(events.moment(i), self.ahead_ms)) for i in rows[: self.first].tolist()]
+            outcome.dead["future_time"] = len(rows), told
+        if not good.all():
+            self._again(events, np.flatnonzero(~good), number, outcome)
+        return outcome
+
+    def _credited(self, events: Events, rows: np.ndarray, number: int) -> Rows:
+        """The rows of good events: of the actors in order, of the counterparts in order."""
+        n = len(rows)
+        signals = np.zeros(n, np.uint64)
+        registers: dict[int, bytes] = {}
+        peer_of, peers, peer_signals = [np.zeros(0, np.int64)], [], [np.zeros(0, np.uint64)]
+        types = events.type[rows]
+        order = np.argsort(types, kind="stable")
+        bounds = np.searchsorted(types[order], np.arange(len(FIELDS) + 1)).tolist()
+        for at, event_type in enumerate(FIELDS):
+            mine = order[bounds[at] : bounds[at + 1]]
+            if not len(mine):
+                continue
+            found = self._combinations.credits(event_type, events.data, rows[mine])
+            signals[mine] = found.signals
+            registers |= {int(mine[place]): updates for place, updates in found.registers.items()}
+            for one in found.peers:
+                peer_of.append(mine[one.at])
+                peers.append(one.who)
+                peer_signals.append(one.signals)
+        subject = events.subject.plain(rows)
+        of, credit = np.concatenate(peer_of), np.concatenate(peer_signals)
+        peer = pa.concat_arrays([*peers, pa.array([], pa.string())])
+        other = ~pc.equal(peer, subject.take(pa.array(of))).to_numpy(zero_copy_only=False)
+        keep = np.argsort(of, kind="stable")
+        keep = keep[other[keep]]
+        of, credit = of[keep], credit[keep]
+        member = pa.concat_arrays([subject, peer.take(pa.array(keep))]).dictionary_encode()
+        ids = self._ids(events, rows, subject)
+        peer_hash = murmur2(member.dictionary)[member.indices.to_numpy()[n:]]
+        k = len(of)
+        offset = rows + number
+        return Rows(
+            member,
+            np.concatenate([events.time[rows], events.time[rows[of]]]),
+            np.concatenate([signals, credit]),
+            np.zeros(n + k, np.int32),
+            np.concatenate([offset, offset[of]]),
+            np.concatenate([ids, ids[of] * COUNTERPART_ID ^ peer_hash]),
+            np.concatenate([np.zeros(n, np.uint8), np.ones(k, np.uint8)]),
+            registers,
+        )
+
+    def _ids(self, events: Events, rows: np.ndarray, subject: pa.Array) -> np.ndarray:
+        """uint64[k]: the hash of source, id and subject, as intake makes it."""
+        joined = pc.binary_join_element_wise(
+            events.source.plain(rows), events.id.take(pa.array(rows)), subject, "\0"
+        )
+        texts = joined.cast(pa.binary()).to_pylist()
+        return np.fromiter(map(xxhash.xxh3_64_intdigest, texts, repeat(self.seed)), np.uint64, len(texts))
+
+    def _again(self, events: Events, rows: np.ndarray, number: int, outcome: Outcome) -> None:
+        """Ask intake about events that could not be accepted here, and add what it says."""
+        lines: list[Line] = []
+        dead: list[tuple[int, str, str]] = []
+        for i, raw in zip(rows.tolist(), events.json(rows), strict=True):
+            if isinstance(raw, bytes):
+                lines.append(Line(raw, i))
+            else:
+                dead.append((i, *raw))
+        found = self._intake.rows(lines, np.zeros(len(lines), np.int64), "")
+        letters = map(DeadLetter.unpack, found.letters.values())
+        dead += [(letter.offset, letter.reason, letter.message) for letter in letters]
+        for i, reason, message in sorted(dead):
+            count, told = outcome.dead.get(reason, (0, []))
+            if len(told) < self.first:
+                told.append((i, message))
+            outcome.dead[reason] = count + 1, told
+        outcome.rows = _joined(outcome.rows, found, number)
+
+
+def _joined(a: Rows, b: Rows, number: int) -> Rows:
+    """The rows of a and the live ones of b, whose dead come last."""
+    n, k = len(a.time), int((b.side != Side.DEAD).sum())
+    more = b.member.slice(0, k).dictionary_encode()
+    member = pa.DictionaryArray.from_arrays(
+        np.concatenate([a.member.indices.to_numpy(), more.indices.to_numpy() + len(a.member.dictionary)]),
+        pa.concat_arrays([a.member.dictionary, more.dictionary]),
+    )
+    return Rows(
+        member,
+        np.concatenate([a.time, b.time[:k]]),
+        np.concatenate([a.signals, b.signals[:k]]),
+        np.concatenate([a.source, b.source[:k]]),
+        np.concatenate([a.offset, b.offset[:k] + number]),
+        np.concatenate([a.id, b.id[:k]]),
+        np.concatenate([a.side, b.side[:k]]),
+        a.registers | {n + row: updates for row, updates in b.registers.items()},
+    )
