@@ -149,7 +149,8 @@ class Runner:
         today = self.clock.today()
         if stamp and stamp.zone != self.clock.zone.name:
             raise UserError(
-                f"partition {self.partition} counts days in {stamp.zone}, not {self.clock.zone.name}: set PILLARSCORE_ZONE={stamp.zone}, or begin anew with another PILLARSCORE_PREFIX"
+                f"partition {self.partition} counts days in {stamp.zone}, not {self.clock.zone.name}: "
+                f"set PILLARSCORE_ZONE={stamp.zone}, or begin anew with another PILLARSCORE_PREFIX"
             )
         if stamp and self.clock.as_of and stamp.day > today:
             raise UserError(
