@@ -12,6 +12,7 @@ from typing import IO
 from agents.errors import UserError
 
 GZIP_MAGIC = b"\x1f\x8b"
+PARQUET_MAGIC = b"PAR1"
 
 
 def read_lines(path: Path) -> Iterator[bytes]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agents.errors import UserError
+from agents.files import PARQUET_MAGIC
 from agents.ndjson import STDIN, Batch, Lines
-from agents.parquet import MAGIC, Columns, Table
+from agents.parquet import Columns, Table
 
 
 class Input(Protocol):
@@ -59,6 +60,6 @@ def _is_parquet(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return file.read(4) == PARQUET_MAGIC
     except OSError:
         return False  # the one who reads it says why it can't be

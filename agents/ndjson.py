@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.errors import UserError
-from agents.files import GZIP_MAGIC
+from agents.files import GZIP_MAGIC, PARQUET_MAGIC
 
 STDIN = Path("-")
 PIECE = 1 << 20
@@ -74,7 +74,7 @@ class Lines:
         """`file:line` of a running number."""
         at = bisect.bisect_right(self._starts, number) - 1
         path = self.paths[at]
-        return f"{'stdin' if path == STDIN else path}:{number - self._starts[at] + 1}"
+        return f"{_name(path)}:{number - self._starts[at] + 1}"
 
     def batches(self, number: int = 0) -> Iterator[Batch]:
         """All lines in batches of about a megabyte, numbered from `number` on; to be called once."""
@@ -95,7 +95,10 @@ class Lines:
         rest = b""
         with _told(path), _opened(path) as raw:
             self._raw = raw
-            zipped = raw.peek(2)[:2] == GZIP_MAGIC
+            start = raw.peek(4)
+            if start[:4] == PARQUET_MAGIC:
+                raise UserError(f"{_name(path)} is Parquet: give NDJSON, or to `score` the file by its name")
+            zipped = start[:2] == GZIP_MAGIC
             stream: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
             while piece := stream.read(PIECE):
                 lines = piece.split(b"\n")
@@ -108,6 +111,10 @@ class Lines:
             if rest:
                 yield [rest]
             self._earlier, self._raw = self.done, None
+
+
+def _name(path: Path) -> str:
+    return "stdin" if path == STDIN else str(path)
 
 
 @contextmanager

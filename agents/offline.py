@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from agents.clock import zone
+from agents.dead import PLACES, Dead
 from agents.inputs import Input
 from agents.ndjson import Batch
 from agents.parquet import Columns
 from agents.settings import Settings
-from pipeline import days
 from pipeline.columnar import ColumnIntake
 from pipeline.emission import score_records
 from pipeline.framing import runs_of
@@ -30,36 +32,30 @@ from schemas.letters import DeadLetter
 
 _FOR_EVER = 1 << 62
 _AT_ONCE = 4_000
-_PLACES = 3
-
-
-@dataclass(slots=True)
-class Dead:
-    """Dead letters of one reason: how many, and of the first few `file:line` and what is wrong."""
-
-    count: int = 0
-    first: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Standings:
     """Scores as of a day, in hundredths, one row for each member, in no particular order.
 
-    score: int64[n]; pillars: int64[n, 4] in the order of `PILLARS`.
+    score: int64[n]; pillars: int64[n, 4] in the order of `PILLARS`; components: int16[n, C] in the order of
+    the rubric, or without columns where they were not asked for.
     """
 
     day: int
     members: list[str]
     score: np.ndarray
     pillars: np.ndarray
+    components: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int16))
 
     def __len__(self) -> int:
         return len(self.members)
 
     def best_first(self) -> list[int]:
         """The rows by falling score, then by name."""
-        score = self.score.tolist()
-        return sorted(range(len(self.members)), key=lambda row: (-score[row], self.members[row]))
+        columns = pa.table({"score": self.score, "member": pa.array(self.members, pa.string())})
+        # bytes of UTF-8 have the order of the characters
+        return pc.sort_indices(columns, [("score", "descending"), ("member", "ascending")]).to_pylist()
 
 
 class Offline:
@@ -74,15 +70,17 @@ class Offline:
         self.rubric = rubric
         self.day = day
         self.dead: dict[str, Dead] = {}
+        days_in = zone(settings.zone)
         how = (
             settings.hash_seed,
             int(settings.ahead_s * 1000),
             settings.substantive_words,
-            days.end_ms(day),
+            days_in.end_ms(day),
         )
         self._intake = Intake(*how)
-        self._columns = ColumnIntake(*how, _PLACES)
-        self._shard = Tally(rubric, day, settings.dedupe_events * settings.frame_partitions, _FOR_EVER)
+        self._columns = ColumnIntake(*how, PLACES)
+        horizon = settings.dedupe_events * settings.frame_partitions
+        self._shard = Tally(rubric, day, horizon, _FOR_EVER, zone=days_in)
         self._frames = 0
         self._next = 0
 
@@ -136,23 +134,30 @@ class Offline:
     def _bury(
         self, reason: str, count: int, told: Sequence[tuple[int, str]], place: Callable[[int], str]
     ) -> None:
-        dead = self.dead.setdefault(reason, Dead())
-        dead.count += count
-        for number, message in told[: _PLACES - len(dead.first)]:
-            dead.first.append((place(number), message))
+        self.dead.setdefault(reason, Dead()).add(
+            count, ((place(number), message) for number, message in told)
+        )
 
-    def standings(self) -> Standings:
-        """The scores of all members of whom anything is known."""
+    def standings(self, components: bool = False) -> Standings:
+        """The scores of all members of whom anything is known; with the components if these are asked for."""
         shard = self._shard
         members = shard.scored()
-        parts = [shard.points(members[at : at + _AT_ONCE]) for at in range(0, len(members), _AT_ONCE)]
         names = shard.directory.names
-        return Standings(
+        width = len(self.rubric.components) if components else 0
+        found = Standings(
             self.day,
             [str(names[index]) for index in members.tolist()],
-            np.concatenate([np.zeros(0, np.int64), *(part.score for part in parts)]),
-            np.concatenate([np.zeros((0, 4), np.int64), *(part.pillars for part in parts)]),
+            np.zeros(len(members), np.int64),
+            np.zeros((len(members), 4), np.int64),
+            np.zeros((len(members), width), np.int16),
         )
+        for at in range(0, len(members), _AT_ONCE):
+            part = slice(at, at + _AT_ONCE)
+            points = shard.points(members[part])
+            found.score[part], found.pillars[part] = points.score, points.pillars
+            if components:
+                found.components[part] = points.components
+        return found
 
     def records(self, standings: Standings, rows: Sequence[int]) -> Iterator[bytes]:
         """The rows as the values of `member.scores` records, with revision 0."""

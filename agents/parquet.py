@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from agents.dead import Dead
 from agents.errors import UserError
 from agents.files import replacing
 from agents.ndjson import Lines
@@ -23,7 +24,6 @@ from schemas.columns import LAYOUT, check, wanted
 from schemas.events import Event, parse, reason
 from schemas.reasons import quote
 
-MAGIC = b"PAR1"
 ROWS = 1 << 17
 """Rows of a batch, and of a row group that we write."""
 _BUFFER = 1 << 18
@@ -104,16 +104,13 @@ def _told(path: Path) -> Iterator[None]:
 class Writer:
     """Writes events as a Parquet file of our layout; what is no valid event is left out.
 
-    `written` is how many events are in the file, `dead` how many lines were none, by reason; `first` are the
-    places of some of them and what is wrong there.
+    `written` is how many events are in the file; `dead` are the lines that were none, by reason.
     """
 
-    def __init__(self, path: Path, most: int = 3) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.written = 0
-        self.dead: dict[str, int] = {}
-        self.first: list[tuple[str, str]] = []
-        self._most = most
+        self.dead: dict[str, Dead] = {}
         self._events: list[Event] = []
         self._numbers: list[int] = []
 
@@ -141,9 +138,7 @@ class Writer:
             file.write_table(self._table(ROWS, lines), ROWS)
 
     def _refuse(self, reason_: str, message: str, place: str) -> None:
-        self.dead[reason_] = self.dead.get(reason_, 0) + 1
-        if len(self.first) < self._most:
-            self.first.append((place, message))
+        self.dead.setdefault(reason_, Dead()).add(1, [(place, message)])
 
     def _table(self, most: int, lines: Lines) -> pa.Table:
         """The first of the events gathered, as a table; they are gone afterwards."""

@@ -21,8 +21,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from agents.dead import Dead
+from agents.inputs import Inputs
 from agents.ndjson import Lines
-from agents.offline import Dead, Standings
+from agents.offline import Standings
 from agents.verification import Difference
 from pipeline.days import calendar
 from pipeline.names import as_points
@@ -73,7 +75,7 @@ def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
 
 
 @contextmanager
-def reading(what: str, lines: Lines) -> Iterator[Callable[[int], None]]:
+def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]:
     """A bar for reading files; to be told of the events of each batch."""
     with progress(what) as told:
         count = 0

@@ -43,7 +43,7 @@ def members(
     """The members of `files`, or without any those of the live state: all, or the partition of `member`."""
     from agents import screen
     from agents.clock import clock
-    from agents.ndjson import Lines
+    from agents.inputs import Inputs
     from agents.offline import Offline
 
     if not files:
@@ -51,7 +51,7 @@ def members(
             raise UserError("--as-of needs FILE: the live state is as of the day that the workers have")
         return _live(settings, rubric, member)
     run = Offline(settings, rubric, clock(settings, date_of(as_of)).today())
-    lines = Lines(files)
+    lines = Inputs(files)
     with screen.reading("reading", lines) as told:
         run.read(lines, told)
     return Members(run.population, screen.account(run.counters))

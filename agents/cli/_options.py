@@ -10,13 +10,17 @@ from agents.errors import UserError
 
 Files = Annotated[
     list[Path],
+    typer.Argument(metavar="FILE...", help="Events: NDJSON, plain or gzip, or Parquet; - is standard input."),
+]
+NdjsonFiles = Annotated[
+    list[Path],
     typer.Argument(metavar="FILE...", help="Events, NDJSON, plain or gzip; - is standard input."),
 ]
 FilesOrLive = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="[FILE...]",
-        help="Events, NDJSON, plain or gzip; - is standard input. Without: the live state.",
+        help="Events: NDJSON, plain or gzip, or Parquet; - is standard input. Without: the live state.",
     ),
 ]
 AsOf = Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from agents.cli._options import NdjsonFiles
 from agents.errors import UserError
 
 app = typer.Typer(no_args_is_help=True)
@@ -13,7 +14,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def convert() -> None:
-    """Turn other data sets into events."""
+    """Turn other data sets into events, and events into Parquet."""
 
 
 @app.command()
@@ -56,6 +57,32 @@ def collegemsg(
         raise UserError(f"--until {until}: a time of an event would leave the years 1 to 9999") from None
     period = f", {first} to {last}" if count else ""
     typer.echo(f"{count:,} events of {len(members):,} members{period}", err=True)
+
+
+@app.command()
+def parquet(
+    files: NdjsonFiles,
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+) -> None:
+    """Write events (NDJSON) as a Parquet file, which `pillarscore score` reads several times as fast.
+
+    Only what the score needs is kept. What is no valid event is left out, and told on stderr.
+
+    Example: pillarscore convert parquet events.ndjson.gz --out events.parquet
+    """
+    from agents import screen
+    from agents.ndjson import Lines
+    from agents.parquet import Writer
+
+    lines = Lines(files)
+    file = Writer(out)
+    with screen.reading("converting", lines) as told:
+        for count in file.write(lines):
+            told(count)
+    left_out = sum(one.count for one in file.dead.values())
+    typer.echo(f"{file.written:,} events written, {left_out:,} lines left out", err=True)
+    for line in screen.letters(file.dead):
+        screen.say(line)
 
 
 def _time(text: str) -> datetime:

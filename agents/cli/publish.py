@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from agents.cli._options import Files
+from agents.cli._options import NdjsonFiles
 
 app = typer.Typer()
 
 
 @app.command(no_args_is_help=True)
 def publish(
-    files: Files,
+    files: NdjsonFiles,
     rate: Annotated[
         float | None,
         typer.Option(min=0.1, metavar="N", help="At most N events a second; without: all at once."),

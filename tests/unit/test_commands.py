@@ -4,7 +4,10 @@ import gzip
 import json
 import re
 import socket
+from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -219,3 +222,60 @@ def test_a_failed_score_leaves_the_old_result(here, capsys):
     cut.write_bytes(gzip.compress(ndjson(EVENTS))[:-9])
     complaint(capsys, "score", cut, "--out", out)
     assert out.read_text() == "kept"
+
+
+def test_formats_by_name_have_the_components(here):
+    out = here / "scores.csv.gz"
+    score(here, "--out", out)
+    head, *lines = gzip.decompress(out.read_bytes()).decode().splitlines()
+    names = "member,score,brand,find,engage,relate,brand-all,find-all,engage-all,relate-all"
+    assert head.replace('"', "") == names
+    assert lines[1] == '"ada",5.00,2.50,0.00,2.50,0.00,2.50,0.00,2.50,0.00'
+    table = here / "scores.parquet"
+    score(here, "--top", 2, "--out", table)
+    found = pq.read_table(table)
+    assert found.column_names == names.split(",")
+    assert found.to_pylist()[1]["score"] == Decimal("5.00")
+    about = {"as_of": "2025-11-20", "rubric": {"name": "small", "version": "3"}}
+    assert json.loads(found.schema.metadata[b"pillarscore"]) == about
+    assert score(here, "--format", "csv").stdout.splitlines() == [head, *lines]
+
+
+def test_nobody_has_a_score_in_any_format(here):
+    (here / "none.ndjson").write_bytes(b"")
+    for name in ("none.csv", "none.parquet", "none.json", "none.ndjson.gz", "none.txt"):
+        good("score", here / "none.ndjson", "--out", here / name)
+    assert pq.read_table(here / "none.parquet").num_rows == 0
+    assert (here / "none.csv").read_text().count("\n") == 1
+
+
+def test_parquet_is_scored_alike_and_bad_lines_are_told_when_it_is_made(here):
+    made = here / "events.parquet"
+    result = good("convert", "parquet", here / "events.ndjson", "--out", made)
+    first, reason, place = result.stderr.splitlines()
+    assert first == "7 events written, 1 lines left out"
+    assert reason == "1 × invalid_json"
+    assert place.startswith(f"  {here / 'events.ndjson'}:8: ")
+    scored = good("score", made, here / "events.ndjson", "--as-of", "2025-11-20")
+    assert scored.stdout == TABLE
+    assert "15 events read: 6 scored, 7 duplicate, 1 outside the window" in scored.stderr
+
+
+def test_parquet_that_cannot_be_used_is_told(here, capsys):
+    assert complaint(capsys, "score", here / "events.ndjson", "--format", "parquet").endswith(
+        "give --out FILE too"
+    )
+    other, cut, made = here / "other.parquet", here / "cut.parquet", here / "events.parquet"
+    pq.write_table(pa.table({"id": ["1"], "source": ["/"]}), other)
+    assert "no column type and no column subject and no column time" in complaint(capsys, "score", other)
+    good("convert", "parquet", here / "events.ndjson", "--out", made)
+    cut.write_bytes(made.read_bytes()[:-100])
+    assert complaint(capsys, "score", cut) == f"{cut} is damaged or no Parquet: get the file anew"
+    raw = bytearray(made.read_bytes())
+    raw[4:400] = bytes(396)
+    cut.write_bytes(raw)
+    assert f"{cut} " in complaint(capsys, "score", cut)
+    assert "is Parquet: give NDJSON" in complaint(
+        capsys, "convert", "parquet", made, "--out", here / "again.parquet"
+    )
+    assert not (here / "again.parquet").exists()

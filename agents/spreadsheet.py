@@ -1,0 +1,99 @@
+"""Scores as columns, for spreadsheets and data frames: CSV and Parquet.
+
+Columns: member, score, the four pillars, then the components of the rubric in its order. Points are exact
+decimals with two places; a penalty is what it took off, 0 or negative. A pillar is the sum of its components.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from agents.offline import Standings
+from pipeline.components import PILLARS
+from pipeline.days import calendar
+from pipeline.rubric import Rubric
+
+POINTS = pa.decimal128(5, 2)
+_AT_ONCE = 1 << 16
+
+
+def schema(rubric: Rubric, day: int) -> pa.Schema:
+    """The columns; the metadata says rubric and as-of day."""
+    about = {
+        "as_of": calendar(day).isoformat(),
+        "rubric": {"name": rubric.name, "version": str(rubric.version)},
+    }
+    names = ["score", *map(str, PILLARS)]
+    taken = {"member", *names}
+    names += [f"component-{p.name}" if p.name in taken else p.name for p in rubric.components]
+    fields = [pa.field("member", pa.string(), nullable=False)]
+    fields += [pa.field(name, POINTS, nullable=False) for name in names]
+    return pa.schema(fields, {"pillarscore": orjson.dumps(about)})
+
+
+def _decimals(hundredths: np.ndarray) -> pa.Array:
+    """Hundredths int64[n] as decimals: Arrow has them as integers of 128 bits."""
+    wide = np.column_stack([hundredths, hundredths >> 63]).astype("<i8")
+    return pa.Array.from_buffers(POINTS, len(hundredths), [None, pa.py_buffer(wide.tobytes())])
+
+
+def _batches(standings: Standings, rows: Sequence[int], rubric: Rubric) -> Iterator[pa.RecordBatch]:
+    names = schema(rubric, standings.day)
+    for at in range(0, len(rows), _AT_ONCE):
+        part = np.array(rows[at : at + _AT_ONCE], np.int64)
+        points = np.column_stack(
+            [standings.score[part], standings.pillars[part], standings.components[part].astype(np.int64)]
+        )
+        members = pa.array([standings.members[row] for row in part.tolist()], pa.string())
+        yield pa.record_batch([members, *map(_decimals, points.T)], names)
+
+
+def csv(standings: Standings, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+    """The rows as CSV in UTF-8, with a line of names, in pieces; texts are quoted."""
+    sink = pa.BufferOutputStream()
+    with pa.csv.CSVWriter(sink, schema(rubric, standings.day)):
+        pass
+    yield sink.getvalue().to_pybytes()
+    for batch in _batches(standings, rows, rubric):
+        sink = pa.BufferOutputStream()
+        pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
+        yield sink.getvalue().to_pybytes()
+
+
+class _Pieces:
+    """A file that hands on what is written to it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        """Keep the data until it is taken."""
+        self.pieces.append(bytes(data))
+        return len(data)
+
+    def take(self) -> list[bytes]:
+        """What was written since the last call."""
+        taken, self.pieces = self.pieces, []
+        return taken
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def parquet(standings: Standings, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+    """The rows as a Parquet file, in pieces."""
+    sink = _Pieces()
+    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema(rubric, standings.day)) as file:
+        for batch in _batches(standings, rows, rubric):
+            file.write_batch(batch)
+            yield from sink.take()
+    yield from sink.take()
