@@ -24,7 +24,7 @@ run: java .venv/run ## broker, topics, worker and the bundled sample; ONCE=1 end
 
 test: java lint ## all checks and tests, those on a real broker too
 	@$(BIN)/python -m pytest -n 2 $(FAST)
-	@$(if $(REAL),$(BIN)/python -m pytest $(REAL))
+	@$(if $(REAL),$(BIN)/python -m pytest -n 2 $(REAL))
 
 test-fast: .venv/dev .venv/run ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)

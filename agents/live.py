@@ -54,13 +54,13 @@ async def _shard(
     """A partition's state, and how many frames were counted on top of its blocks."""
     s = settings
     async with reader(s.broker, s.topic("ledger"), partition) as r:
-        stamp, found, *_ = await load(r)
+        stamp, found, histories = await load(r)
     day = max(today, stamp.day) if stamp else today
     shard = Shard(rubric, day, s.dedupe_events, int(s.dedupe_hours * 3_600_000), zone=zone(s.zone))
     start = 0
     if stamp is not None:
         # of what is in the blocks only the window of our day is wanted
-        blocks.load(shard, found, stamp.model_copy(update={"day": day}))
+        blocks.load(shard, found, stamp.model_copy(update={"day": day}), histories)
         start = blocks.start_of(stamp)
     read = 0
     async with reader(s.broker, s.topic("frames"), partition) as r:

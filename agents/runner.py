@@ -303,7 +303,8 @@ class Runner:
             target = letter.partition % s.letter_partitions
             await ledger.send(s.topic("dead-letters"), target, letter.key, letter.value, letter.out_headers())
             self.metrics.letter(letter.reason)
-        if shard.outdated or shard.frame > self._stamped:
+        overdue = shard.dirty and time.monotonic() - self._blocks_at >= s.block_cycle_s
+        if shard.outdated or overdue or shard.frame > self._stamped:
             await ledger.begin()  # even a frame without rows has moved the watermarks
 
     async def _commit(self) -> None:

@@ -52,7 +52,10 @@ def dump_history(shard: Shard, number: int) -> BlockHistory:
     part = slice(start, min(start + BLOCK, len(shard.directory.names)))
     history = shard.history
     recorded = shard.recorded.get(number, shard.turned_from - 1)
-    return BlockHistory(number, recorded, history.points[part], history.band[part], history.since[part])
+    names = shard.directory.names[part]
+    return BlockHistory(
+        number, recorded, names, history.points[part], history.band[part], history.since[part]
+    )
 
 
 def rubrics_of(shard: Shard) -> str:
@@ -65,6 +68,8 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[Bl
     """Put an empty shard into the state of the stamp and blocks; frames from `start_of` on are to follow."""
     for block in sorted(blocks, key=lambda b: b.number):
         shard.directory.load(block.number, block.names)
+    for history in histories:
+        shard.directory.load(history.number, history.names)
     shard.directory.loaded()
     shard.resize()
     shard.durable = np.full(len(shard.directory.names), -1, np.int64)

@@ -7,9 +7,14 @@ brought to the same as-of day.
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
+from pydantic import BaseModel
 
+from pipeline.bands import UNKNOWN
+from pipeline.days import calendar
+from pipeline.directory import BLOCK
 from pipeline.members import Member
 from pipeline.pairs import Pairs
 from pipeline.shard import Shard
@@ -36,6 +41,14 @@ class Known:
 
     member: Member
     role: str | None
+
+
+class PastDay(BaseModel):
+    """What a member's score and the four pillars were at the end of a day, in hundredths."""
+
+    day: date
+    score: int
+    pillars: list[int]
 
 
 class Population:
@@ -72,3 +85,19 @@ class Population:
         """Members with a name like this one, for who has mistyped it."""
         names = [str(other) for shard in self.shards for other in shard.directory.names if other is not None]
         return difflib.get_close_matches(name, names, most)
+
+    def past(self, name: str, last: int) -> list[PastDay] | None:
+        """The days of a member's history, oldest first, at most `last`; None for an unknown member."""
+        for shard in self.shards:
+            index = shard.directory.get(name)
+            if index is None:
+                continue
+            through = shard.recorded.get(index // BLOCK, shard.turned_from - 1)
+            line = shard.history.line(index, through + 1)[-last:].tolist()
+            first = through + 1 - len(line)
+            return [
+                PastDay(day=calendar(first + at), score=points[0], pillars=points[1:])
+                for at, points in enumerate(line)
+                if points[0] != UNKNOWN
+            ]
+        return None

@@ -144,10 +144,12 @@ class Block:
 @dataclass(slots=True)
 class BlockHistory:
     """The history of the members of a block through `day`: int16[n, 90, 5] by day mod 90; bands int8[n];
+    names: of the members, since the block itself may have been written before some of them came;
     since int32[n], the first day of each member's history."""
 
     number: int
     day: int
+    names: list[str | None]
     points: np.ndarray
     bands: np.ndarray
     since: np.ndarray
@@ -155,7 +157,8 @@ class BlockHistory:
     def dump(self) -> bytes:
         """As a ledger record: an Arrow IPC stream, lz4, since at the day's turn there are many."""
         shape = list(self.points.shape)
-        head = orjson.dumps({"v": VERSION, "block": self.number, "day": self.day, "shape": shape})
+        about = {"block": self.number, "day": self.day, "shape": shape, "names": self.names}
+        head = orjson.dumps({"v": VERSION, **about})
         batch = pa.record_batch(
             {
                 name: pa.array([column.tobytes()])
@@ -181,6 +184,7 @@ class BlockHistory:
         return cls(
             head["block"],
             head["day"],
+            head["names"],
             np.frombuffer(points, np.int16).reshape(head["shape"]),
             np.frombuffer(bands, np.int8),
             np.frombuffer(since, np.int32),

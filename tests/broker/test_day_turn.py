@@ -7,6 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents import published, rubrics
+from agents.live import population
 from agents.ndjson import Lines
 from agents.reader import reader
 from agents.settings import Settings
@@ -92,6 +93,19 @@ async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None
     assert _differ(live, rubrics.load(second), shadow, file) == []
     assert {score.rubric.version for score in shadow.values()} == {"2"}
     await _check_history(live, scores)
+    await _check_line(live, scores)
+
+
+async def _check_line(live: Settings, scores: dict[str, Score]) -> None:
+    """What `pillarscore history` shows, from the ledger of the workers that are gone."""
+    found = await population(live, rubrics.load(None), LATER, print)
+    for member, score in scores.items():
+        line = found.past(member, 90)
+        assert line is not None
+        assert [day.day for day in line] == [days.calendar(day) for day in range(DAY, LATER)]
+        assert score.change is not None
+        assert score.change.day == pytest.approx((score.score - line[-1].score) / 100)
+    assert found.past("nobody", 90) is None
 
 
 def _noon(day: int) -> str:

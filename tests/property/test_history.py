@@ -76,12 +76,13 @@ def history(shard: Shard) -> dict[str, tuple[bytes, int]]:
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
+    members=st.sampled_from([20, 200]),
     turns=st.dictionaries(st.integers(0, 25), st.integers(1, 3), min_size=1, max_size=4),
     deaths=st.lists(st.booleans(), max_size=60),
 )
-def test_days_are_recorded_once_whatever_dies(seed, turns, deaths):
+def test_days_are_recorded_once_whatever_dies(seed, members, turns, deaths):
     with small_blocks():
-        for log in ingest(stream(seed, 120), [9], []):
+        for log in ingest(stream(seed, 120, members), [9], []):
             shard, keeper = live_through(log, turns, deaths)
             expected, wanted = live_through(log, turns, [])
             assert history(shard) == history(expected)

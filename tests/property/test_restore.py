@@ -30,10 +30,10 @@ def make_shard(keep: int = 40) -> Shard:
     return Shard(RUBRIC, DAY, keep, horizon_ms=10**12)
 
 
-def stream(seed: int, count: int) -> list[FakeRecord]:
+def stream(seed: int, count: int, members: int = 40) -> list[FakeRecord]:
     """Good events, some twice, some bad."""
     rng = np.random.default_rng(seed)
-    good = [dumps(event) for event in random_events(seed, count, members=40)]
+    good = [dumps(event) for event in random_events(seed, count, members=members)]
     values: list[bytes | None] = []
     for value in good:
         values.append(value)

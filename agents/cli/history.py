@@ -1,0 +1,39 @@
+"""`pillarscore history`: a member's score and pillars day by day."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command(no_args_is_help=True)
+def history(
+    member: Annotated[str, typer.Argument(help="The member's id.")],
+    last: Annotated[int, typer.Option("--days", min=1, max=90, metavar="N", help="How many days.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a day.")] = False,
+) -> None:
+    """Show what a member's score and pillars were at the end of each of the last days.
+
+    From the workers' ledger, which keeps 90 days; the topic member.history keeps two years. A day is there
+    once it is over, and is not changed by late events or another rubric.
+
+    Example: pillarscore history m-42 --days 14
+    """
+    from agents import rubrics, screen, timeline
+    from agents.cli._members import members
+    from agents.errors import UserError
+    from agents.settings import Settings
+
+    settings = Settings.load()
+    found = members(settings, rubrics.load(settings.rubric), (), None, member)
+    days = found.population.past(member, last)
+    if days is None:
+        found.find(member)  # says it, with names that are alike
+    if not days:
+        raise UserError(f"Member {member} has no day that is over yet: there will be one after midnight")
+    if as_json:
+        for day in days:
+            typer.echo(day.model_dump_json())
+    else:
+        screen.console().print(timeline.table(days))
