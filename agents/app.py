@@ -6,7 +6,9 @@ counted is not its business: no tables, and its own commits are advisory.
 
 import asyncio
 import gc
+import os
 import signal
+import threading
 
 import faust
 import structlog
@@ -22,6 +24,7 @@ from pipeline.rubric import Rubric
 
 log = structlog.get_logger()
 CLOSE_S = 10.0
+STOP_S = 25.0
 
 
 def faust_app(settings: Settings) -> faust.App:
@@ -46,6 +49,13 @@ def faust_app(settings: Settings) -> faust.App:
         web_port=settings.web_port,
         loghandlers=[],
     )
+
+
+def _give_up() -> None:
+    log.error(
+        "not stopped in time and ended as it is; what was not committed will be done again", seconds=STOP_S
+    )
+    os._exit(1)
 
 
 class Worker:
@@ -93,6 +103,10 @@ class Worker:
             await self._stop.wait()
         finally:
             log.info("stopping")
+            # without a Kafka to talk to, clients wait far longer than anybody waits for a worker to stop
+            deadline = threading.Timer(STOP_S, _give_up)
+            deadline.daemon = True
+            deadline.start()
             if self.ingest is not None:
                 await self.ingest.stop()
             if self.score is not None:

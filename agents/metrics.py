@@ -1,7 +1,7 @@
 """The Prometheus metrics of a worker; names and units by the Prometheus conventions."""
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from pipeline.intake import Rows
 from schemas.frames import Side
@@ -9,6 +9,9 @@ from schemas.ledger import Stamp
 
 _COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _BYTES_BUCKETS = tuple(1 << n for n in range(10, 25, 2))
+
+
+disable_created_metrics()
 
 
 class Metrics:

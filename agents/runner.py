@@ -173,6 +173,8 @@ class Runner:
         self._stamped = stamped
         self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
         replayed = await self._fetch(start, stamped + 1, stamped)
+        if stamp:
+            self.metrics.stamped(stamp)
         self.metrics.restore_seconds.set(time.monotonic() - began)
         self.log.info(
             "restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed

@@ -302,6 +302,8 @@ def _measured(component: Component, day: int, member: Member, sources: list[Sour
             trials = sum(source.decayed for source in sources if source.role == "trials")
             prior = component.prior * _MILLION
             rate = (100 * total + prior * component.above) * 10 // (trials + prior)
+            # successes may come without trials in sight, as where upstream publishes no invitations sent
+            rate = min(rate, 1000)
             return f"{rate // 10}.{rate % 10} %"
         case Registers():
             weight = sum(section.weight for section in component.registers.values())
