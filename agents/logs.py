@@ -15,6 +15,36 @@ from agents.settings import Settings
 CHATTY = ("aiokafka", "faust", "mode", "aiohttp", "asyncio", "kafka")
 
 
+OFTEN = 5
+WINDOW_S = 10.0
+
+
+class Seldom(logging.Filter):
+    """Lets through the first few lines of a kind in ten seconds, and says how many it kept back after them.
+
+    A client that lost its broker says so many times a second; the one line that matters must be found.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is to be shown."""
+        if not record.name.startswith(CHATTY):
+            return True
+        kind = (record.name, str(record.msg)[:200])
+        since, count = self._seen.get(kind, (record.created, 0))
+        if record.created - since >= WINDOW_S:
+            if count > OFTEN:
+                record.msg = f"{record.msg} (and {count - OFTEN} times more in the {WINDOW_S:.0f} s before)"
+            since, count = record.created, 0
+        if len(self._seen) > 1000:
+            self._seen.clear()
+        self._seen[kind] = (since, count + 1)
+        return count < OFTEN
+
+
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
     """Set up all logging as `log_format` and `log_level` say; stream: stderr. May be called again."""
     stream = sys.stderr if stream is None else stream
@@ -43,6 +73,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
+    handler.addFilter(Seldom())
     root = logging.getLogger()
     for old in root.handlers[:]:
         if getattr(old, "pillarscore", False):

@@ -115,3 +115,24 @@ def test_configuring_again_does_not_log_twice() -> None:
     structlog.get_logger("agents.x").info("once")
     assert first.getvalue() == ""
     assert len(lines(second)) == 1
+
+
+def test_a_flood_of_one_kind_is_held_back_and_counted() -> None:
+    out = io.StringIO()
+    configure(Settings(log_format="json"), out)
+    client, handler = logging.getLogger("aiokafka"), logging.getLogger().handlers[-1]
+
+    def line(text: str, at: float) -> None:
+        record = client.makeRecord("aiokafka", logging.ERROR, "", 0, text, (), None)
+        record.created = at
+        handler.handle(record)
+
+    for n in range(100):
+        line("no broker", 1000 + n * 0.05)
+    line("another matter", 1004)
+    line("no broker", 1011)
+    told = [str(shown["event"]) for shown in lines(out)]
+    assert told[:6] == ["no broker"] * 5 + ["another matter"]
+    assert told[6:] == ["no broker (and 95 times more in the 10 s before)"]
+    structlog.get_logger("agents.shard").info("ours")
+    assert len(lines(out)) == 8, "our own lines are never held back"
