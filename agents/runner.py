@@ -27,8 +27,11 @@ from schemas.letters import DeadLetter
 
 log = structlog.get_logger()
 INBOX_BYTES = 32 << 20
-FLUSH_ROWS = 20_000
+FLUSH_ROWS = 100_000
 FENCED_S = 30.0
+BEHIND_S = 1.0
+BUSY_ROWS = 800
+"""Rows in one round from which on scores wait for the commit: at that pace members come again by then."""
 REFUSED_S = 60.0
 Delivery = tuple[int, int, bytes]  # offset, timestamp in ms, frame
 
@@ -62,6 +65,7 @@ class Runner:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._rows = 0
+        self._lag_s = 0.0
         self._stamped = -1
         self._committed_at = 0.0
         self._blocks_at = 0.0
@@ -210,6 +214,7 @@ class Runner:
     async def _apply(self, offset: int, timestamp: int, data: bytes, replay: bool = False) -> None:
         shard = self.shard
         assert shard is not None
+        self._lag_s = max(0.0, self.clock.now_ms() - timestamp) / 1000
         try:
             frame = decode(data)
         except ValueError as error:
@@ -219,7 +224,7 @@ class Runner:
             return
         self._rows += shard.apply(frame, offset, timestamp, replay)
         if not replay:
-            due = time.monotonic() - self._committed_at >= self.settings.commit_ms / 1000
+            due = time.monotonic() - self._committed_at >= self._interval()
             if due or self._rows >= FLUSH_ROWS:
                 await self._flush()
             if due:
@@ -228,15 +233,15 @@ class Runner:
 
     async def _serve(self) -> None:
         s = self.settings
-        cycle, interval = s.cycle_ms / 1000, s.commit_ms / 1000
+        cycle = s.cycle_ms / 1000
         while not self._stopping:
             assert self.shard is not None
             began = time.monotonic()
             await self._take()
             await self._day()
-            behind = bool(self._inbox)
-            if not behind:
+            if not self._inbox and self._rows < BUSY_ROWS:
                 await self._flush()
+            interval = self._interval()
             if time.monotonic() - self._committed_at >= interval:
                 await self._flush()
                 await self._commit()
@@ -251,6 +256,10 @@ class Runner:
                 await self._watch()
         await self._flush()
         await self._commit()
+
+    def _interval(self) -> float:
+        """Seconds between commits; more when far behind, since then a member's scores can be one sooner."""
+        return max(self.settings.commit_ms / 1000, min(BEHIND_S, self._lag_s / 2))
 
     async def _take(self) -> None:
         """Count what is in the inbox, in order, fetching what Faust has left out."""

@@ -51,6 +51,7 @@ def dump_history(shard: Shard, number: int) -> BlockHistory:
     start = number * BLOCK
     part = slice(start, min(start + BLOCK, len(shard.directory.names)))
     history = shard.history
+    history.begin()
     recorded = shard.recorded.get(number, shard.turned_from - 1)
     names = shard.directory.names[part]
     return BlockHistory(
@@ -94,6 +95,7 @@ def _load_history(shard: Shard, history: BlockHistory) -> None:
     # a member new since then has a place beyond the end of it
     part = slice(start, start + len(history.bands))
     shard.history.resize(part.stop)
+    shard.history.begin()
     shard.history.points[part] = history.points
     shard.history.band[part] = history.bands
     shard.history.since[part] = history.since

@@ -20,6 +20,7 @@ class History:
     """Hundredths of points by member, day and column; UNKNOWN where there was no score."""
 
     def __init__(self) -> None:
+        # made at the first day's turn, since it is large and there is nothing to keep before
         self.points = np.full((0, DAYS, COLUMNS), UNKNOWN, np.int16)
         self.band = np.zeros(0, np.int8)
         self.since = np.zeros(0, np.int32)
@@ -29,17 +30,25 @@ class History:
         have = len(self.band)
         if members > have:
             room = max(members, have * 3 // 2, 256)
-            grown = np.full((room, DAYS, COLUMNS), UNKNOWN, np.int16)
-            grown[:have] = self.points
-            self.points = grown
             self.band = np.concatenate([self.band, np.zeros(room - have, np.int8)])
             self.since = np.concatenate([self.since, np.full(room - have, NEVER, np.int32)])
+            if len(self.points):
+                self.begin()
+
+    def begin(self) -> None:
+        """Make room for the points of all members."""
+        have = len(self.points)
+        if have < len(self.band):
+            grown = np.full((len(self.band), DAYS, COLUMNS), UNKNOWN, np.int16)
+            grown[:have] = self.points
+            self.points = grown
 
     def record(self, members: np.ndarray, day: int, points: Points, there: np.ndarray, bands: Bands) -> None:
         """Keep the points of `members` int64[n] at the end of `day`, of those that are `there` (bool[n]).
 
         Days must be recorded one after the other, each for all members of a block.
         """
+        self.begin()
         columns = np.column_stack([points.score, points.pillars]).astype(np.int16)
         columns[~there] = UNKNOWN
         self.since[members[there]] = np.minimum(self.since[members[there]], day)
@@ -48,15 +57,21 @@ class History:
 
     def score(self, members: np.ndarray, day: int) -> np.ndarray:
         """int64[n]: the scores of `members` at the end of a day of the last 90."""
+        if not len(self.points):
+            return np.full(len(members), UNKNOWN)
         return self.points[members, day % DAYS, 0].astype(np.int64)
 
     def scores(self, members: np.ndarray, today: int, last: int) -> np.ndarray:
         """int64[n, last]: the scores of `members` on the `last` days before today, oldest first."""
+        if not len(self.points):
+            return np.full((len(members), last), UNKNOWN)
         at = np.arange(today - last, today) % DAYS
         return self.points[members[:, None], at, 0].astype(np.int64)
 
     def line(self, member: int, today: int) -> np.ndarray:
         """int16[90, 5]: a member's history, oldest day first, up to yesterday."""
+        if not len(self.points):
+            return np.full((DAYS, COLUMNS), UNKNOWN, np.int16)
         return self.points[member, np.arange(today - DAYS, today) % DAYS]
 
     def erase(self, member: int, last: int, today: int, bands: Bands) -> int:

@@ -22,9 +22,12 @@ from pipeline.tiles import Tiles
 from pipeline.watermarks import Watermarks
 from schemas.frames import Frame, Side
 from schemas.ledger import Checkpoint, Counters
-from schemas.signals import ERASE_BIT
+from schemas.signals import ERASE_BIT, Signal
 
 _ERASE = np.uint64(1 << ERASE_BIT)
+_SIGNALS = ~_ERASE
+_BYTES = max(Signal) // 8 + 1
+"""Bytes of a mask that have signals."""
 _NEVER = -(1 << 31)
 _GONE = 1 << 31
 """In place of the day of a member's last record: it was withdrawn."""
@@ -175,10 +178,9 @@ class Shard:
             rows, member = rows[~behind], member[~behind]
         if not len(rows):
             return
-        bits = frame.signals[rows]
-        spread = np.unpackbits(bits.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
-        spread[:, ERASE_BIT] = 0
-        which, signal = np.nonzero(spread.view(bool))
+        masks = (frame.signals[rows] & _SIGNALS).view(np.uint8).reshape(-1, 8)[:, :_BYTES]
+        spread = np.flatnonzero(np.unpackbits(masks, bitorder="little").view(bool))
+        which, signal = np.divmod(spread, 8 * _BYTES)
         keys = (signal << 7 | (day[rows[which]] & (RING - 1))).astype(np.uint16)
         self.tiles.add(member[which], keys)
         if frame.registers.null_count < len(frame):
