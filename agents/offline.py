@@ -159,6 +159,11 @@ class Offline:
                 found.components[part] = points.components
         return found
 
+    def nbytes(self) -> tuple[int, int]:
+        """Bytes of what grows: the members' tiles and registers; the ids remembered, up to their horizon."""
+        shard = self._shard
+        return shard.tiles.nbytes() + shard.registers.nbytes(), shard.seen.nbytes()
+
     def records(self, standings: Standings, rows: Sequence[int]) -> Iterator[bytes]:
         """The rows as the values of `member.scores` records, with revision 0."""
         about = (self.rubric.name, str(self.rubric.version))

@@ -21,6 +21,9 @@ from schemas.columns import FIELDS
 from schemas.frames import Side
 from schemas.letters import DeadLetter
 
+_AT_ONCE = 4_000
+"""Events given to intake at a time."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -119,39 +122,62 @@ class ColumnIntake:
 
     def _again(self, events: Events, rows: np.ndarray, number: int, outcome: Outcome) -> None:
         """Ask intake about events that could not be accepted here, and add what it says."""
-        lines: list[Line] = []
         dead: list[tuple[int, str, str]] = []
-        for i, raw in zip(rows.tolist(), events.json(rows), strict=True):
-            if isinstance(raw, bytes):
-                lines.append(Line(raw, i))
-            else:
-                dead.append((i, *raw))
-        found = self._intake.rows(lines, np.zeros(len(lines), np.int64), "")
-        letters = map(DeadLetter.unpack, found.letters.values())
-        dead += [(letter.offset, letter.reason, letter.message) for letter in letters]
+        parts = [outcome.rows]
+        for start in range(0, len(rows), _AT_ONCE):
+            lines: list[Line] = []
+            some = rows[start : start + _AT_ONCE]
+            for i, raw in zip(some.tolist(), events.json(some), strict=True):
+                if isinstance(raw, bytes):
+                    lines.append(Line(raw, number + i))
+                else:
+                    dead.append((i, *raw))
+            found = self._intake.rows(lines, np.zeros(len(lines), np.int64), "")
+            letters = map(DeadLetter.unpack, found.letters.values())
+            dead += [(letter.offset - number, letter.reason, letter.message) for letter in letters]
+            parts.append(_live(found))
         for i, reason, message in sorted(dead):
             count, told = outcome.dead.get(reason, (0, []))
             if len(told) < self.first:
                 told.append((i, message))
             outcome.dead[reason] = count + 1, told
-        outcome.rows = _joined(outcome.rows, found, number)
+        outcome.rows = _joined(parts)
 
 
-def _joined(a: Rows, b: Rows, number: int) -> Rows:
-    """The rows of a and the live ones of b, whose dead come last."""
-    n, k = len(a.time), int((b.side != Side.DEAD).sum())
-    more = b.member.slice(0, k).dictionary_encode()
+def _live(rows: Rows) -> Rows:
+    """Without dead rows, which come last; members dictionary-encoded."""
+    live = slice(0, int((rows.side != Side.DEAD).sum()))
+    return Rows(
+        rows.member[live].dictionary_encode(),
+        rows.time[live],
+        rows.signals[live],
+        rows.source[live],
+        rows.offset[live],
+        rows.id[live],
+        rows.side[live],
+        rows.registers,
+    )
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    """The rows of all parts, one part after the other."""
+    starts = np.cumsum([0, *(len(part.time) for part in parts)]).tolist()
+    bases = np.cumsum([0, *(len(part.member.dictionary) for part in parts)]).tolist()
+    codes = [part.member.indices.to_numpy() + base for part, base in zip(parts, bases, strict=False)]
     member = pa.DictionaryArray.from_arrays(
-        np.concatenate([a.member.indices.to_numpy(), more.indices.to_numpy() + len(a.member.dictionary)]),
-        pa.concat_arrays([a.member.dictionary, more.dictionary]),
+        np.concatenate(codes), pa.concat_arrays([part.member.dictionary for part in parts])
     )
     return Rows(
         member,
-        np.concatenate([a.time, b.time[:k]]),
-        np.concatenate([a.signals, b.signals[:k]]),
-        np.concatenate([a.source, b.source[:k]]),
-        np.concatenate([a.offset, b.offset[:k] + number]),
-        np.concatenate([a.id, b.id[:k]]),
-        np.concatenate([a.side, b.side[:k]]),
-        a.registers | {n + row: updates for row, updates in b.registers.items()},
+        np.concatenate([part.time for part in parts]),
+        np.concatenate([part.signals for part in parts]),
+        np.concatenate([part.source for part in parts]),
+        np.concatenate([part.offset for part in parts]),
+        np.concatenate([part.id for part in parts]),
+        np.concatenate([part.side for part in parts]),
+        {
+            start + row: updates
+            for part, start in zip(parts, starts, strict=False)
+            for row, updates in part.registers.items()
+        },
     )

@@ -84,18 +84,29 @@ class Events:
             return f"{value.value} {value.type.unit}"
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
+    def _moment(self, row: int) -> str | None:
+        return self.moment(row) if self.batch["time"][row].is_valid else None
+
+    def _moments(self, rows: np.ndarray) -> list[str]:
+        """The times of rows as text; none at all where some of them must be looked at one by one."""
+        if not pa.types.is_timestamp(self.batch["time"].type) or not self._timely[rows].all():
+            return []
+        times = pa.array(self.time[rows]).cast(pa.timestamp("ms", tz="UTC"))
+        texts: list[str] = pc.strftime(times, "%Y-%m-%dT%H:%M:%SZ").to_pylist()
+        return texts
+
     def json(self, rows: np.ndarray) -> list[bytes | tuple[str, str]]:
         """The events of rows as JSON; instead (reason, message) where they can't be written so."""
         arrays = {name: self.batch[name] for name in (*ATTRIBUTES, "specversion") if name in self.batch}
         told: dict[str, list[Any]] = {name: _python(array, rows) for name, array in arrays.items()}
         data = {name: _python(array, rows) for name, array in self.fields.items()}
         texts = None if self.json_data is None else _python(self.json_data, rows)
-        time = self.batch["time"]
+        times = self._moments(rows)
         out: list[bytes | tuple[str, str]] = []
-        for k, row in enumerate(rows.tolist()):
+        for k in range(len(rows)):
             event = {"specversion": VERSION} | {name: values[k] for name, values in told.items()}
             try:
-                event["time"] = self.moment(row) if time[row].is_valid else None
+                event["time"] = times[k] if times else self._moment(int(rows[k]))
                 head = _dumps({name: value for name, value in event.items() if value is not None})
                 if texts is None:
                     known = {name: values[k] for name, values in data.items() if values[k] is not None}
@@ -130,6 +141,8 @@ class _NoText:
 
 def _python(array: pa.Array, rows: np.ndarray) -> list[Any]:
     some = array.take(pa.array(rows))
+    if pa.types.is_dictionary(some.type):
+        some = some.cast(some.type.value_type)
     try:
         return some.to_pylist()
     except UnicodeDecodeError:
