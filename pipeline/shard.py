@@ -130,8 +130,10 @@ class Shard:
         inside &= day[rows] <= self.day + _AHEAD
         known = rows[inside]
         member = self._members(frame, known, replay)
+        before = self.erased[member]
         self._erase(frame, erases, day, offset, replay)
         gone = day[known] <= self.erased[member]
+        late = self._late(frame, erases, known, member, day, before) if len(erases) else gone
         rows, member = known[~gone], member[~gone]
         letters = np.flatnonzero(admission.rows & dead)
         if not replay:
@@ -141,10 +143,11 @@ class Shard:
             c.refused += admission.refused
             c.lost += admission.lost
             c.duplicate += int(actor[live[~fresh]].sum())
-            scored = int(actor[rows].sum())
+            counted = known[~late]
+            scored = int(actor[counted].sum())
             c.scored += scored
-            c.credits += len(rows) - scored
-            c.erased += int(actor[known[gone]].sum())
+            c.credits += len(counted) - scored
+            c.erased += int(actor[known[late]].sum())
             c.outside_window += int(actor[live[fresh]].sum()) - int(actor[known].sum())
             c.dead_lettered += len(letters)
             self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
@@ -195,6 +198,25 @@ class Shard:
             self.dirty.setdefault(block, offset)
         if not replay:
             self._touched.append(member)
+
+    def _late(
+        self,
+        frame: Frame,
+        erases: np.ndarray,
+        known: np.ndarray,
+        member: np.ndarray,
+        day: np.ndarray,
+        before: np.ndarray,
+    ) -> np.ndarray:
+        """bool[n]: which of the rows `known` came when their day was erased already.
+
+        Those before the erasure in the same frame were scored and then erased, as in a frame of their own.
+        """
+        late = day[known] <= before
+        for i in erases.tolist():
+            mine = member == self.directory[frame.member[i].as_py()]
+            late |= mine & (known >= i) & (day[known] <= day[i])
+        return late
 
     def _erase(self, frame: Frame, rows: np.ndarray, day: np.ndarray, offset: int, replay: bool) -> None:
         """Forget what the members of these rows did up to the day of the row, whatever came first."""
