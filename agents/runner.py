@@ -31,7 +31,8 @@ FLUSH_ROWS = 100_000
 FENCED_S = 30.0
 BEHIND_S = 1.0
 BUSY_ROWS = 800
-"""Rows in one round from which on scores wait for the commit: at that pace members come again by then."""
+"""Rows since the last flush from which on scores wait for the commit: members come again by then."""
+BUSY_S = 0.25
 REFUSED_S = 60.0
 Delivery = tuple[int, int, bytes]  # offset, timestamp in ms, frame
 
@@ -258,8 +259,9 @@ class Runner:
         await self._commit()
 
     def _interval(self) -> float:
-        """Seconds between commits; more when far behind, since then a member's scores can be one sooner."""
-        return max(self.settings.commit_ms / 1000, min(BEHIND_S, self._lag_s / 2))
+        """Seconds between commits; more when behind, since then more of a member's events make one score."""
+        busy = BUSY_S if self._rows >= BUSY_ROWS else 0.0
+        return max(self.settings.commit_ms / 1000, busy, min(BEHIND_S, self._lag_s / 2))
 
     async def _take(self) -> None:
         """Count what is in the inbox, in order, fetching what Faust has left out."""

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     )
 
     batch_events: int = Field(
-        4000,
+        10_000,
         ge=1,
         le=100_000,
         description="Most events ingest takes at once; more: faster, but later scores.",
