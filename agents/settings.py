@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         description="Most events ingest takes at once; more: faster, but later scores.",
     )
     cycle_ms: float = Field(
-        15,
+        40,
         ge=0,
         le=1000,
         description="Least time of one round of ingest and score while there is little to do, ms.",

@@ -54,9 +54,7 @@ def dump_history(shard: Shard, number: int) -> BlockHistory:
     history.begin()
     recorded = shard.recorded.get(number, shard.turned_from - 1)
     names = shard.directory.names[part]
-    return BlockHistory(
-        number, recorded, names, history.points[part], history.band[part], history.since[part]
-    )
+    return BlockHistory(number, recorded, names, history.kept[part], history.band[part], history.since[part])
 
 
 def rubrics_of(shard: Shard) -> str:
@@ -96,7 +94,7 @@ def _load_history(shard: Shard, history: BlockHistory) -> None:
     part = slice(start, start + len(history.bands))
     shard.history.resize(part.stop)
     shard.history.begin()
-    shard.history.points[part] = history.points
+    shard.history.kept[part] = history.points
     shard.history.band[part] = history.bands
     shard.history.since[part] = history.since
     shard.recorded[history.number] = history.day

@@ -21,7 +21,8 @@ class History:
 
     def __init__(self) -> None:
         # made at the first day's turn, since it is large and there is nothing to keep before
-        self.points = np.full((0, DAYS, COLUMNS), UNKNOWN, np.int16)
+        # points plus 1, so that fresh memory says unknown: writing it takes seconds at a million members
+        self.kept = np.zeros((0, DAYS, COLUMNS), np.int16)
         self.band = np.zeros(0, np.int8)
         self.since = np.zeros(0, np.int32)
 
@@ -32,16 +33,16 @@ class History:
             room = max(members, have * 3 // 2, 256)
             self.band = np.concatenate([self.band, np.zeros(room - have, np.int8)])
             self.since = np.concatenate([self.since, np.full(room - have, NEVER, np.int32)])
-            if len(self.points):
+            if len(self.kept):
                 self.begin()
 
     def begin(self) -> None:
         """Make room for the points of all members."""
-        have = len(self.points)
+        have = len(self.kept)
         if have < len(self.band):
-            grown = np.full((len(self.band), DAYS, COLUMNS), UNKNOWN, np.int16)
-            grown[:have] = self.points
-            self.points = grown
+            grown = np.zeros((len(self.band), DAYS, COLUMNS), np.int16)
+            grown[:have] = self.kept
+            self.kept = grown
 
     def record(self, members: np.ndarray, day: int, points: Points, there: np.ndarray, bands: Bands) -> None:
         """Keep the points of `members` int64[n] at the end of `day`, of those that are `there` (bool[n]).
@@ -52,27 +53,27 @@ class History:
         columns = np.column_stack([points.score, points.pillars]).astype(np.int16)
         columns[~there] = UNKNOWN
         self.since[members[there]] = np.minimum(self.since[members[there]], day)
-        self.points[members, day % DAYS] = columns
+        self.kept[members, day % DAYS] = columns + np.int16(1)
         self.band[members] = next_bands(self.band[members], columns[:, 0].astype(np.int64), bands)
 
     def score(self, members: np.ndarray, day: int) -> np.ndarray:
         """int64[n]: the scores of `members` at the end of a day of the last 90."""
-        if not len(self.points):
+        if not len(self.kept):
             return np.full(len(members), UNKNOWN)
-        return self.points[members, day % DAYS, 0].astype(np.int64)
+        return self.kept[members, day % DAYS, 0].astype(np.int64) - 1
 
     def scores(self, members: np.ndarray, today: int, last: int) -> np.ndarray:
         """int64[n, last]: the scores of `members` on the `last` days before today, oldest first."""
-        if not len(self.points):
+        if not len(self.kept):
             return np.full((len(members), last), UNKNOWN)
         at = np.arange(today - last, today) % DAYS
-        return self.points[members[:, None], at, 0].astype(np.int64)
+        return self.kept[members[:, None], at, 0].astype(np.int64) - 1
 
     def line(self, member: int, today: int) -> np.ndarray:
         """int16[90, 5]: a member's history, oldest day first, up to yesterday."""
-        if not len(self.points):
+        if not len(self.kept):
             return np.full((DAYS, COLUMNS), UNKNOWN, np.int16)
-        return self.points[member, np.arange(today - DAYS, today) % DAYS]
+        return self.kept[member, np.arange(today - DAYS, today) % DAYS] - np.int16(1)
 
     def erase(self, member: int, last: int, today: int, bands: Bands) -> int:
         """Forget a member's history up to the day `last`; the band is that of what is left.
@@ -84,10 +85,10 @@ class History:
             return first
         self.since[member] = NEVER if last >= today - 1 else last + 1
         on = np.arange(today - DAYS, min(last + 1, today)) % DAYS
-        self.points[member, on] = UNKNOWN
+        self.kept[member, on] = 0
         self.band[member] = bands_of(self.line(member, today)[None, :, 0].astype(np.int64), bands)[0]
         return first
 
     def nbytes(self) -> int:
         """Bytes allocated."""
-        return self.points.nbytes + self.band.nbytes + self.since.nbytes
+        return self.kept.nbytes + self.band.nbytes + self.since.nbytes

@@ -143,9 +143,12 @@ class Block:
 
 @dataclass(slots=True)
 class BlockHistory:
-    """The history of the members of a block through `day`: int16[n, 90, 5] by day mod 90; bands int8[n];
-    names: of the members, since the block itself may have been written before some of them came;
-    since int32[n], the first day of each member's history."""
+    """The history of the members of a block through `day`.
+
+    names: of the members, since the block itself may have been written before some of them came; points:
+    int16[n, 90, 5] by day mod 90, in hundredths plus 1, 0 unknown; bands int8[n]; since int32[n], the first
+    day of each member's history.
+    """
 
     number: int
     day: int
