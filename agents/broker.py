@@ -5,8 +5,10 @@ lies in one folder: data, properties, log, and who it is. It outlives the comman
 that died is started again on the same data.
 """
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import struct
@@ -21,6 +23,7 @@ from agents.kafka_jars import Say, fetch, locked
 from agents.processes import Process, find
 from agents.settings import Settings
 
+LASTING = range(20_000, 32_000)
 HOST = "127.0.0.1"
 START_S = 60.0
 STOP_S = 30.0
@@ -350,8 +353,10 @@ def connected(settings: Settings, say: Say | None = None, *, start: bool = True)
 def _bind(to: socket.socket, port: int) -> bool:
     # as Java does, so that connections of the last run which are still closing don't count as taken
     to.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        to.bind((HOST, port))
-    except OSError:
-        return False
-    return True
+    # Any free one: rather of those that systems give to no outgoing connection, or the next start, which
+    # wants the same port, may find it taken by one.
+    for wanted in [port] if port else [*random.sample(LASTING, 20), 0]:
+        with contextlib.suppress(OSError):
+            to.bind((HOST, wanted))
+            return True
+    return False
