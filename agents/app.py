@@ -12,9 +12,11 @@ import threading
 
 import faust
 import structlog
+from aiokafka import TopicPartition
 from faust.types.enums import ProcessingGuarantee
 
 from agents.clock import Clock
+from agents.ends import Ends
 from agents.ingest import Ingest
 from agents.metrics import Metrics
 from agents.score import Score
@@ -64,20 +66,27 @@ class Worker:
     def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, role: str) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self.ends = Ends(settings.broker, self._partitions)
         self.app = faust_app(settings)
         self.score = (
-            Score(self.app, settings, rubric, clock, self.metrics) if role in ("score", "all") else None
+            Score(self.app, settings, rubric, clock, self.metrics, self.ends)
+            if role in ("score", "all")
+            else None
         )
-        self.ingest = Ingest(settings, clock, self.metrics) if role in ("ingest", "all") else None
+        self.ingest = Ingest(settings, clock, self.metrics, self.ends) if role in ("ingest", "all") else None
         self.role = role
         self._stop = asyncio.Event()
-        self.beat = 0.0
+        about = f"{rubric.name} {rubric.version}"
+        self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
         add_pages(self.app, self)
 
     @property
     def ready(self) -> bool:
         """Assigned and restored, in every role the worker has."""
         return (self.score is None or self.score.ready) and (self.ingest is None or self.ingest.ready)
+
+    def _partitions(self) -> list[TopicPartition]:
+        return [tp for role in (self.ingest, self.score) if role is not None for tp in role.partitions()]
 
     def stop(self) -> None:
         """Ask the worker to end in order."""
@@ -94,6 +103,7 @@ class Worker:
         gc.freeze()
         gc.set_threshold(100_000, 20, 20)
         await self.app.start()
+        self.ends.start()
         if self.ingest is not None:
             self.ingest.start()
         log.info(
@@ -111,6 +121,7 @@ class Worker:
                 await self.ingest.stop()
             if self.score is not None:
                 await self.score.stop()
+            await self.ends.stop()
             try:
                 await asyncio.wait_for(self.app.stop(), CLOSE_S)
             except TimeoutError:

@@ -22,7 +22,9 @@ from aiokafka import (
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from agents.clock import Clock
+from agents.ends import Ends
 from agents.metrics import Metrics
+from agents.metrics.lag import Lag, lag
 from agents.records import as_it_is
 from agents.settings import Settings
 from pipeline.framing import Framer, runs_of
@@ -39,13 +41,17 @@ Batch = dict[int, list[Any]]
 class Ingest:
     """Reads, validates and frames; start() and stop() as a task of the worker."""
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, ends: Ends) -> None:
         self.settings = settings
-        self.metrics = metrics
+        self.clock = clock
+        self.metrics = metrics.ingest
+        self.ends = ends
+        self.metrics.lags.now = self._lags
         self.intake = Intake(
             settings.hash_seed, int(settings.ahead_s * 1000), settings.substantive_words, clock.horizon_ms()
         )
         self.assigned = False
+        self._session: _Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
@@ -66,17 +72,32 @@ class Ingest:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            session = _Session(self)
+            session = self._session = _Session(self)
             try:
                 await session.run(self._stopping)
             except Exception:
-                self.metrics.ingest_failures.inc()
+                self.metrics.failures.inc()
                 log.exception("ingest failed; it starts again from its committed offsets")
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), 1.0)
             finally:
                 self.assigned = False
+                self._session = None
                 await session.close()
+
+    def partitions(self) -> list[TopicPartition]:
+        """The source partitions that are ours now."""
+        session = self._session
+        return [] if session is None else [TopicPartition(session.topic, p) for p in session.positions]
+
+    def _lags(self) -> dict[int, Lag]:
+        """How far each source partition is behind."""
+        now = self.clock.now_ms()
+        return {
+            tp.partition: self._session.lag(tp, self.ends.get(tp), now)
+            for tp in self.partitions()
+            if self._session is not None
+        }
 
 
 class _Session(ConsumerRebalanceListener):
@@ -90,6 +111,8 @@ class _Session(ConsumerRebalanceListener):
         self.frames_topic = s.topic("frames")
         self.framer = Framer(s.frame_partitions)
         self.positions: dict[int, int] = {}
+        self.reached: dict[int, int] = {}  # the same, beyond markers of transactions
+        self.newest: dict[int, int] = {}  # timestamps
         self.flying: deque[Any] = deque()
         self.committed_at = time.monotonic()
         self.generation = 0
@@ -132,6 +155,7 @@ class _Session(ConsumerRebalanceListener):
                     await self._handle({tp.partition: mine for tp, mine in got.items()})
             if time.monotonic() - self.committed_at > 1.0:
                 async with self.lock:
+                    await self._reach()
                     await self._commit()
             while len(self.flying) > MOST_IN_FLIGHT * self.settings.frame_partitions:
                 await self.flying.popleft()
@@ -169,7 +193,21 @@ class _Session(ConsumerRebalanceListener):
             await self._send(partition, data)
         for source, (_, stop) in read.items():
             self.positions[source] = stop
-        self.metrics.ingested(len(records), rows)
+            self.newest[source] = batch[source][-1].timestamp
+        self.metrics.ingested(len(records), rows, self.framer.rows)
+
+    async def _reach(self) -> None:
+        """Note where the consumer stands: at the end when all that is left are markers of transactions."""
+        with contextlib.suppress(IllegalStateError):  # no longer assigned
+            for source in self.positions:
+                self.reached[source] = await self.consumer.position(TopicPartition(self.topic, source))
+
+    def lag(self, tp: TopicPartition, end: int, now_ms: int) -> Lag:
+        """How far a source partition is behind `end`, or what the consumer itself knows to be the end."""
+        position = max(self.positions[tp.partition], self.reached.get(tp.partition, 0))
+        if tp in self.consumer.assignment():
+            end = max(end, self.consumer.last_stable_offset(tp) or 0)
+        return lag(end, position, self.newest[tp.partition], now_ms)
 
     async def _hole(self, source: int) -> None:
         """Offsets are missing: markers and compaction leave holes, did retention too?"""
@@ -215,6 +253,7 @@ class _Session(ConsumerRebalanceListener):
             except Exception as error:
                 log.warning("commit on revocation failed; the next owner reads again", error=str(error))
             self.positions.clear()
+            self.reached.clear()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Begin each partition at its committed offset, or at what is left of it."""
@@ -240,6 +279,7 @@ class _Session(ConsumerRebalanceListener):
                     "was the topic made anew? Begin anew with another PILLARSCORE_PREFIX"
                 )
             self.framer.begin(tp.partition, start, jump)
+            self.newest[tp.partition] = self.ingest.clock.now_ms()
             self.positions[tp.partition] = start
             self.consumer.seek(tp, start)
 

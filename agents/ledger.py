@@ -6,7 +6,7 @@ that accounts for it. Kafka fences an older owner of the partition by the transa
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaProducer
 
@@ -107,8 +107,13 @@ class Ledger:
         return written
 
 
-async def load(reader: Reader) -> tuple[Stamp | None, list[Block], list[BlockHistory]]:
-    """The newest committed stamp, blocks and histories of a ledger partition; no stamp when it never ran."""
+async def load(
+    reader: Reader, told: Callable[[float], object] = lambda done: None
+) -> tuple[Stamp | None, list[Block], list[BlockHistory]]:
+    """The newest committed stamp, blocks and histories of a ledger partition; no stamp when it never ran.
+
+    told: of the share that is read, 0 to 1.
+    """
     first, end = await reader.bounds()
     newest: dict[bytes, bytes] = {}
     async for records in reader.read(first, end):
@@ -117,6 +122,7 @@ async def load(reader: Reader) -> tuple[Stamp | None, list[Block], list[BlockHis
                 newest.pop(record.key, None)
             else:
                 newest[record.key] = record.value
+        told((records[-1].offset + 1 - first) / (end - first))
     stamp = newest.pop(STAMP_KEY, None)
     if stamp is None:
         return None, [], []

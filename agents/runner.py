@@ -10,19 +10,22 @@ import time
 from collections import deque
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.clock import Clock
+from agents.ends import Ends
 from agents.errors import UserError
 from agents.ledger import Ledger, load
 from agents.metrics import Metrics
+from agents.metrics.lag import Lag, lag
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline import blocks, days
-from pipeline.directory import BLOCK
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
+from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
 
 log = structlog.get_logger()
@@ -47,6 +50,7 @@ class Runner:
         shadow: Rubric | None,
         clock: Clock,
         metrics: Metrics,
+        ends: Ends,
         partition: int,
     ) -> None:
         self.settings = settings
@@ -56,8 +60,14 @@ class Runner:
         self.metrics = metrics.of(partition)
         self.partition = partition
         self.log = log.bind(partition=partition)
+        self.ends = ends
         self.shard: Shard | None = None
+        self.stamp: Stamp | None = None  # the last one committed
         self.live = False
+        self.progress = 0.0  # of the restore
+        self._restored_s: float | None = None
+        self._began = time.monotonic()
+        self._newest = clock.now_ms()  # timestamp of the last frame
         self._ledger: Ledger | None = None
         self._inbox: deque[Delivery] = deque()
         self._bytes = 0
@@ -71,6 +81,20 @@ class Runner:
         self._committed_at = 0.0
         self._blocks_at = 0.0
         self._progress_at = 0.0
+
+    @property
+    def restore_s(self) -> float:
+        """How long the last restore took, or the one under way has taken so far."""
+        return time.monotonic() - self._began if self._restored_s is None else self._restored_s
+
+    def lag(self) -> Lag | None:
+        """How far the shard is behind the frames."""
+        if self.shard is None:
+            return None
+        end = self.ends.get(TopicPartition(self.settings.topic("frames"), self.partition))
+        if self._inbox:
+            end = max(end, self._inbox[-1][0] + 1)
+        return lag(end, self.shard.frame + 1, self._newest, self.clock.now_ms())
 
     def start(self) -> None:
         """Begin restoring, then serving."""
@@ -124,11 +148,15 @@ class Runner:
 
     async def _close(self) -> None:
         self.live = False
+        self.stamp = None
+        self.progress = 0.0
+        self.metrics.dropped()
         self._inbox.clear()
         self._bytes = 0
         self._room.set()
         ledger, self._ledger, self.shard = self._ledger, None, None
         if ledger is not None:
+            self.metrics.aborts.inc(ledger.open)
             try:
                 await ledger.stop()
             except Exception as error:
@@ -144,13 +172,14 @@ class Runner:
                 await asyncio.wait_for(self._wake.wait(), seconds)
 
     async def _restore(self) -> None:
-        began = time.monotonic()
+        began = self._began = time.monotonic()
+        self._restored_s = None
         s = self.settings
         ledger = Ledger(s.broker, s.topic("ledger"), self.partition, f"{s.prefix}score-{self.partition}")
         self._ledger = ledger
         await ledger.start()
         async with reader(s.broker, s.topic("ledger"), self.partition) as r:
-            stamp, found, histories = await load(r)
+            stamp, found, histories = await load(r, lambda done: self._at(done / 2))
         today = self.clock.today()
         if stamp and stamp.zone != self.clock.zone.name:
             raise UserError(
@@ -178,9 +207,7 @@ class Runner:
         self._stamped = stamped
         self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
         replayed = await self._fetch(start, stamped + 1, stamped)
-        if stamp:
-            self.metrics.stamped(stamp)
-        self.metrics.restore_seconds.set(time.monotonic() - began)
+        self.stamp = stamp
         self.log.info(
             "restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed
         )
@@ -191,6 +218,7 @@ class Runner:
         shard.turn_day(max(today, shard.day))
         await self._fetch(shard.frame + 1, None, stamped)
         self.live = True
+        self.progress, self._restored_s = 1.0, time.monotonic() - began
         # what came between the end just seen and now was neither fetched nor taken from Faust
         await self._fetch(shard.frame + 1, None, stamped)
 
@@ -210,11 +238,17 @@ class Runner:
                 for record in records:
                     await self._apply(record.offset, record.timestamp, record.value, record.offset <= stamped)
                     count += 1
+                if not self.live:
+                    self._at(0.5 + (records[-1].offset + 1 - start) / (end - start) / 2)
         return count
+
+    def _at(self, progress: float) -> None:
+        self.progress = progress
 
     async def _apply(self, offset: int, timestamp: int, data: bytes, replay: bool = False) -> None:
         shard = self.shard
         assert shard is not None
+        self._newest = timestamp
         self._lag_s = max(0.0, self.clock.now_ms() - timestamp) / 1000
         try:
             frame = decode(data)
@@ -225,6 +259,7 @@ class Runner:
             return
         self._rows += shard.apply(frame, offset, timestamp, replay)
         if not replay:
+            self.metrics.counted(frame, timestamp)
             due = time.monotonic() - self._committed_at >= self._interval()
             if due or self._rows >= FLUSH_ROWS:
                 await self._flush()
@@ -295,8 +330,7 @@ class Runner:
             await self._flush()
             shard.turn_day(today)
             self.log.info("the day has turned", day=today, members=shard.members)
-        if shard.roll() is not None:
-            self.metrics.unrolled.set((shard.blocks - shard.rolled) * BLOCK)
+        shard.roll()
 
     async def _flush(self) -> None:
         """Queue the scores of all changed members, and dead letters, in the open transaction."""
@@ -310,7 +344,7 @@ class Runner:
             records = getattr(emission, topic)
             if records:
                 await ledger.put(s.topic(topic), self.partition, records)
-        self.metrics.scores.inc(len(emission.scores))
+        self.metrics.flushed(emission, self.clock.now_ms())
         for data in emission.letters:
             letter = DeadLetter.unpack(data)
             target = letter.partition % s.letter_partitions
@@ -337,7 +371,7 @@ class Runner:
             await ledger.put_history(blocks.dump_history(shard, number))
         stamp = blocks.stamp_of(shard)
         self._stamped = stamp.frame
-        self.metrics.stamped(stamp)
-        self.metrics.block_bytes.inc(await ledger.commit(stamp, due))
+        written = await ledger.commit(stamp, due)
         self._committed_at = time.monotonic()
-        self.metrics.commit_seconds.observe(self._committed_at - now)
+        self.stamp = stamp
+        self.metrics.committed(self._committed_at - now, written, shard.arrivals, self.clock.now_ms())

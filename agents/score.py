@@ -5,9 +5,11 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka import TopicPartition
 
 from agents import rubrics
 from agents.clock import Clock
+from agents.ends import Ends
 from agents.metrics import Metrics
 from agents.runner import Runner
 from agents.settings import Settings
@@ -20,14 +22,22 @@ class Score:
     """Hands frames from Faust to the runners, and starts and stops these as the assignment changes."""
 
     def __init__(
-        self, app: faust.App, settings: Settings, rubric: Rubric, clock: Clock, metrics: Metrics
+        self,
+        app: faust.App,
+        settings: Settings,
+        rubric: Rubric,
+        clock: Clock,
+        metrics: Metrics,
+        ends: Ends,
     ) -> None:
         self.settings = settings
         self.rubric = rubric
         self.shadow = rubrics.load(settings.shadow_rubric) if settings.shadow_rubric else None
         self.clock = clock
         self.metrics = metrics
+        self.ends = ends
         self.runners: dict[int, Runner] = {}
+        self.metrics.state.runners = self.runners
         self.assigned = False
         self._lock = asyncio.Lock()
         self._topic = settings.topic("frames")
@@ -61,11 +71,21 @@ class Score:
                     self.runners[partition].renew()
                 else:
                     runner = Runner(
-                        self.settings, self.rubric, self.shadow, self.clock, self.metrics, partition
+                        self.settings,
+                        self.rubric,
+                        self.shadow,
+                        self.clock,
+                        self.metrics,
+                        self.ends,
+                        partition,
                     )
                     self.runners[partition] = runner
                     runner.start()
             self.assigned = True
+
+    def partitions(self) -> list[TopicPartition]:
+        """The frame partitions that are ours now."""
+        return [TopicPartition(self._topic, partition) for partition in self.runners]
 
     @property
     def ready(self) -> bool:

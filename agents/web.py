@@ -2,15 +2,19 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import faust
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from agents.app import Worker
 
 STALLED_S = 10.0
+BEAT_S = 0.25
 
 
 def add_pages(app: faust.App, worker: "Worker") -> None:
@@ -21,11 +25,14 @@ def add_pages(app: faust.App, worker: "Worker") -> None:
     async def heart() -> None:
         while True:
             beat["at"] = time.monotonic()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(BEAT_S)
+            worker.metrics.worker.loop_lag.observe(max(0.0, time.monotonic() - beat["at"] - BEAT_S))
 
     @app.page("/metrics")
     async def metrics(self: Any, request: Any) -> Any:
-        body = generate_latest(worker.metrics.registry)
+        # values are read here, where nothing changes meanwhile; to write them as text takes longer
+        families = list(worker.metrics.registry.collect())
+        body = await asyncio.to_thread(generate_latest, _Read(families))
         return self.bytes(body, content_type=CONTENT_TYPE_LATEST.partition(";")[0])
 
     @app.page("/live")
@@ -39,6 +46,16 @@ def add_pages(app: faust.App, worker: "Worker") -> None:
             {} if worker.score is None else {str(p): r.live for p, r in sorted(worker.score.runners.items())}
         )
         return _answer(self, worker.ready, {"role": worker.role, "partitions_restored": partitions})
+
+
+class _Read(Collector):
+    """Metrics that were read already."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
 
 
 def _answer(view: Any, good: bool, about: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import orjson
 
-from pipeline.bands import BANDS
+from pipeline.bands import BANDS, Band
 from pipeline.days import calendar
 from pipeline.standing import TEXTS, ZERO, BandChange
 
@@ -24,13 +24,14 @@ class HasPoints(Protocol):
 
 @dataclass(slots=True)
 class Emission:
-    """What a shard puts out at once: records by topic, and packed dead letters."""
+    """What a shard puts out at once: records by topic, packed dead letters, and the bands entered."""
 
     scores: list[Record] = field(default_factory=list)
     shadow: list[Record] = field(default_factory=list)
     bands: list[Record] = field(default_factory=list)
     history: list[Record] = field(default_factory=list)
     letters: list[bytes] = field(default_factory=list)
+    entered: list[Band] = field(default_factory=list)
 
 
 _SCORE = b'{"member":%b,"score":%b,"pillars":{"brand":%b,"find":%b,"engage":%b,"relate":%b},%b%b'

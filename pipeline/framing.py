@@ -29,6 +29,7 @@ class Framer:
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.rows: dict[int, int] = {}  # of the frames made last, by partition
         self._reach: dict[int, _Reach] = {}
 
     def begin(self, source: int, offset: int, jump: bool = False) -> None:
@@ -53,8 +54,10 @@ class Framer:
         bounds = np.searchsorted(target[order], np.arange(self.count + 1))
         batch = _record_batch(rows, order)
         out = {}
+        self.rows = {}
         for partition in np.flatnonzero(np.diff(bounds)).tolist():
             part = batch.slice(bounds[partition], bounds[partition + 1] - bounds[partition])
+            self.rows[partition] = len(part)
             out[partition] = encode(part, [self._cover(s, partition, stop) for s, (_, stop) in read.items()])
         return out
 

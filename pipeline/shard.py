@@ -7,7 +7,8 @@ and the frames since then is the shard that was lost. It does no I/O; `agents.sc
 import numpy as np
 import orjson
 
-from pipeline.bands import UNKNOWN
+from pipeline.arrivals import Arrivals
+from pipeline.bands import BANDS, UNKNOWN
 from pipeline.days import UTC, Zone
 from pipeline.directory import BLOCK, Directory
 from pipeline.emission import Emission, Record, band_records, history_key, history_records, score_records
@@ -17,6 +18,7 @@ from pipeline.registers import Registers
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points, Scorer
 from pipeline.seen import Seen
+from pipeline.spread import Spread
 from pipeline.standing import Standing
 from pipeline.tiles import Tiles
 from pipeline.watermarks import Watermarks
@@ -71,6 +73,8 @@ class Shard:
         self.sequence = 0
         self.history = History()
         self.standing = Standing(rubric, self.history)
+        self.spread = Spread()
+        self.arrivals = Arrivals()
         self.rolled = 0  # blocks already brought to the day
         self.turned_from = day  # the day before the last turn
         self.recorded: dict[int, int] = {}  # block -> last day in its history
@@ -105,6 +109,7 @@ class Shard:
         self.registers.resize(n)
         self.history.resize(n)
         self.standing.resize(n)
+        self.spread.resize(n)
 
     def apply(self, frame: Frame, offset: int, timestamp: int, replay: bool = False) -> int:
         """Count a frame that stands at `offset`; frames must come in order. Returns the rows counted.
@@ -142,15 +147,18 @@ class Shard:
             c.repeated += admission.repeated
             c.refused += admission.refused
             c.lost += admission.lost
-            c.duplicate += int(actor[live[~fresh]].sum())
-            counted = known[~late]
-            scored = int(actor[counted].sum())
+            again, counted = live[~fresh], known[~late]
+            again, acted = again[actor[again]], counted[actor[counted]]
+            scored = len(acted)
+            c.admitted += int(actor[live].sum()) + len(letters)
+            c.duplicate += len(again)
             c.scored += scored
             c.credits += len(counted) - scored
             c.erased += int(actor[known[late]].sum())
             c.outside_window += int(actor[live[fresh]].sum()) - int(actor[known].sum())
             c.dead_lettered += len(letters)
             self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
+            self.arrivals.add(frame, acted[day[acted] < self.day], again, letters)
         self._count(frame, rows, member, day, offset, replay)
         return len(live)
 
@@ -355,6 +363,8 @@ class Shard:
         head = (self.day, self.sequence, self._about)
         emission.scores += score_records(names, points, *head, extras)
         emission.bands += band_records(names, points, *head, moved)
+        emission.entered += [BANDS[change.after] for change in moved]
+        self.spread.say(members, points, self.standing.band[members])
         self.emitted[members] = self.day
         if self.shadow is not None:
             rubric = self.shadow.rubric
@@ -372,13 +382,16 @@ class Shard:
             if self.shadow is not None:
                 emission.shadow.append(gone)
         self.standing.forget(members)
+        self.spread.forget(members)
 
     def settle(self) -> None:
         """After a restore: what was said last of each member follows from the state as of the stamp."""
         members = self.scored()
         for at in range(0, len(members), BLOCK):
             some = members[at : at + BLOCK]
-            self.standing.settle(some, self.points(some))
+            points = self.points(some)
+            self.standing.settle(some, points)
+            self.spread.say(some, points, self.standing.band[some])
 
     def forget_changes(self) -> None:
         """Drop what has gathered for `drain`: for a run over a file, where the state at the end is all."""

@@ -66,6 +66,10 @@ class Standing:
         self.components[members] = 0
         self.band[members] = 0
 
+    def nbytes(self) -> int:
+        """Bytes allocated."""
+        return self.components.nbytes + self.band.nbytes
+
     def extras(
         self, members: np.ndarray, points: Points, day: int, silent: np.ndarray | None = None
     ) -> tuple[list[bytes], list[BandChange]]:

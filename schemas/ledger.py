@@ -6,11 +6,12 @@ Keys in `member.ledger`: b"stamp", b"block/<n>", b"history/<n>".
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VERSION = 1
 STAMP_KEY = b"stamp"
@@ -25,6 +26,10 @@ def history_key(number: int) -> bytes:
 def block_key(number: int) -> bytes:
     """The ledger key of a block."""
     return b"block/%d" % number
+
+
+ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
+"""What can become of an event."""
 
 
 class Counters(BaseModel):
@@ -44,11 +49,27 @@ class Counters(BaseModel):
     repeated: int = Field(0, description="Rows delivered again by ingest and dropped.")
     refused: int = Field(0, description="Rows whose frame did not join on; ingest sends them again.")
     lost: int = Field(0, description="Source offsets that retention removed before they were read.")
+    admitted: int = Field(0, description="Events that came in frames of this partition, each once.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_stamp(cls, data: Any) -> Any:
+        """Older stamps don't say what was admitted: it is what has ended."""
+        if isinstance(data, dict) and data and "admitted" not in data:
+            data = data | {"admitted": sum(data.get(name, 0) for name in ENDS)}
+        return data
+
+    def ended(self) -> int:
+        """Events of which it is settled what became of them."""
+        return sum(getattr(self, name) for name in ENDS)
 
     def difference(self) -> int:
         """read - (scored + duplicate + outside_window + erased + dead_lettered)."""
-        ended = self.scored + self.duplicate + self.outside_window + self.erased + self.dead_lettered
-        return self.read - ended
+        return self.read - self.ended()
+
+    def unaccounted(self) -> int:
+        """admitted - (scored + duplicate + …): 0 in each partition by itself, at any moment."""
+        return self.admitted - self.ended()
 
 
 class Checkpoint(BaseModel):

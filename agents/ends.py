@@ -1,0 +1,61 @@
+"""Where the partitions that this worker reads end now, asked of the broker every few seconds.
+
+A client's own high watermark stands still when it does not fetch, which is when lag matters most.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+log = structlog.get_logger()
+EVERY_S = 3.0
+ANSWER_S = 20.0
+CLOSE_S = 5.0
+
+
+class Ends:
+    """The offset after the last message, by partition; of those that `wanted` named lately."""
+
+    def __init__(self, broker: str, wanted: Callable[[], Iterable[TopicPartition]]) -> None:
+        self._broker = broker
+        self._wanted = wanted
+        self._known: dict[TopicPartition, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def get(self, partition: TopicPartition) -> int:
+        """The end of a partition as of the last look; 0 before the first."""
+        return self._known.get(partition, 0)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._run(), name="ends")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            # in a group by itself and without an assignment: it only asks
+            consumer = AIOKafkaConsumer(bootstrap_servers=self._broker, isolation_level="read_committed")
+            try:
+                await consumer.start()
+                while True:
+                    await self._look(consumer)
+                    await asyncio.sleep(EVERY_S)
+            except Exception as error:
+                log.info("the ends of partitions can't be asked for; lag stands still", error=str(error))
+            finally:
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(consumer.stop(), CLOSE_S)
+            await asyncio.sleep(EVERY_S)
+
+    async def _look(self, consumer: AIOKafkaConsumer) -> None:
+        wanted = list(self._wanted())
+        if wanted:
+            self._known = await asyncio.wait_for(consumer.end_offsets(wanted), ANSWER_S)

@@ -1,0 +1,38 @@
+"""The Prometheus metrics of a worker; names and units by the Prometheus conventions.
+
+Counters and histograms say what this process has done, and stay when a partition moves on: else what came
+after the last scrape would be lost. Gauges of partitions say how things stand; they are read at the scrape
+from the partitions the worker has then, so that sums over workers are right.
+"""
+
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from agents.metrics.ingest import IngestMetrics
+from agents.metrics.partition import PartitionMetrics, ScoreMetrics
+from agents.metrics.state import State
+from agents.metrics.worker import WorkerMetrics
+
+disable_created_metrics()
+
+
+class Metrics:
+    """All metrics, in a registry of their own; each part is one module."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.worker = WorkerMetrics(self.registry)
+        self.ingest = IngestMetrics(self.registry)
+        self.score = ScoreMetrics(self.registry)
+        self.state = State(self.registry)
+
+    def of(self, partition: int) -> PartitionMetrics:
+        """The metrics of one score partition."""
+        return PartitionMetrics(self.score, str(partition))

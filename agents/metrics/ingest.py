@@ -1,0 +1,90 @@
+"""Ingest: what was read and framed, and how far it is behind."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from agents.metrics.lag import Lag
+from pipeline.intake import Rows
+from schemas.frames import Side
+
+_BYTES_BUCKETS = tuple(1 << n for n in range(10, 25, 2))
+_COUNT_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
+
+
+class IngestMetrics:
+    """Metrics of the ingest role."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.events = Counter(
+            "pillarscore_ingest_events", "Events read from activity.events.", registry=registry
+        )
+        self.invalid = Counter(
+            "pillarscore_ingest_invalid_events", "Events that failed validation.", registry=registry
+        )
+        self.failures = Counter(
+            "pillarscore_ingest_failures", "Times ingest had to start again.", registry=registry
+        )
+        self.batch_events = Histogram(
+            "pillarscore_ingest_batch_events",
+            "Events that ingest took at once.",
+            buckets=_COUNT_BUCKETS,
+            registry=registry,
+        )
+        self.frame_bytes = Histogram(
+            "pillarscore_frame_bytes", "Size of frames.", buckets=_BYTES_BUCKETS, registry=registry
+        )
+        self.frame_rows = Histogram(
+            "pillarscore_frame_rows",
+            "Rows of a frame that has any: one for the actor of an event, one for its counterpart.",
+            buckets=_COUNT_BUCKETS,
+            registry=registry,
+        )
+        self.difference = Gauge(
+            "pillarscore_ingest_conservation_difference",
+            "Events read less those framed or framed as dead letters, since the start; must be 0.",
+            registry=registry,
+        )
+        self.lags = _Lags()
+        registry.register(self.lags)
+
+    def ingested(self, records: int, rows: Rows, framed: Mapping[int, int]) -> None:
+        """A batch of records has become rows, and these frames: rows by partition."""
+        self.events.inc(records)
+        self.batch_events.observe(records)
+        dead = int(np.count_nonzero(rows.side == Side.DEAD))
+        if dead:
+            self.invalid.inc(dead)
+        for count in framed.values():
+            self.frame_rows.observe(count)
+        counterparts = int(np.count_nonzero(rows.side == Side.COUNTERPART))
+        difference = records - (sum(framed.values()) - counterparts)
+        if difference:
+            self.difference.inc(difference)
+
+
+class _Lags(Collector):
+    """The lag of each source partition that ingest has now."""
+
+    def __init__(self) -> None:
+        self.now: Callable[[], Mapping[int, Lag]] = dict
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        messages = GaugeMetricFamily(
+            "pillarscore_ingest_lag_events",
+            "Messages of activity.events that are not read yet.",
+            labels=["source"],
+        )
+        seconds = GaugeMetricFamily(
+            "pillarscore_ingest_lag_seconds",
+            "How long ago the newest event read was appended to activity.events; 0 when caught up.",
+            labels=["source"],
+        )
+        for source, lag in sorted(self.now().items()):
+            messages.add_metric([str(source)], lag.messages)
+            seconds.add_metric([str(source)], lag.seconds)
+        yield messages
+        yield seconds

@@ -1,0 +1,152 @@
+"""Score partitions at work: what this process has done for them, as counters and histograms."""
+
+from collections import Counter as Tally
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from agents.metrics.latency import Latencies
+from pipeline.arrivals import Arrivals
+from pipeline.emission import Emission
+from schemas.frames import Frame, Side
+
+_COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120, 300, 600)
+_FLUSH_BUCKETS = (1, 10, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
+FRESH_MS = 600_000
+"""Events that were older than this when they were framed say nothing of how fast the pipeline is."""
+
+
+class ScoreMetrics:
+    """Metrics of the score role, all partitions together."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        r = registry
+        part, source = ["partition"], ["partition", "source"]
+        self.scores = Counter("pillarscore_scores", "Score records emitted.", part, registry=r)
+        self.band_changes = Counter(
+            "pillarscore_band_changes", "Members that went to this band.", ["partition", "band"], registry=r
+        )
+        self.letters = Counter(
+            "pillarscore_dead_letters", "Dead letters emitted.", ["partition", "reason"], registry=r
+        )
+        self.late = Counter(
+            "pillarscore_late_events", "Events counted on a day before the as-of day.", part, registry=r
+        )
+        self.source_late = Counter(
+            "pillarscore_source_late_events", "The same, by source partition.", source, registry=r
+        )
+        self.source_duplicates = Counter(
+            "pillarscore_source_duplicates",
+            "Events dropped since their source and id were seen before, by source partition.",
+            source,
+            registry=r,
+        )
+        self.source_letters = Counter(
+            "pillarscore_source_dead_letters", "Dead letters, by source partition.", source, registry=r
+        )
+        self.flush_members = Histogram(
+            "pillarscore_flush_members",
+            "Members whose scores were put out at once.",
+            buckets=_FLUSH_BUCKETS,
+            registry=r,
+        )
+        self.latency = Latencies(
+            "pillarscore_event_latency_seconds",
+            "From an event's own time to its score: queued in the transaction (emitted), committed. "
+            "Only events that came within 10 minutes.",
+            ("emitted", "committed"),
+            _LATENCY_BUCKETS,
+        )
+        r.register(self.latency)
+        self.commit_seconds = Histogram(
+            "pillarscore_commit_seconds", "Duration of a commit.", part, buckets=_COMMIT_BUCKETS, registry=r
+        )
+        self.transactions = Counter("pillarscore_transactions", "Transactions committed.", part, registry=r)
+        self.aborts = Counter(
+            "pillarscore_transaction_aborts", "Transactions begun and not committed.", part, registry=r
+        )
+        self.block_bytes = Counter(
+            "pillarscore_block_bytes", "Bytes of state blocks written.", part, registry=r
+        )
+        self.fenced = Counter(
+            "pillarscore_fenced", "Times another worker had taken the partition.", part, registry=r
+        )
+        self.failures = Counter(
+            "pillarscore_failures", "Times a partition had to restore after an error.", part, registry=r
+        )
+        self.gaps = Counter(
+            "pillarscore_undelivered_frames", "Frames fetched because not delivered.", part, registry=r
+        )
+        self.holes = Counter(
+            "pillarscore_missing_frames", "Frames gone before they were counted.", part, registry=r
+        )
+        self.bad_frames = Counter(
+            "pillarscore_unreadable_frames", "Frames that cannot be read.", part, registry=r
+        )
+
+
+class PartitionMetrics:
+    """What a runner tells of its partition, in the order in which it happens."""
+
+    def __init__(self, metrics: ScoreMetrics, partition: str) -> None:
+        self._all = metrics
+        self._partition = partition
+        self._counted: list[np.ndarray] = []  # times of events, ms, whose scores are not queued yet
+        self._queued: list[np.ndarray] = []  # and those queued, not committed
+        self.scores = metrics.scores.labels(partition)
+        self.late = metrics.late.labels(partition)
+        self.commit_seconds = metrics.commit_seconds.labels(partition)
+        self.transactions = metrics.transactions.labels(partition)
+        self.aborts = metrics.aborts.labels(partition)
+        self.block_bytes = metrics.block_bytes.labels(partition)
+        self.fenced = metrics.fenced.labels(partition)
+        self.failures = metrics.failures.labels(partition)
+        self.gaps = metrics.gaps.labels(partition)
+        self.holes = metrics.holes.labels(partition)
+        self.bad_frames = metrics.bad_frames.labels(partition)
+
+    def counted(self, frame: Frame, timestamp: int) -> None:
+        """A frame that the broker appended at `timestamp` (ms) has been counted."""
+        fresh = frame.time[(frame.side == Side.ACTOR) & (frame.time > timestamp - FRESH_MS)]
+        if len(fresh):
+            self._counted.append(fresh)
+
+    def flushed(self, emission: Emission, now_ms: int) -> None:
+        """The scores of all that was counted are queued."""
+        if emission.scores:
+            self.scores.inc(len(emission.scores))
+            self._all.flush_members.observe(len(emission.scores))
+        for band, count in Tally(emission.entered).items():
+            self._all.band_changes.labels(self._partition, band).inc(count)
+        if self._counted:
+            times = np.concatenate(self._counted)
+            self._counted = []
+            self._all.latency.observe("emitted", now_ms - times)
+            self._queued.append(times)
+
+    def letter(self, reason: str) -> None:
+        """A dead letter went out."""
+        self._all.letters.labels(self._partition, reason).inc()
+
+    def committed(self, seconds: float, block_bytes: int, arrivals: Arrivals, now_ms: int) -> None:
+        """All that was queued is committed, which took so long."""
+        self.transactions.inc()
+        self.commit_seconds.observe(seconds)
+        self.block_bytes.inc(block_bytes)
+        found = arrivals.take()
+        self.late.inc(sum(found["late"].values()))
+        for kind, metric in (
+            ("late", self._all.source_late),
+            ("duplicate", self._all.source_duplicates),
+            ("dead", self._all.source_letters),
+        ):
+            for source, count in found[kind].items():
+                metric.labels(self._partition, str(source)).inc(count)
+        if self._queued:
+            self._all.latency.observe("committed", now_ms - np.concatenate(self._queued))
+            self._queued = []
+
+    def dropped(self) -> None:
+        """What was counted or queued and not committed comes again after a restore."""
+        self._counted, self._queued = [], []

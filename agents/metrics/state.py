@@ -1,0 +1,205 @@
+"""How the score partitions of this worker stand, read from them at the scrape.
+
+A partition that was revoked is not among them any more, and one that is fenced or restoring has no state to
+show. All that is read is kept up anyway, so a scrape costs the same for ten members and for a million.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from agents.metrics.lag import Lag
+from pipeline.directory import BLOCK
+from pipeline.shard import Shard
+from pipeline.spread import COLUMNS, WIDTHS
+from schemas.ledger import Stamp
+
+
+class Partition(Protocol):
+    """What is read of a runner. stamp: the last one committed; progress: of the restore, 0 to 1."""
+
+    live: bool
+    progress: float
+    shard: Shard | None
+    stamp: Stamp | None
+
+    @property
+    def restore_s(self) -> float:
+        """How long the last restore took, or takes so far."""
+
+    def lag(self) -> Lag | None:
+        """How far it is behind the frames; None while that can't be said."""
+
+
+class _Gauge(NamedTuple):
+    """A gauge: what it is called, and its samples of one partition as (further labels, value)."""
+
+    name: str
+    about: str
+    labels: tuple[str, ...]
+    read: Callable[[Any], Iterator[tuple[tuple[str, ...], float]]]
+
+
+Samples = Iterator[tuple[tuple[str, ...], float]]
+
+
+def _one(value: Callable[[Any], float]) -> Callable[[Any], Samples]:
+    """Without further labels."""
+    return lambda of: iter([((), value(of))])
+
+
+def _sources(stamp: Stamp) -> Samples:
+    return (((str(source),), offset) for source, offset in stamp.watermarks.items())
+
+
+def _dispositions(stamp: Stamp) -> Samples:
+    return (((name,), value) for name, value in stamp.counters)
+
+
+def _bands(shard: Shard) -> Samples:
+    return (((band,), count) for band, count in shard.spread.bands().items())
+
+
+def _bytes(shard: Shard) -> Samples:
+    directory = shard.directory
+    sizes = {
+        "tiles": shard.tiles.nbytes(),
+        "registers": shard.registers.nbytes(),
+        "history": shard.history.nbytes(),
+        "seen": shard.seen.nbytes(),
+        "standing": shard.standing.nbytes() + shard.spread.nbytes(),
+        "directory": sys.getsizeof(directory) + sys.getsizeof(directory.names),
+    }
+    return (((kind,), size) for kind, size in sizes.items())
+
+
+OF_RUNNER = (
+    _Gauge(
+        "pillarscore_partition_live",
+        "1 when the partition is live, 0 while it restores.",
+        (),
+        _one(lambda runner: runner.live),
+    ),
+    _Gauge(
+        "pillarscore_restore_progress_ratio",
+        "How far the restore is, by offsets: the ledger is the first half, the frames are the second.",
+        (),
+        _one(lambda runner: runner.progress),
+    ),
+    _Gauge(
+        "pillarscore_restore_seconds",
+        "Duration of the last restore; while one is under way, so far.",
+        (),
+        _one(lambda runner: runner.restore_s),
+    ),
+)
+OF_LAG = (
+    _Gauge(
+        "pillarscore_score_lag_frames",
+        "Frames that are not counted yet.",
+        (),
+        _one(lambda lag: lag.messages),
+    ),
+    _Gauge(
+        "pillarscore_score_lag_seconds",
+        "How long ago the newest frame counted was appended; 0 when caught up.",
+        (),
+        _one(lambda lag: lag.seconds),
+    ),
+)
+OF_STAMP = (
+    _Gauge(
+        "pillarscore_events",
+        "Events by what became of them, from the stamp.",
+        ("disposition",),
+        _dispositions,
+    ),
+    _Gauge(
+        "pillarscore_conservation_difference",
+        "Events let in by the partition less those scored, duplicate, outside the window, erased or dead; "
+        "must be 0, always.",
+        (),
+        _one(lambda stamp: stamp.counters.unaccounted()),
+    ),
+    _Gauge("pillarscore_watermark_offset", "Next source offset to count.", ("source",), _sources),
+    _Gauge("pillarscore_frame_offset", "Last frame whose scores are out.", (), _one(lambda s: s.frame)),
+    _Gauge(
+        "pillarscore_replay_frames",
+        "Frames a restore would have to replay.",
+        (),
+        _one(lambda stamp: stamp.frame + 1 - stamp.replay_from),
+    ),
+)
+OF_SHARD = (
+    _Gauge("pillarscore_day", "As-of day of the scores, days since 1970.", (), _one(lambda s: s.day)),
+    _Gauge(
+        "pillarscore_unrolled_members",
+        "Members not yet brought to the as-of day.",
+        (),
+        _one(lambda s: max(0, s.members - s.rolled * BLOCK)),
+    ),
+    _Gauge("pillarscore_members", "Members with state.", (), _one(lambda shard: shard.members)),
+    _Gauge(
+        "pillarscore_tiles",
+        "Counts kept: one for each member, signal and day that has any.",
+        (),
+        _one(lambda shard: int(shard.tiles.fill.sum())),
+    ),
+    _Gauge(
+        "pillarscore_state_bytes",
+        "Memory allocated for the state, without the texts of names.",
+        ("kind",),
+        _bytes,
+    ),
+    _Gauge("pillarscore_band_members", "Members with a score, by band.", ("band",), _bands),
+)
+_LEVELS = ((OF_RUNNER, "runner"), (OF_LAG, "lag"), (OF_STAMP, "stamp"), (OF_SHARD, "shard"))
+
+
+class State(Collector):
+    """The gauges of the partitions; `runners`: by partition, as the worker has them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.runners: Mapping[int, Partition] = {}
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, also those without samples."""
+        found = [
+            (str(number), {"runner": r, "lag": r.lag(), "stamp": r.stamp, "shard": r.shard})
+            for number, r in sorted(self.runners.items())
+        ]
+        for gauges, level in _LEVELS:
+            for gauge in gauges:
+                family = GaugeMetricFamily(gauge.name, gauge.about, labels=["partition", *gauge.labels])
+                for partition, of in found:
+                    if of[level] is not None:
+                        for labels, value in gauge.read(of[level]):
+                            family.add_metric([partition, *labels], value)
+                yield family
+        yield _scores({partition: of["shard"] for partition, of in found if of["shard"] is not None})
+
+
+def _scores(shards: Mapping[str, Any]) -> HistogramMetricFamily:
+    """Members by points."""
+    family = HistogramMetricFamily(
+        "pillarscore_member_score",
+        "Members by points: of the score, and of each pillar. It shows the scores as they stand, so counts "
+        "fall too.",
+        labels=["partition", "pillar"],
+    )
+    for partition, shard in shards.items():
+        for number, column in enumerate(COLUMNS):
+            counts, hundredths = shard.spread.histogram(column)
+            width = WIDTHS[number > 0]
+            ends = [floatToGoString((at + 1) * width / 100) for at in range(len(counts))]
+            cumulated = np.cumsum(counts).tolist()
+            buckets = [*zip(ends, cumulated, strict=True), ("+Inf", cumulated[-1])]
+            family.add_metric([partition, column], buckets, hundredths / 100)
+    return family

@@ -1,0 +1,60 @@
+"""The worker itself: which program it is, whether it is ready, whether its event loop and disk have room."""
+
+import shutil
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class WorkerMetrics:
+    """Metrics of the process that are not the process collector's."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.build = Gauge(
+            "pillarscore_build_info",
+            "Always 1; the labels say which program, rubric and role this is.",
+            ["version", "python", "rubric", "role"],
+            registry=registry,
+        )
+        self.ready = Gauge(
+            "pillarscore_ready",
+            "1 when each role has its partitions and all of them are restored, as /ready says, otherwise 0.",
+            registry=registry,
+        )
+        self.loop_lag = Histogram(
+            "pillarscore_event_loop_lag_seconds",
+            "How much later than asked for the event loop woke a task that does nothing but sleep.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        self.disk_free = Gauge(
+            "pillarscore_disk_free_bytes",
+            "Free space of the file system that the state folder is on.",
+            ["path"],
+            registry=registry,
+        )
+
+    def watch(self, ready: Callable[[], bool], state_dir: Path, rubric: str, role: str) -> None:
+        """What to ask at each scrape. rubric: name and version."""
+        self.build.labels(_version(), python_version(), rubric, role).set(1)
+        self.ready.set_function(ready)
+        self.disk_free.labels(str(state_dir)).set_function(lambda: _free(state_dir))
+
+
+def _version() -> str:
+    try:
+        return version("pillarscore")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "unknown"
+
+
+def _free(path: Path) -> float:
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return float("nan")

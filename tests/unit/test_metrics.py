@@ -1,0 +1,228 @@
+"""Metrics: names by the conventions, gauges that are true, and arrays counted as one by one."""
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+
+from agents.metrics import Metrics
+from agents.metrics.advice import ADVICE
+from agents.metrics.lag import Lag, lag
+from agents.metrics.latency import Latencies
+from agents.metrics.partition import FRESH_MS
+from agents.metrics_page import Described, described
+from pipeline import blocks
+from pipeline.framing import Framer, runs_of
+from pipeline.intake import Intake
+from pipeline.shard import Shard
+from pipeline.spread import Spread
+from schemas.frames import Frame, Side, decode
+from schemas.ledger import Counters
+from tests.kit.events import DAY, dumps, event, random_events
+from tests.kit.records import NOW, records
+from tests.kit.rubrics import SSI
+
+ALL = list(described(Metrics().registry))
+LABELS = {
+    *("partition", "source", "disposition", "reason", "band", "pillar", "stage", "kind", "path"),
+    *("version", "python", "rubric", "role"),
+}
+
+
+@pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)
+def test_names_are_by_the_conventions(metric: Described) -> None:
+    """What `promtool check metrics` says, and bounded labels."""
+    assert re.fullmatch(r"pillarscore_[a-z]+(_[a-z]+)*", metric.name)
+    assert metric.name.endswith("_total") == (metric.type == "counter")
+    assert not re.search(r"_(count|sum|bucket)$", metric.name)
+    assert metric.type not in metric.name.split("_")
+    scaled = {"ms", "milliseconds", "us", "minutes", "hours", "kb", "mb", "megabytes", "percent"}
+    assert not scaled & set(metric.name.split("_"))
+    assert metric.meaning
+    assert set(metric.labels) <= LABELS
+
+
+def test_what_to_do_is_said_of_metrics_that_exist() -> None:
+    assert set(ADVICE) <= {metric.name for metric in ALL}
+
+
+def _samples(metrics: Metrics) -> dict[str, float]:
+    lines = generate_latest(metrics.registry).decode().splitlines()
+    return {k: float(v) for k, _, v in (x.rpartition(" ") for x in lines if x.startswith("pillarscore"))}
+
+
+def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
+    """A shard that has counted the values, flushed and committed to metrics; one partition, two sources."""
+    metrics = Metrics()
+    shard = Shard(SSI, DAY, 1 << 20, 1 << 40)
+    intake, framer = Intake(0, 900_000, 5), Framer(1)
+    mine = metrics.of(0)
+    for source in (0, 1):
+        framer.begin(source, 0)
+    for start in range(0, len(values), 64):
+        batch = records(values)[start : start + 64]
+        sources = np.array([record.partition for record in batch])
+        read = {
+            source: (runs_of(offsets), int(offsets[-1]) + 1)
+            for source in (0, 1)
+            if len(offsets := np.array([r.offset for r in batch if r.partition == source]))
+        }
+        rows = intake.rows(batch, sources, "activity.events")
+        for data in framer.frames(rows, read).values():
+            frame = decode(data)
+            shard.apply(frame, shard.frame + 1, NOW)
+            mine.counted(frame, NOW)
+        metrics.ingest.ingested(len(batch), rows, framer.rows)
+        assert shard.counters.unaccounted() == 0
+    mine.flushed(shard.drain(), NOW + 500)
+    mine.committed(0.01, 0, shard.arrivals, NOW + 700)
+    runner = SimpleNamespace(
+        live=True,
+        progress=1.0,
+        restore_s=2.0,
+        shard=shard,
+        stamp=blocks.stamp_of(shard),
+        lag=lambda: Lag(3, 0.25),
+    )
+    runners: Any = {0: runner}
+    metrics.state.runners = runners
+    return shard, metrics
+
+
+def test_gauges_are_those_of_the_shard() -> None:
+    values = [dumps(made) for made in random_events(5, 600, duplicates=0.1)] + [b"{"] * 6
+    shard, metrics = _shard(values)
+    found = _samples(metrics)
+    counters = shard.counters
+    assert counters.duplicate > 0
+    assert counters.outside_window > 0
+    for name, value in counters:
+        assert found[f'pillarscore_events{{disposition="{name}",partition="0"}}'] == value
+    assert counters.read == counters.admitted == len(values)
+    assert found['pillarscore_conservation_difference{partition="0"}'] == 0
+    assert found["pillarscore_ingest_conservation_difference"] == 0
+    points = shard.points(shard.scored())
+    for number, pillar in enumerate(("score", "brand", "find", "engage", "relate")):
+        column = points.score if pillar == "score" else points.pillars[:, number - 1]
+        labels = f'partition="0",pillar="{pillar}"'
+        total = found[f"pillarscore_member_score_sum{{{labels}}}"]
+        assert round(total * 100) == column.sum()
+        for bound in ("5.0", "10.0", "+Inf"):
+            below = found[f'pillarscore_member_score_bucket{{le="{bound}",{labels}}}']
+            assert below == (column <= float(bound) * 100).sum()
+    assert sum(v for k, v in found.items() if "band_members" in k) == len(points)
+    assert found['pillarscore_tiles{partition="0"}'] == len(shard.tiles.read(np.arange(shard.members)))
+    duplicates = sum(v for k, v in found.items() if "source_duplicates_total" in k)
+    assert duplicates == counters.duplicate
+    assert found['pillarscore_source_dead_letters_total{partition="0",source="0"}'] == 3
+    assert found['pillarscore_score_lag_frames{partition="0"}'] == 3
+
+
+def test_an_event_that_is_not_accounted_for_shows() -> None:
+    shard, metrics = _shard([dumps(event("activity.session.started"))])
+    shard.counters.scored = 0
+    metrics.state.runners[0].stamp = blocks.stamp_of(shard)
+    assert _samples(metrics)['pillarscore_conservation_difference{partition="0"}'] == 1
+
+
+def test_a_partition_that_has_gone_is_not_shown() -> None:
+    _, metrics = _shard([dumps(event("activity.session.started"))])
+    metrics.state.runners = {}
+    gauges = {metric.name for metric in ALL if metric.type == "gauge"} | {"pillarscore_member_score_count"}
+    left = [k for k in _samples(metrics) if "partition=" in k and k.partition("{")[0] in gauges]
+    assert left == []
+    assert _samples(metrics)['pillarscore_scores_total{partition="0"}'] == 1
+
+
+def test_late_is_before_the_as_of_day() -> None:
+    today = event("activity.session.started", id="1", time="2025-11-20T00:00:00Z")
+    late = event("activity.session.started", id="2", time="2025-11-19T23:59:59Z")
+    _, metrics = _shard([dumps(today), dumps(late)])
+    found = _samples(metrics)
+    assert found['pillarscore_late_events_total{partition="0"}'] == 1
+    assert found['pillarscore_source_late_events_total{partition="0",source="1"}'] == 1
+
+
+def test_an_older_stamp_has_admitted_what_has_ended() -> None:
+    old = Counters(read=9, scored=5, duplicate=2, dead_lettered=1).model_dump(exclude={"admitted"})
+    assert Counters.model_validate(old).unaccounted() == 0
+    assert Counters.model_validate(old).admitted == 8
+
+
+def _frame(times: list[int], sides: list[Side]) -> Frame:
+    n = len(times)
+    none = np.zeros(n, np.int64)
+    text = pa.array([""] * n)
+    side = np.array(sides, np.uint8)
+    return Frame(text, np.array(times), none, none, none, none, side, pa.nulls(n), pa.nulls(n), [])
+
+
+def test_latency_is_of_fresh_events_each_once() -> None:
+    metrics = Metrics()
+    mine = metrics.of(0)
+    times = [NOW - 100, NOW - 100, NOW - FRESH_MS, NOW + 50]
+    mine.counted(_frame(times, [Side.ACTOR, Side.COUNTERPART, Side.ACTOR, Side.ACTOR]), NOW)
+    mine.flushed(Shard(SSI, DAY, 10, 10).drain(), NOW + 20)
+    mine.committed(0.1, 0, Shard(SSI, DAY, 10, 10).arrivals, NOW + 1000)
+    found = _samples(metrics)
+    of = "pillarscore_event_latency_seconds"
+    assert found[f'{of}_count{{stage="emitted"}}'] == found[f'{of}_count{{stage="committed"}}'] == 2
+    assert found[f'{of}_sum{{stage="emitted"}}'] == 0.12
+    assert found[f'{of}_sum{{stage="committed"}}'] == 1.1 + 0.95
+
+
+@given(st.lists(st.integers(-10, 3_000), max_size=50))
+def test_arrays_are_counted_as_one_by_one(durations: list[int]) -> None:
+    bounds = (0.001, 0.01, 0.5, 2)
+    registry = CollectorRegistry()
+    one = Histogram("d", "D.", ["stage"], buckets=bounds, registry=registry)
+    for duration in durations:
+        one.labels("s").observe(max(0, duration) / 1000)
+    one.labels("s")
+    many = Latencies("d", "D.", ["s"], bounds)
+    half = len(durations) // 2
+    many.observe("s", np.array(durations[:half], np.int64))
+    many.observe("s", np.array(durations[half:], np.int64))
+    expected = {(s.name, tuple(s.labels.items())): s.value for s in next(iter(one.collect())).samples}
+    found = {(s.name, tuple(s.labels.items())): s.value for s in next(iter(many.collect())).samples}
+    assert found == pytest.approx(expected)
+
+
+@given(st.data())
+def test_spread_is_what_was_said_last(data: st.DataObject) -> None:
+    spread = Spread()
+    spread.resize(8)
+    said: dict[int, tuple[list[int], int]] = {}
+    for _ in range(data.draw(st.integers(1, 6))):
+        who = data.draw(st.lists(st.integers(0, 7), unique=True, max_size=8))
+        if data.draw(st.booleans()):
+            spread.forget(np.array(who, np.int64))
+            said = {k: v for k, v in said.items() if k not in who}
+            continue
+        pillars = [data.draw(st.lists(st.integers(0, 2500), min_size=4, max_size=4)) for _ in who]
+        bands = [data.draw(st.integers(0, 3)) for _ in who]
+        columns = np.array(pillars, np.int64).reshape(-1, 4)
+        points: Any = SimpleNamespace(score=columns.sum(axis=1), pillars=columns)
+        spread.say(np.array(who, np.int64), points, np.array(bands, np.int8))
+        said |= dict(zip(who, zip(pillars, bands, strict=True), strict=True))
+    scores = np.array([sum(pillars) for pillars, _ in said.values()])
+    counts, total = spread.histogram("score")
+    assert total == scores.sum()
+    for at, below in enumerate(np.cumsum(counts).tolist()):
+        assert below == (scores <= (at + 1) * 500).sum()
+    finds = np.array([pillars[1] for pillars, _ in said.values()])
+    counts, total = spread.histogram("find")
+    assert (total, counts.sum()) == (finds.sum(), len(finds))
+    assert list(spread.bands().values()) == [[band for _, band in said.values()].count(n) for n in range(4)]
+
+
+def test_lag() -> None:
+    assert lag(110, 100, 5_000, 7_500) == Lag(10, 2.5)
+    assert lag(100, 100, 5_000, 7_500) == Lag(0, 0.0)
+    assert lag(90, 100, 5_000, 4_000) == Lag(0, 0.0)
