@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from aiokafka import AIOKafkaProducer
 
 from agents.reader import Reader
-from schemas.ledger import HISTORY, STAMP_KEY, Block, BlockHistory, Stamp, block_key, history_key
+from schemas.ledger import HISTORY, STAMP_KEY, Block, BlockHistory, Stamp, block_key
 
 BATCH_BYTES = 900_000
 """Of one produce batch, below the broker's usual limit of 1 MiB."""
@@ -88,10 +88,9 @@ class Ledger:
         await self._producer.send(topic, value, key=key, partition=partition, headers=headers)
 
     async def put_history(self, history: BlockHistory) -> None:
-        """Queue the history of a block in the open transaction."""
+        """Queue the history of a block, or a day of it, in the open transaction."""
         await self.begin()
-        key = history_key(history.number)
-        await self._producer.send(self.topic, history.dump(), key=key, partition=self.partition)
+        await self._producer.send(self.topic, history.dump(), key=history.key, partition=self.partition)
 
     async def commit(self, stamp: Stamp, blocks: Sequence[Block]) -> int:
         """Write stamp and blocks and commit all that was put; returns the bytes of the blocks."""

@@ -351,7 +351,7 @@ class Runner:
             await ledger.send(s.topic("dead-letters"), target, letter.key, letter.value, letter.out_headers())
             self.metrics.letter(letter.reason)
         overdue = shard.dirty and time.monotonic() - self._blocks_at >= s.block_cycle_s
-        if shard.outdated or overdue or shard.frame > self._stamped:
+        if shard.recorder.outdated or overdue or shard.frame > self._stamped:
             await ledger.begin()  # even a frame without rows has moved the watermarks
 
     async def _commit(self) -> None:
@@ -367,7 +367,7 @@ class Runner:
         ]
         if due:
             self._blocks_at = now
-        for number in sorted(shard.outdated):
+        for number in sorted(shard.recorder.outdated):
             await ledger.put_history(blocks.dump_history(shard, number))
         stamp = blocks.stamp_of(shard)
         self._stamped = stamp.frame

@@ -50,7 +50,7 @@ def main() -> None:
             if shard.roll() is None:
                 break
             emission = shard.drain()
-            for number in sorted(shard.outdated):
+            for number in sorted(shard.recorder.outdated):
                 size += len(blocks.dump_history(shard, number).dump())
             records += len(emission.scores) + len(emission.history)
             longest = max(longest, time.monotonic() - at)

@@ -46,15 +46,15 @@ def dump(shard: Shard, number: int) -> Block:
 
 
 def dump_history(shard: Shard, number: int) -> BlockHistory:
-    """The history of block `number` as it is now; from here on it counts as written."""
-    shard.outdated.discard(number)
+    """What is new of the history of block `number`: a day, or all; from here on it counts as written."""
+    whole = shard.recorder.outdated.pop(number, True)
     start = number * BLOCK
     part = slice(start, min(start + BLOCK, len(shard.directory.names)))
     history = shard.history
-    history.begin()
-    recorded = shard.recorded.get(number, shard.turned_from - 1)
+    day = shard.recorder.last.get(number, shard.turned_from - 1)
+    points = history.whole(part) if whole else history.kept(part, day)[:, None]
     names = shard.directory.names[part]
-    return BlockHistory(number, recorded, names, history.kept[part], history.band[part], history.since[part])
+    return BlockHistory(number, day, names, points, history.band[part], history.since[part])
 
 
 def rubrics_of(shard: Shard) -> str:
@@ -67,6 +67,8 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[Bl
     """Put an empty shard into the state of the stamp and blocks; frames from `start_of` on are to follow."""
     for block in sorted(blocks, key=lambda b: b.number):
         shard.directory.load(block.number, block.names)
+    # of each block the whole history first, then the days after it
+    histories = sorted(histories, key=lambda h: (h.number, not h.whole, h.day))
     for history in histories:
         shard.directory.load(history.number, history.names)
     shard.directory.loaded()
@@ -85,7 +87,7 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[Bl
     for history in histories:
         _load_history(shard, history)
     for number in range(stamp.rolled):
-        shard.recorded.setdefault(number, stamp.day - 1)
+        shard.recorder.last.setdefault(number, stamp.day - 1)
 
 
 def _load_history(shard: Shard, history: BlockHistory) -> None:
@@ -93,11 +95,15 @@ def _load_history(shard: Shard, history: BlockHistory) -> None:
     # a member new since then has a place beyond the end of it
     part = slice(start, start + len(history.bands))
     shard.history.resize(part.stop)
-    shard.history.begin()
-    shard.history.kept[part] = history.points
+    if history.whole:
+        shard.history.restore(part, history.points)
+    elif history.day > shard.recorder.last.get(history.number, -1):
+        shard.history.put(np.arange(part.start, part.stop), history.day, history.points[:, 0])
+    else:
+        return
     shard.history.band[part] = history.bands
     shard.history.since[part] = history.since
-    shard.recorded[history.number] = history.day
+    shard.recorder.last[history.number] = history.day
 
 
 def _load(shard: Shard, block: Block, day: int) -> None:

@@ -17,12 +17,12 @@ COLUMNS = 5
 
 
 class History:
-    """Hundredths of points by member, day and column; UNKNOWN where there was no score."""
+    """Hundredths of points by day, member and column; UNKNOWN where there was no score."""
 
     def __init__(self) -> None:
-        # made at the first day's turn, since it is large and there is nothing to keep before
-        # points plus 1, so that fresh memory says unknown: writing it takes seconds at a million members
-        self.kept = np.zeros((0, DAYS, COLUMNS), np.int16)
+        # An array for each day, int16[members, 5], made when the day is recorded: what a turn writes lies
+        # together. Points plus 1, so that fresh memory says unknown: writing it takes seconds at a million.
+        self._days = [np.zeros((0, COLUMNS), np.int16)] * DAYS
         self.band = np.zeros(0, np.int8)
         self.since = np.zeros(0, np.int32)
 
@@ -33,47 +33,68 @@ class History:
             room = max(members, have * 3 // 2, 256)
             self.band = np.concatenate([self.band, np.zeros(room - have, np.int8)])
             self.since = np.concatenate([self.since, np.full(room - have, NEVER, np.int32)])
-            if len(self.kept):
-                self.begin()
+            for at, kept in enumerate(self._days):
+                if len(kept):
+                    self._make(at)
 
-    def begin(self) -> None:
-        """Make room for the points of all members."""
-        have = len(self.kept)
-        if have < len(self.band):
-            grown = np.zeros((len(self.band), DAYS, COLUMNS), np.int16)
-            grown[:have] = self.kept
-            self.kept = grown
+    def _make(self, at: int) -> np.ndarray:
+        """int16[room, 5]: the points of all members on the day with the place `at`, to be written to."""
+        kept = self._days[at]
+        if len(kept) < len(self.band):
+            grown = np.zeros((len(self.band), COLUMNS), np.int16)
+            grown[: len(kept)] = kept
+            self._days[at] = kept = grown
+        return kept
 
     def record(self, members: np.ndarray, day: int, points: Points, there: np.ndarray, bands: Bands) -> None:
         """Keep the points of `members` int64[n] at the end of `day`, of those that are `there` (bool[n]).
 
         Days must be recorded one after the other, each for all members of a block.
         """
-        self.begin()
         columns = np.column_stack([points.score, points.pillars]).astype(np.int16)
         columns[~there] = UNKNOWN
-        self.since[members[there]] = np.minimum(self.since[members[there]], day)
-        self.kept[members, day % DAYS] = columns + np.int16(1)
+        self.put(members, day, columns + np.int16(1))
         self.band[members] = next_bands(self.band[members], columns[:, 0].astype(np.int64), bands)
+
+    def put(self, members: np.ndarray, day: int, kept: np.ndarray) -> None:
+        """Take int16[n, 5], points plus 1 or 0, for what `members` had at the end of `day`."""
+        self._make(day % DAYS)[members] = kept
+        known = members[kept[:, 0] > 0]
+        self.since[known] = np.minimum(self.since[known], day)
+
+    def kept(self, members: slice, day: int) -> np.ndarray:
+        """int16[n, 5], points plus 1 or 0, of the members in the slice at the end of `day`."""
+        return self._make(day % DAYS)[members]
+
+    def whole(self, members: slice) -> np.ndarray:
+        """int16[n, 90, 5], points plus 1 or 0, of the members in the slice by day mod 90."""
+        out = np.zeros((members.stop - members.start, DAYS, COLUMNS), np.int16)
+        for at, kept in enumerate(self._days):
+            if len(kept):
+                out[:, at] = kept[members]
+        return out
+
+    def restore(self, members: slice, whole: np.ndarray) -> None:
+        """Take int16[n, 90, 5] as `whole` gave it."""
+        for at in np.flatnonzero((whole > 0).any(axis=(0, 2))).tolist():
+            self._make(at)[members] = whole[:, at]
 
     def score(self, members: np.ndarray, day: int) -> np.ndarray:
         """int64[n]: the scores of `members` at the end of a day of the last 90."""
-        if not len(self.kept):
+        kept = self._days[day % DAYS]
+        if not len(kept):
             return np.full(len(members), UNKNOWN)
-        return self.kept[members, day % DAYS, 0].astype(np.int64) - 1
+        return kept[members, 0].astype(np.int64) - 1
 
     def scores(self, members: np.ndarray, today: int, last: int) -> np.ndarray:
         """int64[n, last]: the scores of `members` on the `last` days before today, oldest first."""
-        if not len(self.kept):
-            return np.full((len(members), last), UNKNOWN)
-        at = np.arange(today - last, today) % DAYS
-        return self.kept[members[:, None], at, 0].astype(np.int64) - 1
+        return np.column_stack([self.score(members, day) for day in range(today - last, today)])
 
     def line(self, member: int, today: int) -> np.ndarray:
         """int16[90, 5]: a member's history, oldest day first, up to yesterday."""
-        if not len(self.kept):
-            return np.full((DAYS, COLUMNS), UNKNOWN, np.int16)
-        return self.kept[member, np.arange(today - DAYS, today) % DAYS] - np.int16(1)
+        days = [self._days[day % DAYS] for day in range(today - DAYS, today)]
+        nothing = np.zeros(COLUMNS, np.int16)
+        return np.array([kept[member] if len(kept) else nothing for kept in days]) - np.int16(1)
 
     def erase(self, member: int, last: int, today: int, bands: Bands) -> int:
         """Forget a member's history up to the day `last`; the band is that of what is left.
@@ -84,11 +105,13 @@ class History:
         if first > last:
             return first
         self.since[member] = NEVER if last >= today - 1 else last + 1
-        on = np.arange(today - DAYS, min(last + 1, today)) % DAYS
-        self.kept[member, on] = 0
+        for day in range(today - DAYS, min(last + 1, today)):
+            kept = self._days[day % DAYS]
+            if len(kept):
+                kept[member] = 0
         self.band[member] = bands_of(self.line(member, today)[None, :, 0].astype(np.int64), bands)[0]
         return first
 
     def nbytes(self) -> int:
         """Bytes allocated."""
-        return self.kept.nbytes + self.band.nbytes + self.since.nbytes
+        return sum(kept.nbytes for kept in self._days) + self.band.nbytes + self.since.nbytes

@@ -1,6 +1,7 @@
 """Tiles on their way out of the state: counts per member, signal and day, flat."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Pairs:
         return len(self.row)
 
 
+@lru_cache(8)
 def key_days(day: int) -> np.ndarray:
     """int64[KEYS]: the absolute day each key stands for when today is `day`.
 
@@ -33,4 +35,6 @@ def key_days(day: int) -> np.ndarray:
     """
     ahead = day + 2
     ring = np.arange(KEYS) & (RING - 1)
-    return ahead - ((ahead - ring) & (RING - 1))
+    days = ahead - ((ahead - ring) & (RING - 1))
+    days.flags.writeable = False
+    return days

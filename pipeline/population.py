@@ -92,7 +92,7 @@ class Population:
             index = shard.directory.get(name)
             if index is None:
                 continue
-            through = shard.recorded.get(index // BLOCK, shard.turned_from - 1)
+            through = shard.recorder.last.get(index // BLOCK, shard.turned_from - 1)
             line = shard.history.line(index, through + 1)[-last:].tolist()
             first = through + 1 - len(line)
             return [

@@ -8,12 +8,12 @@ import numpy as np
 import orjson
 
 from pipeline.arrivals import Arrivals
-from pipeline.bands import BANDS, UNKNOWN
+from pipeline.bands import BANDS
 from pipeline.days import UTC, Zone
 from pipeline.directory import BLOCK, Directory
-from pipeline.emission import Emission, Record, band_records, history_key, history_records, score_records
-from pipeline.history import History
+from pipeline.emission import Emission, Record, band_records, score_records
 from pipeline.pairs import RING, WINDOW, Pairs, key_days
+from pipeline.recorder import Recorder
 from pipeline.registers import Registers
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points, Scorer
@@ -33,8 +33,6 @@ _BYTES = max(Signal) // 8 + 1
 _NEVER = -(1 << 31)
 _GONE = 1 << 31
 """In place of the day of a member's last record: it was withdrawn."""
-HISTORY_DAYS = 2 * 366
-"""For how long `member.history` keeps a day."""
 _SLACK = 14
 """Days between two prunings of a block; with the window and `_AHEAD` well within the ring."""
 _AHEAD = 2
@@ -71,14 +69,13 @@ class Shard:
         self.checkpoints: list[Checkpoint] = []
         self.frame = -1
         self.sequence = 0
-        self.history = History()
+        self.recorder = Recorder(rubric, zone, self.directory, self.tiles, self.registers)
+        self.history = self.recorder.history
         self.standing = Standing(rubric, self.history)
         self.spread = Spread()
         self.arrivals = Arrivals()
         self.rolled = 0  # blocks already brought to the day
         self.turned_from = day  # the day before the last turn
-        self.recorded: dict[int, int] = {}  # block -> last day in its history
-        self.outdated: set[int] = set()  # blocks whose history in the ledger is not that in memory
         # while restoring: frames change a member only behind its block, and nobody before `needed`
         self.durable = np.zeros(0, np.int64)
         self.needed = -1
@@ -88,7 +85,6 @@ class Shard:
         self._touched: list[np.ndarray] = []
         self._turned: list[np.ndarray] = []  # touched by the day's turn
         self._letters: list[bytes] = []
-        self._history: list[Record] = []
         self._enlisted = 0
         self._about = (rubric.name, str(rubric.version))
 
@@ -174,7 +170,7 @@ class Shard:
         self.resize()
         for number in range(self._enlisted, self.blocks):
             if not replay:
-                self.recorded.setdefault(number, self.day - 1)
+                self.recorder.last.setdefault(number, self.day - 1)
                 self.rolled += self.rolled == number
         self._enlisted = self.blocks
 
@@ -250,12 +246,8 @@ class Shard:
                 self._take_back(index, last)
 
     def _take_back(self, index: int, last: int) -> None:
-        """Erase the history of a member up to the day `last`, here and in the topic."""
-        first = max(self.history.erase(index, last, self.day, self.rubric.bands), last - HISTORY_DAYS)
-        if first <= last:
-            self.outdated.add(index // BLOCK)
-            name = str(self.directory.names[index])
-            self._history += [(history_key(name, day), None) for day in range(first, min(last + 1, self.day))]
+        """Erase the history of a member up to the day `last`."""
+        self.recorder.erase(index, last, self.day)
 
     def turn_day(self, day: int) -> None:
         """The as-of day is now `day`; members are brought to it by `roll`, and by any event of theirs."""
@@ -282,7 +274,7 @@ class Shard:
         """Bring the next block to the as-of day: record the days that are over, score its members anew.
 
         Returns the number of the block, None when all are done. Call `drain` after, and write the histories
-        that are `outdated` before the next stamp.
+        that the recorder has `outdated` before the next stamp.
         """
         if self.rolled >= self.blocks:
             return None
@@ -291,10 +283,7 @@ class Shard:
         self.resize()
         start = number * BLOCK
         members = np.arange(start, min(start + BLOCK, len(self.directory.names)))
-        for day in range(self.recorded.get(number, self.turned_from - 1) + 1, self.day):
-            self._record(members, day)
-        self.recorded[number] = self.day - 1
-        self.outdated.add(number)
+        self.recorder.record(number, members, self.turned_from - 1, self.day)
         late = members[self.emitted[members] < self.day]
         names = self.directory.names
         # those of whom nothing is left too: they are withdrawn, if they are not yet
@@ -305,31 +294,10 @@ class Shard:
         self._turned.append(late)
         return number
 
-    def _record(self, members: np.ndarray, day: int) -> None:
-        """Keep what the scores of a block were at the end of a day that is over."""
-        scorer = Scorer(self.rubric, day)
-        pairs, numbers = self.tiles.read(members), self.registers.numbers(members)
-        points = scorer.points(len(members), pairs, numbers)
-        there = self._was_there(members, pairs, day)
-        self.history.record(members, day, points, there, self.rubric.bands)
-        at = np.flatnonzero(there)
-        names = [str(self.directory.names[index]) for index in members[at].tolist()]
-        kept = Points(points.score[at], points.pillars[at], points.components[at])
-        self._history += history_records(names, kept, day, self._about)
-
-    def _was_there(self, members: np.ndarray, pairs: Pairs, day: int) -> np.ndarray:
-        """bool[n]: of whom something was known by the end of a day; who came later had no score then."""
-        there = self._has_state(members) & (self.history.score(members, day - 1) != UNKNOWN)
-        there[pairs.row[key_days(self.day)[pairs.key] <= day]] = True
-        return there | self.registers.known_before(members, self.zone.end_ms(day))
-
-    def _has_state(self, members: np.ndarray) -> np.ndarray:
-        return (self.tiles.fill[members] > 0) | (self.registers.slot[members] > 0)
-
     def drain(self) -> Emission:
         """The scores of all members changed since the last call, under one new revision; and the letters."""
-        emission = Emission(letters=self._letters, history=self._history)
-        self._letters, self._history = [], []
+        emission = Emission(letters=self._letters, history=self.recorder.drain())
+        self._letters = []
         if not self._touched:
             return emission
         members = np.unique(np.concatenate(self._touched))
@@ -337,24 +305,25 @@ class Shard:
         if not len(members):
             return emission
         self.sequence += 1
-        there = self._has_score(members)
+        pairs = self.tiles.read(members)
+        there = self._has_score(members, pairs)
         if not there.all():
             self._withdraw(members[~there], emission)
             members = members[there]
+            pairs = self.tiles.read(members)
         if len(members):
-            self._emit(members, emission)
+            self._emit(members, pairs, emission)
         return emission
 
-    def _has_score(self, members: np.ndarray) -> np.ndarray:
+    def _has_score(self, members: np.ndarray, pairs: Pairs) -> np.ndarray:
         """bool[n]: of whom something counts: a tile in the window, or a register."""
-        pairs = self.tiles.read(members)
         there = self.registers.slot[members] > 0
         there[pairs.row[key_days(self.day)[pairs.key] > self.day - WINDOW]] = True
         return there
 
-    def _emit(self, members: np.ndarray, emission: Emission) -> None:
+    def _emit(self, members: np.ndarray, pairs: Pairs, emission: Emission) -> None:
         names = [str(self.directory.names[i]) for i in members.tolist()]
-        pairs, numbers = self.tiles.read(members), self.registers.numbers(members)
+        numbers = self.registers.numbers(members)
         points = self.scorer.points(len(members), pairs, numbers)
         # at the day's turn everything has decayed a little, which is no news of any component
         turned = np.isin(members, np.concatenate(self._turned)) if self._turned else None
@@ -395,14 +364,16 @@ class Shard:
 
     def forget_changes(self) -> None:
         """Drop what has gathered for `drain`: for a run over a file, where the state at the end is all."""
-        self._touched, self._letters, self._history = [], [], []
+        self._touched, self._letters = [], []
+        self.recorder.drain()
 
     def scored(self) -> np.ndarray:
         """int64[n]: the members that have a score, because something is known of them."""
         self.resize()
         members = np.arange(len(self.directory.names))
         parts = [members[at : at + BLOCK] for at in range(0, len(members), BLOCK)]
-        return np.concatenate([members[:0], *(part[self._has_score(part)] for part in parts)])
+        there = [part[self._has_score(part, self.tiles.read(part))] for part in parts]
+        return np.concatenate([members[:0], *there])
 
     def points(self, members: np.ndarray) -> Points:
         """The points of `members` (int64[n]) as of the shard's day."""

@@ -106,6 +106,8 @@ class Standing:
     def _changed(self, delta: np.ndarray) -> list[bytes]:
         """For each row the components that changed and by how much, as the inside of a JSON object."""
         rows, columns = np.nonzero(delta)
+        if not len(rows):
+            return [b""] * len(delta)
         names, texts = self._names, TEXTS
         parts = [
             names[at] + texts[by + ZERO]

@@ -2,7 +2,8 @@
 
 The stamp is written in every transaction, with the scores it accounts for; a block holds the state of
 up to 1,000 members as of the frame it names, and a history what their scores were at the end of each day.
-Keys in `member.ledger`: b"stamp", b"block/<n>", b"history/<n>".
+Keys in `member.ledger`: b"stamp", b"block/<n>", b"history/<n>" for a whole history, and b"history/<n>/<d>"
+for one day of it: most turns of the day write that alone.
 """
 
 from dataclasses import dataclass
@@ -14,13 +15,18 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VERSION = 1
+HISTORY_VERSION = 2
+"""1 had the names in its head, and was always whole."""
 STAMP_KEY = b"stamp"
 HISTORY = b"history/"
+WHOLE_DAYS = 16
+"""A whole history is written at the latest after so many days written alone."""
 
 
-def history_key(number: int) -> bytes:
-    """The ledger key of the history of a block."""
-    return HISTORY + b"%d" % number
+def history_key(number: int, day: int | None = None) -> bytes:
+    """The ledger key of the history of a block, or of one day of it; 16 days later the key comes again."""
+    whole = HISTORY + b"%d" % number
+    return whole if day is None else whole + b"/%d" % (day % WHOLE_DAYS)
 
 
 def block_key(number: int) -> bytes:
@@ -164,11 +170,11 @@ class Block:
 
 @dataclass(slots=True)
 class BlockHistory:
-    """The history of the members of a block through `day`.
+    """The history of the members of a block: through `day`, or the day alone.
 
-    names: of the members, since the block itself may have been written before some of them came; points:
-    int16[n, 90, 5] by day mod 90, in hundredths plus 1, 0 unknown; bands int8[n]; since int32[n], the first
-    day of each member's history.
+    names: of the members, since the block itself may have been written before some of them came; points, in
+    hundredths plus 1, 0 unknown: int16[n, 90, 5] by day mod 90, or int16[n, 1, 5] of the day alone; bands
+    int8[n] after the day; since int32[n], the first day of each member's history.
     """
 
     number: int
@@ -178,17 +184,27 @@ class BlockHistory:
     bands: np.ndarray
     since: np.ndarray
 
+    @property
+    def whole(self) -> bool:
+        """All days, not the last alone."""
+        return self.points.shape[1] > 1
+
+    @property
+    def key(self) -> bytes:
+        """Its ledger key."""
+        return history_key(self.number, None if self.whole else self.day)
+
     def dump(self) -> bytes:
         """As a ledger record: an Arrow IPC stream, lz4, since at the day's turn there are many."""
-        shape = list(self.points.shape)
-        about = {"block": self.number, "day": self.day, "shape": shape, "names": self.names}
-        head = orjson.dumps({"v": VERSION, **about})
-        batch = pa.record_batch(
-            {
-                name: pa.array([column.tobytes()])
-                for name, column in (("points", self.points), ("bands", self.bands), ("since", self.since))
-            }
-        )
+        about = {"block": self.number, "day": self.day, "shape": list(self.points.shape)}
+        head = orjson.dumps({"v": HISTORY_VERSION, **about})
+        columns = {
+            "points": self.points.tobytes(),
+            "bands": self.bands.tobytes(),
+            "since": self.since.tobytes(),
+            "names": orjson.dumps(self.names),
+        }
+        batch = pa.record_batch({name: pa.array([data]) for name, data in columns.items()})
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         schema = batch.schema.with_metadata({b"pillarscore": head})
@@ -198,17 +214,19 @@ class BlockHistory:
 
     @classmethod
     def load(cls, data: bytes) -> "BlockHistory":
-        """What `dump` dumped; ValueError when it is of another version."""
+        """What `dump` dumped, now or before single days were written; ValueError for another version."""
         reader = pa.ipc.open_stream(data)
         head = orjson.loads(reader.schema.metadata[b"pillarscore"])
-        if head["v"] != VERSION:
-            raise ValueError(f"a ledger history of version {head['v']}; this program reads version {VERSION}")
+        if head["v"] not in (1, HISTORY_VERSION):
+            raise ValueError(
+                f"a ledger history of version {head['v']}; this program reads up to version {HISTORY_VERSION}"
+            )
         batch = reader.read_next_batch()
         points, bands, since = (batch[name][0].as_py() for name in ("points", "bands", "since"))
         return cls(
             head["block"],
             head["day"],
-            head["names"],
+            head["names"] if head["v"] == 1 else orjson.loads(batch["names"][0].as_py()),
             np.frombuffer(points, np.int16).reshape(head["shape"]),
             np.frombuffer(bands, np.int8),
             np.frombuffer(since, np.int32),

@@ -1,6 +1,8 @@
 """The day's turn: every day of every member is recorded once, whatever dies in between."""
 
 import numpy as np
+import orjson
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,14 +20,15 @@ class Keeper(Store):
 
     def __init__(self) -> None:
         super().__init__()
-        self.histories: dict[int, bytes] = {}
+        self.histories: dict[bytes, bytes] = {}
         self.days: list[tuple[bytes, bytes | None]] = []
 
     def keep(self, shard: Shard) -> None:
         """One transaction: scores, days, outdated histories, a block, the stamp."""
         self.days += shard.drain().history
-        for number in sorted(shard.outdated):
-            self.histories[number] = blocks.dump_history(shard, number).dump()
+        for number in sorted(shard.recorder.outdated):
+            made = blocks.dump_history(shard, number)
+            self.histories[made.key] = made.dump()
         self.commit(shard, 1)
 
     def revive(self, log: Log) -> tuple[Shard, int]:
@@ -62,6 +65,69 @@ def live_through(log: Log, turns: dict[int, int], deaths: list[bool]) -> tuple[S
                 keeper.keep(shard)
     keeper.keep(shard)
     return shard, keeper
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    steps=st.lists(st.sampled_from([1, 1, 1, 1, 1, 4]), min_size=17, max_size=22),
+    deaths=st.sets(st.integers(0, 21)),
+)
+def test_a_restore_finds_the_days_written_alone_and_those_written_whole(seed, steps, deaths):
+    with small_blocks():
+        log, *_ = ingest(stream(seed, 40, 20), [9], [])
+        lived = []
+        for mortal in (set(), deaths):
+            shard, keeper = begun(log)
+            day = shard.day
+            for at, step in enumerate(steps):
+                day += step
+                shard.turn_day(day)
+                while shard.roll() is not None:
+                    keeper.keep(shard)
+                if at in mortal:
+                    shard, _ = keeper.revive(log)
+            _check_lines(shard, keeper)
+            lived.append(history(shard))
+        assert lived[0] == lived[1]
+
+
+def begun(log: Log) -> tuple[Shard, Keeper]:
+    """A shard that has had all frames, and its ledger."""
+    shard, keeper = make_shard(), Keeper()
+    for at, frame in enumerate(log.frames):
+        shard.apply(decode(frame), at, NOW + at)
+    keeper.keep(shard)
+    return shard, keeper
+
+
+def test_most_turns_write_a_day_alone():
+    with small_blocks():
+        log, *_ = ingest(stream(3, 40, 20), [9], [])
+        shard, _ = begun(log)
+        whole = []
+        for day in range(shard.day + 1, shard.day + 33):
+            shard.turn_day(day)
+            while shard.roll() is not None:
+                outdated = sorted(shard.recorder.outdated)
+                whole += [blocks.dump_history(shard, number).whole for number in outdated]
+        assert whole.count(True) == 2 * shard.blocks
+        assert len(whole) == 32 * shard.blocks
+
+
+def test_a_history_of_the_version_before_is_read():
+    points = np.arange(2 * 90 * 5, dtype=np.int16).reshape(2, 90, 5)
+    head = {"v": 1, "block": 3, "day": 20_000, "shape": [2, 90, 5], "names": ["a", None]}
+    columns = {"points": points, "bands": np.array([1, 2], np.int8), "since": np.array([7, 8], np.int32)}
+    batch = pa.record_batch({name: pa.array([column.tobytes()]) for name, column in columns.items()})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema.with_metadata({b"pillarscore": orjson.dumps(head)})) as writer:
+        writer.write_batch(batch)
+    read = BlockHistory.load(sink.getvalue().to_pybytes())
+    assert (read.number, read.day, read.names, read.whole) == (3, 20_000, ["a", None], True)
+    assert (read.points == points).all()
+    assert read.bands.tolist() == [1, 2]
+    assert read.since.tolist() == [7, 8]
 
 
 def history(shard: Shard) -> dict[str, tuple[bytes, int]]:

@@ -1,0 +1,88 @@
+"""The days that are over, on record: what each member's score was at the end, in memory and for the topic.
+
+Block by block, each day once: which day was the last is known by block, and so is what the ledger lacks.
+"""
+
+import numpy as np
+
+from pipeline.bands import UNKNOWN
+from pipeline.days import Zone
+from pipeline.directory import BLOCK, Directory
+from pipeline.emission import Record, history_key, history_records
+from pipeline.history import History
+from pipeline.pairs import Pairs, key_days
+from pipeline.registers import Registers
+from pipeline.rubric import Rubric
+from pipeline.scoring import Points, Scorer
+from pipeline.tiles import Tiles
+from schemas.ledger import WHOLE_DAYS
+
+HISTORY_DAYS = 2 * 366
+"""For how long `member.history` keeps a day."""
+
+
+class Recorder:
+    """Keeps `history`, and makes the records of `member.history`; tiles and registers are the shard's."""
+
+    def __init__(
+        self, rubric: Rubric, zone: Zone, directory: Directory, tiles: Tiles, registers: Registers
+    ) -> None:
+        self.rubric = rubric
+        self.zone = zone
+        self.directory = directory
+        self.tiles = tiles
+        self.registers = registers
+        self.history = History()
+        self.last: dict[int, int] = {}  # block -> last day on record
+        # blocks whose history in the ledger is not that in memory: in more than the day last recorded?
+        self.outdated: dict[int, bool] = {}
+        self._records: list[Record] = []
+        self._scorer: Scorer | None = None
+
+    def record(self, number: int, members: np.ndarray, after: int, today: int) -> None:
+        """Put the days before `today` of block `number` on record, of its members int64[n].
+
+        after: the day before the first one due when nothing of the block is on record yet.
+        """
+        over = range(self.last.get(number, after) + 1, today)
+        for day in over:
+            self._record(members, day, today)
+        if over:
+            self.last[number] = today - 1
+            alone = len(over) == 1 and (number + today) % WHOLE_DAYS and number not in self.outdated
+            self.outdated[number] = not alone
+
+    def _record(self, members: np.ndarray, day: int, today: int) -> None:
+        if self._scorer is None or self._scorer.day != day:
+            self._scorer = Scorer(self.rubric, day)
+        pairs, numbers = self.tiles.read(members), self.registers.numbers(members)
+        points = self._scorer.points(len(members), pairs, numbers)
+        there = self._was_there(members, pairs, day, today)
+        self.history.record(members, day, points, there, self.rubric.bands)
+        at = np.flatnonzero(there)
+        names = [str(self.directory.names[index]) for index in members[at].tolist()]
+        kept = Points(points.score[at], points.pillars[at], points.components[at])
+        about = (self.rubric.name, str(self.rubric.version))
+        self._records += history_records(names, kept, day, about)
+
+    def _was_there(self, members: np.ndarray, pairs: Pairs, day: int, today: int) -> np.ndarray:
+        """bool[n]: of whom something was known by the end of a day; who came later had no score then."""
+        there = (self.tiles.fill[members] > 0) | (self.registers.slot[members] > 0)
+        there &= self.history.score(members, day - 1) != UNKNOWN
+        there |= self.registers.known_before(members, self.zone.end_ms(day))
+        if not there.all():
+            there[pairs.row[key_days(today)[pairs.key] <= day]] = True
+        return there
+
+    def erase(self, index: int, last: int, today: int) -> None:
+        """Take back the history of a member up to the day `last`, here and in the topic."""
+        first = max(self.history.erase(index, last, today, self.rubric.bands), last - HISTORY_DAYS)
+        if first <= last:
+            self.outdated[index // BLOCK] = True
+            name = str(self.directory.names[index])
+            self._records += [(history_key(name, day), None) for day in range(first, min(last + 1, today))]
+
+    def drain(self) -> list[Record]:
+        """The records since the last call."""
+        records, self._records = self._records, []
+        return records
