@@ -10,7 +10,7 @@ from pipeline.days import Zone
 from pipeline.directory import BLOCK, Directory
 from pipeline.emission import Record, history_key, history_records
 from pipeline.history import History
-from pipeline.pairs import Pairs, key_days
+from pipeline.pairs import WINDOW, Pairs, key_days
 from pipeline.registers import Registers
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points, Scorer
@@ -67,11 +67,12 @@ class Recorder:
 
     def _was_there(self, members: np.ndarray, pairs: Pairs, day: int, today: int) -> np.ndarray:
         """bool[n]: of whom something was known by the end of a day; who came later had no score then."""
-        there = (self.tiles.fill[members] > 0) | (self.registers.slot[members] > 0)
-        there &= self.history.score(members, day - 1) != UNKNOWN
+        # a register written since has lost the time at which it was known first
+        there = (self.registers.slot[members] > 0) & (self.history.score(members, day - 1) != UNKNOWN)
         there |= self.registers.known_before(members, self.zone.end_ms(day))
         if not there.all():
-            there[pairs.row[key_days(today)[pairs.key] <= day]] = True
+            on = key_days(today)[pairs.key]
+            there[pairs.row[(on <= day) & (on > day - WINDOW)]] = True
         return there
 
     def erase(self, index: int, last: int, today: int) -> None:

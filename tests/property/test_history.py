@@ -133,8 +133,8 @@ def test_a_history_of_the_version_before_is_read():
 def history(shard: Shard) -> dict[str, tuple[bytes, int]]:
     kept = {}
     for name, index in shard.directory.items():
-        if shard.tiles.fill[index] or shard.registers.slot[index]:
-            line = shard.history.line(index, shard.day)
+        line = shard.history.line(index, shard.day)
+        if (line != UNKNOWN).any():
             kept[name] = (line.tobytes(), int(shard.history.band[index]))
     return kept
 
