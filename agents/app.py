@@ -17,6 +17,7 @@ from faust.types.enums import ProcessingGuarantee
 
 from agents.clock import Clock
 from agents.ends import Ends
+from agents.identity import client_id
 from agents.ingest import Ingest
 from agents.metrics import Metrics
 from agents.score import Score
@@ -34,6 +35,7 @@ def faust_app(settings: Settings) -> faust.App:
     return faust.App(
         f"{settings.prefix}score",
         broker=[f"kafka://{settings.broker}"],
+        broker_client_id=client_id(settings),
         store="memory://",
         datadir=settings.state_dir / "faust",
         processing_guarantee=ProcessingGuarantee.AT_LEAST_ONCE,

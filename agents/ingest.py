@@ -23,6 +23,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from agents.clock import Clock
 from agents.ends import Ends
+from agents.identity import client_id
 from agents.metrics import Metrics
 from agents.metrics.lag import Lag, lag
 from agents.records import as_it_is
@@ -120,6 +121,7 @@ class _Session(ConsumerRebalanceListener):
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=s.broker,
             group_id=f"{s.prefix}ingest",
+            client_id=client_id(s),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",

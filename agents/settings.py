@@ -23,6 +23,7 @@ TOPICS = {
     "events": "activity.events",
     "frames": "activity.frames",
     "dead-letters": "activity.dead-letters",
+    "replays": "activity.replays",
     "scores": "member.scores",
     "shadow": "member.scores.shadow",
     "ledger": "member.ledger",

@@ -85,6 +85,12 @@ def specs(settings: Settings) -> list[Topic]:
             _deleted(30 * DAY, 64 * MB) | {"max.message.bytes": str(16 * MB)},
         ),
         Topic(
+            "replays",
+            1,
+            "which dead letters were sent again, so that none is by accident twice; longer than the letters",
+            _deleted(60 * DAY, 16 * MB) | {"cleanup.policy": "compact,delete"},
+        ),
+        Topic(
             "scores",
             members,
             "the last score of every member; a minute in which readers still see every step",
@@ -141,6 +147,12 @@ async def ensure(settings: Settings) -> list[Found]:
             await _check(client, settings, wanted, after)
         made = {topic.short for topic in missing} - others
     return [Found(n, t, after[n], t.short in made) for t in wanted if (n := settings.topic(t.short))]
+
+
+async def existing(client: Any, settings: Settings) -> dict[str, int]:
+    """The topics that are there, by their short names, with their numbers of partitions; makes none."""
+    there = await _there(client, settings, specs(settings))
+    return {t.short: there[n] for t in specs(settings) if (n := settings.topic(t.short)) in there}
 
 
 async def delete(settings: Settings) -> list[str]:

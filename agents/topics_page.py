@@ -11,6 +11,7 @@ from schemas.bands import BandChanged
 from schemas.history import Day
 from schemas.letters import DeadLetter
 from schemas.reasons import REASONS
+from schemas.replays import Replay
 from schemas.scores import Score
 
 _INTRODUCTION = """# Topics
@@ -38,6 +39,11 @@ _HEADERS = {
 }
 
 _RECORDS: dict[str, tuple[type[BaseModel], str]] = {
+    "replays": (
+        Replay,
+        "Keyed by the letter's place, `partition:offset`; written in the transaction that sends the event, "
+        "which has the same place in its header `pillarscore-letter`.",
+    ),
     "scores": (
         Score,
         "Keyed by member. A record without a value (a tombstone) means that the member has no score any "

@@ -27,6 +27,13 @@ ROLES = (
         ("frames", "ledger"),
         ("scores", "shadow", "bands", "history", "dead-letters", "ledger"),
     ),
+    Role(
+        "replay",
+        "pillarscore dead-letters replay: sends events again, mended",
+        ("dead-letters", "replays"),
+        ("events", "replays"),
+        worker=False,
+    ),
 )
 
 

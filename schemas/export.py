@@ -22,6 +22,7 @@ from schemas.history import Day
 from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
 from schemas.reasons import REASONS
+from schemas.replays import Replay
 from schemas.scores import Score
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -33,6 +34,7 @@ RECORDS: dict[str, Any] = {
     "band.changed": BandChanged,
     "history.day": Day,
     "ledger.stamp": Stamp,
+    "replay": Replay,
 }
 """Everything published: name of the schema to its type (a model, a TypedDict, or a TypeAdapter)."""
 
@@ -73,6 +75,12 @@ CHANNELS = (
         "Events that can't be counted, untouched; the headers say why and whence.",
         content_type="application/octet-stream",
         headers=_letter_headers(),
+    ),
+    Channel(
+        "activity.replays",
+        "send",
+        "Which dead letters were sent again, keyed by their partition:offset. Internal.",
+        ("replay",),
     ),
     Channel(
         "member.scores",

@@ -1,12 +1,15 @@
 """Dead letters: an event that can't be counted, kept untouched beside the reason."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
 
 _SIZES = struct.Struct("<III")
 _NONE = 0xFFFFFFFF
+_OURS = "pillarscore-"
+_HEADERS = ("reason", "message", "topic", "partition", "offset", "timestamp")
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,12 +59,18 @@ class DeadLetter:
 
     def out_headers(self) -> list[tuple[str, bytes]]:
         """The headers of the record in `activity.dead-letters`: the original ones, then ours."""
-        ours = {
-            "reason": self.reason,
-            "message": self.message,
-            "topic": self.topic,
-            "partition": str(self.partition),
-            "offset": str(self.offset),
-            "timestamp": str(self.timestamp),
-        }
-        return list(self.headers) + [("pillarscore-" + name, text.encode()) for name, text in ours.items()]
+        ours = [(_OURS + name, str(getattr(self, name)).encode()) for name in _HEADERS]
+        return list(self.headers) + ours
+
+    @classmethod
+    def from_record(
+        cls, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> "DeadLetter":
+        """The letter that a record of `activity.dead-letters` is; ValueError when it is none."""
+        original, ours = headers[: -len(_HEADERS)], headers[-len(_HEADERS) :]
+        # ours are the last ones, so that headers of upstream by the same names stay upstream's
+        if tuple(name for name, _ in ours) != tuple(_OURS + name for name in _HEADERS):
+            raise ValueError("the record lacks the headers of a dead letter")
+        reason, message, topic, *numbers = ((text or b"").decode("utf-8", "replace") for _, text in ours)
+        partition, offset, timestamp = map(int, numbers)
+        return cls(reason, message, topic, partition, offset, timestamp, key, value, tuple(original))

@@ -1,7 +1,7 @@
 """The command line `pillarscore`: one module per command, imported when it is asked for.
 
-A module `agents/cli/NAME.py` with a `typer.Typer` called `app` is the command NAME; there is no list to
-add it to. Heavy imports belong inside the command, so that `--help` stays quick.
+A module `agents/cli/NAME.py` with a `typer.Typer` called `app` is the command NAME (with - for _); there is
+no list to add it to. Heavy imports belong inside the command, so that `--help` stays quick.
 """
 
 import importlib
@@ -24,6 +24,8 @@ ORDER = (
     "worker",
     "publish",
     "top",
+    "status",
+    "dead-letters",
     "score",
     "explain",
     "whatif",
@@ -37,7 +39,8 @@ class _Commands(Mapping[str, Any]):
     """Name to command, from the modules of this package; a command is imported when it is looked up."""
 
     def __iter__(self) -> Iterator[str]:
-        names = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+        modules = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+        names = [name.replace("_", "-") for name in modules]
         return iter(sorted(names, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n)))
 
     def __len__(self) -> int:
@@ -46,7 +49,7 @@ class _Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in list(self):
             raise KeyError(name)
-        module = importlib.import_module(f"{__name__}.{name}")
+        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
         module.app._add_completion = False  # not an option of every command
         command = typer.main.get_command(module.app)
         command.name = name

@@ -1,6 +1,7 @@
 """Options that several commands have, and what they mean."""
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -39,3 +40,26 @@ def date_of(as_of: str | None) -> date | None:
         return date.fromisoformat(as_of)
     except ValueError:
         raise UserError(f"--as-of {as_of}: give a date, such as 2026-11-20") from None
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def moment(option: str, text: str | None) -> int | None:
+    """The time, ms since 1970, that an option gives: RFC 3339, a date (UTC), or how long ago (90m, 2h, 3d).
+
+    Raises UserError when it is none.
+    """
+    if text is None:
+        return None
+    try:
+        if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
+            at = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
+            at = datetime.fromisoformat(text)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+        return int(at.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise UserError(
+            f"{option} {text}: give a time such as 2026-11-20T08:30:00Z, a date, or how long ago, such as 2h"
+        ) from None

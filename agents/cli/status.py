@@ -1,0 +1,83 @@
+"""`pillarscore status`: how it is doing."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def status(
+    json: Annotated[bool, typer.Option("--json", help="JSON, one object a line.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again until Ctrl-C.")] = False,
+    every: Annotated[
+        float, typer.Option(min=0.2, max=3600, metavar="SECONDS", help="How often, and what rates are over.")
+    ] = 1.0,
+) -> None:
+    """Show on one screen: partitions and their owners, lag, rates, commits, dead letters, and whether every
+    event is accounted for.
+
+    All is read from Kafka, no worker is asked. It changes nothing and starts nothing. "oldest" is the age
+    of the oldest record that waits, by the clock of this machine.
+
+    Example: pillarscore status --watch
+    """
+    import asyncio
+    import contextlib
+    import sys
+
+    import orjson
+    from aiokafka.errors import KafkaError
+    from rich.live import Live
+    from rich.text import Text
+
+    from agents import screen
+    from agents.broker import connected
+    from agents.errors import UserError
+    from agents.settings import Settings
+    from agents.status import Status, survey
+    from agents.status_screen import as_json
+    from agents.status_screen import screen as drawn
+
+    settings = Settings.load()
+    console = screen.console()
+
+    def show(found: Status) -> None:
+        if json:
+            sys.stdout.buffer.write(orjson.dumps(as_json(found), option=orjson.OPT_NON_STR_KEYS) + b"\n")
+            sys.stdout.flush()
+        else:
+            console.print(drawn(found))
+
+    async def once() -> None:
+        async with survey(connected(settings, start=False)) as seen:
+            found = await seen.look()
+            if found.workers:
+                await asyncio.sleep(every)
+                found = await seen.look()
+            show(found)
+
+    async def again_and_again() -> None:
+        lively = console.is_terminal and not json
+        with Live(console=console, screen=True) if lively else contextlib.nullcontext() as live:
+            while True:
+                try:
+                    async with survey(await asyncio.to_thread(connected, settings, start=False)) as seen:
+                        while True:
+                            found = await seen.look()
+                            live.update(drawn(found), refresh=True) if live else show(found)
+                            await asyncio.sleep(every)
+                except (UserError, KafkaError, OSError) as error:
+                    # a Kafka that is away may come back
+                    if live:
+                        live.update(Text(str(error)), refresh=True)
+                    else:
+                        screen.say(str(error))
+                    await asyncio.sleep(every)
+
+    if not watch:
+        asyncio.run(once())
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(again_and_again())

@@ -1,0 +1,152 @@
+"""Reading the dead letters, and choosing among them."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+from aiokafka import TopicPartition
+
+from agents.errors import UserError
+from agents.partitions import Partitions, partitions
+from agents.settings import Settings
+from agents.topics import admin, existing
+from schemas.letters import DeadLetter
+
+Place = tuple[int, int]
+"""Partition and offset in `activity.dead-letters`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter where it lies. timestamp: when it was written, ms since 1970."""
+
+    place: Place
+    timestamp: int
+    letter: DeadLetter
+
+    @property
+    def type(self) -> str:
+        """The event's type as far as one can be read, else an empty text."""
+        for name, value in self.letter.headers:
+            if name == "ce_type" and value is not None:
+                return value.decode("utf-8", "replace")
+        try:
+            event = orjson.loads(self.letter.value or b"")
+        except orjson.JSONDecodeError:
+            return ""
+        kind = event.get("type") if isinstance(event, dict) else None
+        return kind if isinstance(kind, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which letters: all conditions given must hold. places: these alone; since, until: ms since 1970."""
+
+    places: tuple[Place, ...] = ()
+    reasons: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def filters(self) -> bool:
+        """Whether there is any condition beside places."""
+        return bool(self.reasons or self.types or self.since is not None or self.until is not None)
+
+    def takes(self, found: Letter) -> bool:
+        """Whether a letter is wanted, apart from its place. A type that ends in * is a beginning."""
+        return (
+            (not self.reasons or found.letter.reason in self.reasons)
+            and (not self.types or any(_matches(found.type, wanted) for wanted in self.types))
+            and (self.since is None or found.timestamp >= self.since)
+            and (self.until is None or found.timestamp < self.until)
+        )
+
+
+def _matches(kind: str, wanted: str) -> bool:
+    return kind.startswith(wanted[:-1]) if wanted.endswith("*") else kind == wanted
+
+
+class Letters:
+    """The letters of a Kafka, as they are when asked."""
+
+    def __init__(self, reading: Partitions, topic: str, count: int) -> None:
+        self._reading = reading
+        self._tps = [TopicPartition(topic, partition) for partition in range(count)]
+
+    async def read(self, wanted: Wanted) -> AsyncIterator[Letter]:
+        """The letters wanted, by partition and offset. Raises UserError for a place where there is none."""
+        bounds = await self._reading.bounds(self._tps)
+        if wanted.places:
+            for place in wanted.places:
+                found = await self._at(place, bounds)
+                if wanted.takes(found):
+                    yield found
+            return
+        for tp, (first, end) in bounds.items():
+            start = first if wanted.since is None else await self._reading.since(tp, wanted.since)
+            if start is None:
+                continue
+            async with aclosing(self._reading.read(tp, max(first, start), end)) as records:  # type: ignore[type-var]
+                async for record in records:
+                    found = _letter(tp.partition, record)
+                    if wanted.takes(found):
+                        yield found
+
+    async def _at(self, place: Place, bounds: dict[TopicPartition, tuple[int, int]]) -> Letter:
+        partition, offset = place
+        for tp, (first, end) in bounds.items():
+            if tp.partition == partition and first <= offset < end:
+                async with aclosing(self._reading.read(tp, offset, offset + 1)) as records:  # type: ignore[type-var]
+                    async for record in records:
+                        return _letter(partition, record)
+        raise UserError(
+            f"There is no dead letter at {partition}:{offset}: see 'pillarscore dead-letters list'"
+        )
+
+
+def _letter(partition: int, record: object) -> Letter:
+    key, value, headers = record.key, record.value, record.headers  # type: ignore[attr-defined]
+    offset, timestamp = record.offset, record.timestamp  # type: ignore[attr-defined]
+    try:
+        letter = DeadLetter.from_record(key, value, headers)
+    except ValueError as error:
+        # not written by a worker; shown all the same
+        letter = DeadLetter(
+            "unreadable", str(error), "", partition, offset, timestamp, key, value, tuple(headers)
+        )
+    return Letter((partition, offset), timestamp, letter)
+
+
+@asynccontextmanager
+async def letters(settings: Settings) -> AsyncIterator[Letters]:
+    """The letters of the settings' broker; UserError when there is no topic of them."""
+    topic = settings.topic("dead-letters")
+    async with admin(settings) as client:
+        count = (await existing(client, settings)).get("dead-letters")
+    if count is None:
+        raise UserError(
+            f"Kafka at {settings.broker} has no topic {topic}: 'pillarscore worker' makes it, "
+            "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
+        )
+    tps = [TopicPartition(topic, partition) for partition in range(count)]
+    async with partitions(settings.broker, tps) as reading:
+        yield Letters(reading, topic, count)
+
+
+def places(texts: Sequence[str]) -> tuple[Place, ...]:
+    """Places as they are typed, `0:123`; UserError for any other text."""
+    found = []
+    for text in texts:
+        partition, colon, offset = text.partition(":")
+        if not (colon and partition.isdecimal() and offset.isdecimal()) or len(text) > 30:
+            raise UserError(f"{text}: give a place as PARTITION:OFFSET, as in 0:123")
+        found.append((int(partition), int(offset)))
+    return tuple(dict.fromkeys(found))
+
+
+def now_ms() -> int:
+    """Now, ms since 1970."""
+    return int(time.time() * 1000)

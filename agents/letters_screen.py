@@ -1,0 +1,146 @@
+"""Dead letters for the terminal and as JSON. All that comes from outside is shown as harmless text."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from agents import pretty
+from agents.letters import Letter
+from agents.replay import Judged, Memory
+from agents.screen import printable
+from schemas.replays import Replay
+
+LONGEST = 100
+"""Characters of a text in a table."""
+
+
+class Newest:
+    """Counts letters by reason as they come, and keeps the newest; most: how many, 0 for all."""
+
+    def __init__(self, most: int) -> None:
+        self.count: Counter[str] = Counter()
+        self.latest: dict[str, int] = {}
+        self.letters: deque[Letter] = deque(maxlen=most or None)
+
+    def add(self, found: Letter) -> None:
+        """Take one more."""
+        reason = found.letter.reason
+        self.count[reason] += 1
+        self.latest[reason] = max(found.timestamp, self.latest.get(reason, 0))
+        self.letters.append(found)
+
+    def ordered(self) -> list[Letter]:
+        """Those kept, the oldest first."""
+        return sorted(self.letters, key=lambda found: (found.timestamp, found.place))
+
+
+def reasons(newest: Newest) -> Table:
+    """How many of each reason, the most frequent first, and since when there was none."""
+    table = Table("reason", box=None, pad_edge=False)
+    table.add_column("letters", justify="right")
+    table.add_column("newest")
+    for reason, count in newest.count.most_common():
+        table.add_row(Text(printable(reason)), f"{count:,}", moment(newest.latest[reason]))
+    return table
+
+
+def listing(letters: Iterable[Letter], memory: Memory) -> Table:
+    """A row for each letter."""
+    table = Table("letter", "written", "reason", "type", "message", "", box=None, pad_edge=False)
+    for found in letters:
+        table.add_row(
+            place(found),
+            moment(found.timestamp),
+            Text(printable(found.letter.reason)),
+            _cell(found.type),
+            _cell(found.letter.message),
+            "sent again" if _before(found, memory) else "",
+        )
+    return table
+
+
+def as_json(found: Letter, memory: Memory) -> dict[str, Any]:
+    """A letter for programs. value: the event as text, with what is not UTF-8 as `\\x..`."""
+    letter, before = found.letter, _before(found, memory)
+    return {
+        "letter": place(found),
+        "written": moment(found.timestamp),
+        "reason": letter.reason,
+        "type": found.type or None,
+        "message": letter.message,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "timestamp": letter.timestamp,
+        "key": _text(letter.key),
+        "value": _text(letter.value),
+        "headers": [[name, _text(value)] for name, value in letter.headers],
+        "sent_again": before.model_dump(mode="json") if before else None,
+    }
+
+
+def details(found: Letter, memory: Memory, most: int) -> Iterator[str]:
+    """One letter in lines, at most so many characters of its value."""
+    letter, before = found.letter, _before(found, memory)
+    rows: dict[str, str] = {
+        "letter": f"{place(found)}, written {moment(found.timestamp)}",
+        "reason": letter.reason,
+        "message": letter.message,
+        "origin": f"{letter.topic} {letter.partition}:{letter.offset}, {moment(letter.timestamp)}",
+        "key": "none" if letter.key is None else _text(letter.key) or "empty",
+    }
+    for name, value in letter.headers:
+        rows[f"header {name}"] = _text(value) or ""
+    if before:
+        how = ", edited" if before.edited else ""
+        rows["sent again"] = f"{before.at:%Y-%m-%dT%H:%M:%SZ}{how}{', forced' if before.forced else ''}"
+    rows["value"] = "none" if letter.value is None else f"{len(letter.value):,} bytes"
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        yield f"{printable(name):{width}}  {printable(text)}"
+    if letter.value is not None:
+        yield ""
+        yield from pretty.lines(letter.value, most)
+
+
+def plan(judged: Sequence[Judged], says: Mapping[int, str]) -> Table:
+    """A row for each letter of a replay. says: by its number what is to become of it."""
+    table = Table("letter", "type", "was", "now", "", box=None, pad_edge=False)
+    for number, one in enumerate(judged):
+        found = one.candidate.found
+        now = "valid" if one.fails is None else "{}: {}".format(*one.fails)
+        table.add_row(
+            place(found), _cell(found.type), Text(printable(found.letter.reason)), _cell(now), says[number]
+        )
+    return table
+
+
+def place(found: Letter) -> str:
+    """`0:123`."""
+    return "{}:{}".format(*found.place)
+
+
+def moment(milliseconds: int) -> str:
+    """RFC 3339, UTC, to the second; the number itself when it is no time."""
+    try:
+        return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return str(milliseconds)
+
+
+def _before(found: Letter, memory: Memory) -> Replay | None:
+    before = memory.get(found.place)
+    return before if before is not None and before.letter_timestamp == found.timestamp else None
+
+
+def _cell(text: str) -> Text:
+    shown = printable(text)
+    return Text(shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…")
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "backslashreplace")

@@ -1,0 +1,176 @@
+"""Sending dead letters again: judged first as ingest will judge them, and remembered.
+
+A letter's event and the note that it was sent go out in one transaction, under one transactional id: of
+two replays at the same time the later takes over and what the earlier has not committed is taken back, so no
+letter is sent twice by accident. Should one be, the pipeline drops the second as a duplicate, as far back as
+its horizon reaches.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from agents.clock import clock
+from agents.edits import headers_of
+from agents.errors import UserError
+from agents.letters import Letter, Place
+from agents.reader import reader
+from agents.settings import Settings
+from agents.topics import admin, existing
+from pipeline.intake import Intake
+from schemas.letters import DeadLetter
+from schemas.replays import Replay
+
+HEADER = "pillarscore-letter"
+Memory = dict[Place, Replay]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A letter with what would be sent for it. edited: the event is not the letter's own."""
+
+    found: Letter
+    value: bytes | None
+    edited: bool
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Those of the event as it came, then where its letter lies."""
+        letter = self.found.letter
+        kept = headers_of(letter) if self.edited else letter.headers
+        place = "{}:{}".format(*self.found.place).encode()
+        return [(name, value) for name, value in kept if name != HEADER] + [(HEADER, place)]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """fails: why it would be a dead letter again, (reason, message); before: an earlier replay of it."""
+
+    candidate: Candidate
+    fails: tuple[str, str] | None
+    before: Replay | None
+
+
+@dataclass(slots=True)
+class _Record:
+    """What the intake reads."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Judge:
+    """Says what ingest would say, by the settings here."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.topic("events")
+        self._intake = Intake(
+            settings.hash_seed,
+            int(settings.ahead_s * 1000),
+            settings.substantive_words,
+            clock(settings).horizon_ms(),
+        )
+
+    def judge(self, candidates: Sequence[Candidate], memory: Memory, now: int) -> list[Judged]:
+        """The candidates in their order, as if they were sent at `now`, ms since 1970."""
+        records = [_Record(n, now, c.found.letter.key, c.value, c.headers) for n, c in enumerate(candidates)]
+        rows = self._intake.rows(records, np.zeros(len(records), np.int64), self._topic)
+        bad = {letter.offset: letter for letter in map(DeadLetter.unpack, rows.letters.values())}
+        judged = []
+        for n, candidate in enumerate(candidates):
+            fails = (bad[n].reason, bad[n].message) if n in bad else None
+            before = memory.get(candidate.found.place)
+            if before is not None and before.letter_timestamp != candidate.found.timestamp:
+                before = None  # of another letter: the topic was made anew
+            judged.append(Judged(candidate, fails, before))
+        return judged
+
+
+async def remembered(settings: Settings) -> Memory:
+    """Which letters were sent again before; none where there is no topic to say so."""
+    memory: Memory = {}
+    async with admin(settings) as client:
+        if "replays" not in await existing(client, settings):
+            return memory
+    async with reader(settings.broker, settings.topic("replays"), 0) as r:
+        async for records in r.read(*await r.bounds()):
+            for record in records:
+                partition, _, offset = record.key.decode().partition(":")
+                if record.value is not None:
+                    memory[int(partition), int(offset)] = Replay.model_validate_json(record.value)
+    return memory
+
+
+class Sender:
+    """Sends lots of letters, each lot in a transaction."""
+
+    def __init__(self, producer: AIOKafkaProducer, settings: Settings, count: int) -> None:
+        self._producer = producer
+        self._events = settings.topic("events")
+        self._replays = settings.topic("replays")
+        self._count = count
+
+    async def send(self, lot: Sequence[Judged]) -> None:
+        """Send all of a lot, or nothing of it; returns when it is committed. Raises UserError."""
+        try:
+            async with self._producer.transaction():
+                flying: list[asyncio.Future[object]] = []
+                try:
+                    for judged in lot:
+                        for topic, value, options in self._records(judged):
+                            flying.append(await self._producer.send(topic, value, **options))
+                finally:
+                    landed = await asyncio.gather(*flying, return_exceptions=True)
+                for result in landed:
+                    if isinstance(result, BaseException):
+                        raise result
+        except ProducerFenced:
+            raise UserError(
+                "Another replay was started: what is not yet said to be sent was taken back, run this again"
+            ) from None
+
+    def _records(self, judged: Judged) -> Iterator[tuple[str, bytes | None, dict[str, Any]]]:
+        """(topic, value, options of send) of the event and of the note."""
+        candidate = judged.candidate
+        place, letter = candidate.found.place, candidate.found.letter
+        if candidate.value is None and letter.key is None:
+            raise UserError("{}:{} has neither value nor key, so it can't be sent".format(*place))
+        # where it came from, so that it stays in line with its member's other events
+        partition = letter.partition if letter.partition < self._count else None
+        headers = candidate.headers
+        yield self._events, candidate.value, {"key": letter.key, "partition": partition, "headers": headers}
+        note = Replay(
+            at=datetime.now(UTC),
+            letter_timestamp=candidate.found.timestamp,
+            edited=candidate.edited,
+            forced=judged.fails is not None,
+        )
+        key = "{}:{}".format(*place).encode()
+        yield self._replays, note.model_dump_json().encode(), {"key": key, "partition": 0}
+
+
+@asynccontextmanager
+async def sender(settings: Settings) -> AsyncIterator[Sender]:
+    """A Sender. It takes over from any that is at work: what that has committed can be read from now on."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.broker,
+        transactional_id=f"{settings.prefix}replay",
+        max_request_size=16 << 20,
+    )
+    try:
+        await producer.start()
+        yield Sender(producer, settings, len(await producer.partitions_for(settings.topic("events"))))
+    except KafkaError as error:
+        raise UserError(f"Kafka at {settings.broker} does not take the events: {error}") from error
+    finally:
+        await producer.stop()

@@ -1,0 +1,116 @@
+"""A run of `dead-letters replay`: read, mend, judge, and send lot by lot; with an account at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from aiokafka.errors import ProducerFenced
+from rich.console import Console
+
+from agents import letters_screen
+from agents.letters import Letter, Wanted, letters, now_ms
+from agents.replay import Candidate, Judge, Judged, remembered, sender
+from agents.settings import Settings
+from agents.topics import ensure
+
+LOT = 1_000
+"""Letters of a transaction."""
+SHOWN = 20
+Change = Callable[[Letter], bytes]
+"""The event to send instead of a letter's own; may raise UserError."""
+
+
+class Run:
+    """work(), then show(). change: None to send events as they are."""
+
+    def __init__(
+        self, settings: Settings, change: Change | None, *, yes: bool, force: bool, again: bool
+    ) -> None:
+        self._settings = settings
+        self._change = change
+        self._yes = yes
+        self._force = force
+        self._again = again
+        self._shown: list[Judged] = []
+        self._says: dict[int, str] = {}
+        self.chosen = self.sent = self.failing = self.known = 0
+
+    async def work(self, wanted: Wanted) -> None:
+        """Judge all that are wanted, and send them when that was said. Raises UserError."""
+        asyncio.get_running_loop().set_exception_handler(_quiet)
+        judge = Judge(self._settings)
+        async with AsyncExitStack() as stack:
+            sending = None
+            if self._yes:
+                await ensure(self._settings)
+                # before the memory is read, so that nobody else can send what it does not have yet
+                sending = await stack.enter_async_context(sender(self._settings))
+            memory = await remembered(self._settings)
+            box = await stack.enter_async_context(letters(self._settings))
+            async for lot in _lots(box.read(wanted)):
+                judged = judge.judge([self._candidate(found) for found in lot], memory, now_ms())
+                chosen = [one for one in judged if self._takes(one)]
+                if sending is not None and chosen:
+                    await sending.send(chosen)
+                self.sent += len(chosen)
+
+    def _candidate(self, found: Letter) -> Candidate:
+        if self._change is None:
+            return Candidate(found, found.letter.value, False)
+        return Candidate(found, self._change(found), True)
+
+    def _takes(self, one: Judged) -> bool:
+        """Whether to send it; counts it, and notes what is said of it."""
+        self.chosen += 1
+        says = "sent" if self._yes else "to be sent"
+        takes = True
+        if one.fails is not None:
+            self.failing += 1
+            if not self._force:
+                says, takes = "held back", False
+        if one.before is not None:
+            self.known += 1
+            at = f"was sent {one.before.at:%Y-%m-%d %H:%M} UTC"
+            if self._again:
+                says = f"{says}; {at}"
+            else:
+                says, takes = at, False
+        if len(self._shown) < SHOWN:
+            self._says[len(self._shown)] = says
+            self._shown.append(one)
+        return takes
+
+    def show(self, console: Console) -> None:
+        """The first letters, and the account."""
+        if not self.chosen:
+            console.print("There is no such dead letter")
+            return
+        console.print(letters_screen.plan(self._shown, self._says))
+        if self.chosen > len(self._shown):
+            console.print(f"… and {self.chosen - len(self._shown):,} more")
+        parts = [f"{self.sent:,} {'sent' if self._yes else 'to be sent'}"]
+        if self.failing:
+            parts.append(f"{self.failing:,} would fail again{'' if self._force else ' (--force sends them)'}")
+        if self.known:
+            parts.append(f"{self.known:,} sent before{'' if self._again else ' (--again sends them)'}")
+        hint = "" if self._yes or not self.sent else ". This was a rehearsal: --yes sends"
+        letters_ = "1 letter" if self.chosen == 1 else f"{self.chosen:,} letters"
+        console.print(f"{letters_}: {', '.join(parts)}{hint}")
+
+
+def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """aiokafka leaves futures behind when a producer is fenced; that it was is said in one line elsewhere."""
+    if not isinstance(context.get("exception"), ProducerFenced):
+        loop.default_exception_handler(context)
+
+
+async def _lots(found: AsyncIterator[Letter]) -> AsyncIterator[list[Letter]]:
+    lot: list[Letter] = []
+    async for one in found:
+        lot.append(one)
+        if len(lot) == LOT:
+            yield lot
+            lot = []
+    if lot:
+        yield lot

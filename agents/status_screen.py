@@ -1,0 +1,154 @@
+"""The status as a screen for the terminal, and as JSON."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agents.groups import Group as Members
+from agents.screen import account, printable
+from agents.status import Lag, Status
+from pipeline.days import calendar
+
+LATE_S = 10.0
+"""From which age on a lag is shown as bad; a partition that is behind commits every second."""
+_BAD, _GOOD, _DIM = "bold red", "green", "dim"
+
+
+def screen(status: Status) -> RenderableType:
+    """Everything on one screen."""
+    parts: list[RenderableType] = [_head(status), Text()]
+    if status.sources:
+        parts += [_sources(status), Text()]
+    parts += [_partitions(status), Text(), _account(status)]
+    parts += _letters(status)
+    return Group(*parts)
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """The same for programs; days as YYYY-MM-DD, times in RFC 3339."""
+    made = asdict(status) | {"events": status.events.model_dump()}
+    made["at"] = datetime.fromtimestamp(made.pop("at_ms") / 1000, UTC).isoformat(timespec="milliseconds")
+    made["as_of"] = _day(made.pop("day"))
+    made["workers"] = status.workers
+    for row in made["partitions"]:
+        row["as_of"] = _day(row.pop("day"))
+    return made
+
+
+def _day(day: int | None) -> str | None:
+    return None if day is None else calendar(day).isoformat()
+
+
+def _head(status: Status) -> Text:
+    at = datetime.fromtimestamp(status.at_ms / 1000, UTC)
+    prefix = f" prefix {status.prefix}" if status.prefix else ""
+    text = Text(f"{at:%Y-%m-%d %H:%M:%S} UTC  Kafka {status.broker}{prefix}  ")
+    if status.day is not None:
+        text.append(
+            f"{status.members:,} members as of {_day(status.day)} by {printable(', '.join(status.rubrics))}"
+        )
+    text.append("\n")
+    if not status.workers:
+        text.append("No worker runs: 'pillarscore worker' starts one", _BAD)
+    else:
+        text.append(f"Workers: {printable(', '.join(status.workers))}")
+    for group in (status.ingest, status.score):
+        if _moving(group):
+            text.append(f"; group {group.name} rebalances ({group.state})", "yellow")
+    read, scored = _rate(status.read_per_s), _rate(status.scored_per_s)
+    text.append(f"\n{read} events read a second, {scored} scored")
+    return text
+
+
+def _moving(group: Members) -> bool:
+    return group.state in ("PreparingRebalance", "CompletingRebalance")
+
+
+def _sources(status: Status) -> Table:
+    table = Table("events", "read by", box=None, pad_edge=False)
+    _numbers(table, "end", "unread", "oldest")
+    for row in status.sources:
+        table.add_row(
+            str(row.partition),
+            _owner(row.owner),
+            f"{row.end:,}",
+            *_lag(row.lag),
+        )
+    return table
+
+
+def _partitions(status: Status) -> Table:
+    table = Table("members", "scored by", box=None, pad_edge=False)
+    _numbers(table, "frames behind", "oldest", "scored/s", "members", "last commit", "as of")
+    for row in status.partitions:
+        age = row.committed_age_s
+        table.add_row(
+            str(row.partition),
+            _owner(row.owner),
+            *_lag(row.lag),
+            _rate(row.scored_per_s),
+            f"{row.members:,}",
+            Text("never", _DIM) if age is None else f"{_seconds(age)} ago",
+            f"{_day(row.day) or ''}{f', {row.unrolled:,} to turn' if row.unrolled else ''}",
+        )
+    return table
+
+
+def _numbers(table: Table, *names: str) -> None:
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+
+
+def _owner(owner: str | None) -> Text:
+    return Text("nobody", _BAD) if owner is None else Text(printable(owner))
+
+
+def _lag(lag: Lag) -> tuple[str, Text]:
+    if not lag.records:
+        return "0", Text("")
+    return f"{lag.records:,}", Text(_seconds(lag.seconds), _BAD if lag.seconds >= LATE_S else "")
+
+
+def _rate(rate: float | None) -> str:
+    return "?" if rate is None else f"{rate:,.0f}"
+
+
+def _seconds(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `5.1 h`, `3.4 d`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    for size, unit in ((86_400 * 2, "d"), (7_200, "h"), (120, "min")):
+        if seconds >= size:
+            one = {"d": 86_400, "h": 3_600, "min": 60}[unit]
+            return f"{seconds / one:.{0 if unit == 'min' else 1}f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _account(status: Status) -> Text:
+    if status.settled:
+        text = Text(account(status.events))
+        holds = status.difference == 0
+        text.append("\nConservation: ")
+        text.append("all accounted for" if holds else "BROKEN, see the runbook", _GOOD if holds else _BAD)
+    else:
+        # partitions have counted differently far: the account is closed when they have caught up
+        counters = status.events.model_copy(update={"read": status.events.read - status.difference})
+        text = Text(account(counters))
+        text.append(f"\nConservation: open, the partitions are not equally far ({status.difference:+,})")
+    if status.events.lost:
+        text.append(f"\n{status.events.lost:,} events were gone before they were read", _BAD)
+    return text
+
+
+def _letters(status: Status) -> list[RenderableType]:
+    if not status.letters:
+        return []
+    listed = ", ".join(f"{count:,} {printable(reason)}" for reason, count in status.letters.items())
+    newest = (
+        f" (the newest {status.letters_seen:,})" if status.letters_seen < status.events.dead_lettered else ""
+    )
+    return [Text(f"Dead letters{newest}: {listed}; 'pillarscore dead-letters list' tells more")]

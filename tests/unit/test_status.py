@@ -1,0 +1,107 @@
+"""What the screen and the JSON of `status` say of a status."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+from typing import Any
+
+import orjson
+import pytest
+from rich.console import Console
+
+from agents.groups import Group
+from agents.identity import client_id, worker_of
+from agents.settings import Settings
+from agents.status import Lag, PartitionStatus, SourceStatus, Status
+from agents.status_screen import as_json, screen
+from schemas.ledger import Counters
+
+AT = 1_790_000_000_000
+DAY = AT // 86_400_000
+
+
+def status(**changes: Any) -> Status:
+    counters = Counters(read=1_010, scored=1_000, duplicate=4, dead_lettered=6)
+    made = Status(
+        at_ms=AT,
+        broker="kafka:9092",
+        prefix="",
+        ingest=Group("ingest", "Stable", ("a:6066",), {0: "a:6066"}),
+        score=Group("score", "Stable", ("a:6066", "b:6066"), {0: "a:6066", 1: "b:6066"}),
+        sources=[SourceStatus(0, "a:6066", 1_010, Lag())],
+        partitions=[
+            PartitionStatus(0, "a:6066", Lag(), 60.4, 700, 0, DAY, 0.2),
+            PartitionStatus(1, "b:6066", Lag(12, 3.4), 40.0, 300, 0, DAY, 4_000.0),
+        ],
+        events=counters,
+        difference=0,
+        settled=True,
+        read_per_s=101.0,
+        scored_per_s=100.4,
+        members=1_000,
+        day=DAY,
+        rubrics=["ssi 1"],
+        letters={"bad_time": 4, "invalid_json": 2},
+        letters_seen=6,
+    )
+    return replace(made, **changes)
+
+
+def shown(made: Status) -> str:
+    out = StringIO()
+    Console(file=out, width=120).print(screen(made))
+    return out.getvalue()
+
+
+def test_all_is_well_on_one_screen() -> None:
+    text = shown(status())
+    assert len(text.splitlines()) < 24
+    assert "1,000 members as of 2026-09-21 by ssi 1" in text
+    assert "Workers: a:6066, b:6066" in text
+    assert "101 events read a second, 100 scored" in text
+    assert "1,010 events read: 1,000 scored, 4 duplicate" in text
+    assert "all accounted for" in text
+    assert "Dead letters: 4 bad_time, 2 invalid_json" in text
+    (row,) = (line for line in text.splitlines() if line.startswith("1  "))
+    assert row.split()[1:5] == ["b:6066", "12", "3.4", "s"]
+    assert "67 min ago" in row
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"ingest": Group("ingest", "Empty"), "score": Group("score", "Dead")}, "No worker runs"),
+        ({"score": Group("score", "PreparingRebalance", ("a:6066",))}, "group score rebalances"),
+        ({"difference": 7}, "Conservation: BROKEN"),
+        ({"difference": -7}, "Conservation: BROKEN"),
+        ({"difference": 7, "settled": False}, "not equally far (+7)"),
+        ({"letters_seen": 5}, "Dead letters (the newest 5)"),
+        ({"events": Counters(lost=3)}, "3 events were gone"),
+        ({"read_per_s": None}, "? events read a second"),
+        ({"sources": [SourceStatus(0, None, 5, Lag(5, 90_000.0))]}, "nobody"),
+        ({"partitions": [PartitionStatus(0, None, Lag(), 0, 0, 0, None, None)], "day": None}, "never"),
+        (
+            {"partitions": [PartitionStatus(0, None, Lag(), 0, 5_000, 4_000, DAY, 0.1)]},
+            "2026-09-21, 4,000 to turn",
+        ),
+        ({"letters": {"\x1b[31m": 1}}, "1 \\x1b[31m"),
+    ],
+)
+def test_what_is_not_well_is_said(changes: dict[str, Any], says: str) -> None:
+    assert says in shown(status(**changes))
+
+
+def test_json_says_the_same() -> None:
+    found = json.loads(orjson.dumps(as_json(status()), option=orjson.OPT_NON_STR_KEYS))
+    assert found["at"] == "2026-09-21T14:13:20.000+00:00"
+    assert found["as_of"] == found["partitions"][0]["as_of"] == "2026-09-21"
+    assert found["events"]["scored"] == 1_000
+    assert found["score"]["owners"] == {"0": "a:6066", "1": "b:6066"}
+    assert found["partitions"][1]["lag"] == {"records": 12, "seconds": 3.4}
+    assert found["workers"] == ["a:6066", "b:6066"]
+    assert found["difference"] == 0
+
+
+def test_a_worker_is_found_by_its_client_id() -> None:
+    assert worker_of(client_id(Settings(web_port=6067))).endswith(":6067")
+    assert worker_of("somebody-else") == "somebody-else"
