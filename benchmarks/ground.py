@@ -42,7 +42,7 @@ def ground(name: str) -> Iterator[Settings]:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Worker]:
+def running(settings: Settings, module: str = "agents.cli") -> Iterator[Worker]:
     """A worker in both roles, as users start it; when the benchmark fails, its last words are shown."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "worker.log"
@@ -51,7 +51,7 @@ def running(settings: Settings) -> Iterator[Worker]:
             f"{PREFIX}PREFIX": settings.prefix,
             f"{PREFIX}STATE_DIR": folder,
         }
-        worker = Worker(environment, log, "--role", "all")
+        worker = Worker(environment, log, "--role", "all", module=module)
         try:
             yield worker
         except Exception:

@@ -22,11 +22,13 @@ def free_port() -> int:
 class Worker:
     """`pillarscore worker` as a child process, with settings from `environment` beside ours."""
 
-    def __init__(self, environment: dict[str, str], log: Path, *arguments: str) -> None:
+    def __init__(
+        self, environment: dict[str, str], log: Path, *arguments: str, module: str = "agents.cli"
+    ) -> None:
         self.port = free_port()
         self._log = log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "agents.cli", "worker", "--web-port", str(self.port), *arguments],
+            [sys.executable, "-m", module, "worker", "--web-port", str(self.port), *arguments],
             env=os.environ | environment,
             stdout=self._log,
             stderr=self._log,

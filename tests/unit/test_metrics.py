@@ -1,6 +1,7 @@
 """Metrics: names by the conventions, gauges that are true, and arrays counted as one by one."""
 
 import re
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,8 @@ from agents.metrics.lag import Lag, lag
 from agents.metrics.latency import Latencies
 from agents.metrics.partition import FRESH_MS
 from agents.metrics_page import Described, described
+from benchmarks.metrics_cost import PARTITIONS, Pipeline, fresh
+from benchmarks.unmetered import Nothing
 from pipeline import blocks
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
@@ -220,6 +223,21 @@ def test_spread_is_what_was_said_last(data: st.DataObject) -> None:
     counts, total = spread.histogram("find")
     assert (total, counts.sum()) == (finds.sum(), len(finds))
     assert list(spread.bands().values()) == [[band for _, band in said.values()].count(n) for n in range(4)]
+
+
+def test_the_benchmark_of_their_cost_compares_the_same_work() -> None:
+    bare, full = Pipeline(Nothing()), Pipeline(Metrics())
+    values = [value for _, value in fresh(3_000, 50)]
+    for start in range(0, 3_000, 1_000):
+        batch = records(values, PARTITIONS, int(time.time() * 1000))[start : start + 1_000]
+        for pipeline in (bare, full):
+            pipeline.count(batch)
+            pipeline.scrape()
+    for one, other in zip(bare.shards, full.shards, strict=True):
+        assert blocks.stamp_of(one) == blocks.stamp_of(other)
+        assert one.counters.admitted > 0
+    found = _samples(full.metrics)
+    assert found['pillarscore_event_latency_seconds_count{stage="committed"}'] == 3_000
 
 
 def test_lag() -> None:
