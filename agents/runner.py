@@ -19,6 +19,7 @@ from agents.errors import UserError
 from agents.ledger import Ledger, load
 from agents.metrics import Metrics
 from agents.metrics.lag import Lag, lag
+from agents.pace import Pace
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline import blocks, days
@@ -51,6 +52,7 @@ class Runner:
         clock: Clock,
         metrics: Metrics,
         ends: Ends,
+        pace: Pace,
         partition: int,
     ) -> None:
         self.settings = settings
@@ -61,6 +63,7 @@ class Runner:
         self.partition = partition
         self.log = log.bind(partition=partition)
         self.ends = ends
+        self.pace = pace
         self.shard: Shard | None = None
         self.stamp: Stamp | None = None  # the last one committed
         self.live = False
@@ -260,6 +263,7 @@ class Runner:
         self._rows += shard.apply(frame, offset, timestamp, replay)
         if not replay:
             self.metrics.counted(frame, timestamp)
+            self.pace.counted()
             due = time.monotonic() - self._committed_at >= self._interval()
             if due or self._rows >= FLUSH_ROWS:
                 await self._flush()
@@ -330,7 +334,10 @@ class Runner:
             await self._flush()
             shard.turn_day(today)
             self.log.info("the day has turned", day=today, members=shard.members)
-        shard.roll()
+        if shard.rolled < shard.blocks and self.pace.due():
+            began = time.thread_time()
+            shard.roll()
+            self.pace.took(2 * (time.thread_time() - began))  # the scores, at the next flush, take as long
 
     async def _flush(self) -> None:
         """Queue the scores of all changed members, and dead letters, in the open transaction."""

@@ -11,6 +11,7 @@ from agents import rubrics
 from agents.clock import Clock
 from agents.ends import Ends
 from agents.metrics import Metrics
+from agents.pace import Pace
 from agents.runner import Runner
 from agents.settings import Settings
 from pipeline.rubric import Rubric
@@ -36,6 +37,7 @@ class Score:
         self.clock = clock
         self.metrics = metrics
         self.ends = ends
+        self.pace = Pace()
         self.runners: dict[int, Runner] = {}
         self.metrics.state.runners = self.runners
         self.assigned = False
@@ -77,6 +79,7 @@ class Score:
                         self.clock,
                         self.metrics,
                         self.ends,
+                        self.pace,
                         partition,
                     )
                     self.runners[partition] = runner

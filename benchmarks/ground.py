@@ -42,8 +42,13 @@ def ground(name: str) -> Iterator[Settings]:
 
 
 @contextmanager
-def running(settings: Settings, module: str = "agents.cli") -> Iterator[Worker]:
-    """A worker in both roles, as users start it; when the benchmark fails, its last words are shown."""
+def running(
+    settings: Settings, module: str = "agents.cli", more: dict[str, str] | None = None
+) -> Iterator[Worker]:
+    """A worker in both roles, as users start it; when the benchmark fails, its last words are shown.
+
+    module: what is run; more: of its environment.
+    """
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "worker.log"
         environment = {
@@ -51,7 +56,7 @@ def running(settings: Settings, module: str = "agents.cli") -> Iterator[Worker]:
             f"{PREFIX}PREFIX": settings.prefix,
             f"{PREFIX}STATE_DIR": folder,
         }
-        worker = Worker(environment, log, "--role", "all", module=module)
+        worker = Worker(environment | (more or {}), log, "--role", "all", module=module)
         try:
             yield worker
         except Exception:

@@ -1,6 +1,6 @@
 """How long after an event its score can be read: from before the send to the record in a reader's hands.
 
-    python -m benchmarks.latency [--rate 20000] [--warm 10] [--seconds 20] [--members 100000]
+    python -m benchmarks.latency [--rate 20000] [--warm 10] [--seconds 20] [--members 100000] [--turn N]
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
 One worker in both roles, in topics of the benchmark's own. A process sends fresh events at an even pace,
@@ -8,15 +8,21 @@ two others read member.scores, one read_uncommitted and one read_committed, and 
 What is sent in the first `--warm` seconds is not counted. "Unanswered": no score came before the member's
 next turn or the end. The measuring processes share the machine with what they measure; what they took is
 printed, and said when it was too much.
+
+--turn N: halfway through, the worker's day turns for N members more; what was sent before it and while it
+went on is shown apart. A member's record of the turn itself may pass for an answer to an event under way:
+of the events sent meanwhile that befalls about as many as latency has of the turn's duration.
 """
 
 import argparse
+import asyncio
 import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,11 +34,15 @@ from agents.errors import UserError
 from agents.settings import Settings
 from benchmarks.fresh import KINDS, PAIRED, Plan, Sent, send
 from benchmarks.ground import accounted, ground, run, running
+from benchmarks.load import load
+from benchmarks.midnight import midnight
 from benchmarks.observer import Seen, observe
-from tests.kit.process import Worker
+from tests.kit.process import Worker, total
 
 LEVELS = ("read_uncommitted", "read_committed")
 DRAIN_S = 10.0
+LOAD, START_S = 15_000, 45.0
+"""For a turn of the day: members loaded in a second, and seconds to start, at the least."""
 BUSY = 0.8
 """Share of a core from which on a measuring process is taken for a bottleneck; of all cores: the machine."""
 
@@ -90,46 +100,89 @@ def machine() -> tuple[float, float]:
     return sum(fields) - fields[3] - fields[4], sum(fields)
 
 
-def measure(settings: Settings, worker: Worker, plan: Plan, warm: float) -> None:
-    """Send, read, print."""
-    worker.wait_ready()
+def measure(settings: Settings, worker: Worker, plan: Plan, warm: float, turn: float | None) -> None:
+    """Send, read, print. turn: when the day turns, by `time.monotonic`."""
     scores = (settings.broker, settings.topic("scores"), settings.frame_partitions)
     with (
         process(observe, *scores, LEVELS[0]) as uncommitted,
         process(observe, *scores, LEVELS[1]) as committed,
         process(send, plan) as sender,
     ):
+        before = accounted(worker.metrics())
         begin = time.monotonic() + 0.2
+        turned = plan.seconds
+        if turn is not None:
+            begin = turn - (plan.seconds + warm) / 2
+            if begin < time.monotonic():
+                raise UserError("It took too long to load the members to be turned: take fewer")
         sender.send(begin)
         until(begin + warm)
         cpu, busy = worker.cpu(), machine()
+        if turn is not None:
+            turned = turns(worker, turn, begin + plan.seconds)
         until(begin + plan.seconds)
         cpu, busy = worker.cpu() - cpu, tuple(b - a for a, b in zip(busy, machine(), strict=True))
         sent: Sent = told(sender, "sender")
-        drain(worker, len(sent.at))
+        drain(worker, before + len(sent.at))
         readers = (uncommitted, committed)
         for reader in readers:
             reader.send(None)
         seen: list[Seen] = [told(reader, "reader") for reader in readers]
     counted = sent.at >= begin + warm
     show(plan, warm, sent, counted)
-    for level, found in zip(LEVELS, seen, strict=True):
-        ms = latencies(sent.at, found, plan.members)[counted] * 1e3
-        answered = ms[~np.isnan(ms)]
-        q = np.percentile(answered, [50, 90, 99, 100]) if len(answered) else np.full(4, np.nan)
-        lost = len(ms) - len(answered)
-        print(f"{level:<17} {q[0]:6.0f} {q[1]:6.0f} {q[2]:6.0f} {q[3]:6.0f}   {lost:,} unanswered")
+    found = [latencies(sent.at, some, plan.members) * 1e3 for some in seen]
+    if turn is None:
+        table(found, counted)
+    else:
+        print("before the day's turn")
+        table(found, counted & (sent.at < turn))
+        print(f"during the turn, {turned:.1f} s")
+        table(found, (sent.at >= turn) & (sent.at < turn + turned))
     share = cpu / (plan.seconds - warm)
     print(f"worker            {cpu / counted.sum() * 1e6:.1f} us of CPU per event, {share:.0%} of a core")
     plans = begin + np.arange(len(sent.at)) / plan.rate
     costs(sent, seen, float((sent.at - plans)[counted].max()), busy[0] / busy[1])
 
 
+def table(found: list[np.ndarray], chosen: np.ndarray) -> None:
+    """Quantiles of the latencies found (ms, by level) of the events chosen (bool[n])."""
+    for level, all_ in zip(LEVELS, found, strict=True):
+        ms = all_[chosen]
+        answered = ms[~np.isnan(ms)]
+        q = np.percentile(answered, [50, 90, 99, 100]) if len(answered) else np.full(4, np.nan)
+        lost = len(ms) - len(answered)
+        print(f"{level:<17} {q[0]:6.0f} {q[1]:6.0f} {q[2]:6.0f} {q[3]:6.0f}   {lost:,} unanswered")
+
+
+def turns(worker: Worker, turn: float, end: float) -> float:
+    """Wait for the turn of the day and until all members are turned; the seconds that took."""
+    until(turn + 1)
+    while total(worker.metrics(), "pillarscore_unrolled_members"):
+        if time.monotonic() > end:
+            raise UserError("The day's turn took longer than events were sent: take more --seconds")
+        time.sleep(0.5)
+    return time.monotonic() - turn
+
+
+async def fill(settings: Settings, members: int) -> None:
+    """Publish an event for each of so many idle members, and wait until all of them have a score."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
+    made = (
+        (
+            b"z-%08d" % n,
+            b'{"specversion":"1.0","id":"z%d","source":"/fill","type":"activity.post.published",'
+            b'"subject":"z-%08d","time":"%b","data":{}}' % (n, n, now),
+        )
+        for n in range(members)
+    )
+    await load(settings, made)
+
+
 def until(moment: float) -> None:
     time.sleep(max(0.0, moment - time.monotonic()))
 
 
-def drain(worker: Worker, count: int) -> None:
+def drain(worker: Worker, count: float) -> None:
     """Wait until all is committed, and a little for the readers."""
     end = time.monotonic() + DRAIN_S
     while accounted(worker.metrics()) < count and time.monotonic() < end:
@@ -176,10 +229,22 @@ def main() -> None:
     parser.add_argument("--warm", type=float, default=10, help="seconds")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--members", type=int, default=100_000)
+    parser.add_argument("--turn", type=int, default=0, metavar="N", help="members to turn the day of")
     given = parser.parse_args()
     if given.members < given.rate:
         raise UserError("--members must be at least --rate, or the events of a member overtake one another")
-    with ground("latency") as settings, running(settings) as worker:
+    at = time.time() + given.turn / LOAD + START_S + given.warm + given.seconds / 2 if given.turn else None
+    turn = None if at is None else time.monotonic() + at - time.time()
+    with (
+        ground("latency") as settings,
+        midnight(at) if at is not None else nullcontext({}) as zone,
+        running(settings, more=zone) as worker,
+    ):
+        worker.wait_ready()
+        if given.turn:
+            asyncio.run(fill(settings, given.turn))
+            while accounted(worker.metrics()) < given.turn:
+                time.sleep(0.2)
         plan = Plan(
             settings.broker,
             settings.topic("events"),
@@ -188,7 +253,7 @@ def main() -> None:
             given.members,
             given.warm + given.seconds,
         )
-        measure(settings, worker, plan, given.warm)
+        measure(settings, worker, plan, given.warm, turn)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""The pace of the day's turn: while events come in, it takes a fixed share of the process and no more.
+
+One for all partitions of a worker, since they share its processor. Without events there is nobody to wait
+for the turn, and it goes on as fast as it can.
+"""
+
+import time
+
+SHARE = 0.3
+"""Of a core. Scores are late by at most one block, some 10 ms, and the rest of the core is theirs."""
+QUIET_S = 1.0
+
+
+class Pace:
+    """When the next block of members may be brought to the new day."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._busy = 0.0
+
+    def counted(self) -> None:
+        """Events were counted just now."""
+        self._busy = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether a block may be rolled now."""
+        now = time.monotonic()
+        return now >= self._next or now - self._busy > QUIET_S
+
+    def took(self, seconds: float) -> None:
+        """A block took so long; the next may come when that was the share of the time since."""
+        self._next = time.monotonic() + seconds * (1 / SHARE - 1)
