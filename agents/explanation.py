@@ -8,6 +8,7 @@ from pipeline.days import calendar
 from pipeline.explain import ComponentReport, Explanation, Source, TargetReport
 from pipeline.names import as_points
 from pipeline.rubric import GENERAL
+from schemas.scores import Rank
 
 
 def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
@@ -17,6 +18,8 @@ def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
     top = Tree(Text.assemble((title, "bold"), f", {about}"), guide_style="dim")
     if explanation.target is not None:
         top.add(Text(_target(explanation.target)))
+    for cohort, rank in (explanation.ranks or {}).items():
+        top.add(Text(_rank(cohort, rank)))
     for pillar in explanation.pillars:
         weakest = ", the weakest" if pillar.name == explanation.weakest else ""
         branch = top.add(Text.assemble((_of(pillar.points, pillar.max, pillar.name), "bold"), weakest))
@@ -44,6 +47,13 @@ def _target(target: TargetReport) -> str:
         whose = f"{target.name}, by the role {printable(target.role)}"
     reached = f"{as_points(target.missing)} short" if target.missing else "reached"
     return f"target {span} ({whose}): {reached}"
+
+
+def _rank(cohort: str, rank: Rank | None) -> str:
+    """`top 3.25 % of industry:software: place 32.5 of 1,000`."""
+    if rank is None:
+        return f"{printable(cohort)} has too few members to be compared with"
+    return f"top {rank.top:.2f} % of {printable(cohort)}: place {rank.place:,.10g} of {rank.of:,}"
 
 
 def _of(points: int, most: int, name: str) -> str:

@@ -21,16 +21,15 @@ _NO_HEADERS: list[tuple[str, bytes]] = []
 Record = tuple[bytes | None, bytes | None]
 
 
-class Ledger:
-    """Transactions of one partition; ProducerFenced from any call means somebody else owns it now."""
+class Transactions:
+    """A transactional producer; ProducerFenced from any call means somebody else has its id now."""
 
-    def __init__(self, broker: str, topic: str, partition: int, transactional_id: str) -> None:
-        self.topic = topic
-        self.partition = partition
+    def __init__(self, broker: str, transactional_id: str, compression: str | None = None) -> None:
         self.open = False  # a transaction is under way
         self._producer = AIOKafkaProducer(
             bootstrap_servers=broker,
             transactional_id=transactional_id,
+            compression_type=compression,
             max_batch_size=BATCH_BYTES,
             max_request_size=16 << 20,
             transaction_timeout_ms=60_000,
@@ -87,6 +86,21 @@ class Ledger:
         await self.begin()
         await self._producer.send(topic, value, key=key, partition=partition, headers=headers)
 
+    async def end(self) -> None:
+        """Commit what was put, if anything was."""
+        if self.open:
+            await self._producer.commit_transaction()
+            self.open = False
+
+
+class Ledger(Transactions):
+    """The transactions of one partition, each with a stamp."""
+
+    def __init__(self, broker: str, topic: str, partition: int, transactional_id: str) -> None:
+        super().__init__(broker, transactional_id)
+        self.topic = topic
+        self.partition = partition
+
     async def put_history(self, history: BlockHistory) -> None:
         """Queue the history of a block, or a day of it, in the open transaction."""
         await self.begin()
@@ -101,8 +115,7 @@ class Ledger:
             await self.begin()
             await self._producer.send(self.topic, data, key=block_key(block.number), partition=self.partition)
         await self.put(self.topic, self.partition, [(STAMP_KEY, stamp.dump())])
-        await self._producer.commit_transaction()
-        self.open = False
+        await self.end()
         return written
 
 

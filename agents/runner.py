@@ -6,6 +6,7 @@ fetches what is missing itself, and drops what it has had. Nothing it raises lea
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 
@@ -13,6 +14,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
+from agents.benchmarks import Follower
 from agents.clock import Clock
 from agents.ends import Ends
 from agents.errors import UserError
@@ -23,6 +25,7 @@ from agents.pace import Pace
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline import blocks, days
+from pipeline.publication import has_news, published
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
@@ -54,6 +57,7 @@ class Runner:
         ends: Ends,
         pace: Pace,
         partition: int,
+        benchmarks: Follower | None = None,
     ) -> None:
         self.settings = settings
         self.rubric = rubric
@@ -71,6 +75,7 @@ class Runner:
         self._restored_s: float | None = None
         self._began = time.monotonic()
         self._newest = clock.now_ms()  # timestamp of the last frame
+        self.benchmarks = benchmarks
         self._ledger: Ledger | None = None
         self._inbox: deque[Delivery] = deque()
         self._bytes = 0
@@ -84,6 +89,7 @@ class Runner:
         self._committed_at = 0.0
         self._blocks_at = 0.0
         self._progress_at = 0.0
+        self._published_at = 0.0
 
     @property
     def restore_s(self) -> float:
@@ -200,6 +206,7 @@ class Runner:
             int(s.dedupe_hours * 3_600_000),
             self.shadow,
             self.clock.zone,
+            self.benchmarks.cohorts(self.partition) if self.benchmarks is not None else None,
         )
         start, stamped = 0, -1
         if stamp:
@@ -291,7 +298,9 @@ class Runner:
             if not self._inbox:
                 uncommitted = self._ledger is not None and self._ledger.open
                 await self._pause(
-                    max(0.001, self._committed_at + interval - time.monotonic()) if uncommitted else 1.0
+                    max(0.001, self._committed_at + interval - time.monotonic())
+                    if uncommitted
+                    else min(1.0, self._publishing_in())
                 )
                 await self._watch()
         await self._flush()
@@ -301,6 +310,15 @@ class Runner:
         """Seconds between commits; more when behind, since then more of a member's events make one score."""
         busy = BUSY_S if self._rows >= BUSY_ROWS else 0.0
         return max(self.settings.commit_ms / 1000, busy, min(BEHIND_S, self._lag_s / 2))
+
+    def _publishing_in(self) -> float:
+        """Seconds until scores are to be published for benchmarks; inf when there is nothing to publish."""
+        shard = self.shard
+        if shard is None or not self.live or not has_news(shard):
+            return math.inf
+        if self._stopping:
+            return 0.0
+        return max(0.0, self._published_at + self.settings.benchmark_ms / 2000 - time.monotonic())
 
     async def _take(self) -> None:
         """Count what is in the inbox, in order, fetching what Faust has left out."""
@@ -358,7 +376,8 @@ class Runner:
             await ledger.send(s.topic("dead-letters"), target, letter.key, letter.value, letter.out_headers())
             self.metrics.letter(letter.reason)
         overdue = shard.dirty and time.monotonic() - self._blocks_at >= s.block_cycle_s
-        if shard.recorder.outdated or overdue or shard.frame > self._stamped:
+        news = self._publishing_in() <= 0
+        if shard.recorder.outdated or overdue or news or shard.frame > self._stamped:
             await ledger.begin()  # even a frame without rows has moved the watermarks
 
     async def _commit(self) -> None:
@@ -376,6 +395,9 @@ class Runner:
             self._blocks_at = now
         for number in sorted(shard.recorder.outdated):
             await ledger.put_history(blocks.dump_history(shard, number))
+        if self._publishing_in() <= 0:
+            await ledger.put(self.settings.topic("distributions"), 0, published(shard))
+            self._published_at = now
         stamp = blocks.stamp_of(shard)
         self._stamped = stamp.frame
         written = await ledger.commit(stamp, due)

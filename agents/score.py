@@ -8,6 +8,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from agents import rubrics
+from agents.benchmarks import Follower
 from agents.clock import Clock
 from agents.ends import Ends
 from agents.metrics import Metrics
@@ -38,6 +39,7 @@ class Score:
         self.metrics = metrics
         self.ends = ends
         self.pace = Pace()
+        self.benchmarks = Follower(settings, metrics) if settings.cohort_kinds is not None else None
         self.runners: dict[int, Runner] = {}
         self.metrics.state.runners = self.runners
         self.assigned = False
@@ -67,6 +69,9 @@ class Score:
         mine = {tp.partition for tp in assigned if tp.topic == self._topic}
         async with self._lock:
             log.info("partitions assigned", partitions=sorted(mine))
+            if self.benchmarks is not None:
+                self.benchmarks.start()
+                self.benchmarks.own(0 in mine)
             await self._stop([p for p in self.runners if p not in mine])
             for partition in sorted(mine):
                 if partition in self.runners:
@@ -81,6 +86,7 @@ class Score:
                         self.ends,
                         self.pace,
                         partition,
+                        self.benchmarks,
                     )
                     self.runners[partition] = runner
                     runner.start()
@@ -99,6 +105,8 @@ class Score:
         """Commit and let go of every partition."""
         async with self._lock:
             await self._stop(list(self.runners))
+            if self.benchmarks is not None:
+                await self.benchmarks.stop()
 
     async def _stop(self, partitions: list[int]) -> None:
         await asyncio.gather(*(self.runners.pop(p).stop() for p in partitions))

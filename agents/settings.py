@@ -7,15 +7,18 @@ variable that is misspelt is an error too: a setting which silently does nothing
 import difflib
 import os
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.errors import UserError
+from pipeline.cohorts import EVERYONE, KINDS
+from pipeline.names import nearest
 
 PREFIX = "PILLARSCORE_"
 
@@ -48,6 +51,27 @@ def _zone(value: str) -> str:
         near = difflib.get_close_matches(value, available_timezones(), 1)
         raise ValueError(f"unknown time zone{f'; did you mean {near[0]}?' if near else ', see IANA'}")
     return value
+
+
+def _names(value: str, known: Sequence[str], what: str) -> str:
+    """A list of names with commas between, each known and there once; `none` is the empty one."""
+    names = [name.strip() for name in value.split(",")]
+    if names == ["none"]:
+        return "none"
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no {what} '{name}'{nearest(name, known)}; there are {', '.join(known)}")
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is there twice")
+    return ",".join(names)
+
+
+def _cohorts(value: str) -> str:
+    return _names(value, list(KINDS), "register with a text")
+
+
+def _ranks(value: str) -> str:
+    return _names(value, [EVERYONE, *KINDS], "kind of cohort")
 
 
 class Settings(BaseSettings):
@@ -110,6 +134,25 @@ class Settings(BaseSettings):
         ge=0,
         lt=1 << 64,
         description="Seed of the 64-bit hash of (source, id). Never change it on kept state.",
+    )
+
+    cohorts: Annotated[str, AfterValidator(_cohorts)] = Field(
+        "industry,team,role,seniority,region",
+        description="Registers by which members are compared, beside `everyone`, with commas between: any "
+        "whose value is a text. `none`: no benchmarks and no ranks at all.",
+    )
+    ranks: Annotated[str, AfterValidator(_ranks)] = Field(
+        "everyone,industry",
+        description="In which cohorts score records have a rank: `everyone` and kinds of `cohorts`; `none`.",
+    )
+    cohort_minimum: int = Field(
+        5, ge=1, le=1_000_000, description="Members a cohort must have for a benchmark and ranks to be shown."
+    )
+    benchmark_ms: float = Field(
+        1000,
+        ge=100,
+        le=600_000,
+        description="About how long a score takes into the benchmarks and ranks, ms.",
     )
 
     event_partitions: int = Field(
@@ -181,11 +224,33 @@ class Settings(BaseSettings):
             return cls(**given)
         except ValidationError as error:
             first = error.errors()[0]
-            field = str(first["loc"][0])
             what = first["msg"].removeprefix("Value error, ")
+            if not first["loc"]:  # of several settings together
+                raise UserError(what) from None
+            field = str(first["loc"][0])
             shown = str(first["input"])
             shown = shown if len(shown) <= 60 else shown[:57] + "…"
             raise UserError(f"{PREFIX}{field.upper()}={shown}: {what}") from None
+
+    @property
+    def cohort_kinds(self) -> tuple[str, ...] | None:
+        """The kinds of cohorts beside `everyone`; None: no cohorts at all."""
+        return None if self.cohorts == "none" else tuple(self.cohorts.split(","))
+
+    @property
+    def rank_kinds(self) -> tuple[str, ...]:
+        """The kinds of cohorts in which score records have a rank."""
+        kinds = (EVERYONE, *(self.cohort_kinds or ()))
+        return tuple(kind for kind in self.ranks.split(",") if kind in kinds)
+
+    @model_validator(mode="after")
+    def _ranked_in_cohorts(self) -> Self:
+        """Ranks are by benchmarks; with the default of `ranks`, `cohorts` may leave any of it out."""
+        kinds = (EVERYONE, *(self.cohort_kinds or ()))
+        missing = [kind for kind in self.ranks.split(",") if kind not in (*kinds, "none")]
+        if missing and "ranks" in self.model_fields_set and self.cohort_kinds is not None:
+            raise ValueError(f"PILLARSCORE_RANKS names {missing[0]}, which is not in PILLARSCORE_COHORTS")
+        return self
 
     def topic(self, short: str) -> str:
         """A topic's full name from its short one (`TOPICS`), as in topic("frames"); KeyError when unknown."""

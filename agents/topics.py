@@ -117,7 +117,12 @@ def specs(settings: Settings) -> list[Topic]:
             # compacted too, so that the days of an erased member can be taken back by their keys
             | {"compression.type": "zstd", "cleanup.policy": "compact,delete"},
         ),
-        Topic("distributions", 1, "the last histogram of every cohort and partition", _COMPACTED),
+        Topic(
+            "distributions",
+            1,
+            "all scores in columns, without names: what benchmarks and ranks are merged from",
+            _COMPACTED,
+        ),
         Topic("benchmarks", 1, "the last benchmark of every cohort", _COMPACTED),
     ]
 

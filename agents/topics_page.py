@@ -8,6 +8,7 @@ from agents.settings import Settings
 from agents.topics import Topic, specs
 from agents.topology import ROLES
 from schemas.bands import BandChanged
+from schemas.benchmarks import Benchmark
 from schemas.history import Day
 from schemas.letters import DeadLetter
 from schemas.reasons import REASONS
@@ -54,6 +55,11 @@ _RECORDS: dict[str, tuple[type[BaseModel], str]] = {
         Day,
         "Keyed by date and member (`2026-11-20 m-1`). Written once, after the day's end. A record without a "
         "value takes the day back, for an erased member.",
+    ),
+    "benchmarks": (
+        Benchmark,
+        "Keyed by cohort. A record without a value means that nobody is in the cohort any more. "
+        "[Standing](../explanation/standing.md) defines what is in them.",
     ),
 }
 

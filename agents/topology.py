@@ -25,7 +25,14 @@ ROLES = (
         "score",
         "counts and scores, in transactions; restores from its ledger and the frames behind it",
         ("frames", "ledger"),
-        ("scores", "shadow", "bands", "history", "dead-letters", "ledger"),
+        ("scores", "shadow", "bands", "history", "dead-letters", "ledger", "distributions"),
+    ),
+    Role(
+        "rank",
+        "merges all scores; part of every score worker, and the one with partition 0 writes",
+        ("distributions",),
+        ("benchmarks",),
+        worker=False,
     ),
     Role(
         "replay",

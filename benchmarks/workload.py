@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
+from schemas.seniority import LEVELS
+
 _HEAD = (
     '{"specversion":"1.0","id":"%016x","source":"/web/feed","type":"activity.%s","subject":"m-%08d","time":"%s",'
     '"datacontenttype":"application/json","data":{%s}}'
@@ -29,6 +31,28 @@ MIX: dict[str, tuple[int, str]] = {
     "endorsement.given": (1, '"endorsed":"m-%08d"'),
     "article.published": (1, ""),
 }
+
+
+COHORTS = {"industry": 150, "team": 4_000, "role": 500, "seniority": 7, "region": 342}
+"""Values of each register, nearly 5,000 in all."""
+
+
+def registers(members: int, day: date) -> Iterator[tuple[bytes, bytes]]:
+    """(key, value) of one event for each member, who is in a cohort of each kind from then on."""
+    stamp = datetime.combine(day, time(), UTC).isoformat()
+    levels = LEVELS
+    for n in range(members):
+        # by different strides, so that kinds cut across each other
+        texts = {
+            "industry": f"industry {n % COHORTS['industry']}",
+            "team": f"team {n * 7 % COHORTS['team']}",
+            "role": f"role {n * 11 % COHORTS['role']}",
+            "seniority": levels[n % len(levels)],
+            "region": f"region {n * 13 % COHORTS['region']}",
+        }
+        data = ",".join(f'"{name}":"{text}"' for name, text in texts.items())
+        value = _HEAD % ((1 << 63) + n, "member.updated", n, stamp, data)
+        yield b"m-%08d" % n, value.encode()
 
 
 def _members(rng: np.random.Generator, count: int, members: int) -> np.ndarray:

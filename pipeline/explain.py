@@ -17,6 +17,7 @@ from pipeline.scoring import Scorer
 from pipeline.shares import MONDAY
 from pipeline.weights import BITS, weights
 from schemas.registers import Register
+from schemas.scores import Rank
 from schemas.signals import Signal
 
 _MILLION = 1_000_000
@@ -103,6 +104,8 @@ class Explanation(_Explained):
     next_steps: tuple[Gain, ...]
     weakest: str
     target: TargetReport | None
+    ranks: dict[str, Rank | None] | None = None
+    """By cohort, None in one that is too small; None: not asked for."""
 
 
 def explain(

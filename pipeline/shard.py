@@ -9,6 +9,7 @@ import orjson
 
 from pipeline.arrivals import Arrivals
 from pipeline.bands import BANDS
+from pipeline.cohorts import Cohorts
 from pipeline.days import UTC, Zone
 from pipeline.directory import BLOCK, Directory
 from pipeline.emission import Emission, Record, band_records, score_records
@@ -44,6 +45,7 @@ class Shard:
 
     day: the as-of day of its scores. keep, horizon_ms: how many ids are remembered, and how long.
     shadow: a second rubric, served from the same state beside the first. zone: where days begin and end.
+    cohorts: is told what is said of whom.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Shard:
         horizon_ms: int,
         shadow: Rubric | None = None,
         zone: Zone = UTC,
+        cohorts: Cohorts | None = None,
     ) -> None:
         self.rubric = rubric
         self.zone = zone
@@ -74,6 +77,7 @@ class Shard:
         self.standing = Standing(rubric, self.history)
         self.spread = Spread()
         self.arrivals = Arrivals()
+        self.cohorts = cohorts
         self.rolled = 0  # blocks already brought to the day
         self.turned_from = day  # the day before the last turn
         # while restoring: frames change a member only behind its block, and nobody before `needed`
@@ -106,6 +110,8 @@ class Shard:
         self.history.resize(n)
         self.standing.resize(n)
         self.spread.resize(n)
+        if self.cohorts is not None:
+            self.cohorts.resize(n)
 
     def apply(self, frame: Frame, offset: int, timestamp: int, replay: bool = False) -> int:
         """Count a frame that stands at `offset`; frames must come in order. Returns the rows counted.
@@ -329,6 +335,9 @@ class Shard:
         turned = np.isin(members, np.concatenate(self._turned)) if self._turned else None
         self._turned = []
         extras, moved = self.standing.extras(members, points, self.day, turned)
+        ranks = self._tell(members, points, numbers)
+        if ranks is not None:
+            extras = [extra + rank for extra, rank in zip(extras, ranks, strict=True)]
         head = (self.day, self.sequence, self._about)
         emission.scores += score_records(names, points, *head, extras)
         emission.bands += band_records(names, points, *head, moved)
@@ -341,6 +350,13 @@ class Shard:
             about = (rubric.name, str(rubric.version))
             emission.shadow += score_records(names, points, self.day, self.sequence, about)
 
+    def _tell(self, members: np.ndarray, points: Points, numbers: np.ndarray) -> list[bytes] | None:
+        """Let the cohorts know what is said of `members`; their ranks, as fragments of JSON."""
+        if self.cohorts is None:
+            return None
+        band, texts = self.standing.band[members], self.registers.texts.names
+        return self.cohorts.say(members, points, numbers, band, texts)
+
     def _withdraw(self, members: np.ndarray, emission: Emission) -> None:
         """Take back all that was ever said of `members`, of whom nothing is known any more."""
         for index in members.tolist():
@@ -352,15 +368,20 @@ class Shard:
                 emission.shadow.append(gone)
         self.standing.forget(members)
         self.spread.forget(members)
+        if self.cohorts is not None:
+            self.cohorts.withdraw(members)
 
     def settle(self) -> None:
         """After a restore: what was said last of each member follows from the state as of the stamp."""
+        if self.cohorts is not None:
+            self.cohorts.held = self.rolled < self.blocks
         members = self.scored()
         for at in range(0, len(members), BLOCK):
             some = members[at : at + BLOCK]
             points = self.points(some)
             self.standing.settle(some, points)
             self.spread.say(some, points, self.standing.band[some])
+            self._tell(some, points, self.registers.numbers(some))
 
     def forget_changes(self) -> None:
         """Drop what has gathered for `drain`: for a run over a file, where the state at the end is all."""

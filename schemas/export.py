@@ -16,6 +16,8 @@ from pydantic.json_schema import JsonSchemaMode
 import schemas
 from schemas.activities import DATA
 from schemas.bands import BandChanged
+from schemas.benchmarks import Benchmark
+from schemas.distributions import Head
 from schemas.events import STRICT, StrictTime, event_class
 from schemas.examples import examples
 from schemas.history import Day
@@ -35,6 +37,8 @@ RECORDS: dict[str, Any] = {
     "history.day": Day,
     "ledger.stamp": Stamp,
     "replay": Replay,
+    "benchmark": Benchmark,
+    "distribution.head": Head,
 }
 """Everything published: name of the schema to its type (a model, a TypedDict, or a TypeAdapter)."""
 
@@ -106,6 +110,18 @@ CHANNELS = (
         "send",
         "Compacted: the stamp of each partition, and its state in blocks (Arrow). Internal.",
         ("ledger.stamp",),
+    ),
+    Channel(
+        "score.distributions",
+        "send",
+        "Compacted: all scores in columns, without names (Arrow), and a head for each partition. Internal.",
+        ("distribution.head",),
+    ),
+    Channel(
+        "score.benchmarks",
+        "send",
+        "Compacted: the newest benchmark of each cohort; no value: nobody is in it any more.",
+        ("benchmark",),
     ),
 )
 """All topics, as they are called without a prefix."""

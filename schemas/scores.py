@@ -86,6 +86,17 @@ class Change(BaseModel):
     week: float | None = Field(description="Since the end of the day a week ago.")
 
 
+class Rank(BaseModel):
+    """A place among the members of a cohort, as docs/explanation/standing.md defines it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: str | None = Field(None, description="Which cohort of its kind; absent for `everyone`.")
+    place: float = Field(ge=1, description="1 is the best; who has the same score shares the mean place.")
+    of: int = Field(ge=1, description="Members of the cohort.")
+    top: float = Field(ge=0, le=100, description="Top percent, rounded up to two decimals.")
+
+
 class Score(BaseModel):
     """The score of a member as of a day.
 
@@ -115,6 +126,15 @@ class Score(BaseModel):
         None,
         description="Components that moved since the record before, and by how many points; "
         "none of them is named in the record of the day's turn, when all decay.",
+    )
+
+    benchmark: int | None = Field(
+        None,
+        description="What the ranks are by: all scores in `score.distributions` up to this offset. Absent "
+        "with the ranks, before there is any.",
+    )
+    ranks: dict[str, Rank] | None = Field(
+        None, description="By kind of cohort, when the record was made; not in cohorts that are too small."
     )
 
     @model_validator(mode="after")

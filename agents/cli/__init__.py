@@ -26,6 +26,7 @@ ORDER = (
     "top",
     "status",
     "dead-letters",
+    "benchmarks",
     "score",
     "explain",
     "whatif",

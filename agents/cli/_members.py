@@ -1,6 +1,6 @@
 """Where commands get the members from: files of events, or the live state."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from agents.settings import Settings
     from pipeline.population import Known, Population
     from pipeline.rubric import Rubric
+    from schemas.scores import Rank
 
 
 @dataclass(slots=True)
 class Members:
-    """The members; account: where they are from, and what became of the events."""
+    """The members; account: where they are from, and what became of the events; ranks: of a member."""
 
     population: "Population"
     account: str
+    ranks: "Callable[[str], dict[str, Rank | None] | None]"
 
     def find(self, name: str) -> "Known":
         """A member; raises UserError, with the names that are like it, when nothing is known of one."""
@@ -41,7 +43,7 @@ def members(
     member: str | None = None,
 ) -> Members:
     """The members of `files`, or without any those of the live state: all, or the partition of `member`."""
-    from agents import screen
+    from agents import screen, standings
     from agents.clock import clock
     from agents.inputs import Inputs
     from agents.offline import Offline
@@ -54,13 +56,14 @@ def members(
     lines = Inputs(files)
     with screen.reading("reading", lines) as told:
         run.read(lines, told)
-    return Members(run.population, screen.account(run.counters))
+    account = screen.account(run.counters)
+    return Members(run.population, account, lambda name: standings.in_file(run.population, name, settings))
 
 
 def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members:
     import asyncio
 
-    from agents import live, screen
+    from agents import live, screen, standings
     from agents.broker import connected
     from agents.clock import clock
     from agents.topics import ensure
@@ -73,4 +76,9 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
             today = clock(settings).today()
             return await live.population(settings, rubric, today, screen.say, member, told)
 
-    return Members(asyncio.run(read()), "the live state")
+    population = asyncio.run(read())
+
+    def ranks(name: str) -> "dict[str, Rank | None] | None":
+        return asyncio.run(standings.live(settings, rubric, population, name))
+
+    return Members(population, "the live state", ranks)

@@ -20,7 +20,8 @@ def explain(
     """Explain a member's score: pillar, component, signal; and what the next steps would gain.
 
     Every point shown adds up to the score, and the gains are computed by the same function. Without FILE it
-    is the live score, from the workers' ledger and the frames since. The target is that of the member's role.
+    is the live score, from the workers' ledger and the frames since. The target is that of the member's role;
+    ranks are among all members of the file, or of the live state.
 
     Example: pillarscore explain m-42 events.ndjson.gz --as-of 2004-06-14
     """
@@ -35,6 +36,7 @@ def explain(
     found = members(settings, chosen, files or (), as_of, member)
     known = found.find(member)
     explanation = explained(chosen, found.population.day, known.member, role=known.role)
+    explanation = explanation.model_copy(update={"ranks": found.ranks(member)})
     if as_json:
         typer.echo(explanation.model_dump_json(indent=2))
     else:

@@ -15,6 +15,7 @@ from prometheus_client import (
 
 from agents.metrics.ingest import IngestMetrics
 from agents.metrics.partition import PartitionMetrics, ScoreMetrics
+from agents.metrics.ranks import RankMetrics
 from agents.metrics.state import State
 from agents.metrics.worker import WorkerMetrics
 
@@ -31,6 +32,7 @@ class Metrics:
         self.worker = WorkerMetrics(self.registry)
         self.ingest = IngestMetrics(self.registry)
         self.score = ScoreMetrics(self.registry)
+        self.ranks = RankMetrics(self.registry)
         self.state = State(self.registry)
 
     def of(self, partition: int) -> PartitionMetrics:

@@ -130,5 +130,10 @@ ADVICE: dict[str, tuple[str, str]] = {
         "near the memory there is",
         "Share the partitions among more workers; `kind` says what grows.",
     ),
+    "pillarscore_benchmark_age_seconds": (
+        "above 60 on all workers",
+        "Ranks and benchmarks stand still, scores don't. The log says why the worker begins to follow again "
+        "and again; `pillarscore_rank_merge_seconds` whether merging takes too long.",
+    ),
 }
 """By metric: what is bad, and what to do then."""

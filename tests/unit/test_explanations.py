@@ -6,8 +6,10 @@ import pytest
 
 import pipeline.apportion
 import pipeline.bands
+import pipeline.cohorts
 import pipeline.lines
 import pipeline.names
+import pipeline.ranks
 import pipeline.reference
 import pipeline.trial
 import pipeline.weights
@@ -37,7 +39,16 @@ def test_how_the_score_works(pytestconfig):
     assert not failed
 
 
+def test_standing(pytestconfig):
+    page = pytestconfig.rootpath / "docs" / "explanation" / "standing.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried
+    assert not failed
+
+
 MODULES = [
+    pipeline.cohorts,
+    pipeline.ranks,
     pipeline.apportion,
     pipeline.bands,
     pipeline.lines,

@@ -1,0 +1,208 @@
+"""The merged view of a worker, followed from `score.distributions`; and the benchmarks, where they are made.
+
+Every worker with the score role follows, for the ranks in its scores. The one that has member partition 0
+also writes `score.benchmarks`, in transactions of an id of their own: a worker that only thinks it has the
+partition is fenced by the next one, and can leave nothing behind.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import ProducerFenced
+
+from agents.ledger import Transactions
+from agents.metrics import Metrics
+from agents.reader import FETCH_BYTES, reader
+from agents.settings import Settings
+from pipeline.benchmarks import Benchmarks
+from pipeline.cohorts import Cohorts
+from pipeline.merged import Merged
+from pipeline.ranks import Ranks
+
+log = structlog.get_logger()
+AGAIN_S = 1.0
+SHARE = 0.1
+"""Of the time, about, that merging takes at most: when it takes longer, it is done less often …"""
+REST_S = 2.0
+"""… but not less often than this."""
+T = TypeVar("T")
+
+
+class Follower:
+    """Keeps `merged` at the end of the topic. `own` says whether benchmarks are published here."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        kinds = settings.cohort_kinds
+        assert kinds is not None
+        self.settings = settings
+        self.metrics = metrics
+        self.merged = Merged(settings.frame_partitions, kinds)
+        self.ranks = Ranks(self.merged, settings.rank_kinds, settings.cohort_minimum)
+        self._current_at = time.monotonic()
+        self._owns = False
+        self._publisher: _Publisher | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        metrics.ranks.age = lambda: time.monotonic() - self._current_at
+        metrics.ranks.cohorts = self.merged.size
+
+    def cohorts(self, partition: int) -> Cohorts:
+        """The cohorts of a partition whose life begins now."""
+        return Cohorts(partition, time.time_ns(), self.merged.kinds, self.ranks)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="benchmarks")
+
+    def own(self, owns: bool) -> None:
+        """Whether this worker publishes the benchmarks from now on."""
+        self._owns = owns
+
+    async def stop(self) -> None:
+        """End, in the middle of a merge if need be; what is not committed the next owner publishes."""
+        self._stopping = True
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._disown()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            try:
+                await self._follow()
+            except ProducerFenced:
+                self._owns = False
+                log.warning("another worker publishes the benchmarks now")
+            except Exception:
+                log.exception("following the distributions failed; it begins again")
+            await self._disown()
+            await asyncio.sleep(AGAIN_S)
+
+    async def _follow(self) -> None:
+        s = self.settings
+        self.merged.clear()
+        self.ranks.forget()
+        tp = TopicPartition(s.topic("distributions"), 0)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=s.broker,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
+        consumer.assign([tp])
+        await consumer.start()
+        try:
+            await consumer.seek_to_beginning(tp)
+            end = (await consumer.end_offsets([tp]))[tp]
+            interval = s.benchmark_ms / 1000 / 2
+            due = 0.0
+            while not self._stopping:
+                got = await consumer.getmany(tp, timeout_ms=int(min(interval, 1.0) * 500))
+                records = got.get(tp, [])
+                for record in records:
+                    if record.value is not None:
+                        self.merged.take(record.key, record.value, record.offset)
+                if await consumer.position(tp) < end:
+                    continue  # what was there at the start comes first
+                if time.monotonic() >= due:
+                    spent = await self._bring_up()
+                    due = time.monotonic() + max(interval - spent, min(spent / SHARE, REST_S))
+                if not records and not self.merged.waiting:
+                    self._current_at = time.monotonic()
+        finally:
+            await consumer.stop()
+
+    async def _bring_up(self) -> float:
+        """Merge what has come, and publish it where that is done; seconds of CPU."""
+        began = time.monotonic()
+        if self._owns and self._publisher is None:
+            await self._take_over()
+        elif not self._owns:
+            await self._disown()
+        if not self.merged.waiting and not self.merged.changed.any():
+            return 0.0
+        had = self.merged.waiting
+        work = _Timed(self.merged.merge())
+        for _ in work:
+            await asyncio.sleep(0)
+        worked = work.seconds
+        if had:
+            self.metrics.ranks.merge_seconds.observe(worked)
+            self._current_at = began
+        if self._publisher is not None and self.merged.complete:
+            worked += await self._publisher.publish(self.merged)
+        elif self._publisher is None:
+            self.merged.changed[:] = False
+        return worked
+
+    async def _take_over(self) -> None:
+        s = self.settings
+        self._publisher = publisher = _Publisher(s)
+        await publisher.start()
+        self.merged.want_totals()
+        log.info("this worker publishes the benchmarks")
+
+    async def _disown(self) -> None:
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            self.merged.totals = None
+            try:
+                await publisher.stop()
+            except Exception as error:
+                log.info("closing the benchmarks' producer failed", error=str(error))
+
+
+class _Timed(Generic[T]):
+    """An iterator that knows how many seconds of CPU its steps took, without what runs between them."""
+
+    def __init__(self, steps: Iterator[T]) -> None:
+        self.seconds = 0.0
+        self._steps = steps
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        began = time.thread_time()
+        try:
+            return next(self._steps)
+        finally:
+            self.seconds += time.thread_time() - began
+
+
+class _Publisher:
+    """The one who writes `score.benchmarks`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = settings.topic("benchmarks")
+        self._benchmarks = Benchmarks(settings.cohort_minimum)
+        self._out = Transactions(settings.broker, f"{settings.prefix}rank", "lz4")
+
+    async def start(self) -> None:
+        """Fence whoever was it before, and learn what they published."""
+        await self._out.start()
+        async with reader(self._settings.broker, self._topic, 0) as r:
+            async for records in r.read(*await r.bounds()):
+                for record in records:
+                    self._benchmarks.load(record.key, record.value)
+
+    async def publish(self, merged: Merged) -> float:
+        """All benchmarks that changed, in one transaction; seconds of CPU."""
+        work = _Timed(self._benchmarks.records(merged))
+        for records in work:
+            await self._out.put(self._topic, 0, records)
+            await asyncio.sleep(0)
+        await self._out.end()
+        return work.seconds
+
+    async def stop(self) -> None:
+        await self._out.stop()

@@ -1,0 +1,40 @@
+"""Metrics of benchmarks and ranks; none of a worker that has no cohorts."""
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+class RankMetrics(Collector):
+    """age, cohorts: called at the scrape; None without cohorts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.age: Callable[[], float] | None = None
+        self.cohorts: Callable[[], int] | None = None
+        self.merge_seconds = Histogram(
+            "pillarscore_rank_merge_seconds",
+            "CPU of a merge of changes into benchmarks and ranks.",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        registry.register(self)
+
+    @staticmethod
+    def describe() -> Iterator[GaugeMetricFamily]:
+        """The families without values."""
+        yield GaugeMetricFamily(
+            "pillarscore_benchmark_age_seconds",
+            "Time since the benchmarks in use were known to be all there is.",
+        )
+        yield GaugeMetricFamily("pillarscore_cohorts", "Cohorts with members.")
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """How things stand now."""
+        for family, read in zip(self.describe(), (self.age, self.cohorts), strict=True):
+            if read is not None:
+                family.add_metric([], read())
+            yield family

@@ -1,0 +1,160 @@
+"""What benchmarks and ranks cost, and how fresh they are with about 5,000 cohorts.
+
+    python -m benchmarks.cohorts [--events 600000] [--members 100000] [--rounds 2] [--seconds 20]
+
+Cost: the same events through a worker with cohorts and through one without, in turn, each in topics of its
+own; measured as `benchmarks.throughput` does, once all members have their registers. Freshness: a process
+sends 20,000 events/s, and now and then a member goes into a cohort that nobody was in: how long until
+`score.benchmarks` has it. Uses the Kafka of PILLARSCORE_BROKER, else the local one.
+"""
+
+import argparse
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from agents.errors import UserError
+from agents.settings import PREFIX, Settings
+from benchmarks.fresh import Plan, send
+from benchmarks.ground import ground, run, running
+from benchmarks.latency import process, told, until
+from benchmarks.load import load
+from benchmarks.throughput import follow
+from benchmarks.workload import COHORTS, events, registers
+from tests.kit.process import total
+
+EVERY_S = 0.37
+DRAIN_S = 10.0
+_PROBE = (
+    b'{"specversion":"1.0","id":"probe-%d","source":"/probe","type":"activity.member.updated",'
+    b'"subject":"p-%d","time":"%b","data":{"team":"probe %d"}}'
+)
+
+
+def cost(count: int, members: int, cohorts: str) -> tuple[float, float, float]:
+    """(events/s, CPU us/event, score records per event) of a worker with this setting of cohorts."""
+    yesterday = datetime.now(UTC).date() - timedelta(1)
+    with ground("cohorts") as settings:
+        asyncio.run(load(settings, _made(count, members, yesterday)))
+        with running(settings, more={f"{PREFIX}COHORTS": cohorts}) as worker:
+            marks = [mark for mark in follow(worker, members + count) if mark[0] >= members]
+            scores = total(worker.metrics(), "pillarscore_scores_total")
+    (n0, t0, c0), (n1, t1, c1) = marks[0], marks[-1]
+    if n1 == n0:
+        raise UserError("Too few events to measure: all were done at the first look")
+    return (n1 - n0) / (t1 - t0), (c1 - c0) / (n1 - n0) * 1e6, scores / (members + count)
+
+
+def _made(count: int, members: int, day: date) -> Iterator[tuple[bytes, bytes]]:
+    return itertools.chain(registers(members, day - timedelta(1)), events(count, members, day))
+
+
+def costs(count: int, members: int, rounds: int) -> None:
+    """Print what a worker takes with and without, in turn."""
+    default = Settings.model_fields["cohorts"].default
+    print(f"{'cohorts':<10} {'events/s':>10} {'CPU us/event':>13} {'records/event':>14}")
+    ratios = []
+    for _ in range(rounds):
+        spent = {}
+        for name, setting in (("without", "none"), ("with", default)):
+            rate, cpu, records = cost(count, members, setting)
+            spent[name] = cpu
+            print(f"{name:<10} {rate:>10,.0f} {cpu:>13.2f} {records:>14.2f}", flush=True)
+        ratios.append(spent["with"] / spent["without"])
+    print(f"with / without, CPU: {', '.join(f'{ratio:.3f}' for ratio in ratios)}")
+
+
+def freshness(rate: int, members: int, seconds: float, warm: float) -> None:
+    """Print how long members take into a new cohort's benchmark while events come in."""
+    with (
+        ground("fresh-cohorts") as settings,
+        running(settings, more={f"{PREFIX}COHORT_MINIMUM": "1"}) as worker,
+    ):
+        worker.wait_ready()
+        yesterday = datetime.now(UTC).date() - timedelta(1)
+        asyncio.run(load(settings, registers(members, yesterday)))
+        follow(worker, members)
+        topic, partitions = settings.topic("events"), settings.event_partitions
+        plan = Plan(settings.broker, topic, partitions, rate, members, warm + seconds)
+        with process(send, plan) as sender:
+            begin = time.monotonic() + 0.2
+            sender.send(begin)
+            until(begin + warm)
+            cpu = worker.cpu()
+            took = asyncio.run(_probes(settings, begin + plan.seconds))
+            cpu = worker.cpu() - cpu
+            told(sender, "sender")
+        metrics = worker.metrics()
+        merges = total(metrics, "pillarscore_rank_merge_seconds_count")
+        spent = total(metrics, "pillarscore_rank_merge_seconds_sum")
+        q = np.percentile(took, [50, 90, 100]) if took else [float("nan")] * 3
+        print(
+            f"{rate:,} events/s, {members:,} members, {total(metrics, 'pillarscore_cohorts'):,.0f} cohorts: "
+            f"{len(took)} probes, p50 {q[0]:.2f} p90 {q[1]:.2f} max {q[2]:.2f} s"
+        )
+        print(f"worker {cpu / seconds:.0%} of a core; {merges:,.0f} merges of {spent / merges * 1e3:.1f} ms")
+
+
+async def _probes(settings: Settings, end: float) -> list[float]:
+    """Seconds from sending each probe to its cohort's record."""
+    sent: dict[bytes, float] = {}
+    took: list[float] = []
+    tp = TopicPartition(settings.topic("benchmarks"), 0)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.broker, enable_auto_commit=False, isolation_level="read_committed"
+    )
+    consumer.assign([tp])
+    producer = AIOKafkaProducer(bootstrap_servers=settings.broker)
+    await consumer.start()
+    await producer.start()
+    try:
+        await consumer.seek_to_end(tp)
+        await consumer.position(tp)
+        at = 0.0
+        probes = 0
+        while time.monotonic() < end or (sent and time.monotonic() < end + DRAIN_S):
+            now = time.monotonic()
+            if end - 1 > now >= at:
+                n, at, probes = probes, now + EVERY_S, probes + 1
+                stamp = datetime.now(UTC).isoformat().encode()
+                value = _PROBE % (n, n, stamp, n)
+                sent[b"team:probe %d" % n] = now
+                await producer.send(settings.topic("events"), value, partition=n % settings.event_partitions)
+            got = await consumer.getmany(tp, timeout_ms=20)
+            now = time.monotonic()
+            for record in got.get(tp, []):
+                if record.value is not None and record.key in sent:
+                    took.append(now - sent.pop(record.key))
+    finally:
+        await producer.stop()
+        await consumer.stop()
+    if sent:
+        print(f"{len(sent)} of {probes} probes were never seen")
+    return took
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=600_000)
+    parser.add_argument("--members", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=2, help="of measuring the cost; 0: leave it out")
+    parser.add_argument("--rate", type=int, default=20_000, help="events/s while freshness is measured")
+    parser.add_argument("--seconds", type=float, default=20, help="of measuring freshness; 0: leave it out")
+    given = parser.parse_args()
+    print(f"{sum(COHORTS.values()) + 1:,} cohorts", flush=True)
+    if given.rounds:
+        costs(given.events, given.members, given.rounds)
+    if given.seconds:
+        freshness(given.rate, given.members, given.seconds, warm=5)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,250 @@
+"""The cohorts of a partition's members: who is in which, with the score that was said of them last.
+
+A member is in `everyone` and in one cohort of each kind, by the text of that register, or in none when it is
+empty. What is counted is what was emitted: the shard tells of each record it makes, and `publish` hands out
+what changed since, for `score.distributions`. None of it is durable: after a restore it follows from the
+state as of the stamp, and is published anew as another epoch.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from schemas.distributions import (
+    CHUNK,
+    GONE,
+    LAPS,
+    NAMES,
+    WIDTH,
+    Head,
+    Rows,
+    changes_key,
+    dump_names,
+    head_key,
+    names_key,
+    rows_key,
+)
+from schemas.registers import TEXTS, Register
+
+EVERYONE = "everyone"
+KINDS = {register.name.lower(): register for register in TEXTS}
+"""The registers that can be kinds of cohorts, by name."""
+_PIECE = 8192
+_HEAVY = 3
+"""A chunk of which one place in so many has changed is written whole."""
+
+
+class HasPoints(Protocol):
+    """Points of n members in hundredths: score int64[n], pillars int64[n, 4]."""
+
+    score: np.ndarray
+    pillars: np.ndarray
+
+
+class Ranker(Protocol):
+    """What knows the ranks of members: `pipeline.ranks.Ranks`."""
+
+    def fragments(
+        self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
+    ) -> list[bytes] | None: ...
+
+
+class Cohorts:
+    """What was said last of the members of a partition, by place (the member's index).
+
+    kinds: registers beside `everyone`; epoch: tells this life of the partition from all others; ranker: for
+    the ranks in records, None for none.
+    """
+
+    def __init__(
+        self, partition: int, epoch: int, kinds: Sequence[str], ranker: Ranker | None = None
+    ) -> None:
+        self.partition = partition
+        self.epoch = epoch
+        self.kinds = tuple(kinds)
+        self.ranker = ranker
+        self.number = 0
+        self.names: list[tuple[str, str]] = [("", "")]
+        self._registers = [KINDS[kind] for kind in self.kinds]
+        self._columns = np.arange(len(self.kinds))
+        self._codes = np.zeros((1, len(self.kinds)), np.uint32)  # by number of the text and kind
+        self._numbers = np.full((0, WIDTH), GONE, np.uint16)
+        self._cohort = np.zeros((0, len(self.kinds)), np.uint32)
+        self._marked = np.zeros(0, bool)
+        self._waiting: np.ndarray | None = None  # by chunk, the first publication with changes it has not
+        self._written = 1  # names already published
+        self._as_of: int | None = None
+        self.dirty = False
+        self.held = False  # until the day's turn is over, since what was said of some members is not known
+
+    def resize(self, members: int) -> None:
+        """Make room for members 0..members-1."""
+        have = len(self._marked)
+        if members > have:
+            room = max(members, have * 3 // 2, 1024)
+            self._numbers = _grown(self._numbers, room)
+            self._numbers[have:, 0] = GONE
+            self._cohort = _grown(self._cohort, room)
+            self._marked = _grown(self._marked, room)
+
+    def say(
+        self,
+        members: np.ndarray,
+        points: HasPoints,
+        numbers: np.ndarray,
+        band: np.ndarray,
+        texts: Sequence[str],
+    ) -> list[bytes] | None:
+        """These points, registers (int32[n, len(Register)]) and bands of distinct `members` are said now.
+
+        texts: what the numbers of registers stand for. Returns the members' ranks as fragments of JSON, None
+        when there are none yet.
+        """
+        cohort = self._cohorts_of(numbers, texts)
+        said = np.empty((len(members), WIDTH), np.uint16)
+        said[:, 0], said[:, 1:5], said[:, 5] = points.score, points.pillars, band
+        self._numbers[members] = said
+        self._cohort[members] = cohort
+        self._marked[members] = True
+        self.dirty = True
+        if self.ranker is None:
+            return None
+        return self.ranker.fragments(self.partition, self.epoch, members, points.score, cohort)
+
+    def withdraw(self, members: np.ndarray) -> None:
+        """Nothing is said of `members` any more."""
+        self._numbers[members] = 0
+        self._numbers[members, 0] = GONE
+        self._cohort[members] = 0
+        self._marked[members] = True
+        self.dirty = True
+
+    def _cohorts_of(self, numbers: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+        """uint32[n, K]: the cohorts of members by their registers; new ones get a number."""
+        if len(self._codes) < len(texts):
+            self._codes = _grown(self._codes, max(len(texts), len(self._codes) * 3 // 2))
+        code = numbers[:, self._registers]
+        cohort = self._codes[code, self._columns]
+        missing = (cohort == 0) & (code > 0)
+        if missing.any():
+            for row, column in zip(*(at.tolist() for at in np.nonzero(missing)), strict=True):
+                text = int(code[row, column])
+                if not self._codes[text, column]:
+                    self._codes[text, column] = len(self.names)
+                    self.names.append((self.kinds[column], texts[text]))
+            cohort = self._codes[code, self._columns]
+        return cohort
+
+    def due(self, as_of: int) -> bool:
+        """Whether there is something to publish: changes, another day, or nothing was published yet."""
+        return self.dirty or self._as_of != as_of
+
+    def publish(
+        self, places: int, day: int, as_of: int, sequence: int, rubric: tuple[str, str]
+    ) -> list[tuple[bytes, bytes]]:
+        """Records (key, value) of what changed since the last call; to be sent in one transaction, in order.
+
+        places: how many members there are. The first call publishes everything.
+        """
+        self.number += 1
+        self.resize(places)
+        self._as_of, self.dirty = as_of, False
+        records = self._new_names()
+        chunks = -(-places // CHUNK)
+        if self._waiting is None:
+            self._waiting = np.full(chunks, -1)
+            whole = np.arange(chunks)
+        else:
+            whole = np.zeros(0, np.int64)
+        if len(self._waiting) < chunks:
+            more = chunks - len(self._waiting)
+            self._waiting = np.concatenate([self._waiting, np.full(more, -1)])
+        changed = np.flatnonzero(self._marked[:places])
+        self._marked[changed] = False
+        chunk = changed // CHUNK
+        many = np.bincount(chunk, minlength=chunks)
+        size = np.minimum(CHUNK, places - np.arange(chunks) * CHUNK)
+        whole = np.union1d(whole, np.flatnonzero(many * _HEAVY > size))
+        fresh = (many > 0) & (self._waiting < 0)
+        self._waiting[fresh] = self.number
+        whole = np.union1d(whole, self._overdue())
+        self._waiting[whole] = -1
+        rest = changed[~np.isin(chunk, whole)]
+        for piece, start in enumerate(range(0, len(rest), _PIECE)):
+            data = self._rows(rest[start : start + _PIECE])
+            records.append((changes_key(self.partition, self.number, piece), data))
+        for number in whole.tolist():
+            data = self._rows(np.arange(number * CHUNK, min(places, (number + 1) * CHUNK)))
+            records.append((rows_key(self.partition, number), data))
+        head = Head(
+            partition=self.partition,
+            epoch=self.epoch,
+            number=self.number,
+            sequence=sequence,
+            day=day,
+            as_of=as_of,
+            rubric=rubric[0],
+            rubric_version=rubric[1],
+            kinds=list(self.kinds),
+            places=places,
+        )
+        records.append((head_key(self.partition), head.model_dump_json().encode()))
+        return records
+
+    def _overdue(self) -> np.ndarray:
+        """The chunks to write whole now, a few a time, each before the keys of its changes come round."""
+        assert self._waiting is not None
+        waiting = np.flatnonzero(self._waiting >= 0)
+        oldest = waiting[np.argsort(self._waiting[waiting], kind="stable")]
+        few = oldest[: len(oldest) * 2 // LAPS]
+        return np.concatenate([few, waiting[self._waiting[waiting] <= self.number - LAPS + 2]])
+
+    def _rows(self, places: np.ndarray) -> bytes:
+        return Rows(self.epoch, places, self._numbers[places], self._cohort[places]).dump(self.kinds)
+
+    def _new_names(self) -> list[tuple[bytes, bytes]]:
+        first = self._written // NAMES if self._written < len(self.names) else len(self.names)
+        self._written = len(self.names)
+        return [
+            (
+                names_key(self.partition, start // NAMES),
+                dump_names(self.epoch, start, self.names[start : start + NAMES]),
+            )
+            for start in range(first * NAMES, len(self.names), NAMES)
+        ]
+
+    def nbytes(self) -> int:
+        """Bytes allocated in arrays."""
+        parts = (self._numbers, self._cohort, self._marked, self._codes)
+        return sum(part.nbytes for part in parts)
+
+
+def _grown(array: np.ndarray, rows: int) -> np.ndarray:
+    grown = np.zeros((rows, *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+def kind_of(cohort: str) -> tuple[str, str]:
+    """(kind, value) of a cohort's name, as `industry:software`; ValueError for a name that can't be one.
+
+    >>> kind_of("industry:R: and D"), kind_of("everyone")
+    (('industry', 'R: and D'), ('everyone', ''))
+    """
+    if cohort == EVERYONE:
+        return EVERYONE, ""
+    kind, colon, value = cohort.partition(":")
+    if not colon or kind not in KINDS or not value:
+        raise ValueError(f"a cohort is 'everyone', or KIND:VALUE with a KIND of {', '.join(KINDS)}")
+    return kind, value
+
+
+def name_of(kind: str, value: str) -> str:
+    """The name of a cohort: `everyone`, or `industry:software`."""
+    return EVERYONE if kind == EVERYONE else f"{kind}:{value}"
+
+
+def registers_of(kinds: Sequence[str]) -> list[Register]:
+    """The registers that these kinds are."""
+    return [KINDS[kind] for kind in kinds]

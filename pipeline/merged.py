@@ -1,0 +1,279 @@
+"""All partitions' scores together: what benchmarks and ranks are made of.
+
+It is a function of `score.distributions` up to an offset, and that offset is its name: two workers that have
+read equally far hold the same. Records are taken as they come and count with their partition's next head;
+`merge` then brings all in at once, in steps so short that it can share an event loop.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.cohorts import EVERYONE, name_of
+from pipeline.ladder import Ladder, entries_of
+from pipeline.totals import Totals
+from schemas.distributions import GONE, WIDTH, Head, Rows, load_names, parse_key
+
+NONE, ALL = 0, 1
+"""Numbers of cohorts: none, and everyone."""
+
+
+@dataclass(slots=True)
+class _Staged:
+    """What came of one epoch of a partition and is not merged yet."""
+
+    epoch: int
+    names: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    rows: list[Rows] = field(default_factory=list)
+    head: Head | None = None
+
+
+@dataclass(slots=True)
+class Source:
+    """A partition as merged: by place its numbers (score GONE for nobody) and its own numbers of cohorts.
+
+    cohort: int64, the merged number of each of its own numbers.
+    """
+
+    head: Head
+    numbers: np.ndarray
+    codes: np.ndarray
+    cohort: np.ndarray
+
+
+@dataclass(slots=True)
+class _Change:
+    """Members before and after; cohort int64[n, 1 + K], 0 for none; numbers uint16[n, 6]."""
+
+    before: np.ndarray
+    was_in: np.ndarray
+    after: np.ndarray
+    is_in: np.ndarray
+
+
+@dataclass(slots=True)
+class _Update:
+    """What a partition will be: its places with new values; anew: nothing of what it was stays."""
+
+    partition: int
+    head: Head
+    anew: bool
+    cohort: np.ndarray
+    place: np.ndarray
+    numbers: np.ndarray
+    codes: np.ndarray
+    change: _Change
+
+
+class Merged:
+    """The merged view. kinds: of cohorts, beside `everyone`; totals: whether benchmarks are made of it."""
+
+    def __init__(self, partitions: int, kinds: Sequence[str], totals: bool = False) -> None:
+        self.partitions = partitions
+        self.kinds = tuple(kinds)
+        self.clear()
+        if totals:
+            self.want_totals()
+
+    def clear(self) -> None:
+        """Forget everything: the topic will be read from its beginning."""
+        self.offset = -1
+        self.taken = -1
+        self.sources: dict[int, Source] = {}
+        self.cohorts: list[tuple[str, str]] = [("", ""), (EVERYONE, "")]
+        self.ladders = [Ladder(cohorts=2) for _ in range(1 + len(self.kinds))]
+        self.totals: Totals | None = None
+        self.changed = np.zeros(2, bool)
+        self._numbers = {cohort: number for number, cohort in enumerate(self.cohorts)}
+        self._staged: dict[int, _Staged] = {}
+        self._ready: dict[int, list[_Staged]] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything complete has been taken that is not merged."""
+        return bool(self._ready)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every partition has been heard of."""
+        return len(self.sources) == self.partitions
+
+    def take(self, key: bytes, value: bytes, offset: int) -> None:
+        """A committed record of the topic, in order; ValueError when it can't be read."""
+        partition, what = parse_key(key)
+        self.taken = offset
+        if what == "head":
+            head = Head.model_validate_json(value)
+            staged = self._of(partition, head.epoch)
+            staged.head = head
+            self._ready.setdefault(partition, []).append(staged)
+            del self._staged[partition]
+        elif what == "cohorts":
+            epoch, first, names = load_names(value)
+            self._of(partition, epoch).names[first] = names
+        else:
+            rows = Rows.load(value, self.kinds)
+            self._of(partition, rows.epoch).rows.append(rows)
+
+    def _of(self, partition: int, epoch: int) -> _Staged:
+        staged = self._staged.get(partition)
+        if staged is None or staged.epoch != epoch:
+            staged = self._staged[partition] = _Staged(epoch)
+        return staged
+
+    def merge(self) -> Iterator[None]:
+        """Bring in all that is complete, in steps; the view changes in the last one, all at once."""
+        ready, self._ready = self._ready, {}
+        offset = self.taken
+        updates = []
+        for partition, lots in ready.items():
+            updates.append(self._update(partition, lots))
+            yield
+        if not updates:
+            return
+        change = _joined([update.change for update in updates])
+        size = len(self.cohorts)
+        ladders = []
+        before, after = (part[:, 0].astype(np.int64) for part in (change.before, change.after))
+        for at, ladder in enumerate(self.ladders):
+            was, now = change.was_in[:, at], change.is_in[:, at]
+            moved = (was != now) | (before != after)
+            gone, come = entries_of(was[moved], before[moved]), entries_of(now[moved], after[moved])
+            ladders.append(ladder.moved(gone, come, size))
+            yield
+        if self.totals is not None:
+            self.totals.resize(size)
+            for at in range(len(self.ladders)):
+                self.totals.move(change.was_in[:, at], change.before, change.is_in[:, at], change.after)
+                yield
+        changed = np.zeros(size, bool)
+        changed[: len(self.changed)] = self.changed
+        changed[change.was_in] = changed[change.is_in] = True
+        self.changed, self.ladders, self.offset = changed, ladders, offset
+        for update in updates:
+            self._install(update)
+
+    def _update(self, partition: int, lots: list[_Staged]) -> _Update:
+        """What was staged for a partition against what it is; nothing is changed yet."""
+        old = self.sources.get(partition)
+        epoch = lots[-1].epoch
+        lots = [staged for staged in lots if staged.epoch == epoch]
+        head = lots[-1].head
+        assert head is not None
+        anew = old is None or old.head.epoch != epoch
+        empty = self._nobody(head)
+        was = old or self._nobody(head)
+        cohort = empty.cohort if anew else was.cohort
+        for staged in lots:
+            for first, names in sorted(staged.names.items()):
+                numbered = np.array([self._number(name) for name in names], np.int64)
+                cohort = np.concatenate([cohort[:first], numbered])
+        place, numbers, codes = self._newest([rows for staged in lots for rows in staged.rows], head.places)
+        if anew:
+            empty.numbers[place], empty.codes[place] = numbers, codes
+            place = np.arange(max(len(was.numbers), head.places))
+            numbers, codes = _padded(empty.numbers, len(place), GONE), _padded(empty.codes, len(place), 0)
+        before = _padded(was.numbers, head.places, GONE)[place]
+        was_codes = _padded(was.codes, head.places, 0)[place]
+        change = _Change(before, _in(before, was_codes, was.cohort), numbers, _in(numbers, codes, cohort))
+        return _Update(partition, head, anew, cohort, place, numbers, codes, change)
+
+    def _newest(self, rows: list[Rows], places: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(places, their numbers, their codes), each place once, as it was said last."""
+        if not rows:
+            return np.zeros(0, np.int64), np.zeros((0, WIDTH), np.uint16), self._codes(0)
+        place = np.concatenate([part.place for part in rows])
+        last = np.zeros(places, np.int64)
+        last[place] = np.arange(len(place))
+        keep = last[place] == np.arange(len(place))
+        numbers = np.concatenate([part.numbers for part in rows])[keep]
+        return place[keep], numbers, np.concatenate([part.cohort for part in rows])[keep]
+
+    def _install(self, update: _Update) -> None:
+        source = self.sources.get(update.partition)
+        if source is None or update.anew:
+            source = self.sources[update.partition] = self._nobody(update.head)
+        source.head, source.cohort = update.head, update.cohort
+        places = update.head.places
+        if len(source.numbers) < places:
+            room = max(places, len(source.numbers) * 5 // 4)
+            source.numbers = _padded(source.numbers, room, GONE)
+            source.codes = _padded(source.codes, room, 0)
+        here = update.place < len(source.numbers)
+        source.numbers[update.place[here]] = update.numbers[here]
+        source.codes[update.place[here]] = update.codes[here]
+
+    def _nobody(self, head: Head) -> Source:
+        numbers = np.zeros((head.places, WIDTH), np.uint16)
+        numbers[:, 0] = GONE
+        return Source(head, numbers, self._codes(head.places), np.zeros(1, np.int64))
+
+    def _codes(self, n: int) -> np.ndarray:
+        return np.zeros((n, len(self.kinds)), np.uint32)
+
+    def _number(self, cohort: tuple[str, str]) -> int:
+        if cohort[0] not in self.kinds:
+            return NONE
+        number = self._numbers.get(cohort)
+        if number is None:
+            number = self._numbers[cohort] = len(self.cohorts)
+            self.cohorts.append(cohort)
+        return number
+
+    def size(self) -> int:
+        """How many cohorts have members."""
+        return sum(int(np.count_nonzero(np.diff(ladder.edges))) for ladder in self.ladders)
+
+    def number(self, kind: str, value: str) -> int:
+        """A cohort's number, 0 when it is not known."""
+        return self._numbers.get((kind, value), NONE)
+
+    def name(self, number: int) -> str:
+        """A cohort's name, as `industry:software`."""
+        return name_of(*self.cohorts[number])
+
+    def ladder_of(self, kind: str) -> Ladder:
+        """The ladder of a kind, or of everyone; ValueError when it is not merged."""
+        return self.ladders[0 if kind == EVERYONE else 1 + self.kinds.index(kind)]
+
+    def want_totals(self) -> None:
+        """From now on keep totals, beginning with what is merged; all cohorts count as changed."""
+        size = len(self.cohorts)
+        self.totals = Totals(size)
+        for source in self.sources.values():
+            is_in = _in(source.numbers, source.codes, source.cohort)
+            nobody = np.zeros(len(is_in), np.int64)
+            for at in range(is_in.shape[1]):
+                self.totals.move(nobody, source.numbers, is_in[:, at], source.numbers)
+        self.changed = np.ones(size, bool)
+
+    def nbytes(self) -> int:
+        """Bytes allocated in arrays."""
+        members = sum(s.numbers.nbytes + s.codes.nbytes for s in self.sources.values())
+        ladders = sum(ladder.entries.nbytes + ladder.edges.nbytes for ladder in self.ladders)
+        return members + ladders + (self.totals.nbytes() if self.totals else 0)
+
+
+def _padded(array: np.ndarray, rows: int, score: int) -> np.ndarray:
+    """The array with at least so many rows, new ones with `score` first and zeros."""
+    if len(array) >= rows:
+        return array
+    more = np.zeros((rows - len(array), *array.shape[1:]), array.dtype)
+    if array.shape[1]:
+        more[:, 0] = score
+    return np.concatenate([array, more])
+
+
+def _in(numbers: np.ndarray, codes: np.ndarray, cohort: np.ndarray) -> np.ndarray:
+    """int64[n, 1 + K]: the cohorts of members, `everyone` first; 0 where there is none."""
+    there = numbers[:, 0] != GONE
+    return np.column_stack([there.astype(np.int64) * ALL, cohort[codes] * there[:, None]])
+
+
+def _joined(changes: list[_Change]) -> _Change:
+    """The changes of several partitions as one, without those that change nothing."""
+    parts = [(c.before, c.was_in, c.after, c.is_in) for c in changes]
+    before, was_in, after, is_in = (np.concatenate(part) for part in zip(*parts, strict=True))
+    differs = (before != after).any(axis=1) | (was_in != is_in).any(axis=1)
+    return _Change(before[differs], was_in[differs], after[differs], is_in[differs])
