@@ -254,6 +254,11 @@ def test_scaling_is_by_lag_and_ends_at_the_partitions(
         assert trigger["metadata"]["consumerGroup"] == group
         assert trigger["metadata"]["bootstrapServers"] == settings.broker
         assert int(trigger["metadata"]["lagThreshold"]) > 0
+    # frames come all the time and are acknowledged at intervals: that lag alone must not add workers
+    score = scaled["pillarscore-score"]
+    always = faust_app(settings).conf.broker_commit_interval * 1000 / settings.cycle_ms
+    always *= settings.event_partitions * settings.frame_partitions
+    assert int(score["triggers"][0]["metadata"]["lagThreshold"]) * score["minReplicaCount"] > always
 
 
 def test_the_example_has_more_partitions_than_the_base() -> None:
