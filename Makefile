@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run test test-fast bench lint format docs broker stop clean python java
+.PHONY: help run test test-fast bench lint format docs dashboards broker stop clean python java tools
 
 help: ## show this list
 	@echo "Pillarscore. Needs Python >= 3.11, Java >= 17, Maven."
@@ -22,11 +22,11 @@ help: ## show this list
 run: java .venv/run ## broker, topics, worker and the bundled sample; ONCE=1 ends when it is scored
 	@exec $(BIN)/pillarscore run $(if $(filter-out 0,$(ONCE)),--once)
 
-test: java lint ## all checks and tests, those on a real broker too
+test: java tools lint ## all checks and tests, those on a real broker too
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 	@$(if $(REAL),$(BIN)/python -m pytest -n 2 $(REAL))
 
-test-fast: .venv/dev .venv/run ## only the tests that need no broker
+test-fast: tools ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 
 bench: java .venv/run ## throughput and latency, printed: benchmarks/README.md tells how to read them
@@ -47,6 +47,9 @@ docs: .venv/run ## make the generated reference pages anew
 	@$(BIN)/python -m pipeline.events_page > docs/reference/events.md
 	@$(BIN)/python -m agents.docs
 	@$(BIN)/python -m schemas.export
+
+dashboards: .venv/dev ## make the Grafana dashboards' JSON anew from grafana/*.py
+	@$(BIN)/python -m grafana.build
 
 broker: java .venv/run ## start the local broker alone
 	@$(BIN)/pillarscore broker start
@@ -81,6 +84,10 @@ python:
 	  { echo "Python 3.11 or newer is missing: install it (Debian: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)."; exit 1; }
+
+# Prometheus and Alertmanager, on which rules and dashboards are tested: unpacked into .pillarscore, not installed.
+tools: .venv/dev .venv/run
+	@$(BIN)/python -m tests.kit.tools
 
 # A broker of one's own needs neither Java nor Maven here.
 java:

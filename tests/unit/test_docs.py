@@ -93,7 +93,7 @@ def test_make_targets_exist(page: Path) -> None:
 
 
 def test_files_that_are_run_or_named_exist(page: Path) -> None:
-    top = "agents|benchmarks|broker|docs|pipeline|rubrics|samples|schemas|tests"
+    top = "agents|benchmarks|broker|docs|grafana|pipeline|prometheus|rubrics|samples|schemas|tests"
     for name in re.findall(rf"`((?:{top})/[\w./-]+)`", text_of(page)):
         assert (ROOT / name).exists(), name
     for line in shell(page):

@@ -1,0 +1,286 @@
+"""One worker: what it has, what it does, and what it does it with."""
+
+from typing import Any
+
+from grafana.frame import dashboard
+from grafana.inside import RATE, quantiles
+from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series, states
+
+UID = "pillarscore-worker"
+
+
+def build() -> dict[str, Any]:
+    """The dashboard, as Grafana's JSON model."""
+    return dashboard(
+        UID,
+        "Pillarscore / One worker",
+        "One worker: what it has, what it does, and what it does it with.",
+        [
+            ("Who it is", [_numbers()]),
+            ("Machine", _machine()),
+            ("Ingest", _ingest()),
+            ("Its partitions", _partitions()),
+            ("State", _state()),
+        ],
+        single=True,
+    )
+
+
+def _numbers() -> list[Panel]:
+    return [
+        number(
+            "Ready",
+            "bool_yes_no",
+            "Whether each of its roles has its partitions and all of them are restored.",
+            "No for minutes: PillarscoreNotReady.",
+            Query("pillarscore_ready<W>"),
+            words={"0": ("no", RED), "1": ("yes", GREEN)},
+        ),
+        number(
+            "Runs for",
+            "dtdurations",
+            "Since the process started.",
+            "Short again and again: PillarscoreWorkerRestarting.",
+            Query("time() - process_start_time_seconds<W>"),
+        ),
+        number(
+            "Version",
+            "string",
+            "The program, its rubric and its role.",
+            "Not that of the other workers: PillarscoreVersionsMixed.",
+            Query("pillarscore_build_info<W>", "{{version}} · {{rubric}} · {{role}}"),
+            names=True,
+            width=6,
+        ),
+        number(
+            "Partitions",
+            "short",
+            "Partitions of members it has.",
+            "0 with the role score: there are more workers than partitions, it is a spare.",
+            Query("count(pillarscore_partition_live<P>) or vector(0)"),
+        ),
+        number(
+            "Members",
+            "short",
+            "Members in its partitions.",
+            "Far more than other workers have: it has more partitions; they are assigned by number, not "
+            "by size.",
+            Query("sum(pillarscore_members<P>) or vector(0)"),
+        ),
+        number(
+            "Memory",
+            "bytes",
+            "Resident memory of the process.",
+            "Near the limit of its container: it will be killed. More memory, or share the partitions "
+            "among more workers; 'State, by kind' below says what grows.",
+            Query("process_resident_memory_bytes<W>"),
+        ),
+        number(
+            "Free disk",
+            "bytes",
+            "Free space of the file system that its state folder is on.",
+            "PillarscoreDiskFilling, PillarscoreDiskAlmostFull.",
+            Query("min(pillarscore_disk_free_bytes<W>)"),
+            steps=[(1e9, YELLOW), (5e9, GREEN)],
+            below=True,
+        ),
+    ]
+
+
+def _machine() -> list[list[Panel]]:
+    return [
+        [
+            series(
+                "CPU",
+                "percentunit",
+                "Cores in use. The event loop runs on one, so does most of the work.",
+                "Near 100 %: the worker is at its limit. Add a worker, up to the number of partitions.",
+                Query(f"rate(process_cpu_seconds_total<W>{RATE})", "cores"),
+                width=6,
+                steps=[(0.9, YELLOW)],
+            ),
+            series(
+                "Memory",
+                "bytes",
+                "Resident memory of the process.",
+                "It grows with members and then stays. Growing without new members is a leak: restart the "
+                "worker, and report it with this picture.",
+                Query("process_resident_memory_bytes<W>", "resident"),
+                width=6,
+            ),
+            heat(
+                "Event loop comes late",
+                "s",
+                "How much later than asked for the event loop woke.",
+                "Columns up to a second: too little CPU, or too much at once. From 10 s on Kafka gives the "
+                "partitions to others: PillarscoreEventLoopStalled.",
+                Query(
+                    f"sum by (le) (increase(pillarscore_event_loop_lag_seconds_bucket<W>{RATE}))", "{{le}}"
+                ),
+                width=6,
+            ),
+            series(
+                "Open files",
+                "short",
+                "File descriptors in use, connections to Kafka among them, and how many there may be.",
+                "Near the limit: raise it (`ulimit -n`). Growing: connections to Kafka are lost again and "
+                "again.",
+                Query("process_open_fds<W>", "open"),
+                Query("process_max_fds<W>", "limit"),
+                width=6,
+            ),
+        ],
+    ]
+
+
+def _ingest() -> list[list[Panel]]:
+    return [
+        [
+            series(
+                "Events read",
+                "eps",
+                "Events read per second, and those that failed validation.",
+                "0 while others read: it has no partition of activity.events, or its ingest fails.",
+                Query(f"sum(rate(pillarscore_ingest_events_total<W>{RATE}))", "read"),
+                Query(f"sum(rate(pillarscore_ingest_invalid_events_total<W>{RATE}))", "invalid"),
+                width=6,
+                colors={"invalid": RED},
+            ),
+            series(
+                "Events waiting",
+                "short",
+                "Messages of its source partitions that are not read yet.",
+                "Growing while its CPU is near 100 %: add workers. Growing while it idles: its log says why.",
+                Query("max by (source) (pillarscore_ingest_lag_events<W>)", "source {{source}}"),
+                width=6,
+                stack=True,
+            ),
+            series(
+                "Events taken at once",
+                "short",
+                "Events that ingest takes in one round.",
+                "At PILLARSCORE_BATCH_EVENTS all the time: it is at its limit.",
+                *quantiles("pillarscore_ingest_batch_events"),
+                width=6,
+            ),
+            series(
+                "Size of frames",
+                "bytes",
+                "Size of the frames it writes.",
+                "Megabytes: many events at once, or large dead letters, which travel whole.",
+                *quantiles("pillarscore_frame_bytes"),
+                width=6,
+            ),
+        ],
+    ]
+
+
+def _partitions() -> list[list[Panel]]:
+    return [
+        [
+            states(
+                "Partitions",
+                "short",
+                "Which partitions it has: live, or restoring.",
+                "Restoring for long: PillarscoreRestoreSlow. Coming and going: PillarscoreFencedRepeatedly.",
+                Query("max by (partition) (pillarscore_partition_live<P>)", "partition {{partition}}"),
+                {"0": ("restoring", YELLOW), "1": ("live", GREEN)},
+                width=8,
+            ),
+            series(
+                "Scores put out",
+                "recps",
+                "Score records per second, by partition.",
+                "0 in one partition while it has frames to count: PillarscoreScoresStalled.",
+                Query(
+                    f"sum by (partition) (rate(pillarscore_scores_total<P>{RATE}))", "partition {{partition}}"
+                ),
+                stack=True,
+            ),
+            series(
+                "Frames waiting",
+                "short",
+                "Frames of its partitions that are not counted yet.",
+                "Growing: the worker does not keep up.",
+                Query("max by (partition) (pillarscore_score_lag_frames<P>)", "partition {{partition}}"),
+                stack=True,
+            ),
+        ],
+        [
+            series(
+                "Commit, p99",
+                "s",
+                "How long 99 of 100 transactions take at most to commit, by partition.",
+                "All partitions: Kafka, or the event loop above. One alone: the broker that leads it.",
+                Query(
+                    "histogram_quantile(0.99, sum by (partition, le) "
+                    f"(rate(pillarscore_commit_seconds_bucket<P>{RATE})))",
+                    "partition {{partition}}",
+                ),
+                steps=[(1, RED)],
+            ),
+            series(
+                "Transactions",
+                "ops",
+                "Transactions committed and aborted per second.",
+                "Aborted above 0: PillarscoreTransactionsAborted.",
+                Query(f"sum(rate(pillarscore_transactions_total<P>{RATE}))", "committed"),
+                Query(f"sum(rate(pillarscore_transaction_aborts_total<P>{RATE}))", "aborted"),
+                colors={"aborted": RED},
+            ),
+            series(
+                "Started again",
+                "short",
+                "In the last 15 minutes: partitions that failed or were fenced, ingest that began again.",
+                "PillarscorePartitionFailing, PillarscoreFencedRepeatedly, PillarscoreIngestRestarting.",
+                Query("sum(increase(pillarscore_failures_total<P>[15m]))", "failed"),
+                Query("sum(increase(pillarscore_fenced_total<P>[15m]))", "fenced"),
+                Query("sum(increase(pillarscore_ingest_failures_total<W>[15m]))", "ingest"),
+                steps=[(3, RED)],
+            ),
+        ],
+    ]
+
+
+def _state() -> list[list[Panel]]:
+    return [
+        [
+            series(
+                "State, by kind",
+                "bytes",
+                "Memory allocated for the state of its partitions, without the texts of names.",
+                "seen grows with PILLARSCORE_DEDUPE_EVENTS, the others with members.",
+                Query("sum by (kind) (pillarscore_state_bytes<P>)", "{{kind}}"),
+                width=6,
+                stack=True,
+            ),
+            series(
+                "Bytes per member",
+                "bytes",
+                "State divided by members. It falls while there are few members, since room is allocated "
+                "ahead.",
+                "Rising with the same number of members: they are more active, or ids of events are kept "
+                "longer.",
+                Query("sum(pillarscore_state_bytes<P>) / (sum(pillarscore_members<P>) > 0)", "bytes"),
+                width=6,
+            ),
+            series(
+                "Members and tiles",
+                "short",
+                "Members with state, and tiles: counts of a member, signal and day.",
+                "Tiles grow for 90 days and then stay. They fall when events stay away.",
+                Query("sum(pillarscore_members<P>)", "members"),
+                Query("sum(pillarscore_tiles<P>)", "tiles"),
+                width=6,
+            ),
+            series(
+                "Restore",
+                "s",
+                "Duration of the last restore, by partition; while one is under way, so far.",
+                "Minutes: lower PILLARSCORE_BLOCK_CYCLE_S, or share the partitions among more workers.",
+                Query("max by (partition) (pillarscore_restore_seconds<P>)", "partition {{partition}}"),
+                width=6,
+                steps=[(180, YELLOW)],
+            ),
+        ],
+    ]

@@ -1,0 +1,180 @@
+"""Every query that Grafana or Prometheus will ask is asked here, of a real Prometheus on a worker at work.
+
+Each has to parse, and to give data where data is expected: that is, unless it asks for a metric that the
+registry does not have yet, or is in EMPTY. Then the worker stops, and a real Alertmanager has to tell of it.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from agents.metrics import Metrics
+from agents.settings import Settings
+from tests.kit.dashboards import Asked, asked, bind, names, rules, variables
+from tests.kit.events import TYPES, dumps, random_events
+from tests.kit.monitoring import Alertmanager, Prometheus, until
+from tests.kit.process import Worker
+
+WAIT_S = 60.0
+DATA_S = 45.0
+BATCH = 400
+WEEK = "it compares with a week ago, of which this Prometheus knows nothing"
+EMPTY = {
+    "Pillarscore / Data quality: Events, of a week ago (A)": WEEK,
+    "PillarscoreFewEvents": WEEK,
+    "PillarscoreDayStandsStill": "the day has not moved within the test",
+    "annotation Day rollovers": "no midnight falls into the test, as a rule",
+}
+"""What may be without data, by the end of its name, and why."""
+_KINDS = [kind for kind in TYPES if kind not in ("activity.member.erased", "activity.spam.reported")]
+"""What brings a few members through the bands quickly."""
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
+    made = Alertmanager(tmp_path / "alertmanager")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path, alertmanager: Alertmanager) -> Iterator[Prometheus]:
+    made = Prometheus(tmp_path / "prometheus", alertmanager.url.removeprefix("http://"))
+    yield made
+    made.stop()
+
+
+class Load:
+    """Events of today and of the weeks before, some twice, some that are none, batch after batch."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._today = datetime.now(UTC)
+        self._sent = 0
+
+    async def publish(self) -> None:
+        """One batch."""
+        producer = AIOKafkaProducer(bootstrap_servers=self._settings.broker)
+        await producer.start()
+        try:
+            for value in self._batch():
+                partition = self._sent % self._settings.event_partitions
+                self._sent += 1
+                await producer.send(self._settings.topic("events"), value, partition=partition)
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    def _batch(self) -> list[bytes]:
+        day = (self._today.date() - datetime(1970, 1, 1).date()).days
+        values = []
+        made = random_events(self._sent, BATCH, 5, day - 60, day - 1, _KINDS, duplicates=0.05)
+        for number, one in enumerate(made):
+            fresh = (datetime.now(UTC) - timedelta(milliseconds=50)).isoformat()
+            values.append(dumps(one | {"time": fresh} if number % 2 else one))
+        return [*values, *values[:10], b"no event"]
+
+
+def _there(query: Asked) -> bool:
+    """Whether the code has all metrics that are asked for; what is recorded is tried as a rule."""
+    known = {metric.name for metric in Metrics().registry.collect()}
+    bare = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in names(query.expr) if ":" not in name}
+    return bare <= known
+
+
+def _with_data(query: Asked) -> bool:
+    return _there(query) and not any(query.where.endswith(end) for end in EMPTY)
+
+
+def _bound(query: Asked, worker: str) -> Asked:
+    """With the variables put in: all workers, or the one of the dashboard of one."""
+    instance = re.escape(worker).replace("\\", "\\\\") if "One worker" in query.where else ".*"
+    values = {"job": "pillarscore", "instance": instance, "partition": ".*"}
+    values |= {"__rate_interval": "20s", "__range": "60s"}
+    return Asked(query.where, bind(query.expr, values), query.instant)
+
+
+def _rules() -> list[Asked]:
+    return [Asked(rule.get("alert") or rule["record"], rule["expr"], True) for rule in rules()]
+
+
+def _without_thresholds(query: Asked) -> Asked:
+    """What is compared with a threshold has nothing to show while all is well; without it, it has."""
+    bare = re.sub(r"\s*([=!]=|[<>]=?) [\d.e]+( \* \d+)?(?=$|[\s)])", "", query.expr)
+    return Asked(query.where, bare, True)
+
+
+async def _until_all(prometheus: Prometheus, queries: list[Asked], load: Load) -> None:
+    """Publish until every query has data."""
+    end = time.monotonic() + DATA_S
+    left = queries
+    while left:
+        await load.publish()
+        left = [q for q in left if not await asyncio.to_thread(prometheus.has_data, q)]
+        await asyncio.sleep(0.2)
+        assert time.monotonic() < end, "no data:\n" + "\n".join(f"{q.where}: {q.expr}" for q in left)
+
+
+async def test_every_query_has_data_and_an_alert_arrives(
+    live: Settings, tmp_path: Path, prometheus: Prometheus, alertmanager: Alertmanager
+) -> None:
+    environment = {"PILLARSCORE_BROKER": live.broker, "PILLARSCORE_PREFIX": live.prefix}
+    workers = [Worker(environment, tmp_path / "first.log")]
+    load = Load(live)
+    try:
+        first = f"127.0.0.1:{workers[0].port}"
+        queries = [_bound(query, first) for query in asked()]
+        rebalances = [q for q in queries if q.where.endswith("annotation Rebalances")]
+        assert len(rebalances) == 4
+        await asyncio.to_thread(workers[0].wait_ready)
+        prometheus.scrape([workers[0].port])
+        recorded = [rule for rule in _rules() if ":" in rule.where]
+        expected = [q for q in queries + recorded if _with_data(q) and q not in rebalances]
+        await _until_all(prometheus, expected, load)
+
+        for query in queries + _rules():
+            prometheus.ask(query)
+            if _with_data(query) and " unless " not in query.expr:
+                whole = _without_thresholds(query)
+                assert prometheus.has_data(whole), f"{query.where}: no data for {whole.expr}"
+        for where, selector, label in variables():
+            values = {"job": "pillarscore", "instance": ".*"}
+            assert prometheus.label_values(bind(selector, values), label), where
+        for query in _rules():
+            for name in names(query.expr):
+                if _there(query):
+                    assert prometheus.ask(Asked(query.where, name, True)), (
+                        f"{query.where}: there is no {name}"
+                    )
+
+        workers.append(Worker(environment, tmp_path / "second.log"))
+        await asyncio.to_thread(workers[1].wait_ready)
+        prometheus.scrape([worker.port for worker in workers])
+        await _until_all(prometheus, rebalances, load)
+        said = prometheus.get("/api/v1/rules")["data"]["groups"]
+        unwell = [rule for group in said for rule in group["rules"] if rule["health"] != "ok"]
+        assert unwell == []
+    finally:
+        for worker in workers:
+            worker.stop()
+
+    def told(receiver: str, name: str) -> list[dict]:
+        return [a for to, a in list(alertmanager.told) if to == receiver and a["labels"]["alertname"] == name]
+
+    assert until(lambda: told("heartbeat", "PillarscoreWatchdog"), WAIT_S, "the watchdog")
+    (page, *_) = until(lambda: told("pages", "PillarscoreNoWorker"), WAIT_S, "the alert of no worker")
+    assert page["status"] == "firing"
+    assert page["annotations"]["summary"] == "No worker of pillarscore answers"
+    assert page["annotations"]["runbook_url"] == "docs/runbook.md#pillarscorenoworker"
+
+    def inhibited() -> bool:
+        found = {a["labels"]["alertname"]: a["status"] for a in alertmanager.get("/api/v2/alerts")}
+        return bool(found.get("PillarscoreWorkerDown", {}).get("inhibitedBy"))
+
+    assert until(inhibited, WAIT_S, "the single workers' alerts held back by it")

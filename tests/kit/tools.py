@@ -1,0 +1,107 @@
+"""Prometheus, promtool, Alertmanager and amtool for the tests: those of the machine, or those of Debian.
+
+What is not on PATH is taken out of Debian's packages into `.pillarscore/tools`: nothing is installed and no
+service starts. `python -m tests.kit.tools` does it ahead of the tests and says where they are.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from agents.errors import UserError
+from agents.kafka_jars import locked
+
+FOLDER = Path(__file__).parents[2] / ".pillarscore" / "tools"
+NAMES = {
+    "prometheus": ("prometheus",),
+    "promtool": ("promtool",),
+    "alertmanager": ("alertmanager", "prometheus-alertmanager"),
+    "amtool": ("amtool",),
+}
+"""Each tool, and what its program is called upstream and in Debian."""
+PACKAGES = ("prometheus", "prometheus-alertmanager")
+_MISSING = (
+    "{tools} missing: install them (Debian: apt-get install prometheus prometheus-alertmanager; "
+    "elsewhere the releases of prometheus.io) so that they are on PATH. {why}"
+)
+_FIXED = b"/usr/share/prometheus/alertmanager", b"usr/share/prometheus/alertmanager/"
+"""Debian's Alertmanager has its templates at a fixed place; unpacked, it has to look where it is run."""
+_APT = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root")
+_BUSY_S = 60.0
+
+
+def tool(name: str) -> Path:
+    """The program of a tool of NAMES, fetched on first use; UserError, one line, when it can't be had."""
+    found = _find(name)
+    if found is None:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with locked(FOLDER / "lock"):
+            if _find(name) is None:
+                _fetch()
+        found = _find(name)
+    if found is None:
+        raise UserError(_missing(f"Debian's packages have no {name}."))
+    return found
+
+
+def root(program: Path) -> Path:
+    """The folder to run a program in, so that it finds the files that came with it."""
+    return program.parents[2] if program.is_relative_to(FOLDER) else Path("/")
+
+
+def _find(name: str) -> Path | None:
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(FOLDER / "usr" / "bin")])
+    places = (shutil.which(program, path=path) for program in NAMES[name])
+    return next((Path(place) for place in places if place), None)
+
+
+def _missing(why: str) -> str:
+    tools = [name for name in NAMES if _find(name) is None]
+    return _MISSING.format(tools=f"{', '.join(tools)} {'are' if len(tools) > 1 else 'is'}", why=why).strip()
+
+
+def _fetch() -> None:
+    """Unpack the packages into FOLDER."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+        raise UserError(_missing("There is no apt here to take them from."))
+    for old in FOLDER.glob("*.deb"):
+        old.unlink()
+    failed = _apt("download", *PACKAGES)
+    if failed and os.geteuid() == 0:  # no lists of packages yet, or old ones
+        failed = _apt("update") or _apt("download", *PACKAGES)
+    if failed:
+        raise UserError(_missing(f"apt-get says: {failed}"))
+    new = FOLDER / "new"  # whole or not at all, also when this is broken off
+    shutil.rmtree(new, ignore_errors=True)
+    for package in sorted(FOLDER.glob("*.deb")):
+        subprocess.run(["dpkg", "-x", package, new], check=True)
+        package.unlink()
+    for program in (new / "usr" / "bin").iterdir():
+        program.write_bytes(program.read_bytes().replace(*_FIXED))
+    shutil.rmtree(FOLDER / "usr", ignore_errors=True)
+    (new / "usr").rename(FOLDER / "usr")
+
+
+def _apt(*arguments: str) -> str:
+    """Run apt-get, waiting while another one runs; its last line of complaint, empty when all went well."""
+    end = time.monotonic() + _BUSY_S
+    while True:
+        done = subprocess.run([*_APT, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return ""
+        if "lock" not in done.stderr or time.monotonic() > end:
+            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            return lines[-1]
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    try:
+        for wanted in NAMES:
+            tool(wanted)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,134 @@
+"""The dashboards are made from the code, whole, and say what to do; Grafana finds them and their source."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.models import units
+
+from grafana.build import dashboards
+from grafana.frame import COLUMNS, SOURCE_UID, dashboard
+from grafana.panels import Query, number
+from tests.kit.dashboards import DASHBOARDS, ROOT, alerts, asked, bind, load, panels, variables
+
+PROVISIONING = ROOT / "grafana" / "provisioning"
+UNITS = {value for value in vars(units).values() if isinstance(value, str)}
+
+
+@pytest.fixture(params=DASHBOARDS, ids=lambda path: path.stem)
+def model(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return load(request.param)
+
+
+def test_json_is_what_the_code_makes() -> None:
+    committed = {path.name: path.read_text(encoding="utf-8") for path in DASHBOARDS}
+    assert committed.keys() == dashboards().keys()
+    for name, text in dashboards().items():
+        assert committed[name] == text, f"{name} is stale: run 'make dashboards'"
+
+
+def test_every_panel_says_what_it_shows_and_what_to_do(model: dict[str, Any]) -> None:
+    assert len(panels(model)) >= 10
+    for panel in panels(model):
+        about, _, bad = panel["description"].partition("\n\n**When it looks bad:** ")
+        assert len(about) > 15, panel["title"]
+        assert len(bad) > 15, panel["title"]
+        for name in re.findall(r"\bPillarscore[A-Z]\w+", panel["description"]):
+            assert name in alerts(), panel["title"]
+
+
+def test_every_panel_has_a_unit_and_the_chosen_data_source(model: dict[str, Any]) -> None:
+    for panel in panels(model):
+        unit = panel["fieldConfig"]["defaults"]["unit"]
+        assert unit in UNITS or re.fullmatch(r"suffix: \w+", unit), panel["title"]
+        assert panel["targets"], panel["title"]
+        for of in (panel, *panel["targets"]):
+            assert of["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, panel["title"]
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert steps[0]["value"] is None, panel["title"]
+        assert [s["value"] for s in steps[1:]] == sorted(s["value"] for s in steps[1:]), panel["title"]
+
+
+def test_titles_and_ids_are_told_apart(model: dict[str, Any]) -> None:
+    ids = [panel["id"] for panel in model["panels"]]
+    assert len(set(ids)) == len(ids)
+    rows, row = {}, ""
+    for panel in model["panels"]:
+        row = panel["title"] if panel["type"] == "row" else row
+        assert (row, panel["title"]) not in rows or panel["type"] == "row"
+        rows[row, panel["title"]] = panel
+
+
+def test_panels_fill_the_grid_without_overlap_or_gap(model: dict[str, Any]) -> None:
+    cells: set[tuple[int, int]] = set()
+    for panel in model["panels"]:
+        at = panel["gridPos"]
+        mine = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+        assert not cells & mine, f"{panel['title']} covers another panel"
+        cells |= mine
+    rows = {y for _, y in cells}
+    assert cells == {(x, y) for x in range(COLUMNS) for y in rows}
+    assert rows == set(range(len(rows)))
+
+
+def test_a_line_that_is_not_full_is_refused() -> None:
+    panel = number("Alone", "short", "One.", "Two.", Query("vector(1)"), width=8)
+    with pytest.raises(ValueError, match="does not fill its row"):
+        dashboard("uid", "Title", "About.", [("Row", [[panel, panel]])])
+
+
+def test_variables_annotations_and_links(model: dict[str, Any]) -> None:
+    there = {variable["name"]: variable for variable in model["templating"]["list"]}
+    assert list(there) == ["datasource", "job", "instance", "partition"]
+    assert there["datasource"]["current"]["value"] == SOURCE_UID
+    marks = {mark["name"]: mark for mark in model["annotations"]["list"]}
+    assert list(marks) == ["Deploys", "Day rollovers", "Rebalances"]
+    assert all(mark["enable"] for mark in marks.values())
+    (link,) = model["links"]
+    assert link["tags"] == model["tags"] == ["pillarscore"]
+    assert link["includeVars"]
+    assert link["keepTime"]
+
+
+def test_queries_use_the_variables() -> None:
+    known = dict.fromkeys(("job", "instance", "partition", "__rate_interval", "__range"), "x")
+    for query in asked():
+        bind(query.expr, known)
+        assert '{job="$job"' in query.expr, query.where
+    for where, selector, _ in variables():
+        bind(selector, known)
+        assert where
+
+
+def test_links_between_dashboards_lead_somewhere() -> None:
+    uids = {load(path)["uid"] for path in DASHBOARDS}
+    assert len(uids) == len(DASHBOARDS)
+    text = "".join(path.read_text(encoding="utf-8") for path in DASHBOARDS)
+    named = set(re.findall(r'"/d/([\w-]+)\?', text))
+    assert named
+    assert named <= uids
+
+
+def _provisioned(name: str) -> dict[str, Any]:
+    (path,) = (PROVISIONING / name).glob("*.yml")
+    made: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert made["apiVersion"] == 1
+    return made
+
+
+def test_the_data_source_is_the_one_that_the_dashboards_begin_with() -> None:
+    sources = {source["uid"]: source for source in _provisioned("datasources")["datasources"]}
+    assert sources[SOURCE_UID]["type"] == "prometheus"
+    assert sources[SOURCE_UID]["isDefault"]
+    model = load(DASHBOARDS[0])
+    assert model["templating"]["list"][0]["current"]["text"] == sources[SOURCE_UID]["name"]
+    scraped = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    assert sources[SOURCE_UID]["jsonData"]["timeInterval"] == scraped["global"]["scrape_interval"]
+
+
+def test_the_dashboards_have_a_folder() -> None:
+    (provider,) = _provisioned("dashboards")["providers"]
+    assert provider["folder"] == "Pillarscore"
+    assert Path(provider["options"]["path"]) == Path("/var/lib/grafana/dashboards")
