@@ -136,8 +136,8 @@ def _letters() -> list[list[Panel]]:
                 "short",
                 "Dead letters in the time chosen. They are in activity.dead-letters, untouched, each with "
                 "what is wrong with it in its header.",
-                "Read some of the most frequent reason, tell the system that sent them, and send them "
-                "again once it is mended.",
+                "Look at some with `pillarscore dead-letters list` and `show`, tell the system that sent "
+                "them, and `replay` them once it is mended.",
                 Query(
                     "sum by (reason, partition) (increase(pillarscore_dead_letters_total<P>[$__range])) > 0"
                 ),
