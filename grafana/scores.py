@@ -234,27 +234,27 @@ def _cohorts() -> list[list[Panel]]:
                 "A sudden fall: the members' industry or team is not known any more, see "
                 "activity.member.updated upstream.",
                 Query("max(pillarscore_cohorts<W>)"),
-                width=4,
+                width=3,
                 height=8,
             ),
-            number(
-                "Benchmarks' age",
+            series(
+                "Benchmarks' age, by worker",
                 "s",
-                "How long ago the benchmarks in use were merged.",
-                "Above an hour: PillarscoreBenchmarksStale. Scores are not affected, ranks are.",
-                Query("min(pillarscore_benchmark_age_seconds<W>)"),
-                width=4,
-                height=8,
-                steps=[(900, YELLOW), (3600, RED)],
+                "How long ago the worker knew that its benchmarks are all there is. Each worker merges "
+                "them for itself.",
+                "Above a minute for long: PillarscoreBenchmarksStale. Scores are not affected, ranks are.",
+                Query("max by (instance) (pillarscore_benchmark_age_seconds<W>)", "{{instance}}"),
+                width=7,
+                steps=[(60, YELLOW), (300, RED)],
             ),
             series(
                 "Merging benchmarks",
                 "s",
-                "How long it takes to merge the distributions of all partitions into the cohorts' "
-                "benchmarks.",
-                "Growing with the number of cohorts is right. Near the time between two merges it is too "
-                "slow.",
+                "CPU of merging what has changed into benchmarks and ranks.",
+                "Growing with the number of cohorts is right. When a worker is near its limit of CPU, "
+                "this is a part of it.",
                 *quantiles("pillarscore_rank_merge_seconds"),
+                width=7,
             ),
             series(
                 "Network",
@@ -263,6 +263,7 @@ def _cohorts() -> list[list[Panel]]:
                 "A fall without an erasure: state was lost, see dashboard Pipeline, 'Is it true?'.",
                 Query("sum(max by (partition) (pillarscore_network_members<P>))", "members"),
                 Query("sum(max by (partition) (pillarscore_network_connections<P>))", "connections"),
+                width=7,
             ),
         ],
     ]
