@@ -133,7 +133,7 @@ def _account(status: Status) -> Text:
         text = Text(account(status.events))
         holds = status.difference == 0
         text.append("\nConservation: ")
-        text.append("all accounted for" if holds else "BROKEN, see the runbook", _GOOD if holds else _BAD)
+        text.append("all accounted for" if holds else "BROKEN, see docs/runbook.md", _GOOD if holds else _BAD)
     else:
         # partitions have counted differently far: the account is closed when they have caught up
         counters = status.events.model_copy(update={"read": status.events.read - status.difference})

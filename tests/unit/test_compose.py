@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -233,7 +234,22 @@ def test_grafana_finds_its_sources_and_dashboards(services: dict[str, Any]) -> N
         assert url.port == port_of(services, str(url.hostname)), source["name"]
     (boards,) = (yaml.safe_load(file.read_text()) for file in (provisioning / "dashboards").glob("*.yml"))
     for provider in boards["providers"]:
-        assert Path(inside[provider["options"]["path"]]).is_dir()
+        folder = Path(inside[provider["options"]["path"]])
+        boards = [orjson.loads(file.read_bytes()) for file in folder.glob("*.json")]
+        assert {"Pipeline", "Scores"} <= {one["title"].rpartition("/")[2].strip() for one in boards}
+        assert {one["uid"] for one in sources["datasources"]} >= set(_sources(boards))
+
+
+def _sources(node: Any) -> Iterator[str]:
+    """The uids of data sources that are named anywhere, without variables and Grafana's own."""
+    if isinstance(node, dict):
+        uid = node.get("datasource", {}).get("uid", "") if isinstance(node.get("datasource"), dict) else ""
+        if uid and uid[0] not in "$-":
+            yield uid
+        node = list(node.values())
+    if isinstance(node, list):
+        for inner in node:
+            yield from _sources(inner)
 
 
 def test_the_dockerfile_is_in_order() -> None:
