@@ -74,12 +74,13 @@ def series(
     height: int = 8,
     stack: bool = False,
     steps: Steps = (),
+    least: float | None = 0,
     most: float | None = None,
     colors: Mapping[str, str] | None = None,
 ) -> Panel:
-    """Lines over time. steps: drawn as dashed lines; stack: areas on top of each other."""
+    """Lines over time. steps: dashed lines; stack: areas on top of each other; least, most: of the axis."""
     made = _begin(timeseries.Panel(), title, unit, about, bad, steps)
-    made.min(0).fill_opacity(60 if stack else 8).line_width(1).span_nulls(60_000)
+    made.fill_opacity(60 if stack else 8).line_width(1).span_nulls(60_000)
     made.show_points(shapes.VisibilityMode.NEVER)
     made.tooltip(
         common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI).sort(shapes.SortOrder.DESCENDING)
@@ -91,6 +92,8 @@ def series(
         .placement(shapes.LegendPlacement.BOTTOM)
         .calcs([])
     )
+    if least is not None:
+        made.min(least)
     if most is not None:
         made.max(most)
     if stack:

@@ -5,7 +5,7 @@ from typing import Any
 from grafana import inside
 from grafana.frame import dashboard
 from grafana.inside import RATE
-from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series
+from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series, states
 
 UID = "pillarscore-pipeline"
 ENDS = "scored|duplicate|outside_window|erased|dead_lettered"
@@ -18,7 +18,7 @@ def build() -> dict[str, Any]:
         "Pillarscore / Pipeline",
         "All workers together: is it keeping up, is it true, where is the time?",
         [
-            ("Is it well?", [_numbers()]),
+            ("Is it well?", [_numbers(), [_alerts()]]),
             ("Does it keep up?", _pace()),
             ("Is it true?", _truth()),
             ("Where is the time?", inside.time()),
@@ -113,6 +113,25 @@ def _numbers() -> list[Panel]:
             decimals=2,
         ),
     ]
+
+
+def _alerts() -> Panel:
+    return states(
+        "Alerts",
+        "short",
+        "Which alerts fire, and since when. Empty without the rules of prometheus/rules, and when all is "
+        "well.",
+        "Each name is a section of the run book, docs/runbook.md. With several at once begin with the one "
+        "that began first.",
+        Query(
+            "count by (alertname, severity) "
+            '(ALERTS{alertname=~"Pillarscore.+",alertstate="firing",job="$job"})',
+            "{{alertname}} ({{severity}})",
+        ),
+        {"1": ("fires", RED)},
+        width=24,
+        height=6,
+    )
 
 
 def _pace() -> list[list[Panel]]:

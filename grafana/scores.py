@@ -219,6 +219,7 @@ def _movers() -> list[list[Panel]]:
                 "Partitions that differ for more than minutes: PillarscoreDayTurnStuck. All behind: "
                 "PillarscoreDayStandsStill.",
                 Query("max by (partition) (pillarscore_day<P>) * 86400000", "partition {{partition}}"),
+                least=None,
             ),
         ],
     ]

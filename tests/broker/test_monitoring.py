@@ -26,6 +26,7 @@ DATA_S = 45.0
 BATCH = 400
 WEEK = "it compares with a week ago, of which this Prometheus knows nothing"
 EMPTY = {
+    "Pillarscore / Pipeline: Alerts (A)": "none fires while all is well; it is asked again at the end",
     "Pillarscore / Data quality: Events, of a week ago (A)": WEEK,
     "PillarscoreFewEvents": WEEK,
     "PillarscoreDayStandsStill": "the day has not moved within the test",
@@ -125,6 +126,7 @@ async def test_every_query_has_data_and_an_alert_arrives(
     live: Settings, tmp_path: Path, prometheus: Prometheus, alertmanager: Alertmanager
 ) -> None:
     environment = {"PILLARSCORE_BROKER": live.broker, "PILLARSCORE_PREFIX": live.prefix}
+    began = time.time() - 1
     workers = [Worker(environment, tmp_path / "first.log")]
     load = Load(live)
     try:
@@ -157,9 +159,18 @@ async def test_every_query_has_data_and_an_alert_arrives(
         await asyncio.to_thread(workers[1].wait_ready)
         prometheus.scrape([worker.port for worker in workers])
         await _until_all(prometheus, rebalances, load)
+        (deploys, *_) = [q for q in queries if q.where.endswith("annotation Deploys")]
+
+        def starts() -> set[float]:
+            return {float(v) / 1000 for of in prometheus.ask(deploys) for _, v in of["values"]}
+
+        await asyncio.to_thread(until, lambda: len(starts()) == 2, WAIT_S, "a mark of each worker")
+        assert all(began < start < time.time() for start in starts())
         said = prometheus.get("/api/v1/rules")["data"]["groups"]
         unwell = [rule for group in said for rule in group["rules"] if rule["health"] != "ok"]
         assert unwell == []
+        truth = next(group["rules"] for group in said if group["name"] == "pillarscore-truth")
+        assert [rule["name"] for rule in truth if rule["state"] != "inactive"] == []
     finally:
         for worker in workers:
             worker.stop()
@@ -178,3 +189,5 @@ async def test_every_query_has_data_and_an_alert_arrives(
         return bool(found.get("PillarscoreWorkerDown", {}).get("inhibitedBy"))
 
     assert until(inhibited, WAIT_S, "the single workers' alerts held back by it")
+    shown = [q for q in queries if q.where == "Pillarscore / Pipeline: Alerts (A)"]
+    assert [q for q in shown if prometheus.has_data(q)] == shown != []
