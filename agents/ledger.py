@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from agents.reader import Reader
 from schemas.ledger import HISTORY, STAMP_KEY, Block, BlockHistory, Stamp, block_key
+from schemas.links import PREFIX
 
 BATCH_BYTES = 900_000
 """Of one produce batch, below the broker's usual limit of 1 MiB."""
@@ -106,6 +107,12 @@ class Ledger(Transactions):
         await self.begin()
         await self._producer.send(self.topic, history.dump(), key=history.key, partition=self.partition)
 
+    async def put_links(self, records: Sequence[Record]) -> None:
+        """Queue records of networks, each of any size, in the open transaction."""
+        await self.begin()
+        for key, value in records:
+            await self._producer.send(self.topic, value, key=key, partition=self.partition)
+
     async def commit(self, stamp: Stamp, blocks: Sequence[Block]) -> int:
         """Write stamp and blocks and commit all that was put; returns the bytes of the blocks."""
         written = 0
@@ -121,10 +128,11 @@ class Ledger(Transactions):
 
 async def load(
     reader: Reader, told: Callable[[float], object] = lambda done: None
-) -> tuple[Stamp | None, list[Block], list[BlockHistory]]:
+) -> tuple[Stamp | None, list[Block], list[BlockHistory], dict[bytes, bytes]]:
     """The newest committed stamp, blocks and histories of a ledger partition; no stamp when it never ran.
 
-    told: of the share that is read, 0 to 1.
+    Last the records of networks by key, as `pipeline.journal` takes them. told: of the share that is read,
+    0 to 1.
     """
     first, end = await reader.bounds()
     newest: dict[bytes, bytes] = {}
@@ -137,7 +145,8 @@ async def load(
         told((records[-1].offset + 1 - first) / (end - first))
     stamp = newest.pop(STAMP_KEY, None)
     if stamp is None:
-        return None, [], []
+        return None, [], [], {}
+    links = {key: newest.pop(key) for key in [*newest] if key.startswith(PREFIX)}
     histories = [BlockHistory.load(data) for key, data in newest.items() if key.startswith(HISTORY)]
     found = [Block.load(data) for key, data in newest.items() if not key.startswith(HISTORY)]
-    return Stamp.model_validate_json(stamp), found, histories
+    return Stamp.model_validate_json(stamp), found, histories, links

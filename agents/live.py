@@ -12,7 +12,7 @@ from agents.clock import zone
 from agents.ledger import load
 from agents.reader import reader
 from agents.settings import Settings
-from pipeline import blocks
+from pipeline import blocks, journal
 from pipeline.partitioning import partitions
 from pipeline.population import Population
 from pipeline.rubric import Rubric
@@ -54,13 +54,14 @@ async def _shard(
     """A partition's state, and how many frames were counted on top of its blocks."""
     s = settings
     async with reader(s.broker, s.topic("ledger"), partition) as r:
-        stamp, found, histories = await load(r)
+        stamp, found, histories, links = await load(r)
     day = max(today, stamp.day) if stamp else today
     shard = Shard(rubric, day, s.dedupe_events, int(s.dedupe_hours * 3_600_000), zone=zone(s.zone))
     start = 0
     if stamp is not None:
         # of what is in the blocks only the window of our day is wanted
         blocks.load(shard, found, stamp.model_copy(update={"day": day}), histories)
+        journal.restored(shard, links)
         start = blocks.start_of(stamp)
     read = 0
     async with reader(s.broker, s.topic("frames"), partition) as r:

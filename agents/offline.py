@@ -63,10 +63,11 @@ class Offline:
 
     day: days since 1970. What happened later is a dead letter (`future_time`), as it would have been live at
     the end of that day. The same (source, id) counts once among as many rows as all partitions together
-    remember live. Scores don't depend on the order of the lines.
+    remember live. Scores don't depend on the order of the lines. networks: whether to keep who is connected
+    with whom; scoring alone does without.
     """
 
-    def __init__(self, settings: Settings, rubric: Rubric, day: int) -> None:
+    def __init__(self, settings: Settings, rubric: Rubric, day: int, networks: bool = False) -> None:
         self.rubric = rubric
         self.day = day
         self.dead: dict[str, Dead] = {}
@@ -77,8 +78,8 @@ class Offline:
             settings.substantive_words,
             days_in.end_ms(day),
         )
-        self._intake = Intake(*how)
-        self._columns = ColumnIntake(*how, PLACES)
+        self._intake = Intake(*how, networks)
+        self._columns = ColumnIntake(*how, PLACES, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
         self._shard = Tally(rubric, day, horizon, _FOR_EVER, zone=days_in)
         self._frames = 0
@@ -212,4 +213,5 @@ def _frame(rows: Rows, cover: Cover) -> Frame:
         registers,
         pa.nulls(n, pa.binary()),
         [cover],
+        rows.peer,
     )

@@ -25,11 +25,16 @@ class Reader:
         last = await self._consumer.end_offsets([self._tp])
         return first[self._tp], last[self._tp]
 
-    async def read(self, start: int, stop: int) -> AsyncIterator[list[ConsumerRecord]]:
-        """The records from `start` up to `stop`, in lists; compaction, markers and aborts leave holes."""
+    async def read(
+        self, start: int, stop: int, most: int | None = None
+    ) -> AsyncIterator[list[ConsumerRecord]]:
+        """The records from `start` up to `stop`, in lists; compaction, markers and aborts leave holes.
+
+        most: of a list, for a loop that has other things to do.
+        """
         self._consumer.seek(self._tp, start)
         while await self._consumer.position(self._tp) < stop:
-            got = await self._consumer.getmany(self._tp, timeout_ms=200)
+            got = await self._consumer.getmany(self._tp, timeout_ms=200, max_records=most)
             records = [r for r in got.get(self._tp, []) if start <= r.offset < stop]
             if records:
                 yield records

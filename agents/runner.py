@@ -15,12 +15,14 @@ from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.benchmarks import Follower
+from agents.census import Censuses
 from agents.clock import Clock
 from agents.ends import Ends
 from agents.errors import UserError
 from agents.ledger import Ledger, load
 from agents.metrics import Metrics
 from agents.metrics.lag import Lag, lag
+from agents.network import Networks
 from agents.pace import Pace
 from agents.reader import reader
 from agents.settings import Settings
@@ -56,6 +58,7 @@ class Runner:
         metrics: Metrics,
         ends: Ends,
         pace: Pace,
+        censuses: Censuses,
         partition: int,
         benchmarks: Follower | None = None,
     ) -> None:
@@ -77,6 +80,7 @@ class Runner:
         self._newest = clock.now_ms()  # timestamp of the last frame
         self.benchmarks = benchmarks
         self._ledger: Ledger | None = None
+        self._networks = Networks(settings, clock, censuses, partition)
         self._inbox: deque[Delivery] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
@@ -157,6 +161,7 @@ class Runner:
 
     async def _close(self) -> None:
         self.live = False
+        self._networks.close()
         self.stamp = None
         self.progress = 0.0
         self.metrics.dropped()
@@ -188,7 +193,7 @@ class Runner:
         self._ledger = ledger
         await ledger.start()
         async with reader(s.broker, s.topic("ledger"), self.partition) as r:
-            stamp, found, histories = await load(r, lambda done: self._at(done / 2))
+            stamp, found, histories, links = await load(r, lambda done: self._at(done / 2))
         today = self.clock.today()
         if stamp and stamp.zone != self.clock.zone.name:
             raise UserError(
@@ -212,7 +217,8 @@ class Runner:
         if stamp:
             blocks.load(shard, found, stamp, histories)
             start, stamped = blocks.start_of(stamp), stamp.frame
-        del found, histories
+        self._networks.restore(shard, links)
+        del found, histories, links
         self.shard = shard
         self._stamped = stamped
         self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
@@ -283,9 +289,11 @@ class Runner:
         cycle = s.cycle_ms / 1000
         while not self._stopping:
             assert self.shard is not None
+            assert self._ledger is not None
             began = time.monotonic()
             await self._take()
             await self._day()
+            await self._networks.step(self._ledger)
             if not self._inbox and self._rows < BUSY_ROWS:
                 await self._flush()
             interval = self._interval()
@@ -387,6 +395,7 @@ class Runner:
         now = time.monotonic()
         if not ledger.open:
             return
+        await self._networks.save(ledger)
         due = [
             blocks.dump(shard, n)
             for n in blocks.due(shard, now - self._blocks_at, self.settings.block_cycle_s)

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 
 from agents import rubrics
 from agents.benchmarks import Follower
+from agents.census import Censuses
 from agents.clock import Clock
 from agents.ends import Ends
 from agents.metrics import Metrics
@@ -40,6 +41,7 @@ class Score:
         self.ends = ends
         self.pace = Pace()
         self.benchmarks = Follower(settings, metrics) if settings.cohort_kinds is not None else None
+        self.censuses = Censuses(settings)
         self.runners: dict[int, Runner] = {}
         self.metrics.state.runners = self.runners
         self.assigned = False
@@ -85,6 +87,7 @@ class Score:
                         self.metrics,
                         self.ends,
                         self.pace,
+                        self.censuses,
                         partition,
                         self.benchmarks,
                     )

@@ -32,6 +32,7 @@ TOPICS = {
     "ledger": "member.ledger",
     "bands": "member.bands",
     "history": "member.history",
+    "networks": "member.networks",
     "distributions": "score.distributions",
     "benchmarks": "score.benchmarks",
 }
@@ -202,6 +203,14 @@ class Settings(BaseSettings):
         ge=1,
         le=600,
         description="After how many silent seconds a partition looks for frames it was not given.",
+    )
+
+    network_hours: float = Field(
+        24,
+        ge=0,
+        le=24,
+        description="How often everybody's place among their connections is worked out anew, hours; and "
+        "after each day's turn. 0: never.",
     )
 
     web_host: str = Field("127.0.0.1", min_length=1, description="Address of the pages and /metrics.")

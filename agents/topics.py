@@ -123,6 +123,12 @@ def specs(settings: Settings) -> list[Topic]:
             "all scores in columns, without names: what benchmarks and ranks are merged from",
             _COMPACTED,
         ),
+        Topic(
+            "networks",
+            members,
+            "each member's place among their connections, worked out anew every day",
+            _COMPACTED,
+        ),
         Topic("benchmarks", 1, "the last benchmark of every cohort", _COMPACTED),
     ]
 

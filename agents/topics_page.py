@@ -11,6 +11,7 @@ from schemas.bands import BandChanged
 from schemas.benchmarks import Benchmark
 from schemas.history import Day
 from schemas.letters import DeadLetter
+from schemas.network import NetworkStanding
 from schemas.reasons import REASONS
 from schemas.replays import Replay
 from schemas.scores import Score
@@ -60,6 +61,11 @@ _RECORDS: dict[str, tuple[type[BaseModel], str]] = {
         Benchmark,
         "Keyed by cohort. A record without a value means that nobody is in the cohort any more. "
         "[Standing](../explanation/standing.md) defines what is in them.",
+    ),
+    "networks": (
+        NetworkStanding,
+        "Keyed by member. A record without a value: the member has no connections any more. "
+        "[How networks are kept](../explanation/network.md) says who counts.",
     ),
 }
 

@@ -24,8 +24,8 @@ ROLES = (
     Role(
         "score",
         "counts and scores, in transactions; restores from its ledger and the frames behind it",
-        ("frames", "ledger"),
-        ("scores", "shadow", "bands", "history", "dead-letters", "ledger", "distributions"),
+        ("frames", "ledger", "scores"),
+        ("scores", "shadow", "bands", "history", "networks", "dead-letters", "ledger", "distributions"),
     ),
     Role(
         "rank",

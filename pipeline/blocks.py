@@ -137,6 +137,8 @@ def start_of(stamp: Stamp) -> int:
 def stamp_of(shard: Shard) -> Stamp:
     """The stamp of the shard as it is now; checkpoints that no restore will want again are dropped."""
     replay_from = min(shard.dirty.values(), default=shard.frame + 1)
+    if shard.network.oldest is not None:
+        replay_from = min(replay_from, shard.network.oldest)
     begun = [i for i, c in enumerate(shard.checkpoints) if c.frame <= replay_from]
     shard.checkpoints = shard.checkpoints[max(0, len(begun) - 2) :]
     return Stamp(

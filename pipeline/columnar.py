@@ -17,6 +17,7 @@ from pipeline.credits import credits
 from pipeline.intake import COUNTERPART_ID, Intake, Line, Rows, future
 from pipeline.partitioning import murmur2
 from pipeline.tabular import Events
+from pipeline.ties import member_hashes, tied
 from schemas.columns import FIELDS
 from schemas.frames import Side
 from schemas.letters import DeadLetter
@@ -43,13 +44,20 @@ class ColumnIntake:
     """
 
     def __init__(
-        self, seed: int, ahead_ms: int, substantive_words: int, horizon_ms: int, first: int = 3
+        self,
+        seed: int,
+        ahead_ms: int,
+        substantive_words: int,
+        horizon_ms: int,
+        first: int = 3,
+        ties: bool = True,
     ) -> None:
         self.seed = seed
         self.latest = horizon_ms + ahead_ms
         self.ahead_ms = ahead_ms
         self.first = first
-        self._intake = Intake(seed, ahead_ms, substantive_words, horizon_ms)
+        self.ties = ties
+        self._intake = Intake(seed, ahead_ms, substantive_words, horizon_ms, ties)
         self._combinations = Combinations(credits(substantive_words))
 
     def rows(self, batch: pa.RecordBatch, number: int) -> Outcome:
@@ -110,6 +118,7 @@ class ColumnIntake:
             np.concatenate([ids, ids[of] * COUNTERPART_ID ^ peer_hash]),
             np.concatenate([np.zeros(n, np.uint8), np.ones(k, np.uint8)]),
             registers,
+            peer=_peers(member, of, credit) if self.ties else None,
         )
 
     def _ids(self, events: Events, rows: np.ndarray, subject: pa.Array) -> np.ndarray:
@@ -144,6 +153,20 @@ class ColumnIntake:
         outcome.rows = _joined(parts)
 
 
+def _peers(member: pa.DictionaryArray, of: np.ndarray, credit: np.ndarray) -> np.ndarray:
+    """uint64[n + k]: whom each row ties its member to; of, credit: event and mask of each counterpart."""
+    peer = np.zeros(len(member), np.uint64)
+    n = len(member) - len(of)
+    both, one = tied(credit)
+    code = member.indices.to_numpy()
+    hashes = np.zeros(len(member.dictionary), np.uint64)
+    named = np.unique(np.concatenate([code[of[one]], code[n + both]]))
+    hashes[named] = member_hashes(member.dictionary.take(pa.array(named)).to_pylist())
+    peer[n + one] = hashes[code[of[one]]]
+    peer[of[both]] = hashes[code[n + both]]
+    return peer
+
+
 def _live(rows: Rows) -> Rows:
     """Without dead rows, which come last; members dictionary-encoded."""
     live = slice(0, int((rows.side != Side.DEAD).sum()))
@@ -156,6 +179,7 @@ def _live(rows: Rows) -> Rows:
         rows.id[live],
         rows.side[live],
         rows.registers,
+        peer=None if rows.peer is None else rows.peer[live],
     )
 
 
@@ -167,6 +191,7 @@ def _joined(parts: list[Rows]) -> Rows:
     member = pa.DictionaryArray.from_arrays(
         np.concatenate(codes), pa.concat_arrays([part.member.dictionary for part in parts])
     )
+    peers = [part.peer for part in parts if part.peer is not None]
     return Rows(
         member,
         np.concatenate([part.time for part in parts]),
@@ -180,4 +205,5 @@ def _joined(parts: list[Rows]) -> Rows:
             for part, start in zip(parts, starts, strict=False)
             for row, updates in part.registers.items()
         },
+        peer=np.concatenate(peers) if len(peers) == len(parts) else None,
     )

@@ -111,6 +111,7 @@ def _record_batch(rows: Rows, order: np.ndarray) -> pa.RecordBatch:
             *(pa.array(c[order]) for c in columns),
             _sparse(rows.registers, order),
             _sparse(rows.letters, order),
+            pa.array(np.zeros(len(order), np.uint64) if rows.peer is None else rows.peer[order]),
         ],
         schema=SCHEMA,
     )

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from pipeline.credits import credits
 from pipeline.partitioning import murmur2
+from pipeline.ties import member_hashes, tied
 from schemas.cloudevents import from_binary
 from schemas.events import FAST, parse, reason
 from schemas.frames import Side
@@ -55,7 +56,10 @@ class Line:
 
 @dataclass(slots=True)
 class Rows:
-    """Columns of n rows, as lists and arrays ready for a frame; `letters` holds those of the dead."""
+    """Columns of n rows, as lists and arrays ready for a frame; `letters` holds those of the dead.
+
+    peer: uint64[n], the hash of whom the row ties its member to, 0 without; None where it was not asked.
+    """
 
     member: pa.Array
     time: np.ndarray
@@ -66,6 +70,7 @@ class Rows:
     side: np.ndarray
     registers: dict[int, bytes] = field(default_factory=dict)  # by row
     letters: dict[int, bytes] = field(default_factory=dict)  # by row
+    peer: np.ndarray | None = None
 
 
 class _Batch:
@@ -88,15 +93,22 @@ class Intake:
     """Turns records into rows.
 
     seed: of the id hash, the same for all workers for ever. ahead_ms: how far a time may lie behind the
-    horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one.
+    horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one. ties: whether
+    rows are to name their peers.
     """
 
     def __init__(
-        self, seed: int, ahead_ms: int, substantive_words: int, horizon_ms: int | None = None
+        self,
+        seed: int,
+        ahead_ms: int,
+        substantive_words: int,
+        horizon_ms: int | None = None,
+        ties: bool = True,
     ) -> None:
         self.seed = seed
         self.ahead_ms = ahead_ms
         self.horizon_ms = horizon_ms
+        self.ties = ties
         self.table = credits(substantive_words)
 
     def rows(self, records: Sequence[Record], sources: np.ndarray, topic: str) -> Rows:
@@ -114,6 +126,8 @@ class Intake:
             horizon = np.full(len(record), self.horizon_ms)
         self._check(batch, times, bad, horizon)
         event, rows = _assemble(records, sources, batch, times, record)
+        if self.ties:
+            rows.peer = _peers(batch, rows)
         return _with_letters(records, sources, topic, batch, event, rows)
 
     def _gather(self, records: Sequence[Record], batch: _Batch) -> None:
@@ -219,6 +233,18 @@ def _assemble(
     return event, rows
 
 
+def _peers(batch: _Batch, rows: Rows) -> np.ndarray:
+    """uint64[n]: whom each row ties its member to."""
+    peer = np.zeros(len(rows.time), np.uint64)
+    n = len(batch.subject)
+    both, one = tied(rows.signals[n:])
+    of, subject, other = batch.peer_of, batch.subject, batch.peer
+    peer[n + one] = member_hashes([subject[of[k]] for k in one.tolist()])
+    if len(both):
+        peer[[of[k] for k in both.tolist()]] = member_hashes([other[k] for k in both.tolist()])
+    return peer
+
+
 def _with_letters(
     records: Sequence[Record], sources: np.ndarray, topic: str, batch: _Batch, event: np.ndarray, rows: Rows
 ) -> Rows:
@@ -245,6 +271,7 @@ def _with_letters(
             live + k: _letter(records[i], int(sources[i]), topic, *batch.dead[i])
             for k, i in enumerate(dead.tolist())
         },
+        None if rows.peer is None else np.concatenate([rows.peer[keep], none]),
     )
 
 

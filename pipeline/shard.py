@@ -13,6 +13,7 @@ from pipeline.cohorts import Cohorts
 from pipeline.days import UTC, Zone
 from pipeline.directory import BLOCK, Directory
 from pipeline.emission import Emission, Record, band_records, score_records
+from pipeline.network import Network
 from pipeline.pairs import RING, WINDOW, Pairs, key_days
 from pipeline.recorder import Recorder
 from pipeline.registers import Registers
@@ -31,7 +32,8 @@ _ERASE = np.uint64(1 << ERASE_BIT)
 _SIGNALS = ~_ERASE
 _BYTES = max(Signal) // 8 + 1
 """Bytes of a mask that have signals."""
-_NEVER = -(1 << 31)
+NEVER = -(1 << 31)
+"""In place of the day up to which a member is erased."""
 _GONE = 1 << 31
 """In place of the day of a member's last record: it was withdrawn."""
 _SLACK = 14
@@ -66,6 +68,7 @@ class Shard:
         self.directory = Directory()
         self.tiles = Tiles()
         self.registers = Registers()
+        self.network = Network()
         self.watermarks = Watermarks()
         self.seen = Seen(keep, horizon_ms)
         self.counters = Counters()
@@ -103,8 +106,8 @@ class Shard:
         have = len(self.erased)
         if n > have:
             more = max(n, have * 3 // 2, 1024) - have
-            self.erased = np.concatenate([self.erased, np.full(more, _NEVER)])
-            self.emitted = np.concatenate([self.emitted, np.full(more, _NEVER)])
+            self.erased = np.concatenate([self.erased, np.full(more, NEVER)])
+            self.emitted = np.concatenate([self.emitted, np.full(more, NEVER)])
         self.tiles.resize(n)
         self.registers.resize(n)
         self.history.resize(n)
@@ -162,7 +165,14 @@ class Shard:
             self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
             self.arrivals.add(frame, acted[day[acted] < self.day], again, letters)
         self._count(frame, rows, member, day, offset, replay)
+        self.network.note(frame, rows, member, day, self.directory.names, offset)
+        old = live[fresh][day[live[fresh]] <= self.day - WINDOW]
+        if len(old):
+            self.network.note_old(frame, old, day, offset, self._erased_up_to)
         return len(live)
+
+    def _erased_up_to(self, name: str) -> int:
+        return int(self.erased[self.directory[name]]) if name in self.directory else NEVER
 
     def _members(self, frame: Frame, rows: np.ndarray, replay: bool) -> np.ndarray:
         """int64[n]: the index of the member of each row; new members get one."""
@@ -247,6 +257,7 @@ class Shard:
                 pairs.count[stays].astype(np.int64),
             )
             self.registers.erase(index, self.zone.end_ms(last))
+            self.network.erase(str(frame.member[i].as_py()), last, self.zone.end_ms(last))
             self._touch(one, offset, replay)
             if not replay:
                 self._take_back(index, last)

@@ -23,6 +23,7 @@ from schemas.examples import examples
 from schemas.history import Day
 from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
+from schemas.network import NetworkStanding
 from schemas.reasons import REASONS
 from schemas.replays import Replay
 from schemas.scores import Score
@@ -35,6 +36,7 @@ RECORDS: dict[str, Any] = {
     "score": Score,
     "band.changed": BandChanged,
     "history.day": Day,
+    "network.standing": NetworkStanding,
     "ledger.stamp": Stamp,
     "replay": Replay,
     "benchmark": Benchmark,
@@ -104,6 +106,12 @@ CHANNELS = (
         "send",
         "What each member's score was at the end of each day; no value: taken back.",
         ("history.day",),
+    ),
+    Channel(
+        "member.networks",
+        "send",
+        "Compacted: each member's place among their connections; no value: no connections any more.",
+        ("network.standing",),
     ),
     Channel(
         "member.ledger",

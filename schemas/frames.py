@@ -13,7 +13,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-VERSION = 1
+VERSION = 2
+"""1 had no column `peer`; it is still read."""
 
 
 class Side(IntEnum):
@@ -47,6 +48,8 @@ class Frame:
     member: text; time: int64, ms since 1970 UTC; signals: uint64 mask (`schemas.signals`); source: int32
     partition and offset: int64 of `activity.events`; id: uint64 hash of source, id, member and side;
     side: uint8; registers: JSON object or None; letter: a packed dead letter or None.
+    peer: uint64 hash of the member on the other side of a tie (`pipeline.ties`), 0 for rows without one; None
+    for a frame in which no row has one.
     """
 
     member: pa.Array
@@ -59,6 +62,7 @@ class Frame:
     registers: pa.Array
     letter: pa.Array
     covers: list[Cover]
+    peer: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -75,8 +79,10 @@ SCHEMA = pa.schema(
         pa.field("side", pa.uint8(), nullable=False),
         pa.field("registers", pa.binary()),
         pa.field("letter", pa.binary()),
+        pa.field("peer", pa.uint64(), nullable=False),
     ]
 )
+_NAMES = {1: SCHEMA.names[:-1], VERSION: SCHEMA.names}
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -99,9 +105,10 @@ def decode(data: bytes) -> Frame:
         version = head["v"]
     except (pa.ArrowException, KeyError, StopIteration, OSError, orjson.JSONDecodeError) as error:
         raise ValueError(f"not a frame: {error}") from None
-    if version != VERSION or batch.schema.names != SCHEMA.names:
-        raise ValueError(f"a frame of version {version}; this program reads version {VERSION}")
+    if batch.schema.names != _NAMES.get(version):
+        raise ValueError(f"a frame of version {version}; this program reads versions up to {VERSION}")
     covers = [Cover(s, a, b, tuple((x, y) for x, y in runs), jump) for s, a, b, runs, jump in head["covers"]]
     c = batch.columns
     time, signals, source, offset, id_, side = (c[i].to_numpy() for i in range(1, 7))
-    return Frame(c[0], time, signals, source, offset, id_, side, c[7], c[8], covers)
+    peer = None if version == 1 else c[9].to_numpy()
+    return Frame(c[0], time, signals, source, offset, id_, side, c[7], c[8], covers, peer)

@@ -74,6 +74,7 @@ def _bytes(shard: Shard) -> Samples:
         "history": shard.history.nbytes(),
         "seen": shard.seen.nbytes(),
         "standing": shard.standing.nbytes() + shard.spread.nbytes(),
+        "networks": shard.network.nbytes(),
         "directory": sys.getsizeof(directory) + sys.getsizeof(directory.names),
     }
     return (((kind,), size) for kind, size in sizes.items())
@@ -156,6 +157,18 @@ OF_SHARD = (
         "Memory allocated for the state, without the texts of names.",
         ("kind",),
         _bytes,
+    ),
+    _Gauge(
+        "pillarscore_network_members",
+        "Members with a connection, as of the last sweep.",
+        (),
+        _one(lambda shard: shard.network.size()[0]),
+    ),
+    _Gauge(
+        "pillarscore_network_connections",
+        "Their connections; each has two sides, and is counted on both.",
+        (),
+        _one(lambda shard: shard.network.size()[1]),
     ),
     _Gauge("pillarscore_band_members", "Members with a score, by band.", ("band",), _bands),
 )

@@ -55,7 +55,7 @@ def rows_of_columns(batch):
 
 
 def plain(rows):
-    columns = (rows.offset, rows.side, rows.time, rows.signals, rows.source, rows.id)
+    columns = (rows.offset, rows.side, rows.time, rows.signals, rows.source, rows.id, rows.peer)
     listed = zip(rows.member.to_pylist(), *(column.tolist() for column in columns), strict=True)
     made = [(*row, rows.registers.get(at)) for at, row in enumerate(listed)]
     return sorted((row for row in made if row[2] != Side.DEAD), key=lambda row: row[1:3])

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from pipeline import blocks, days
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
+from pipeline.journal import Journal, restored
+from pipeline.pairs import WINDOW
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
@@ -107,11 +109,24 @@ def state(shard: Shard) -> dict:
         "registers": {names[i]: shard.registers.dump(i) for i in members.tolist() if shard.registers.dump(i)},
         "counters": shard.counters,
         "watermarks": shard.watermarks.next,
+        "networks": {name: mine for name in names if name and (mine := network(shard, name))},
         "scores": {
             names[i]: int(s)
             for i, s in zip(members.tolist(), shard.points(members).score.tolist(), strict=True)
         },
     }
+
+
+def network(shard: Shard, name: str) -> dict[int, tuple[int, int]]:
+    """What is known of a member's links, by the hash of the peer; what is out of the window says nothing."""
+    place = shard.network.find(name)
+    if place is None:
+        return {}
+    links = shard.network.links(place)
+    links.prune(DAY - WINDOW)
+    peers = shard.network.codes.hashes[links.peer].tolist()
+    days_ = np.where(links.day > DAY - WINDOW, links.day, 0).tolist()
+    return dict(zip(peers, zip(links.state.tolist(), days_, strict=True), strict=True))
 
 
 def run(log: Log, keep: int = 40) -> Shard:
@@ -136,11 +151,28 @@ class Store:
     def __init__(self) -> None:
         self.stamp: bytes | None = None
         self.blocks: dict[int, bytes] = {}
+        self.links: dict[bytes, bytes] = {}
+        self.journal: Journal | None = None
 
     def commit(self, shard: Shard, many: int) -> None:
+        if self.journal is None or self.journal.network is not shard.network:
+            self.journal = Journal(shard.network)
+        if many:
+            self.put(self.journal.save())
+        if many > 1:
+            self.journal.begin()
+            for number in range(len(shard.network.blocks)):
+                shard.network.fold(number, DAY - WINDOW)
+                self.put(self.journal.write(number))
+            self.put(self.journal.finish())
         for number in sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]:
             self.blocks[number] = blocks.dump(shard, number).dump()
         self.stamp = blocks.stamp_of(shard).dump()
+
+    def put(self, records: list[tuple[bytes, bytes | None]]) -> None:
+        self.links.update((key, value) for key, value in records if value is not None)
+        for key in (key for key, value in records if value is None):
+            del self.links[key]
 
     def restore(self, log: Log) -> tuple[Shard, int]:
         shard = make_shard()
@@ -148,6 +180,7 @@ class Store:
             return shard, 0
         stamp = Stamp.model_validate_json(self.stamp)
         blocks.load(shard, [Block.load(data) for data in self.blocks.values()], stamp)
+        self.journal = restored(shard, self.links)
         for offset in range(blocks.start_of(stamp), stamp.frame + 1):
             shard.apply(decode(log.frames[offset]), offset, NOW + offset, replay=True)
         assert not shard.drain().scores, "what is replayed must not be emitted again"

@@ -10,7 +10,7 @@ from agents import topology
 from agents.settings import TOPICS, Settings
 
 # The modules in which each role of a worker touches Kafka.
-MODULES = {"ingest": ("ingest",), "score": ("score", "runner")}
+MODULES = {"ingest": ("ingest",), "score": ("score", "runner", "network", "census")}
 
 
 @pytest.mark.parametrize("role", [role for role in topology.ROLES if role.worker], ids=lambda role: role.name)

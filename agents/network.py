@@ -1,0 +1,218 @@
+"""A partition's networks at work: saved with the scores, and everybody's place refreshed every day.
+
+A *sweep* goes through the blocks a few milliseconds at a time, between frames: it folds what has changed
+into a block, works out the places of its members, and writes both the block and their records in the
+transaction. So a worker that takes over goes on with the blocks that are not done.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from agents.census import Censuses
+from agents.clock import Clock
+from agents.ledger import Ledger
+from agents.settings import Settings
+from pipeline import journal
+from pipeline.codes import NONE
+from pipeline.emission import Record
+from pipeline.journal import Journal
+from pipeline.links import OWNERS
+from pipeline.network_records import network_records
+from pipeline.pairs import WINDOW
+from pipeline.places import UNKNOWN, Places, places
+from pipeline.shard import Shard
+
+log = structlog.get_logger()
+SLICE_S = 0.01
+_AGAIN_MS = 60_000
+"""At the soonest after a sweep another one may begin, for networks that have grown since."""
+_LATE_MS = 600_000
+"""The same for members that came since."""
+_LOOK_MS = 1_000
+_AT_ONCE = 4_000
+_MOST_CHANGES = 2_000
+"""Records of changes in the ledger after which blocks are written, refreshed or not."""
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """The blocks left, in order, and whether these were all; the day, and scores by code of then.
+
+    round: which the places are put out for; None: blocks are only folded and written.
+    """
+
+    left: list[int]
+    day: int
+    whole: bool
+    round: int | None = None
+    scores: np.ndarray | None = None
+    members: int = 0
+
+
+class Networks:
+    """What a runner does about networks: `step` once a round, `save` before each commit."""
+
+    def __init__(self, settings: Settings, clock: Clock, censuses: Censuses, partition: int) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.censuses = censuses
+        self.partition = partition
+        self.interval_ms = int(settings.network_hours * 3_600_000)
+        self.log = log.bind(partition=partition)
+        self._preparing: asyncio.Task[_Sweep] | None = None
+        self._sweep: _Sweep | None = None
+
+    def restore(self, shard: Shard, records: dict[bytes, bytes]) -> None:
+        """Begin with a shard that has its blocks but no frames yet, and the ledger's records of networks."""
+        self.close()
+        self.shard = shard
+        self.journal: Journal = journal.restored(shard, records)
+        self._saved_at = time.monotonic()
+        self._ended_ms = self._looked_ms = 0
+        self._links = len(shard.network) if records else 0
+
+    def close(self) -> None:
+        """Stop what is under way; nothing is lost that is not done again."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+        self._preparing = self._sweep = None
+
+    async def save(self, ledger: Ledger) -> None:
+        """Write the changes with the commit that follows, when they are due."""
+        if self.shard.network.oldest is not None and self._due():
+            self._saved_at = time.monotonic()
+            await ledger.put_links(self.journal.save())
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._saved_at >= self.settings.block_cycle_s
+
+    async def step(self, ledger: Ledger) -> None:
+        """A few milliseconds of what there is to do."""
+        network = self.shard.network
+        if network.erased:
+            gone: list[Record] = [(name.encode(), None) for name in network.erased]
+            network.erased.clear()
+            await ledger.put(self.settings.topic("networks"), self.partition, gone)
+        if network.oldest is not None and self._due():
+            await ledger.begin()
+        if self._sweep is not None:
+            await self._on(self._sweep, ledger)
+        elif self._preparing is None:
+            self._look()
+        elif self._preparing.done():
+            task, self._preparing = self._preparing, None
+            try:
+                self._sweep = task.result()
+            except Exception:
+                self.log.exception("reading the scores for networks failed; it is tried again")
+                self._ended_ms = self.clock.now_ms()
+
+    def _look(self) -> None:
+        """Begin a sweep if one is due."""
+        shard, network, entries = self.shard, self.shard.network, self.journal
+        now = self.clock.now_ms()
+        if now - self._looked_ms < _LOOK_MS or shard.rolled < shard.blocks or not network.blocks:
+            return
+        self._looked_ms = now
+        idle = now - self._ended_ms
+        if self.interval_ms:
+            begins = max(now // self.interval_ms * self.interval_ms, shard.zone.end_ms(shard.day - 1))
+            newest = entries.round
+            if newest < begins:
+                self._prepare(begins, begins, whole=True)
+            elif len(network) > 2 * self._links and idle >= _AGAIN_MS:
+                self._prepare(now, now, whole=True)
+            elif idle >= _LATE_MS and len(entries.left(newest)):
+                self._prepare(newest, now, whole=False)
+        crowded = network.crowded() or entries.changes - entries.first > _MOST_CHANGES
+        if crowded and self._preparing is None and idle >= _AGAIN_MS:
+            entries.begin()
+            self._sweep = _Sweep([*range(len(network.blocks))], shard.day, whole=True)
+
+    def _prepare(self, round_: int, since_ms: int, whole: bool) -> None:
+        self._links = len(self.shard.network)
+        preparing = self._ready(round_, since_ms, whole)
+        self._preparing = asyncio.create_task(preparing, name=f"networks-{self.partition}")
+
+    async def _ready(self, round_: int, since_ms: int, whole: bool) -> _Sweep:
+        """The scores by code, and who is who; in small pieces, since frames come in meanwhile."""
+        shard, network = self.shard, self.shard.network
+        day = shard.day
+        census = await self.censuses.get(day, since_ms)
+        scores = np.full(len(network.codes), UNKNOWN, np.int16)
+        for at in range(0, len(census.hash), _AT_ONCE):
+            part = slice(at, at + _AT_ONCE)
+            codes = network.codes.find(census.hash[part])
+            known = codes < len(scores)
+            scores[codes[known]] = census.score[part][known]
+            await asyncio.sleep(0)
+        names = shard.directory.names
+        for at in range(0, len(names), _AT_ONCE):
+            network.look_up(names, at, min(at + _AT_ONCE, len(names)))
+            await asyncio.sleep(0)
+        if whole:
+            self.journal.begin()
+        left = range(len(network.blocks)) if whole else self.journal.left(round_)
+        return _Sweep([*left], day, whole, round_, scores)
+
+    async def _on(self, sweep: _Sweep, ledger: Ledger) -> None:
+        """The next blocks of a sweep, as many as fit in a slice; at least one."""
+        if sweep.day != self.shard.day:
+            self._sweep = None  # the next one is of the new day
+            return
+        until = time.monotonic() + SLICE_S
+        while sweep.left:
+            number = sweep.left.pop(0)
+            records = self._refresh(number, sweep)
+            if records:
+                await ledger.put(self.settings.topic("networks"), self.partition, records)
+            await ledger.put_links(self.journal.write(number, sweep.round))
+            if time.monotonic() > until:
+                break
+        if not sweep.left:
+            if sweep.whole:
+                await ledger.put_links(self.journal.finish())
+            self._sweep = None
+            self._ended_ms = self.clock.now_ms()
+            if sweep.round is not None:
+                self.log.info("networks refreshed", members=sweep.members, links=len(self.shard.network))
+
+    def _refresh(self, number: int, sweep: _Sweep) -> list[Record]:
+        """Fold a block, and the records of its members."""
+        network = self.shard.network
+        floor = sweep.day - WINDOW
+        links = network.fold(number, floor)
+        if sweep.scores is None:
+            return []
+        missing = len(network.codes) - len(sweep.scores)
+        if missing:
+            sweep.scores = np.concatenate([sweep.scores, np.full(missing, UNKNOWN, np.int16)])
+        first = number * OWNERS
+        some = slice(first, first + links.owners)
+        codes = network.owner[some]
+        own = np.where(codes == NONE, UNKNOWN, sweep.scores[np.where(codes == NONE, 0, codes)])
+        found = places(links, own, sweep.scores, floor)
+        return self._records(found, some, sweep)
+
+    def _records(self, found: Places, some: slice, sweep: _Sweep) -> list[Record]:
+        shard, network = self.shard, self.shard.network
+        names, member = shard.directory.names, network.member[some]
+        rows = np.flatnonzero((member >= 0) & (found.connections > 0))
+        told = network.told[some]
+        gone = np.flatnonzero((member >= 0) & told & (found.connections == 0))
+        records: list[Record] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]
+        told[gone] = False
+        if len(rows):
+            told[rows] = True
+            shard.sequence += 1
+            people = [str(names[i]) for i in member[rows].tolist()]
+            about = (shard.rubric.name, str(shard.rubric.version))
+            records += network_records(
+                people, found, rows, self.settings.cohort_minimum, sweep.day, shard.sequence, about
+            )
+            sweep.members += len(rows)
+        return records

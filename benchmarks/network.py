@@ -1,0 +1,231 @@
+"""Networks without a broker: a refresh of everybody's place, exact, and what noting ties costs on the way in.
+
+    python -m benchmarks.network [--members 1000000] [--connections 200] [--partitions 4] [--events 400000]
+
+The refresh is all that a day needs: taking everybody's score from the records of `member.scores` (JSON),
+folding what has changed since the day before, the places, their records, and the blocks for the ledger. Only
+Kafka is left out. A random sample of members is compared with a plain sort.
+"""
+
+import argparse
+import resource
+import time
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import numpy as np
+
+from agents.census import Census, Gathering
+from agents.rubrics import load
+from benchmarks.workload import events
+from pipeline import days
+from pipeline.emission import score_records
+from pipeline.framing import Framer, runs_of
+from pipeline.intake import Intake, Line
+from pipeline.journal import Journal
+from pipeline.links import OWNERS, Links, connected
+from pipeline.network import Network
+from pipeline.network_records import network_records
+from pipeline.places import UNKNOWN, place_of, places
+from pipeline.scoring import Points
+from pipeline.shard import Shard
+from pipeline.ties import member_hashes
+from schemas.frames import decode
+from schemas.network import NetworkStanding
+
+TODAY = days.number(datetime.now(UTC).date())
+RUBRIC = ("ssi", "1")
+CHANGED = 0.01
+"""Links that have changed since the sweep before, as a share of all."""
+SAMPLE = 2_000
+BATCH = 10_000
+
+
+def name(number: int) -> str:
+    return f"m-{number:08d}"
+
+
+def graph(members: range, everybody: np.ndarray, connections: int, rng: np.random.Generator) -> Network:
+    """The networks of some members: so many links to everybody (uint64 hashes), 1 in 50 of them removed."""
+    network = Network()
+    network.codes.extend(everybody)
+    network.enlist(0, np.arange(members.start, members.stop, dtype=np.uint32))
+    for number in range(len(network.blocks)):
+        owners = min(OWNERS, len(members) - number * OWNERS)
+        fill = rng.poisson(connections, owners)
+        owner = np.repeat(np.arange(owners, dtype=np.uint64), fill)
+        key = np.unique(owner << np.uint64(32) | rng.integers(0, len(everybody), len(owner), np.uint64))
+        k = len(key)
+        start = np.searchsorted(key, np.arange(owners + 1, dtype=np.uint64) << np.uint64(32))
+        second = rng.integers(700_000_000, 800_000_000, k)
+        day = np.where(rng.random(k) < 0.1, TODAY - rng.integers(0, 120, k), 0)
+        state = (second << 1 | (rng.random(k) < 0.02)).astype(np.uint32)
+        network.blocks[number] = Links(start, key.astype(np.uint32), state, day.astype(np.uint16))
+    network.member[: len(members)] = np.arange(members.start, members.stop)
+    return network
+
+
+def change(network: Network, rng: np.random.Generator) -> None:
+    """A day's changes: half of them of links that are there."""
+    count = int(len(network) * CHANGED)
+    place = rng.integers(0, network.owners, count).astype(np.uint64)
+    peer = rng.integers(0, len(network.codes), count)
+    for at in range(count // 2):
+        links = network.blocks[int(place[at]) // OWNERS]
+        mine = links.part(int(place[at]) % OWNERS)
+        peer[at] = links.peer[mine.start + at % max(1, mine.stop - mine.start)]
+    day = np.full(count, TODAY, np.uint16)
+    network.overlay.take(
+        place << np.uint64(32) | peer.astype(np.uint64), np.zeros(count, np.uint32), day, True
+    )
+
+
+def census(members: int, score: np.ndarray) -> tuple[Census, float]:
+    """Everybody's score from records as in `member.scores`; CPU seconds without making the records."""
+    gathering, spent = Gathering(), 0.0
+    for start in range(0, members, BATCH):
+        some = np.arange(start, min(start + BATCH, members))
+        pillars = np.repeat(score[some, None] // 4, 4, axis=1)
+        points = Points(score[some], pillars, pillars)
+        records = score_records([name(i) for i in some.tolist()], points, TODAY, 1, RUBRIC)
+        began = time.process_time()
+        for at in range(0, len(records), 500):
+            gathering.add(records[at : at + 500])
+        spent += time.process_time() - began
+    began = time.process_time()
+    taken = gathering.census(0)
+    return taken, spent + time.process_time() - began
+
+
+def refresh(network: Network, taken: Census, keep: dict[int, NetworkStanding], sample: set[int]) -> tuple:
+    """(records, bytes of the ledger, longest block in s) of a whole sweep; the sample's records are kept."""
+    journal = Journal(network)
+    scores = np.full(len(network.codes), UNKNOWN, np.int16)
+    scores[network.codes.find(taken.hash)] = taken.score
+    journal.begin()
+    out = written = 0
+    longest = 0.0
+    for number in range(len(network.blocks)):
+        began = time.process_time()
+        links = network.fold(number, TODAY - 90)
+        first = number * OWNERS
+        some = slice(first, first + links.owners)
+        found = places(links, scores[network.owner[some]], scores, TODAY - 90)
+        rows = np.flatnonzero(found.connections)
+        who = network.member[some][rows].tolist()
+        records = network_records([name(i) for i in who], found, rows, 5, TODAY, 1, RUBRIC)
+        written += sum(len(value or b"") for key, value in journal.write(number, 1))
+        out += len(records)
+        longest = max(longest, time.process_time() - began)
+        for i, (_, value) in zip(who, records, strict=True):
+            if i in sample and value is not None:
+                keep[i] = NetworkStanding.model_validate_json(value)
+    journal.finish()
+    return out, written, longest
+
+
+def wrong(network: Network, said: dict[int, NetworkStanding], score: np.ndarray, sample: set[int]) -> int:
+    """How many of the sample's members of this network have a record that a plain sort would not give."""
+    bad = 0
+    for owner, number in enumerate(network.member[: network.owners].tolist()):
+        if number in sample:
+            links = network.links(owner)
+            now = np.flatnonzero(connected(links.state))
+            known = [None if s == UNKNOWN else s for s in score[links.peer[now]].tolist()]
+            own = None if score[number] == UNKNOWN else int(score[number])
+            plain = place_of(own, zip(known, (links.day[now] > TODAY - 90).tolist(), strict=True))
+            told = said[number]
+            place, top = (told.rank.place, told.rank.top) if told.rank else (None, None)
+            percent = [None if v is None else round(v * 100) for v in (top, told.average, told.engaging)]
+            got = [told.connections, told.scored, None if place is None else round(place * 2), *percent]
+            bad += got != [plain[k] for k in ("connections", "scored", "place", "top", "average", "engaging")]
+    return bad
+
+
+def refreshed(members: int, connections: int, partitions: int) -> None:
+    """Make the networks, refresh them, print."""
+    rng = np.random.default_rng(5)
+    score = rng.integers(0, 10_001, members)
+    score[rng.random(members) < 0.05] = UNKNOWN
+    everybody = np.concatenate(
+        [
+            member_hashes([name(i) for i in range(at, min(at + BATCH, members))])
+            for at in range(0, members, BATCH)
+        ]
+    )
+    bounds = np.linspace(0, members, partitions + 1).astype(int).tolist()
+    networks = []
+    for first, stop in pairwise(bounds):
+        networks.append(graph(range(first, stop), everybody, connections, rng))
+        change(networks[-1], rng)
+    links = sum(map(len, networks))
+    scored = np.flatnonzero(score > UNKNOWN)
+    taken, reading = census(members, np.where(score == UNKNOWN, 0, score))
+    there = np.isin(taken.hash, everybody[scored])
+    taken = Census(taken.hash[there], taken.score[there], taken.day[there], 0)
+    sample = set(rng.integers(0, members, SAMPLE).tolist())
+    said: dict[int, NetworkStanding] = {}
+    began = time.process_time()
+    results = [refresh(network, taken, said, sample) for network in networks]
+    spent = time.process_time() - began
+    size = sum(network.nbytes() for network in networks)
+    sides = sum(network.size()[1] for network in networks)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    bad = sum(wrong(network, said, score, sample) for network in networks)
+    records = sum(result[0] for result in results)
+    print(f"{members:,} members, {links:,} links, {sides:,} of them connections, {partitions} partitions")
+    print(f"  CPU s of a full refresh   {reading + spent:8.1f}   of which reading scores {reading:.1f}")
+    print(f"  records                   {records:8,}")
+    print(f"  longest block, ms         {max(r[2] for r in results) * 1e3:8.0f}")
+    print(f"  blocks in the ledger, MB  {sum(r[1] for r in results) / 1e6:8.0f}")
+    print(f"  state, MB                 {size / 1e6:8.0f}   {size / links:.1f} bytes a link")
+    print(f"  peak memory, MB           {peak:8.0f}   of the whole process, making the graph too")
+    print(f"  not as a plain sort       {bad:8}   of {len(said):,} members")
+
+
+def noted(count: int, members: int) -> None:
+    """CPU of intake, framing and counting, with and without ties, in turns; the median of each."""
+    until = datetime.now(UTC).date()
+    lines = [Line(value, n) for n, (_, value) in enumerate(events(count, members, until))]
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    for turn in range(6):
+        ties = turn % 2 == 0
+        intake, framer = Intake(0, 900_000, 5, days.end_ms(TODAY), ties), Framer(4)
+        framer.begin(0, 0)
+        shards = [Shard(load(None), TODAY, 1_000_000, 86_400_000) for _ in range(4)]
+        journals = [Journal(shard.network) for shard in shards]
+        began = time.process_time()
+        for at in range(0, count, BATCH):
+            part = lines[at : at + BATCH]
+            rows = intake.rows(part, np.zeros(len(part), np.int64), "")
+            offsets = np.arange(at, at + len(part))
+            for p, data in framer.frames(rows, {0: (runs_of(offsets), at + len(part))}).items():
+                shards[p].apply(decode(data), shards[p].frame + 1, 1)
+        for journal in journals:
+            journal.save()
+        spent[ties].append((time.process_time() - began) / count * 1e6)
+        for shard in shards:
+            shard.forget_changes()
+    on, off = (sorted(spent[ties])[1] for ties in (True, False))
+    print(f"{count:,} events of {members:,} members: intake, frames and counting, without scoring or Kafka")
+    print(f"  CPU us an event, without ties {off:6.2f}")
+    print(f"  CPU us an event, with ties    {on:6.2f}   {on - off:+.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--members", type=int, default=1_000_000)
+    parser.add_argument("--connections", type=int, default=200)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--events", type=int, default=400_000)
+    given = parser.parse_args()
+    if given.members:
+        refreshed(given.members, given.connections, given.partitions)
+    if given.events:
+        noted(given.events, 100_000)
+
+
+if __name__ == "__main__":
+    main()

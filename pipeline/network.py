@@ -1,0 +1,324 @@
+"""The networks of a partition's members: who is connected with whom, and who engaged with them lately.
+
+A set with the last writer winning, from the events alone: any order, and any repetition, of the same events
+ends in the same networks. So what is in the ledger and what comes again from frames are simply put together.
+Notes of ties gather, become links of the overlay (sorted, for all members), and are folded into the packed
+blocks now and then, since that means moving a whole block.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pipeline.codes import NONE, Codes
+from pipeline.links import OWNERS, Gaps, Links, connected, forget, states
+from pipeline.ties import LINKS, REMOVED, member_hashes
+from schemas.frames import Frame
+
+_SHIFT = np.uint64(32)
+GATHER = 50_000
+"""Notes that are put into the overlay at once."""
+FOLD = 500_000
+"""Links from which on the overlay is folded, if that is also a sixteenth of those in blocks."""
+
+
+class Network:
+    """Links of members to peers. An owner is a member with links, known by its place among them.
+
+    owner: uint32[room], the code of each owner; member: int32[room], their indices in the shard, -1 unknown;
+    told: bool[room], of whom there is a record in `member.networks`. oldest: the first frame whose notes are
+    not all in the ledger yet. erased: who had a record and was erased.
+    """
+
+    def __init__(self) -> None:
+        self.codes = Codes()
+        self.owner = np.zeros(0, np.uint32)
+        self.member = np.zeros(0, np.int32)
+        self.told = np.zeros(0, np.bool_)
+        self.owners = 0
+        self.blocks: list[Links] = []
+        self.overlay = Overlay()
+        self.oldest: int | None = None
+        self.erased: list[str] = []
+        self._place = np.zeros(0, np.int32)  # by code; -1: no owner
+        self._place_of_member = np.zeros(0, np.int32)  # by the shard's index; -1: not known to be one
+        self._notes: list[tuple[np.ndarray, ...]] = []
+        self._waiting = 0
+        self._names: Sequence[str | None] = ()
+        self._sizes: list[tuple[int, int]] = []
+
+    def note(
+        self,
+        frame: Frame,
+        rows: np.ndarray,
+        member: np.ndarray,
+        day: np.ndarray,
+        names: Sequence[str | None],
+        offset: int,
+    ) -> None:
+        """Take in the ties of rows int64[n] of the frame at `offset`.
+
+        member: int64[n], their members as indices of names; day: of all rows of the frame.
+        """
+        if frame.peer is None:
+            return
+        peer = frame.peer[rows]
+        at = np.flatnonzero(peer)
+        if len(at):
+            self._names = names
+            rows = rows[at]
+            self._add(offset, member[at], peer[at], frame.signals[rows], frame.time[rows], day[rows])
+
+    def note_old(
+        self,
+        frame: Frame,
+        rows: np.ndarray,
+        day: np.ndarray,
+        offset: int,
+        erased: Callable[[str], int],
+    ) -> None:
+        """Take in the connections of rows too old for the window: being connected does not age.
+
+        Their members may have no state otherwise; erased: up to which day one is.
+        """
+        if frame.peer is None:
+            return
+        rows = rows[(frame.peer[rows] > 0) & (frame.signals[rows] & LINKS > 0)]
+        if len(rows):
+            names = frame.member.take(rows).to_pylist()
+            stays = day[rows] > np.array([erased(name) for name in names])
+            # as a negative number a place is no member's
+            owner, rows = ~self._places(names)[stays], rows[stays]
+            self._add(offset, owner, frame.peer[rows], frame.signals[rows], frame.time[rows], day[rows])
+
+    def _add(self, offset: int, *note: np.ndarray) -> None:
+        if self.oldest is None:
+            self.oldest = offset
+        self._notes.append(note)
+        self._waiting += len(note[0])
+        if self._waiting >= GATHER:
+            self.gather()
+
+    def _owners(self, member: np.ndarray) -> np.ndarray:
+        """int64[n]: the places of members by the shard's index, of ~place by itself."""
+        self._resize(len(self._names))
+        place = ~member
+        mine = np.flatnonzero(member >= 0)
+        member = member[mine]
+        found = self._place_of_member[member]
+        if (found < 0).any():
+            new = np.unique(member[found < 0])
+            places = self._places([str(self._names[i]) for i in new.tolist()])
+            self._place_of_member[new], self.member[places] = places, new
+            found = self._place_of_member[member]
+        place[mine] = found
+        return place
+
+    def _resize(self, members: int) -> None:
+        have = len(self._place_of_member)
+        if members > have:
+            more = max(members, have * 3 // 2, OWNERS) - have
+            self._place_of_member = np.concatenate([self._place_of_member, np.full(more, -1, np.int32)])
+
+    def _places(self, names: Sequence[str]) -> np.ndarray:
+        """int32[n]: the places of members by name; new owners get one."""
+        return self.place(self.codes.add(member_hashes(names)))
+
+    def place(self, codes: np.ndarray) -> np.ndarray:
+        """int32[n]: the places of members by code; new owners get one."""
+        self._know_codes()
+        place = self._place[codes]
+        if (place < 0).any():
+            new = np.unique(codes[place < 0])
+            self.enlist(self.owners, new)
+            place = self._place[codes]
+        return place
+
+    def _know_codes(self) -> None:
+        have = len(self._place)
+        if len(self.codes) > have:
+            more = max(len(self.codes), have * 3 // 2) - have
+            self._place = np.concatenate([self._place, np.full(more, -1, np.int32)])
+
+    def enlist(self, first: int, codes: np.ndarray) -> None:
+        """Make the members with these codes owners, at places from `first` on; NONE leaves a place empty."""
+        self._know_codes()
+        stop = first + len(codes)
+        if stop > len(self.owner):
+            more = max(stop, len(self.owner) * 3 // 2) - len(self.owner)
+            self.owner = np.concatenate([self.owner, np.full(more, NONE, np.uint32)])
+            self.member = np.concatenate([self.member, np.full(more, -1, np.int32)])
+            self.told = np.concatenate([self.told, np.zeros(more, np.bool_)])
+        self.owner[first:stop] = codes
+        there = codes != NONE
+        self._place[codes[there]] = np.arange(first, stop)[there]
+        self.owners = max(self.owners, stop)
+        while len(self.blocks) * OWNERS < self.owners:
+            self.blocks.append(Links())
+            self._sizes.append((0, 0))
+
+    def gather(self) -> None:
+        """Put all notes into the overlay."""
+        if not self._notes:
+            return
+        member, peer, signals, time, day = map(np.concatenate, zip(*self._notes, strict=True))
+        self._notes, self._waiting = [], 0
+        key = self._owners(member).astype(np.uint64) << _SHIFT | self.codes.add(peer)
+        link = signals & LINKS > 0
+        state = np.where(link, states(time, signals & REMOVED > 0), np.uint32(0))
+        self.overlay.take(key, state, np.where(link, 0, day).astype(np.uint16), fresh=True)
+
+    def crowded(self) -> bool:
+        """Whether the overlay should be folded into the blocks."""
+        return len(self.overlay) > max(FOLD, sum(map(len, self.blocks)) // 16)
+
+    def fold(self, number: int, floor: int) -> Links:
+        """Bring block `number` up to date, and drop engagement of strangers up to day `floor`."""
+        self.gather()
+        links = self.blocks[number]
+        part = self.overlay.fold(number * OWNERS, (number + 1) * OWNERS)
+        base = np.uint64(number * OWNERS) << _SHIFT
+        links.merge(self.overlay.key[part] - base, self.overlay.state[part], self.overlay.day[part])
+        links.widen(min(OWNERS, self.owners - number * OWNERS))
+        links.prune(floor)
+        self.measure(number)
+        return links
+
+    def measure(self, number: int) -> None:
+        """Take the size of a block."""
+        links = self.blocks[number]
+        many = np.diff(np.concatenate([[0], np.cumsum(connected(links.state))])[links.start])
+        self._sizes[number] = int(np.count_nonzero(many)), int(many.sum())
+
+    def look_up(self, names: Sequence[str | None], first: int, stop: int) -> None:
+        """See which of the shard's members [first, stop) are owners, where that is not known yet."""
+        self._resize(len(names))
+        self._know_codes()
+        member = first + np.flatnonzero(self._place_of_member[first:stop] < 0)
+        member = np.array([i for i in member.tolist() if names[i] is not None], np.int64)
+        codes = self.codes.find(member_hashes([str(names[i]) for i in member.tolist()]))
+        known = codes != NONE
+        member, place = member[known], self._place[codes[known]]
+        member, place = member[place >= 0], place[place >= 0]
+        self._place_of_member[member], self.member[place] = place, member
+
+    def find(self, name: str) -> int | None:
+        """The place of a member; None when it has no links."""
+        self.gather()
+        [code] = self.codes.find(member_hashes([name]))
+        self._know_codes()
+        return None if code == NONE or self._place[code] < 0 else int(self._place[code])
+
+    def links(self, place: int) -> Links:
+        """The links of one owner, as a block of one."""
+        self.gather()
+        number, at = divmod(place, OWNERS)
+        packed = self.blocks[number]
+        mine = packed.part(at) if at < packed.owners else slice(0, 0)
+        columns = (column[mine].copy() for column in (packed.peer, packed.state, packed.day))
+        one = Links(np.array([0, mine.stop - mine.start]), *columns)
+        part = self.overlay.part(place, place + 1)
+        base = np.uint64(place) << _SHIFT
+        one.merge(self.overlay.key[part] - base, self.overlay.state[part], self.overlay.day[part])
+        return one
+
+    def erase(self, name: str, last: int, end_ms: int) -> None:
+        """Forget the links of a member up to the day `last`, which ends at `end_ms`."""
+        self.gather()
+        place = self.find(name)
+        if place is None:
+            return
+        number, at = divmod(place, OWNERS)
+        packed = self.blocks[number]
+        if at < packed.owners:
+            mine = packed.part(at)
+            forget(packed.state[mine], packed.day[mine], last, end_ms)
+        part = self.overlay.part(place, place + 1)
+        forget(self.overlay.state[part], self.overlay.day[part], last, end_ms)
+        if self.told[place]:
+            self.told[place] = False
+            self.erased.append(name)
+
+    def size(self) -> tuple[int, int]:
+        """(members with a connection, connections), as of when each block was last folded."""
+        return sum(size[0] for size in self._sizes), sum(size[1] for size in self._sizes)
+
+    def __len__(self) -> int:
+        """How many links there are, perhaps some twice, and those of strangers too."""
+        return sum(map(len, self.blocks)) + len(self.overlay) + self._waiting
+
+    def nbytes(self) -> int:
+        """Bytes allocated."""
+        places = self._place.nbytes + self._place_of_member.nbytes + self.owner.nbytes + 5 * self.told.nbytes
+        return (
+            sum(links.nbytes() for links in self.blocks)
+            + self.overlay.nbytes()
+            + self.codes.nbytes()
+            + places
+        )
+
+
+class Overlay:
+    """Links not yet in their blocks, sorted by key = place of the owner << 32 | code of the peer.
+
+    fresh: bool[k], not in the ledger; folded: bool[k], in the block too.
+    """
+
+    def __init__(self) -> None:
+        self.key = np.zeros(0, np.uint64)
+        self.state = np.zeros(0, np.uint32)
+        self.day = np.zeros(0, np.uint16)
+        self.fresh = np.zeros(0, np.bool_)
+        self.folded = np.zeros(0, np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def take(self, key: np.ndarray, state: np.ndarray, day: np.ndarray, fresh: bool) -> None:
+        """Take in links in any order, perhaps several for a key."""
+        order = np.argsort(key)
+        key = key[order]
+        first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else order
+        if not len(first):
+            return
+        state, day = np.maximum.reduceat(state[order], first), np.maximum.reduceat(day[order], first)
+        key = key[first]
+        at = np.searchsorted(self.key, key)
+        known = np.zeros(len(key), bool)
+        inside = at < len(self.key)
+        known[inside] = self.key[at[inside]] == key[inside]
+        rises = np.flatnonzero(known)
+        hit = at[rises]
+        up = (state[rises] > self.state[hit]) | (day[rises] > self.day[hit])
+        rises, hit = rises[up], hit[up]
+        self.state[hit] = np.maximum(self.state[hit], state[rises])
+        self.day[hit] = np.maximum(self.day[hit], day[rises])
+        self.fresh[hit] |= fresh
+        self.folded[hit] = False
+        new = ~known
+        gaps = Gaps(at[new], len(self.key))
+        self.key = gaps.fill(self.key, key[new])
+        self.state = gaps.fill(self.state, state[new])
+        self.day = gaps.fill(self.day, day[new])
+        self.fresh = gaps.fill(self.fresh, fresh)
+        self.folded = gaps.fill(self.folded, False)
+
+    def part(self, first: int, stop: int) -> slice:
+        """Where the links of the owners at places [first, stop) are."""
+        low, high = np.searchsorted(self.key, np.array([first, stop], np.uint64) << _SHIFT)
+        return slice(int(low), int(high))
+
+    def fold(self, first: int, stop: int) -> slice:
+        """The same, and they count as folded."""
+        part = self.part(first, stop)
+        self.folded[part] = True
+        return part
+
+    def drop(self) -> None:
+        """Drop what is both in its block and in the ledger."""
+        stays = self.fresh | ~self.folded
+        for name in ("key", "state", "day", "fresh", "folded"):
+            setattr(self, name, getattr(self, name)[stays])
+
+    def nbytes(self) -> int:
+        return sum(a.nbytes for a in (self.key, self.state, self.day, self.fresh, self.folded))
