@@ -8,6 +8,7 @@ from pipeline.days import calendar
 from pipeline.explain import ComponentReport, Explanation, Source, TargetReport
 from pipeline.names import as_points
 from pipeline.rubric import GENERAL
+from schemas.network import NetworkStanding
 from schemas.scores import Rank
 
 
@@ -20,6 +21,8 @@ def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
         top.add(Text(_target(explanation.target)))
     for cohort, rank in (explanation.ranks or {}).items():
         top.add(Text(_rank(cohort, rank)))
+    if explanation.network is not None:
+        top.add(Text(_network(explanation.network)))
     for pillar in explanation.pillars:
         weakest = ", the weakest" if pillar.name == explanation.weakest else ""
         branch = top.add(Text.assemble((_of(pillar.points, pillar.max, pillar.name), "bold"), weakest))
@@ -54,6 +57,21 @@ def _rank(cohort: str, rank: Rank | None) -> str:
     if rank is None:
         return f"{printable(cohort)} has too few members to be compared with"
     return f"top {rank.top:.2f} % of {printable(cohort)}: place {rank.place:,.10g} of {rank.of:,}"
+
+
+def _network(network: NetworkStanding) -> str:
+    """`top 0.87 % of the own network: place 1 of 58; 61 connections, average 43.21, 36.20 % engage`."""
+    many = f"{network.connections:,} connection{'' if network.connections == 1 else 's'}"
+    if network.scored < network.connections:
+        many += f", {network.scored:,} with a score"
+    if network.average is not None:
+        many += f", average {network.average:.2f}"
+    if network.engaging is not None:
+        many += f", {network.engaging:.2f} % engage"
+    if network.rank is not None:
+        return f"{_rank('the own network', network.rank)}; {many}"
+    few = ": too few to be compared with" if network.average is None else ""
+    return f"the own network: {many}{few}"
 
 
 def _of(points: int, most: int, name: str) -> str:

@@ -16,6 +16,7 @@ from pipeline.rubric import Rubric, Step
 from pipeline.scoring import Scorer
 from pipeline.shares import MONDAY
 from pipeline.weights import BITS, weights
+from schemas.network import NetworkStanding
 from schemas.registers import Register
 from schemas.scores import Rank
 from schemas.signals import Signal
@@ -106,6 +107,8 @@ class Explanation(_Explained):
     target: TargetReport | None
     ranks: dict[str, Rank | None] | None = None
     """By cohort, None in one that is too small; None: not asked for."""
+    network: NetworkStanding | None = None
+    """Among the member's connections; None: without any, or not asked for."""
 
 
 def explain(

@@ -12,16 +12,21 @@ if TYPE_CHECKING:
     from agents.settings import Settings
     from pipeline.population import Known, Population
     from pipeline.rubric import Rubric
+    from schemas.network import NetworkStanding
     from schemas.scores import Rank
 
 
 @dataclass(slots=True)
 class Members:
-    """The members; account: where they are from, and what became of the events; ranks: of a member."""
+    """The members; account: where they are from, and what became of the events.
+
+    ranks, network: of a member, in their cohorts and among their connections.
+    """
 
     population: "Population"
     account: str
     ranks: "Callable[[str], dict[str, Rank | None] | None]"
+    network: "Callable[[str], NetworkStanding | None]"
 
     def find(self, name: str) -> "Known":
         """A member; raises UserError, with the names that are like it, when nothing is known of one."""
@@ -43,7 +48,7 @@ def members(
     member: str | None = None,
 ) -> Members:
     """The members of `files`, or without any those of the live state: all, or the partition of `member`."""
-    from agents import screen, standings
+    from agents import connections, screen, standings
     from agents.clock import clock
     from agents.inputs import Inputs
     from agents.offline import Offline
@@ -52,18 +57,23 @@ def members(
         if as_of is not None:
             raise UserError("--as-of needs FILE: the live state is as of the day that the workers have")
         return _live(settings, rubric, member)
-    run = Offline(settings, rubric, clock(settings, date_of(as_of)).today())
+    run = Offline(settings, rubric, clock(settings, date_of(as_of)).today(), networks=member is not None)
     lines = Inputs(files)
     with screen.reading("reading", lines) as told:
         run.read(lines, told)
     account = screen.account(run.counters)
-    return Members(run.population, account, lambda name: standings.in_file(run.population, name, settings))
+    return Members(
+        run.population,
+        account,
+        lambda name: standings.in_file(run.population, name, settings),
+        lambda name: connections.in_file(run.population, name, settings),
+    )
 
 
 def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members:
     import asyncio
 
-    from agents import live, screen, standings
+    from agents import connections, live, screen, standings
     from agents.broker import connected
     from agents.clock import clock
     from agents.topics import ensure
@@ -81,4 +91,7 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
     def ranks(name: str) -> "dict[str, Rank | None] | None":
         return asyncio.run(standings.live(settings, rubric, population, name))
 
-    return Members(population, "the live state", ranks)
+    def network(name: str) -> "NetworkStanding | None":
+        return asyncio.run(connections.live(settings, rubric, population, name))
+
+    return Members(population, "the live state", ranks, network)

@@ -21,7 +21,7 @@ def explain(
 
     Every point shown adds up to the score, and the gains are computed by the same function. Without FILE it
     is the live score, from the workers' ledger and the frames since. The target is that of the member's role;
-    ranks are among all members of the file, or of the live state.
+    ranks are among all members of the file, or of the live state, and among the member's own connections.
 
     Example: pillarscore explain m-42 events.ndjson.gz --as-of 2004-06-14
     """
@@ -36,7 +36,8 @@ def explain(
     found = members(settings, chosen, files or (), as_of, member)
     known = found.find(member)
     explanation = explained(chosen, found.population.day, known.member, role=known.role)
-    explanation = explanation.model_copy(update={"ranks": found.ranks(member)})
+    standing = {"ranks": found.ranks(member), "network": found.network(member)}
+    explanation = explanation.model_copy(update=standing)
     if as_json:
         typer.echo(explanation.model_dump_json(indent=2))
     else:

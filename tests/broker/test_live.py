@@ -119,6 +119,7 @@ async def test_live_is_what_the_file_says(
     live_says = await asyncio.to_thread(_explained, capsys, member)
     assert live_says == await asyncio.to_thread(_explained, capsys, member, file)
     assert live_says["score"] == expected.up[0].before
+    assert live_says["network"]["connections"] > 0
     assert await asyncio.to_thread(_run, ["whatif", "--live", "--rubric", str(RHYTHM), "--top", "1"]) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith(f"{expected.members:,} members as of {today}, ssi 1 -> ssi-rhythm 2")

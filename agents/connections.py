@@ -1,0 +1,96 @@
+"""A member's place among their own connections, worked out when it is asked for.
+
+The links are those of the member's shard, up to the newest event; the scores of the connections are those of
+the file, or live the ones published last.
+"""
+
+import numpy as np
+
+from agents.census import AT_ONCE, Gathering
+from agents.reader import reader
+from agents.settings import Settings
+from pipeline.links import Links, connected
+from pipeline.network_records import standing
+from pipeline.pairs import WINDOW
+from pipeline.places import UNKNOWN, places
+from pipeline.population import Population
+from pipeline.rubric import Rubric
+from pipeline.shard import Shard
+from pipeline.ties import key_hashes, member_hashes
+from schemas.network import NetworkStanding
+from schemas.scores import Score
+
+_PEOPLE = 4_000
+
+
+def in_file(population: Population, member: str, settings: Settings) -> NetworkStanding | None:
+    """The standing of a member in their network, as of the population's day; None without connections."""
+    found = _links(population, member)
+    if found is None:
+        return None
+    shard, links, wanted = found
+    scores = np.full(len(wanted), UNKNOWN, np.int16)
+    for other in population.shards:
+        members, names = other.scored(), other.directory.names
+        for start in range(0, len(members), _PEOPLE):
+            part = members[start : start + _PEOPLE]
+            hashes = member_hashes([str(names[index]) for index in part.tolist()])
+            hit = np.isin(hashes, wanted)
+            scores[np.searchsorted(wanted, hashes[hit])] = other.points(part[hit]).score
+    return _standing(shard, links, scores, member, population.day, settings)
+
+
+async def live(
+    settings: Settings, rubric: Rubric, population: Population, member: str
+) -> NetworkStanding | None:
+    """The same from the live state; population: of the partition that has the member.
+
+    None also when the published scores are by another rubric: then there is nothing to compare with.
+    """
+    found = _links(population, member)
+    if found is None:
+        return None
+    shard, links, wanted = found
+    gathering, published = Gathering(), None
+    for partition in range(settings.frame_partitions):
+        async with reader(settings.broker, settings.topic("scores"), partition) as r:
+            async for records in r.read(*await r.bounds(), AT_ONCE):
+                hits = np.isin(key_hashes([record.key for record in records]), wanted)
+                told = [(records[at].key, records[at].value) for at in np.flatnonzero(hits).tolist()]
+                gathering.add(told)
+                published = next((value for _, value in told if value is not None), published)
+    if published is not None:
+        by = Score.model_validate_json(published).rubric
+        if (by.name, by.version) != (rubric.name, str(rubric.version)):
+            return None
+    census = gathering.census(0)
+    scores = np.full(len(wanted), UNKNOWN, np.int16)
+    scores[np.searchsorted(wanted, census.hash)] = census.score
+    return _standing(shard, links, scores, member, population.day, settings)
+
+
+def _links(population: Population, member: str) -> tuple[Shard, Links, np.ndarray] | None:
+    """(the member's shard, the connections by their places in the next, the hashes uint64[k] ascending)."""
+    for shard in population.shards:
+        place = shard.network.find(member)
+        if place is not None:
+            links = shard.network.links(place)
+            now = connected(links.state)
+            hashes = shard.network.codes.hashes[links.peer[now]]
+            order = np.argsort(hashes)
+            if len(order):
+                peer = np.arange(len(order), dtype=np.uint32)
+                columns = links.state[now][order], links.day[now][order]
+                return shard, Links(np.array([0, len(order)]), peer, *columns), hashes[order]
+    return None
+
+
+def _standing(
+    shard: Shard, links: Links, scores: np.ndarray, member: str, day: int, settings: Settings
+) -> NetworkStanding:
+    index = shard.directory.get(member)
+    one = np.array([index if index is not None else -1])
+    own = shard.points(one).score if one[0] in shard.scored() else np.array([UNKNOWN])
+    found = places(links, own, scores, day - WINDOW)
+    about = (shard.rubric.name, str(shard.rubric.version))
+    return standing(member, found, settings.cohort_minimum, day, 0, about)

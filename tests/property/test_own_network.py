@@ -1,0 +1,94 @@
+"""A member's place among their connections from a file is what sets and sorting say, for every member."""
+
+import numpy as np
+import pytest
+
+from agents import connections
+from agents.explanation import tree
+from agents.ndjson import Lines
+from agents.offline import Offline
+from agents.screen import console
+from agents.settings import Settings
+from pipeline.explain import explain
+from tests.kit.events import DAY, TYPES, dumps, member, random_events
+from tests.kit.network import Ties, standing
+from tests.kit.rubrics import SSI
+
+FEW = [
+    name for name in TYPES if name.rpartition(".")[2] in ("accepted", "removed", "given", "written", "erased")
+]
+MEMBERS = 40
+
+
+@pytest.fixture(scope="module")
+def events():
+    # few erasures, or nobody would have a network left
+    made = list(random_events(9, 4000, members=MEMBERS, types=FEW, first=DAY - 300, duplicates=0.05))
+    erasures = [one for one in made if one["type"] == "activity.member.erased"]
+    gone = {one["id"] for one in erasures[8:]}
+    return [one for one in made if one["id"] not in gone]
+
+
+@pytest.fixture(scope="module")
+def run(events, tmp_path_factory):
+    file = tmp_path_factory.mktemp("network") / "events.ndjson"
+    file.write_bytes(b"".join(dumps(one) + b"\n" for one in events))
+    run = Offline(Settings(), SSI, DAY, networks=True)
+    run.read(Lines([file]))
+    return run
+
+
+@pytest.mark.parametrize("least", [1, 5, 12])
+def test_every_member_stands_where_a_sort_puts_them(events, run, least):
+    plain = Ties()
+    for one in events:
+        plain.add(one)
+    found = run.standings()
+    scores = dict(zip(found.members, found.score.tolist(), strict=True))
+    sizes = []
+    for name in map(member, range(MEMBERS)):
+        mine = plain.network(name, DAY)
+        told = connections.in_file(run.population, name, Settings(cohort_minimum=least))
+        if not mine:
+            assert told is None
+            continue
+        assert told is not None
+        scored = {peer: engages for peer, engages in mine.items() if peer in scores}
+        peers = [scores[peer] for peer in scored]
+        sizes.append(len(peers))
+        assert (told.connections, told.scored) == (len(mine), len(scored))
+        assert (told.average is not None) == (len(peers) >= least)
+        if told.average is not None:
+            assert told.average == pytest.approx(np.mean(peers) / 100, abs=0.00501)
+        assert (told.rank is not None) == (len(peers) >= least and name in scores)
+        if told.rank is not None:
+            assert (told.rank.place, told.rank.of, told.rank.top) == standing(scores[name], peers)
+        if told.engaging is not None:
+            assert told.engaging == pytest.approx(100 * np.mean(list(scored.values())), abs=0.00501)
+    assert min(sizes) < 12 < max(sizes), "networks above and below the least size"
+
+
+def test_it_is_shown_with_the_score(run):
+    name = max(run.standings().members, key=lambda m: len(_links(run, m)))
+    known = run.population.find(name)
+    told = connections.in_file(run.population, name, Settings())
+    explanation = explain(SSI, DAY, known.member).model_copy(update={"network": told})
+    screen = console()
+    with screen.capture() as captured:
+        screen.print(tree(name, explanation))
+    assert f"of the own network: place {told.rank.place:g} of {told.rank.of}" in captured.get()
+    assert f"average {told.average:.2f}" in captured.get()
+
+
+def _links(run, name):
+    [shard] = run.population.shards
+    place = shard.network.find(name)
+    return [] if place is None else shard.network.links(place)
+
+
+def test_scoring_alone_keeps_no_networks(events, tmp_path):
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(dumps(next(one for one in events if one["type"] == "activity.invitation.accepted")))
+    run = Offline(Settings(), SSI, DAY)
+    run.read(Lines([file]))
+    assert len(run.population.shards[0].network) == 0
