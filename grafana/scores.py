@@ -260,8 +260,9 @@ def _cohorts() -> list[list[Panel]]:
             series(
                 "Network",
                 "short",
-                "Members with connections and connections known, over all partitions.",
-                "A fall without an erasure: state was lost, see dashboard Pipeline, 'Is it true?'.",
+                "Members with a connection, and their connections (on both sides), as of the last sweep.",
+                "A sudden fall: many were erased, or a system upstream sends activity.connection.removed "
+                "by mistake; see what came in on Data quality.",
                 Query("sum(max by (partition) (pillarscore_network_members<P>))", "members"),
                 Query("sum(max by (partition) (pillarscore_network_connections<P>))", "connections"),
                 width=7,

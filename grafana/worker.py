@@ -208,6 +208,18 @@ def _partitions() -> list[list[Panel]]:
         ],
         [
             series(
+                "Frames counted",
+                "ops",
+                "Frames per second whose scores are out, by partition.",
+                "0 with frames waiting: PillarscoreScoresStalled. Many with few events: frames are tiny, see "
+                "'Rows of a frame' in the dashboard Pipeline.",
+                Query(
+                    f"sum by (partition) (rate(pillarscore_frame_offset<P>{RATE}))", "partition {{partition}}"
+                ),
+                width=6,
+                stack=True,
+            ),
+            series(
                 "Commit, p99",
                 "s",
                 "How long 99 of 100 transactions take at most to commit, by partition.",
@@ -217,6 +229,7 @@ def _partitions() -> list[list[Panel]]:
                     f"(rate(pillarscore_commit_seconds_bucket<P>{RATE})))",
                     "partition {{partition}}",
                 ),
+                width=6,
                 steps=[(1, RED)],
             ),
             series(
@@ -226,6 +239,7 @@ def _partitions() -> list[list[Panel]]:
                 "Aborted above 0: PillarscoreTransactionsAborted.",
                 Query(f"sum(rate(pillarscore_transactions_total<P>{RATE}))", "committed"),
                 Query(f"sum(rate(pillarscore_transaction_aborts_total<P>{RATE}))", "aborted"),
+                width=6,
                 colors={"aborted": RED},
             ),
             series(
@@ -236,6 +250,7 @@ def _partitions() -> list[list[Panel]]:
                 Query("sum(increase(pillarscore_failures_total<P>[15m]))", "failed"),
                 Query("sum(increase(pillarscore_fenced_total<P>[15m]))", "fenced"),
                 Query("sum(increase(pillarscore_ingest_failures_total<W>[15m]))", "ingest"),
+                width=6,
                 steps=[(3, RED)],
             ),
         ],

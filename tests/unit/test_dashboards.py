@@ -8,10 +8,22 @@ import pytest
 import yaml
 from grafana_foundation_sdk.models import units
 
+from agents.metrics import Metrics
 from grafana.build import dashboards
 from grafana.frame import COLUMNS, SOURCE_UID, dashboard
 from grafana.panels import Query, number
-from tests.kit.dashboards import DASHBOARDS, ROOT, alerts, asked, bind, load, panels, variables
+from tests.kit.dashboards import (
+    DASHBOARDS,
+    ROOT,
+    alerts,
+    asked,
+    bind,
+    load,
+    names,
+    panels,
+    rules,
+    variables,
+)
 
 PROVISIONING = ROOT / "grafana" / "provisioning"
 UNITS = {value for value in vars(units).values() if isinstance(value, str)}
@@ -133,3 +145,10 @@ def test_the_dashboards_have_a_folder() -> None:
     (provider,) = _provisioned("dashboards")["providers"]
     assert provider["folder"] == "Pillarscore"
     assert Path(provider["options"]["path"]) == Path("/var/lib/grafana/dashboards")
+
+
+def test_every_metric_is_shown_or_watched() -> None:
+    there = {metric.name for metric in Metrics().registry.collect() if metric.name.startswith("pillarscore_")}
+    seen = {name for expr in [query.expr for query in asked()] for name in names(expr)}
+    seen |= {name for rule in rules() for name in names(rule["expr"])}
+    assert there - {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in seen} == set()
