@@ -15,6 +15,7 @@ import structlog
 from agents.census import Censuses
 from agents.clock import Clock
 from agents.ledger import Ledger
+from agents.pace import Pace
 from agents.settings import Settings
 from pipeline import journal
 from pipeline.codes import NONE
@@ -56,10 +57,13 @@ class _Sweep:
 class Networks:
     """What a runner does about networks: `step` once a round, `save` before each commit."""
 
-    def __init__(self, settings: Settings, clock: Clock, censuses: Censuses, partition: int) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, censuses: Censuses, pace: Pace, partition: int
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.censuses = censuses
+        self.pace = pace
         self.partition = partition
         self.interval_ms = int(settings.network_hours * 3_600_000)
         self.log = log.bind(partition=partition)
@@ -160,17 +164,19 @@ class Networks:
         return _Sweep([*left], day, whole, round_, scores)
 
     async def _on(self, sweep: _Sweep, ledger: Ledger) -> None:
-        """The next blocks of a sweep, as many as fit in a slice; at least one."""
+        """The next blocks of a sweep: one while events come in, otherwise as many as fit in a slice."""
         if sweep.day != self.shard.day:
             self._sweep = None  # the next one is of the new day
             return
         until = time.monotonic() + SLICE_S
-        while sweep.left:
+        while sweep.left and self.pace.due():
+            began = time.thread_time()
             number = sweep.left.pop(0)
             records = self._refresh(number, sweep)
             if records:
                 await ledger.put(self.settings.topic("networks"), self.partition, records)
             await ledger.put_links(self.journal.write(number, sweep.round))
+            self.pace.took(time.thread_time() - began)
             if time.monotonic() > until:
                 break
         if not sweep.left:

@@ -80,7 +80,7 @@ class Runner:
         self._newest = clock.now_ms()  # timestamp of the last frame
         self.benchmarks = benchmarks
         self._ledger: Ledger | None = None
-        self._networks = Networks(settings, clock, censuses, partition)
+        self._networks = Networks(settings, clock, censuses, pace, partition)
         self._inbox: deque[Delivery] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()

@@ -1,6 +1,6 @@
 """Networks without a broker: a refresh of everybody's place, exact, and what noting ties costs on the way in.
 
-    python -m benchmarks.network [--members 1000000] [--connections 200] [--partitions 4] [--events 400000]
+    python -m benchmarks.network [--members 1000000] [--connections 200] [--partitions 4] [--events 800000]
 
 The refresh is all that a day needs: taking everybody's score from the records of `member.scores` (JSON),
 folding what has changed since the day before, the places, their records, and the blocks for the ledger. Only
@@ -183,33 +183,54 @@ def refreshed(members: int, connections: int, partitions: int) -> None:
     print(f"  not as a plain sort       {bad:8}   of {len(said):,} members")
 
 
+class Path:
+    """Intake, framing and the shards of four partitions, with ties or without."""
+
+    def __init__(self, ties: bool) -> None:
+        self.intake, self.framer = Intake(0, 900_000, 5, days.end_ms(TODAY), ties), Framer(4)
+        self.framer.begin(0, 0)
+        self.shards = [Shard(load(None), TODAY, 1_000_000, 86_400_000) for _ in range(4)]
+        self.journals = [Journal(shard.network) for shard in self.shards]
+
+    def run(self, part: list[Line]) -> None:
+        rows = self.intake.rows(part, np.zeros(len(part), np.int64), "")
+        first = part[0].offset
+        read = {0: (runs_of(np.arange(first, first + len(part))), first + len(part))}
+        for p, data in self.framer.frames(rows, read).items():
+            self.shards[p].apply(decode(data), self.shards[p].frame + 1, 1)
+        for shard in self.shards:
+            shard.drain()
+
+    def save(self) -> None:
+        """What a minute of notes costs to be written."""
+        for journal in self.journals:
+            journal.save()
+
+
 def noted(count: int, members: int) -> None:
-    """CPU of intake, framing and counting, with and without ties, in turns; the median of each."""
+    """CPU of everything from the event to the score record, Kafka apart, with and without ties.
+
+    The two take turns batch by batch, so that what else runs on the machine is the same for both.
+    """
     until = datetime.now(UTC).date()
     lines = [Line(value, n) for n, (_, value) in enumerate(events(count, members, until))]
-    spent: dict[bool, list[float]] = {True: [], False: []}
-    for turn in range(6):
-        ties = turn % 2 == 0
-        intake, framer = Intake(0, 900_000, 5, days.end_ms(TODAY), ties), Framer(4)
-        framer.begin(0, 0)
-        shards = [Shard(load(None), TODAY, 1_000_000, 86_400_000) for _ in range(4)]
-        journals = [Journal(shard.network) for shard in shards]
-        began = time.process_time()
-        for at in range(0, count, BATCH):
-            part = lines[at : at + BATCH]
-            rows = intake.rows(part, np.zeros(len(part), np.int64), "")
-            offsets = np.arange(at, at + len(part))
-            for p, data in framer.frames(rows, {0: (runs_of(offsets), at + len(part))}).items():
-                shards[p].apply(decode(data), shards[p].frame + 1, 1)
-        for journal in journals:
-            journal.save()
-        spent[ties].append((time.process_time() - began) / count * 1e6)
-        for shard in shards:
-            shard.forget_changes()
-    on, off = (sorted(spent[ties])[1] for ties in (True, False))
-    print(f"{count:,} events of {members:,} members: intake, frames and counting, without scoring or Kafka")
-    print(f"  CPU us an event, without ties {off:6.2f}")
-    print(f"  CPU us an event, with ties    {on:6.2f}   {on - off:+.2f}")
+    paths = {ties: Path(ties) for ties in (False, True)}
+    halves = []
+    for half in (lines[: count // 2], lines[count // 2 :]):
+        spent = {False: 0.0, True: 0.0}
+        for at in range(0, len(half), BATCH):
+            for ties, path in paths.items():
+                began = time.process_time()
+                path.run(half[at : at + BATCH])
+                if at + BATCH >= len(half):
+                    path.save()
+                spent[ties] += time.process_time() - began
+        halves.append([spent[ties] / len(half) * 1e6 for ties in paths])
+    print(f"{count:,} events of {members:,} members, from the event to the score record, without Kafka")
+    for name_, (off, on) in zip(("first", "second"), halves, strict=True):
+        print(
+            f"  CPU us an event, {name_:6} half: without ties {off:6.2f}, with {on:6.2f}, {on / off - 1:+.1%}"
+        )
 
 
 def main() -> None:
@@ -219,7 +240,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=1_000_000)
     parser.add_argument("--connections", type=int, default=200)
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--events", type=int, default=400_000)
+    parser.add_argument("--events", type=int, default=800_000)
     given = parser.parse_args()
     if given.members:
         refreshed(given.members, given.connections, given.partitions)

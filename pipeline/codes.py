@@ -44,9 +44,10 @@ class Codes:
     def add(self, hashes: np.ndarray) -> np.ndarray:
         """uint32[n]: the codes of `hashes` uint64[n]; unknown ones get the next."""
         found = self.find(hashes)
-        if (found == NONE).any():
-            self.extend(np.unique(hashes[found == NONE]))
-            found = self.find(hashes)
+        new = np.flatnonzero(found == NONE)
+        if len(new):
+            self.extend(np.unique(hashes[new]))
+            found[new] = self.find(hashes[new])
         return found
 
     def extend(self, hashes: np.ndarray) -> None:

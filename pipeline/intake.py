@@ -127,7 +127,7 @@ class Intake:
         self._check(batch, times, bad, horizon)
         event, rows = _assemble(records, sources, batch, times, record)
         if self.ties:
-            rows.peer = _peers(batch, rows)
+            rows.peer = _peers(batch, rows, event)
         return _with_letters(records, sources, topic, batch, event, rows)
 
     def _gather(self, records: Sequence[Record], batch: _Batch) -> None:
@@ -233,15 +233,14 @@ def _assemble(
     return event, rows
 
 
-def _peers(batch: _Batch, rows: Rows) -> np.ndarray:
-    """uint64[n]: whom each row ties its member to."""
-    peer = np.zeros(len(rows.time), np.uint64)
+def _peers(batch: _Batch, rows: Rows, event: np.ndarray) -> np.ndarray:
+    """uint64[n]: whom each row ties its member to; event: int64[n], which each row is of."""
+    peer = np.zeros(len(event), np.uint64)
     n = len(batch.subject)
     both, one = tied(rows.signals[n:])
-    of, subject, other = batch.peer_of, batch.subject, batch.peer
-    peer[n + one] = member_hashes([subject[of[k]] for k in one.tolist()])
-    if len(both):
-        peer[[of[k] for k in both.tolist()]] = member_hashes([other[k] for k in both.tolist()])
+    of = event[n:]
+    peer[n + one] = member_hashes([*map(batch.subject.__getitem__, of[one].tolist())])
+    peer[of[both]] = member_hashes([*map(batch.peer.__getitem__, both.tolist())])
     return peer
 
 

@@ -102,16 +102,17 @@ class Network:
     def _owners(self, member: np.ndarray) -> np.ndarray:
         """int64[n]: the places of members by the shard's index, of ~place by itself."""
         self._resize(len(self._names))
-        place = ~member
-        mine = np.flatnonzero(member >= 0)
-        member = member[mine]
-        found = self._place_of_member[member]
-        if (found < 0).any():
-            new = np.unique(member[found < 0])
-            places = self._places([str(self._names[i]) for i in new.tolist()])
-            self._place_of_member[new], self.member[places] = places, new
-            found = self._place_of_member[member]
-        place[mine] = found
+        if member.min() < 0:
+            place, mine = ~member, np.flatnonzero(member >= 0)
+            if len(mine):
+                place[mine] = self._owners(member[mine])
+            return place
+        place = self._place_of_member[member]
+        if place.min() < 0:
+            new = np.unique(member[place < 0])
+            found = self._places([str(self._names[i]) for i in new.tolist()])
+            self._place_of_member[new], self.member[found] = found, new
+            place = self._place_of_member[member]
         return place
 
     def _resize(self, members: int) -> None:
