@@ -80,8 +80,8 @@ def _links(population: Population, member: str) -> tuple[Shard, Links, np.ndarra
             order = np.argsort(hashes)
             if len(order):
                 peer = np.arange(len(order), dtype=np.uint32)
-                columns = links.state[now][order], links.day[now][order]
-                return shard, Links(np.array([0, len(order)]), peer, *columns), hashes[order]
+                columns = links.state[now][order], links.since[now][order]
+                return shard, Links(np.array([0, len(order)]), peer, *columns, links.base), hashes[order]
     return None
 
 

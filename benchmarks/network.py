@@ -60,7 +60,7 @@ def graph(members: range, everybody: np.ndarray, connections: int, rng: np.rando
         second = rng.integers(700_000_000, 800_000_000, k)
         day = np.where(rng.random(k) < 0.1, TODAY - rng.integers(0, 120, k), 0)
         state = (second << 1 | (rng.random(k) < 0.02)).astype(np.uint32)
-        network.blocks[number] = Links(start, key.astype(np.uint32), state, day.astype(np.uint16))
+        network.blocks[number] = Links.of_days(start, key.astype(np.uint32), state, day.astype(np.uint16))
     network.member[: len(members)] = np.arange(members.start, members.stop)
     return network
 
@@ -133,7 +133,7 @@ def wrong(network: Network, said: dict[int, NetworkStanding], score: np.ndarray,
             now = np.flatnonzero(connected(links.state))
             known = [None if s == UNKNOWN else s for s in score[links.peer[now]].tolist()]
             own = None if score[number] == UNKNOWN else int(score[number])
-            plain = place_of(own, zip(known, (links.day[now] > TODAY - 90).tolist(), strict=True))
+            plain = place_of(own, zip(known, links.engaged(TODAY - 90)[now].tolist(), strict=True))
             told = said[number]
             place, top = (told.rank.place, told.rank.top) if told.rank else (None, None)
             percent = [None if v is None else round(v * 100) for v in (top, told.average, told.engaging)]
@@ -170,7 +170,7 @@ def refreshed(members: int, connections: int, partitions: int) -> None:
     spent = time.process_time() - began
     size = sum(network.nbytes() for network in networks)
     sides = sum(network.size()[1] for network in networks)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     bad = sum(wrong(network, said, score, sample) for network in networks)
     records = sum(result[0] for result in results)
     print(f"{members:,} members, {links:,} links, {sides:,} of them connections, {partitions} partitions")

@@ -107,7 +107,7 @@ class Journal:
                 (np.diff(links.start) if not piece else nothing).astype(np.uint32),
                 network.told[some].astype(np.uint8) if not piece else nothing,
             )
-            columns = (links.peer[part], links.state[part], links.day[part])
+            columns = (links.peer[part], links.state[part], links.days(part))
             block = LinkBlock(number, piece, self.refreshed[number], *head, *columns)
             records.append((block.key, block.dump()))
         records += [(block_key(number, piece), None) for piece in range(pieces, self._pieces.get(number, 0))]
@@ -154,7 +154,7 @@ class Journal:
         network.told[first : first + len(head.owner)] = head.told > 0
         start = np.concatenate([[0], np.cumsum(head.fill, dtype=np.int64)])
         columns = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("peer", "state", "day"))
-        network.blocks[head.number] = Links(start, *columns)
+        network.blocks[head.number] = Links.of_days(start, *columns)
         network.measure(head.number)
         self._pieces[head.number] = len(pieces)
 

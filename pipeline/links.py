@@ -1,8 +1,8 @@
 """The links of up to 1,000 members, packed: whom they are connected with, and who engaged with them.
 
-A link is 10 bytes: the peer, when its connection last changed and how, and the last day on which the peer
-engaged. Both are only ever raised to the greater of two, so links can be merged in any order and as often as
-one likes.
+A link is 9 bytes: the peer, when its connection last changed and how, and the last day on which the peer
+engaged, counted from a base that moves on with the block. Both are only ever raised to the greater of two, so
+links can be merged in any order and as often as one likes.
 """
 
 from dataclasses import dataclass, field
@@ -14,6 +14,8 @@ OWNERS = 1000
 _EPOCH_S = 946_684_800
 """2000-01-01: 31 bits of seconds last until 2068. What is said to be before counts as of its first second."""
 _LAST = (1 << 31) - 1
+_KEPT = 180
+"""Days of engagement kept when the base moves; twice the window."""
 
 
 def seconds(time: np.ndarray | int) -> np.ndarray:
@@ -60,13 +62,43 @@ class Links:
     """k links of n owners, by owner and then by peer.
 
     start: int64[n + 1], the links of owner i are [start[i], start[i + 1]); peer: uint32[k] codes; state:
-    uint32[k], 0: never connected; day: uint16[k] last engaged, 0: never.
+    uint32[k], 0: never connected; since: uint8[k], last engaged so many days after the day `base`, 0: not.
     """
 
     start: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
     peer: np.ndarray = field(default_factory=lambda: _none(np.uint32))
     state: np.ndarray = field(default_factory=lambda: _none(np.uint32))
-    day: np.ndarray = field(default_factory=lambda: _none(np.uint16))
+    since: np.ndarray = field(default_factory=lambda: _none(np.uint8))
+    base: int = 0
+
+    @classmethod
+    def of_days(cls, start: np.ndarray, peer: np.ndarray, state: np.ndarray, day: np.ndarray) -> "Links":
+        """The same from days uint16[k] since 1970, 0: never engaged."""
+        links = cls(start, peer, state, np.zeros(len(day), np.uint8))
+        links._reach(day)
+        links.since = links._after(day)
+        return links
+
+    def days(self, part: slice = slice(None)) -> np.ndarray:
+        """uint16[k]: the days last engaged since 1970, 0: not within the days kept."""
+        since = self.since[part].astype(np.uint16)
+        since[since > 0] += np.uint16(self.base)
+        return since
+
+    def engaged(self, floor: int) -> np.ndarray:
+        """bool[k]: who engaged after the day `floor`."""
+        return self.since > max(floor - self.base, 0)
+
+    def _after(self, day: np.ndarray) -> np.ndarray:
+        return np.maximum(day.astype(np.int32) - self.base, 0).astype(np.uint8)
+
+    def _reach(self, day: np.ndarray) -> None:
+        """Move the base so that all of `day` can be told."""
+        last = int(day.max(initial=0))
+        if last - self.base > 255:
+            moved = last - _KEPT - self.base
+            self.since = np.maximum(self.since.astype(np.int64) - moved, 0).astype(np.uint8)
+            self.base += moved
 
     def __len__(self) -> int:
         return len(self.peer)
@@ -90,9 +122,11 @@ class Links:
             self.start = np.concatenate([self.start, np.full(more, len(self.peer))])
 
     def merge(self, key: np.ndarray, state: np.ndarray, day: np.ndarray) -> None:
-        """Take in links, sorted and unique by key uint64[m] = owner << 32 | peer."""
+        """Take in links, sorted and unique by key uint64[m] = owner << 32 | peer; day: uint16[m]."""
         if not len(key):
             return
+        self._reach(day)
+        since = self._after(day)
         self.widen(int(key[-1] >> np.uint64(32)) + 1)
         mine = self.of().astype(np.uint64) << np.uint64(32) | self.peer
         at = np.searchsorted(mine, key)
@@ -101,7 +135,7 @@ class Links:
         known[inside] = mine[at[inside]] == key[inside]
         hit = at[known]
         self.state[hit] = np.maximum(self.state[hit], state[known])
-        self.day[hit] = np.maximum(self.day[hit], day[known])
+        self.since[hit] = np.maximum(self.since[hit], since[known])
         new = ~known
         if not new.any():
             return
@@ -109,21 +143,21 @@ class Links:
         gaps = Gaps(at, len(self.peer))
         self.peer = gaps.fill(self.peer, key.astype(np.uint32))
         self.state = gaps.fill(self.state, state[new])
-        self.day = gaps.fill(self.day, day[new])
+        self.since = gaps.fill(self.since, since[new])
         more = np.bincount((key >> np.uint64(32)).astype(np.int64), minlength=self.owners)
         self.start[1:] += np.cumsum(more)
 
     def prune(self, floor: int) -> None:
         """Drop what says nothing any more: never a connection, and engagement up to day `floor`."""
-        stays = (self.state > 0) | (self.day > floor)
+        stays = (self.state > 0) | self.engaged(floor)
         if not stays.all():
             counts = np.concatenate([[0], np.cumsum(stays)])
             self.start = counts[self.start]
-            self.peer, self.state, self.day = self.peer[stays], self.state[stays], self.day[stays]
+            self.peer, self.state, self.since = self.peer[stays], self.state[stays], self.since[stays]
 
     def nbytes(self) -> int:
         """Bytes of the arrays."""
-        return self.start.nbytes + self.peer.nbytes + self.state.nbytes + self.day.nbytes
+        return self.start.nbytes + self.peer.nbytes + self.state.nbytes + self.since.nbytes
 
 
 def forget(state: np.ndarray, day: np.ndarray, last: int, end_ms: int) -> None:

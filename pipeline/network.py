@@ -89,7 +89,8 @@ class Network:
             stays = day[rows] > np.array([erased(name) for name in names])
             # as a negative number a place is no member's
             owner, rows = ~self._places(names)[stays], rows[stays]
-            self._add(offset, owner, frame.peer[rows], frame.signals[rows], frame.time[rows], day[rows])
+            if len(rows):
+                self._add(offset, owner, frame.peer[rows], frame.signals[rows], frame.time[rows], day[rows])
 
     def _add(self, offset: int, *note: np.ndarray) -> None:
         if self.oldest is None:
@@ -216,8 +217,8 @@ class Network:
         number, at = divmod(place, OWNERS)
         packed = self.blocks[number]
         mine = packed.part(at) if at < packed.owners else slice(0, 0)
-        columns = (column[mine].copy() for column in (packed.peer, packed.state, packed.day))
-        one = Links(np.array([0, mine.stop - mine.start]), *columns)
+        peer, state, since = (column[mine].copy() for column in (packed.peer, packed.state, packed.since))
+        one = Links(np.array([0, mine.stop - mine.start]), peer, state, since, packed.base)
         part = self.overlay.part(place, place + 1)
         base = np.uint64(place) << _SHIFT
         one.merge(self.overlay.key[part] - base, self.overlay.state[part], self.overlay.day[part])
@@ -233,7 +234,7 @@ class Network:
         packed = self.blocks[number]
         if at < packed.owners:
             mine = packed.part(at)
-            forget(packed.state[mine], packed.day[mine], last, end_ms)
+            forget(packed.state[mine], packed.since[mine], last - packed.base, end_ms)
         part = self.overlay.part(place, place + 1)
         forget(self.overlay.state[part], self.overlay.day[part], last, end_ms)
         if self.told[place]:

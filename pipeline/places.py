@@ -73,7 +73,7 @@ def places(links: Links, own: np.ndarray, scores: np.ndarray, floor: int) -> Pla
         np.bincount(owner[score > mine], minlength=n),
         np.bincount(owner[score == mine], minlength=n),
         np.bincount(owner, score, n).astype(np.int64),  # whole numbers below 2^53, so exact
-        np.bincount(owner[links.day[at] > floor], minlength=n),
+        np.bincount(owner[links.engaged(floor)[at]], minlength=n),
         own.astype(np.int64),
     )
 

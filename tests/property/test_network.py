@@ -81,7 +81,7 @@ def networks(shard):
             links = shard.network.links(place)
             peers = [names[h] for h in shard.network.codes.hashes[links.peer].tolist()]
             now = connected(links.state).tolist()
-            lately = (links.day > DAY - 90).tolist()
+            lately = links.engaged(DAY - 90).tolist()
             mine = {p: e for p, c, e in zip(peers, now, lately, strict=True) if c}
             if mine:
                 found[member] = mine
@@ -199,7 +199,7 @@ def _killed(log, rng, wanted):
     peers=st.lists(st.tuples(st.none() | st.integers(0, 12), st.booleans()), max_size=12),
 )
 def test_a_place_is_that_of_a_sort(own, peers):
-    links = journals.Links(
+    links = journals.Links.of_days(
         np.array([0, len(peers)]),
         np.arange(len(peers), dtype=np.uint32),
         np.full(len(peers), 2, np.uint32),

@@ -125,7 +125,7 @@ def network(shard: Shard, name: str) -> dict[int, tuple[int, int]]:
     links = shard.network.links(place)
     links.prune(DAY - WINDOW)
     peers = shard.network.codes.hashes[links.peer].tolist()
-    days_ = np.where(links.day > DAY - WINDOW, links.day, 0).tolist()
+    days_ = np.where(links.engaged(DAY - WINDOW), links.days(), 0).tolist()
     return dict(zip(peers, zip(links.state.tolist(), days_, strict=True), strict=True))
 
 
