@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.kit.monitoring import Alertmanager, Prometheus, until
 from tests.kit.process import Worker
 
 WAIT_S = 60.0
-DATA_S = 45.0
+DATA_S = 120.0
 BATCH = 400
 WEEK = "it compares with a week ago, of which this Prometheus knows nothing"
 EMPTY = {
@@ -98,17 +99,27 @@ def _bound(query: Asked, worker: str) -> Asked:
     instance = re.escape(worker).replace("\\", "\\\\") if "One worker" in query.where else ".*"
     values = {"job": "pillarscore", "instance": instance, "partition": ".*"}
     values |= {"__rate_interval": "20s", "__range": "60s"}
-    return Asked(query.where, bind(query.expr, values), query.instant)
+    return replace(query, expr=bind(query.expr, values))
 
 
 def _rules() -> list[Asked]:
-    return [Asked(rule.get("alert") or rule["record"], rule["expr"], True) for rule in rules()]
+    made = []
+    for rule in rules():
+        labels = re.findall(r"\$labels\.(\w+)", rule.get("annotations", {}).get("summary", ""))
+        made.append(Asked(rule.get("alert") or rule["record"], rule["expr"], True, frozenset(labels)))
+    return made
 
 
 def _without_thresholds(query: Asked) -> Asked:
     """What is compared with a threshold has nothing to show while all is well; without it, it has."""
     bare = re.sub(r"\s*([=!]=|[<>]=?) [\d.e]+( \* \d+)?(?=$|[\s)])", "", query.expr)
-    return Asked(query.where, bare, True)
+    return replace(query, expr=bare, instant=True)
+
+
+def _check_labels(query: Asked, prometheus: Prometheus) -> None:
+    """Legends, columns and summaries name labels that the series have; raises when the query is refused."""
+    for series in prometheus.ask(query):
+        assert query.labels <= series["metric"].keys(), f"{query.where}: {series['metric']}"
 
 
 async def _until_all(prometheus: Prometheus, queries: list[Asked], load: Load) -> None:
@@ -141,10 +152,11 @@ async def test_every_query_has_data_and_an_alert_arrives(
         await _until_all(prometheus, expected, load)
 
         for query in queries + _rules():
-            prometheus.ask(query)
+            _check_labels(query, prometheus)
             if _with_data(query) and " unless " not in query.expr:
                 whole = _without_thresholds(query)
                 assert prometheus.has_data(whole), f"{query.where}: no data for {whole.expr}"
+                _check_labels(whole, prometheus)
         for where, selector, label in variables():
             values = {"job": "pillarscore", "instance": ".*"}
             assert prometheus.label_values(bind(selector, values), label), where

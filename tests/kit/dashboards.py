@@ -18,11 +18,15 @@ RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yml"))
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An expression, and where it stands; instant: asked for one moment, otherwise for a range."""
+    """An expression, and where it stands.
+
+    instant: asked for one moment, otherwise for a range; labels: those that the result is to have.
+    """
 
     where: str
     expr: str
     instant: bool = False
+    labels: frozenset[str] = frozenset()
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -43,9 +47,26 @@ def asked() -> Iterator[Asked]:
         for panel in panels(model):
             for target in panel["targets"]:
                 where = f"{model['title']}: {panel['title']} ({target['refId']})"
-                yield Asked(where, target["expr"], bool(target.get("instant")))
-        for annotation in model["annotations"]["list"]:
-            yield Asked(f"{model['title']}: annotation {annotation['name']}", annotation["expr"])
+                labels = _labels(target["legendFormat"]) | _columns(panel)
+                yield Asked(where, target["expr"], bool(target.get("instant")), labels)
+        for mark in model["annotations"]["list"]:
+            labels = _labels(mark["titleFormat"] + mark["textFormat"])
+            yield Asked(f"{model['title']}: annotation {mark['name']}", mark["expr"], labels=labels)
+
+
+def _labels(text: str) -> frozenset[str]:
+    """The labels that a legend names."""
+    return frozenset(re.findall(r"\{\{(\w+)\}\}", text))
+
+
+def _columns(panel: dict[str, Any]) -> frozenset[str]:
+    """The labels that a table has columns for."""
+    kept = [
+        t["options"]["include"]["names"]
+        for t in panel.get("transformations", [])
+        if "include" in t["options"]
+    ]
+    return frozenset(name for names in kept for name in names) - {"Value"}
 
 
 def variables() -> Iterator[tuple[str, str, str]]:
