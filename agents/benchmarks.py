@@ -147,7 +147,8 @@ class Follower:
         s = self.settings
         self._publisher = publisher = _Publisher(s)
         await publisher.start()
-        self.merged.want_totals()
+        for _ in self.merged.count():
+            await asyncio.sleep(0)
         log.info("this worker publishes the benchmarks")
 
     async def _disown(self) -> None:

@@ -27,7 +27,7 @@ from schemas.scores import Rank
 _AT_ONCE = 4_000
 _BAR = 40
 _STEP = 5
-"""Points of a line of the histogram."""
+"""Points of a bin of the histogram."""
 
 
 async def benchmarks(settings: Settings) -> dict[str, Benchmark]:
@@ -76,12 +76,12 @@ def detail(b: Benchmark) -> Iterator[RenderableType]:
     yield Text(", ".join(f"{band} {size:,}" for band, size in b.bands.model_dump().items()))
     means = ", ".join(f"{pillar} {getattr(b.pillars, pillar).mean:.2f}" for pillar in PILLARS)
     yield Text(f"pillar means: {means}")
-    counts = np.add.reduceat(b.histogram, range(0, len(b.histogram), _STEP)).tolist()
     bars = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(2):
         bars.add_column(justify="right")
-    for at, count in enumerate(counts):
-        bars.add_row(f"{at * _STEP}–{(at + 1) * _STEP}", f"{count:,}", "█" * -(-count * _BAR // max(counts)))
+    most = max(b.histogram)
+    for at, count in enumerate(b.histogram):
+        bars.add_row(f"{at * _STEP}–{(at + 1) * _STEP}", f"{count:,}", "█" * -(-count * _BAR // most))
     yield bars
 
 

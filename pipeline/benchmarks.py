@@ -5,25 +5,35 @@ day's end is what a benchmark was last while all partitions were at that day: in
 members are a day on already, the end of the day before stays as it is.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import orjson
 
-from pipeline.bands import BANDS
 from pipeline.cohorts import kind_of
-from pipeline.components import PILLARS
 from pipeline.days import calendar, number
 from pipeline.merged import ALL, Merged
+from pipeline.standing import TEXTS, ZERO
 from schemas.benchmarks import Benchmark
 
 WEEK = 7
 _TENTHS = np.arange(1, 10)
 _MEDIAN = 4
-_BANDS = [str(band) for band in BANDS]
-_PILLARS = [str(pillar) for pillar in PILLARS]
 Record = tuple[bytes, bytes | None]
+Values = tuple[int, int, int]
+"""Size, and mean and median in hundredths."""
+_RECORD = (
+    b'{%b,%b,"fewer_than":null,"size":%d,"mean":%b,"median":%b,"deciles":[%b],'
+    b'"bands":{"low":%d,"middle":%d,"high":%d,"top":%d},"histogram":[%b],'
+    b'"pillars":{"brand":{"mean":%b,"histogram":[%b]},"find":{"mean":%b,"histogram":[%b]},'
+    b'"engage":{"mean":%b,"histogram":[%b]},"relate":{"mean":%b,"histogram":[%b]}},"week":%b,"days":[%b]}'
+)
+_SMALL = (
+    b'{%b,%b,"fewer_than":%d,"size":null,"mean":null,"median":null,"deciles":null,"bands":null,'
+    b'"histogram":null,"pillars":null,"week":null,"days":[]}'
+)
+_DAY = b'%b"size":%d,"mean":%b,"median":%b}'
+_WEEK = b'{"size":%d,"mean":%b,"median":%b}'
 
 
 class Benchmarks:
@@ -31,7 +41,9 @@ class Benchmarks:
 
     def __init__(self, least: int) -> None:
         self.least = least
-        self._days: dict[str, dict[int, tuple[int, int, int]]] = {}  # size, and mean and median in hundredths
+        self._days: dict[str, dict[int, Values]] = {}
+        self._closed: dict[str, tuple[int, bytes]] = {}  # the ends of days before an as-of day, as JSON
+        self._begins: dict[str, bytes] = {}
         self._published: set[str] = set()
         self._as_of: tuple[int, bool] | None = None
 
@@ -64,24 +76,31 @@ class Benchmarks:
         if unknown:
             yield [self._gone(cohort) for cohort in sorted(unknown)]
         rubrics = {(head.rubric, head.rubric_version) for head in heads}
-        about: dict[str, Any] = {
-            "as_of": calendar(as_of).isoformat(),
-            "benchmark": merged.offset,
-            "rubric": None,
-        }
+        rubric = None
         if len(rubrics) == 1:
             [(name, version)] = rubrics
-            about["rubric"] = {"name": name, "version": version}
+            rubric = {"name": name, "version": version}
+        about = orjson.dumps(
+            {"as_of": calendar(as_of).isoformat(), "benchmark": merged.offset, "rubric": rubric}
+        )[1:-1]
+        deciles = _deciles(merged, chosen[merged.totals.size[chosen] > 0])
         for start in range(0, len(chosen), at_once):
-            yield self._lot(merged, chosen[start : start + at_once], about, as_of, settled)
+            yield self._lot(merged, chosen[start : start + at_once], deciles, about, as_of, settled)
 
     def _gone(self, cohort: str) -> Record:
         self._published.discard(cohort)
         self._days.pop(cohort, None)
+        self._closed.pop(cohort, None)
         return cohort.encode(), None
 
     def _lot(
-        self, merged: Merged, chosen: np.ndarray, about: dict[str, Any], as_of: int, settled: bool
+        self,
+        merged: Merged,
+        chosen: np.ndarray,
+        deciles: np.ndarray,
+        about: bytes,
+        as_of: int,
+        settled: bool,
     ) -> list[Record]:
         totals = merged.totals
         assert totals is not None
@@ -94,82 +113,108 @@ class Benchmarks:
             elif cohort in self._published:
                 made.append(self._gone(cohort))
         chosen, size = chosen[size >= self.least], size[size >= self.least]
+        if not len(chosen):
+            return made
         sums = totals.sums[chosen]
         means = (2 * sums + size[:, None]) // (2 * size[:, None])
-        deciles = _deciles(merged, chosen)
+        deciles = deciles[chosen]
+        mean, median = means[:, 0].tolist(), deciles[:, _MEDIAN].tolist()
+        today = _opened(as_of)
         columns = zip(
-            chosen.tolist(),
-            size.tolist(),
-            means.tolist(),
-            deciles.tolist(),
+            map(merged.names.__getitem__, chosen.tolist()),
+            zip(size.tolist(), mean, median, strict=True),
+            _texts(means / 100),
+            _texts(deciles / 100),
             totals.bands[chosen].tolist(),
-            totals.histogram[chosen].tolist(),
-            totals.pillars[chosen].tolist(),
+            _texts(totals.histogram[chosen]),
+            _fours(_texts(totals.pillars[chosen].reshape(4 * len(chosen), -1))),
             strict=True,
         )
-        for numbered, members, mean, tenths, bands, histogram, pillars in columns:
-            cohort = merged.name(numbered)
-            kind, value = merged.cohorts[numbered]
-            now = (members, mean[0], tenths[_MEDIAN])
-            days = self._days.setdefault(cohort, {})
-            if settled:
-                days[as_of] = now
-            for day in [day for day in days if not as_of - WEEK <= day <= as_of]:
-                del days[day]
-            record = {
-                "cohort": cohort,
-                "kind": kind,
-                "value": value or None,
-                **about,
-                "fewer_than": None,
-                "size": members,
-                "mean": mean[0] / 100,
-                "median": tenths[_MEDIAN] / 100,
-                "deciles": [score / 100 for score in tenths],
-                "bands": dict(zip(_BANDS, bands, strict=True)),
-                "histogram": histogram,
-                "pillars": {
-                    pillar: {"mean": points / 100, "histogram": counts}
-                    for pillar, points, counts in zip(_PILLARS, mean[1:], pillars, strict=True)
-                },
-                "week": _week(now, days.get(as_of - WEEK)),
-                "days": _told(days),
-            }
+        for cohort, now, averages, tenths, bands, histogram, pillars in columns:
+            overall, brand, find, engage, relate = averages.split(b",")
+            week, days = self._past(cohort, now, as_of, settled, today)
+            record = _RECORD % (
+                self._begin(cohort),
+                about,
+                now[0],
+                overall,
+                TEXTS[now[2] + ZERO],
+                tenths,
+                *bands,
+                histogram,
+                brand,
+                pillars[0],
+                find,
+                pillars[1],
+                engage,
+                pillars[2],
+                relate,
+                pillars[3],
+                week,
+                days,
+            )
             self._published.add(cohort)
-            made.append((cohort.encode(), orjson.dumps(record)))
+            made.append((cohort.encode(), record))
         return made
 
-    def _small(self, cohort: str, about: dict[str, Any]) -> Record:
+    def _past(self, cohort: str, now: Values, as_of: int, settled: bool, today: bytes) -> tuple[bytes, bytes]:
+        """The change of a week and the ends of days, as JSON; `now` becomes that of today."""
+        days = self._days.setdefault(cohort, {})
+        if settled:
+            days[as_of] = now
+        closed = self._closed.get(cohort)
+        if closed is None or closed[0] != as_of:
+            for day in [day for day in days if not as_of - WEEK <= day <= as_of]:
+                del days[day]
+            before = b"".join(_day(_opened(day), days[day]) + b"," for day in sorted(days) if day != as_of)
+            closed = self._closed[cohort] = (as_of, before)
+        told = closed[1] + _day(today, days[as_of]) if as_of in days else closed[1][:-1]
+        then = days.get(as_of - WEEK)
+        if then is None:
+            return b"null", told
+        size, mean, median = (a - b for a, b in zip(now, then, strict=True))
+        return _WEEK % (size, TEXTS[mean + ZERO], TEXTS[median + ZERO]), told
+
+    def _begin(self, cohort: str) -> bytes:
+        begin = self._begins.get(cohort)
+        if begin is None:
+            kind, value = kind_of(cohort)
+            about = {"cohort": cohort, "kind": kind, "value": value or None}
+            begin = self._begins[cohort] = orjson.dumps(about)[1:-1]
+        return begin
+
+    def _small(self, cohort: str, about: bytes) -> Record:
         """A cohort of which only is said that it is too small; its past is forgotten too."""
         self._days.pop(cohort, None)
+        self._closed.pop(cohort, None)
         self._published.add(cohort)
-        kind, value = kind_of(cohort)
-        nothing = dict.fromkeys(
-            ("size", "mean", "median", "deciles", "bands", "histogram", "pillars", "week")
-        )
-        record = {"cohort": cohort, "kind": kind, "value": value or None, **about, "fewer_than": self.least}
-        return cohort.encode(), orjson.dumps(record | nothing | {"days": []})
+        return cohort.encode(), _SMALL % (self._begin(cohort), about, self.least)
 
 
 def _deciles(merged: Merged, chosen: np.ndarray) -> np.ndarray:
-    """int64[n, 9] of cohorts that have members."""
-    found = np.zeros((len(chosen), len(_TENTHS)), np.int64)
-    kinds = [merged.cohorts[at][0] for at in chosen.tolist()]
-    for kind in sorted(set(kinds)):
-        mine = np.flatnonzero([other == kind for other in kinds])
-        found[mine] = merged.ladder_of(kind).quantiles(chosen[mine], _TENTHS)
+    """int64[G, 9]: the deciles of `chosen` cohorts, which have members, at their places."""
+    found = np.zeros((len(merged.cohorts), len(_TENTHS)), np.int64)
+    column = np.array(merged.columns)[chosen]
+    for at, ladder in enumerate(merged.ladders):
+        mine = chosen[column == at]
+        found[mine] = ladder.quantiles(mine, _TENTHS)
     return found
 
 
-def _week(now: Sequence[int], then: Sequence[int] | None) -> dict[str, float] | None:
-    if then is None:
-        return None
-    size, mean, median = (a - b for a, b in zip(now, then, strict=True))
-    return {"size": size, "mean": mean / 100, "median": median / 100}
+def _texts(rows: np.ndarray) -> list[bytes]:
+    """Each row of numbers as the inside of a JSON array; there is one row at least."""
+    data = orjson.dumps(np.ascontiguousarray(rows), option=orjson.OPT_SERIALIZE_NUMPY)
+    return data[2:-2].split(b"],[")
 
 
-def _told(days: dict[int, tuple[int, int, int]]) -> list[dict[str, Any]]:
-    return [
-        {"day": calendar(day).isoformat(), "size": size, "mean": mean / 100, "median": median / 100}
-        for day, (size, mean, median) in sorted(days.items())
-    ]
+def _fours(texts: list[bytes]) -> list[list[bytes]]:
+    return [texts[at : at + 4] for at in range(0, len(texts), 4)]
+
+
+def _opened(day: int) -> bytes:
+    return b'{"day":"%b",' % calendar(day).isoformat().encode()
+
+
+def _day(opened: bytes, values: Values) -> bytes:
+    size, mean, median = values
+    return _DAY % (opened, size, TEXTS[mean + ZERO], TEXTS[median + ZERO])

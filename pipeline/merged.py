@@ -17,6 +17,8 @@ from schemas.distributions import GONE, WIDTH, Head, Rows, load_names, parse_key
 
 NONE, ALL = 0, 1
 """Numbers of cohorts: none, and everyone."""
+_PIECE = 16_384
+"""Changes that are brought into the totals in one step."""
 
 
 @dataclass(slots=True)
@@ -72,9 +74,10 @@ class Merged:
     def __init__(self, partitions: int, kinds: Sequence[str], totals: bool = False) -> None:
         self.partitions = partitions
         self.kinds = tuple(kinds)
+        self.totals: Totals | None = None
         self.clear()
         if totals:
-            self.want_totals()
+            self.totals = Totals(len(self.cohorts))
 
     def clear(self) -> None:
         """Forget everything: the topic will be read from its beginning."""
@@ -83,7 +86,9 @@ class Merged:
         self.sources: dict[int, Source] = {}
         self.cohorts: list[tuple[str, str]] = [("", ""), (EVERYONE, "")]
         self.ladders = [Ladder(cohorts=2) for _ in range(1 + len(self.kinds))]
-        self.totals: Totals | None = None
+        self.names = ["", EVERYONE]
+        self.columns = [0, 0]  # the ladder of each cohort
+        self.totals = None
         self.changed = np.zeros(2, bool)
         self._numbers = {cohort: number for number, cohort in enumerate(self.cohorts)}
         self._staged: dict[int, _Staged] = {}
@@ -144,9 +149,7 @@ class Merged:
             yield
         if self.totals is not None:
             self.totals.resize(size)
-            for at in range(len(self.ladders)):
-                self.totals.move(change.was_in[:, at], change.before, change.is_in[:, at], change.after)
-                yield
+            yield from _counted(self.totals, change)
         changed = np.zeros(size, bool)
         changed[: len(self.changed)] = self.changed
         changed[change.was_in] = changed[change.is_in] = True
@@ -219,6 +222,8 @@ class Merged:
         if number is None:
             number = self._numbers[cohort] = len(self.cohorts)
             self.cohorts.append(cohort)
+            self.names.append(name_of(*cohort))
+            self.columns.append(1 + self.kinds.index(cohort[0]))
         return number
 
     def size(self) -> int:
@@ -231,22 +236,16 @@ class Merged:
 
     def name(self, number: int) -> str:
         """A cohort's name, as `industry:software`."""
-        return name_of(*self.cohorts[number])
+        return self.names[number]
 
-    def ladder_of(self, kind: str) -> Ladder:
-        """The ladder of a kind, or of everyone; ValueError when it is not merged."""
-        return self.ladders[0 if kind == EVERYONE else 1 + self.kinds.index(kind)]
-
-    def want_totals(self) -> None:
-        """From now on keep totals, beginning with what is merged; all cohorts count as changed."""
-        size = len(self.cohorts)
-        self.totals = Totals(size)
+    def count(self) -> Iterator[None]:
+        """Begin to keep totals, in steps, with all that is merged; all cohorts count as changed then."""
+        totals = Totals(len(self.cohorts))
         for source in self.sources.values():
             is_in = _in(source.numbers, source.codes, source.cohort)
-            nobody = np.zeros(len(is_in), np.int64)
-            for at in range(is_in.shape[1]):
-                self.totals.move(nobody, source.numbers, is_in[:, at], source.numbers)
-        self.changed = np.ones(size, bool)
+            yield from _counted(totals, _Change(source.numbers, np.zeros_like(is_in), source.numbers, is_in))
+        self.totals = totals
+        self.changed = np.ones(len(self.cohorts), bool)
 
     def nbytes(self) -> int:
         """Bytes allocated in arrays."""
@@ -269,6 +268,15 @@ def _in(numbers: np.ndarray, codes: np.ndarray, cohort: np.ndarray) -> np.ndarra
     """int64[n, 1 + K]: the cohorts of members, `everyone` first; 0 where there is none."""
     there = numbers[:, 0] != GONE
     return np.column_stack([there.astype(np.int64) * ALL, cohort[codes] * there[:, None]])
+
+
+def _counted(totals: Totals, change: _Change) -> Iterator[None]:
+    """Bring the change into the totals, in steps."""
+    for start in range(0, len(change.before), _PIECE):
+        part = slice(start, start + _PIECE)
+        for was, now in zip(change.was_in[part].T, change.is_in[part].T, strict=True):
+            totals.move(was, change.before[part], now, change.after[part])
+        yield
 
 
 def _joined(changes: list[_Change]) -> _Change:

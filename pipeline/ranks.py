@@ -59,7 +59,7 @@ class Ranks:
         self.kinds = tuple(kinds)
         self.least = least
         self._columns = [0 if kind == EVERYONE else 1 + merged.kinds.index(kind) for kind in kinds]
-        self._begins: dict[int, bytes] = {}
+        self._begins: list[bytes] = []
 
     def fragments(
         self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
@@ -100,19 +100,18 @@ class Ranks:
             ((size >= self.least) & (now > 0)).tolist(),
             strict=True,
         )
-        begin = self._begin
+        begins = self._begins_to(len(ladder.edges) - 1)
         return [
-            b'%b%d%b,"of":%d,"top":%b}' % (begin(number), whole, _HALF[half], of, TEXTS[at]) if told else b""
+            b'%b%d%b,"of":%d,"top":%b}' % (begins[number], whole, _HALF[half], of, TEXTS[at]) if told else b""
             for number, whole, half, of, at, told in columns
         ]
 
-    def _begin(self, number: int) -> bytes:
-        begin = self._begins.get(number)
-        if begin is None:
-            kind, value = self.merged.cohorts[number]
+    def _begins_to(self, cohorts: int) -> list[bytes]:
+        """How the ranks in cohorts 0 to `cohorts` begin."""
+        for kind, value in self.merged.cohorts[len(self._begins) : cohorts]:
             named = b'"value":%b,' % orjson.dumps(value) if value else b""
-            begin = self._begins[number] = b'"%b":{%b"place":' % (kind.encode(), named)
-        return begin
+            self._begins.append(b'"%b":{%b"place":' % (kind.encode(), named))
+        return self._begins
 
     def forget(self) -> None:
         """The numbers of cohorts have been given anew."""

@@ -2,17 +2,23 @@
 
 import numpy as np
 
-BINS = 100
-"""Of the score, one point each; the last takes 100 points too."""
-PILLAR_BINS = 25
-"""Of each pillar, one point each; the last takes 25 points too."""
+BIN = 500
+"""Hundredths in a bin of the score."""
+PILLAR_BIN = 250
+"""Hundredths in a bin of a pillar."""
+BINS = 10_000 // BIN
+"""Of the score; the last takes 100 points too."""
+PILLAR_BINS = 2_500 // PILLAR_BIN
+"""Of each pillar; the last takes 25 points too."""
 BANDS = 4
+_FEW = 16
+"""Of so many bins at most one changes: then they are counted one by one."""
 
 
 class Totals:
     """By cohort: size int64[G], sums int64[G, 5] (score and pillars, hundredths), bands int64[G, 4].
 
-    histogram: int32[G, 100] of the score, pillars: int32[G, 4, 25].
+    histogram: int32[G, 20] of the score, pillars: int32[G, 4, 10].
     """
 
     def __init__(self, cohorts: int) -> None:
@@ -48,7 +54,7 @@ class Totals:
             # sums of whole numbers below 2**53, exact in float64
             self.sums[:, at] += np.bincount(both, by, cohorts).astype(np.int64)
         self._count(self.bands.reshape(-1), BANDS, moved, was, before[:, 5], now, after[:, 5])
-        bins = [np.minimum(part[:, 0] // 100, BINS - 1) for part in (before, after)]
+        bins = [np.minimum(part[:, 0] // BIN, BINS - 1) for part in (before, after)]
         self._count(self.histogram.reshape(-1), BINS, moved, was, bins[0], now, bins[1])
         for at in range(4):
             bins = [at * PILLAR_BINS + _pillar_bin(part[:, 1 + at]) for part in (before, after)]
@@ -67,8 +73,13 @@ class Totals:
     ) -> None:
         """Take members off the bins they left and add them to those they entered, if these differ."""
         some = np.flatnonzero(moved | (left != entered))
-        np.subtract.at(flat, was[some] * width + left[some], 1)
-        np.add.at(flat, now[some] * width + entered[some], 1)
+        less, more = was[some] * width + left[some], now[some] * width + entered[some]
+        if len(some) * _FEW < len(flat):
+            np.subtract.at(flat, less, 1)
+            np.add.at(flat, more, 1)
+        else:
+            by = np.bincount(more, minlength=len(flat)) - np.bincount(less, minlength=len(flat))
+            flat += by.astype(flat.dtype)
 
     def nbytes(self) -> int:
         """Bytes allocated."""
@@ -77,4 +88,4 @@ class Totals:
 
 
 def _pillar_bin(points: np.ndarray) -> np.ndarray:
-    return np.minimum(points // 100, PILLAR_BINS - 1).astype(np.int64)
+    return np.minimum(points // PILLAR_BIN, PILLAR_BINS - 1).astype(np.int64)

@@ -18,7 +18,7 @@ class PillarBenchmark(BaseModel):
 
     mean: float = Field(ge=0, le=25, description="Rounded half up to two decimals.")
     histogram: list[int] = Field(
-        description="Members by points: 25 bins of one point, [0, 1) first, [24, 25] last."
+        description="Members by points: 10 bins of 2.5 points, [0, 2.5) first, [22.5, 25] last."
     )
 
 
@@ -90,7 +90,7 @@ class Benchmark(BaseModel):
     )
     bands: BandSizes | None = None
     histogram: list[int] | None = Field(
-        description="Members by score: 100 bins of one point, [0, 1) first, [99, 100] last."
+        description="Members by score: 20 bins of 5 points, [0, 5) first, [95, 100] last."
     )
     pillars: PillarBenchmarks | None = None
     week: WeekChange | None = Field(

@@ -43,9 +43,9 @@ def expected(members: Sequence[Scored]) -> dict:
         "mean": _rounded(sum(scores), n),
         "deciles": tenths,
         "bands": {band: sum(m.band == band for m in members) for band in ("low", "middle", "high", "top")},
-        "histogram": _bins(scores, 100),
+        "histogram": _bins(scores, 500, 20),
         "pillars": [
-            (_rounded(sum(points), n), _bins(points, 25))
+            (_rounded(sum(points), n), _bins(points, 250, 10))
             for points in ([m.pillars[at] for m in members] for at in range(4))
         ],
     }
@@ -83,6 +83,6 @@ def _rounded(total: int, n: int) -> int:
     return (2 * total + n) // (2 * n)
 
 
-def _bins(points: Sequence[int], bins: int) -> list[int]:
-    counts = Counter(min(p // 100, bins - 1) for p in points)
+def _bins(points: Sequence[int], width: int, bins: int) -> list[int]:
+    counts = Counter(min(p // width, bins - 1) for p in points)
     return [counts[at] for at in range(bins)]
