@@ -28,8 +28,10 @@ log = structlog.get_logger()
 AGAIN_S = 1.0
 SHARE = 0.1
 """Of the time, about, that merging takes at most: when it takes longer, it is done less often …"""
-REST_S = 2.0
-"""… but not less often than this."""
+REST = 2
+"""… but the rest between two is not longer than so many intervals."""
+AT_ONCE_S = 0.01
+"""For how long a merge may hold up the event loop."""
 T = TypeVar("T")
 
 
@@ -114,7 +116,7 @@ class Follower:
                     continue  # what was there at the start comes first
                 if time.monotonic() >= due:
                     spent = await self._bring_up()
-                    due = time.monotonic() + max(interval - spent, min(spent / SHARE, REST_S))
+                    due = time.monotonic() + max(interval - spent, min(spent / SHARE, REST * interval))
                 if not records and not self.merged.waiting:
                     self._current_at = time.monotonic()
         finally:
@@ -132,7 +134,7 @@ class Follower:
         had = self.merged.waiting
         work = _Timed(self.merged.merge())
         for _ in work:
-            await asyncio.sleep(0)
+            await work.breathe()
         worked = work.seconds
         if had:
             self.metrics.ranks.merge_seconds.observe(worked)
@@ -147,8 +149,9 @@ class Follower:
         s = self.settings
         self._publisher = publisher = _Publisher(s)
         await publisher.start()
-        for _ in self.merged.count():
-            await asyncio.sleep(0)
+        work = _Timed(self.merged.count())
+        for _ in work:
+            await work.breathe()
         log.info("this worker publishes the benchmarks")
 
     async def _disown(self) -> None:
@@ -166,10 +169,17 @@ class _Timed(Generic[T]):
 
     def __init__(self, steps: Iterator[T]) -> None:
         self.seconds = 0.0
+        self._breathed = 0.0
         self._steps = steps
 
     def __iter__(self) -> Iterator[T]:
         return self
+
+    async def breathe(self) -> None:
+        """Let others have the loop, if they have waited for long enough; a round of theirs is long too."""
+        if self.seconds - self._breathed > AT_ONCE_S:
+            self._breathed = self.seconds
+            await asyncio.sleep(0)
 
     def __next__(self) -> T:
         began = time.thread_time()
@@ -201,7 +211,7 @@ class _Publisher:
         work = _Timed(self._benchmarks.records(merged))
         for records in work:
             await self._out.put(self._topic, 0, records)
-            await asyncio.sleep(0)
+            await work.breathe()
         await self._out.end()
         return work.seconds
 

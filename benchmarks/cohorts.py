@@ -13,6 +13,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -21,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from agents.errors import UserError
 from agents.settings import PREFIX, Settings
 from benchmarks.fresh import Plan, send
-from benchmarks.ground import ground, run, running
+from benchmarks.ground import accounted, ground, run, running
 from benchmarks.latency import process, told, until
 from benchmarks.load import load
 from benchmarks.throughput import follow
@@ -86,8 +87,12 @@ def freshness(rate: int, members: int, seconds: float, warm: float) -> None:
             sender.send(begin)
             until(begin + warm)
             cpu = worker.cpu()
-            took = asyncio.run(_probes(settings, begin + plan.seconds))
-            cpu = worker.cpu() - cpu
+            with ThreadPoolExecutor(1) as aside:
+                probes = aside.submit(asyncio.run, _probes(settings, begin + plan.seconds))
+                until(begin + plan.seconds)
+                cpu = worker.cpu() - cpu
+                behind = members + rate * plan.seconds - accounted(worker.metrics())
+                took = probes.result()
             told(sender, "sender")
         metrics = worker.metrics()
         merges = total(metrics, "pillarscore_rank_merge_seconds_count")
@@ -97,6 +102,7 @@ def freshness(rate: int, members: int, seconds: float, warm: float) -> None:
             f"{rate:,} events/s, {members:,} members, {total(metrics, 'pillarscore_cohorts'):,.0f} cohorts: "
             f"{len(took)} probes, p50 {q[0]:.2f} p90 {q[1]:.2f} max {q[2]:.2f} s"
         )
+        print(f"at the end of sending {behind / rate:.2f} s of events were not counted yet")
         print(f"worker {cpu / seconds:.0%} of a core; {merges:,.0f} merges of {spent / merges * 1e3:.1f} ms")
 
 

@@ -1,7 +1,7 @@
 """Scores in columns, without names: the records of `score.distributions`, from which benchmarks are merged.
 
-Each member partition writes what has changed about its members, by their places (small integers), about
-twice a second and in the transaction of the scores themselves. The newest value of a place is the last one
+Each member partition writes what has changed about its members, by their places (small integers), a few
+times a second and in the transaction of the scores themselves. The newest value of a place is the last one
 in the topic, whichever record it stands in; so the topic may be compacted, and be read from the beginning:
 
 - `P/rows/N`: the places N * 4096 and following of partition P, all of them. Written anew when much of it has
