@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipeline.directory import BLOCK
 from pipeline.pairs import RING, WINDOW, key_days
-from pipeline.shard import Shard
+from pipeline.shard import SLACK, Shard
 from schemas.ledger import Block, BlockHistory, Stamp
 
 
@@ -75,7 +75,7 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[Bl
     shard.resize()
     shard.durable = np.full(len(shard.directory.names), -1, np.int64)
     for block in blocks:
-        _load(shard, block, stamp.day)
+        _load(shard, block, _oldest(stamp))
     kept = [c for c in stamp.checkpoints if c.frame <= start_of(stamp)]
     shard.checkpoints = kept[:-1]  # the last comes again with the frame at which the replay begins
     shard.watermarks.next = dict(kept[-1].watermarks) if kept else dict(stamp.watermarks)
@@ -106,7 +106,13 @@ def _load_history(shard: Shard, history: BlockHistory) -> None:
     shard.recorder.last[history.number] = history.day
 
 
-def _load(shard: Shard, block: Block, day: int) -> None:
+def _oldest(stamp: Stamp) -> int:
+    """The day before the first whose tiles are wanted: those of days not on record yet count too."""
+    missed = stamp.day - stamp.turned_from
+    return (stamp.turned_from if 0 < missed <= SLACK else stamp.day) - WINDOW
+
+
+def _load(shard: Shard, block: Block, before: int) -> None:
     start = block.number * BLOCK
     members = np.arange(start, start + len(block.names))
     shard.erased[members] = block.erased
@@ -115,7 +121,7 @@ def _load(shard: Shard, block: Block, day: int) -> None:
     key = block.keys.to_numpy()
     on = key_days(block.day)[key]
     # a block written long ago holds days that the ring would take for others today
-    stays = on > day - WINDOW
+    stays = on > before
     key = (key >> 7 << 7 | (on & (RING - 1))).astype(np.uint16)
     shard.tiles.add(row[stays], key[stays], block.counts.to_numpy()[stays].astype(np.int64))
     for index, data in zip(members.tolist(), block.registers, strict=True):

@@ -36,7 +36,7 @@ NEVER = -(1 << 31)
 """In place of the day up to which a member is erased."""
 _GONE = 1 << 31
 """In place of the day of a member's last record: it was withdrawn."""
-_SLACK = 14
+SLACK = 14
 """Days between two prunings of a block; with the window and `_AHEAD` well within the ring."""
 _AHEAD = 2
 """Days after the as-of day that a tile may lie on; it counts when its day has come."""
@@ -269,7 +269,7 @@ class Shard:
     def turn_day(self, day: int) -> None:
         """The as-of day is now `day`; members are brought to it by `roll`, and by any event of theirs."""
         if day != self.day:
-            if day - self.day > _SLACK:
+            if day - self.day > SLACK:
                 # so far ahead that the ring would take stale days for new ones: drop these before any comes
                 members = np.arange(len(self.directory.names))
                 self.tiles.prune(members, self.day, day - WINDOW + 1)
@@ -305,7 +305,7 @@ class Shard:
         names = self.directory.names
         # those of whom nothing is left too: they are withdrawn, if they are not yet
         late = late[[names[index] is not None for index in late.tolist()]]
-        if (number + self.day) % _SLACK == 0 or self.day - self.turned_from >= _SLACK:
+        if (number + self.day) % SLACK == 0 or self.day - self.turned_from >= SLACK:
             self.tiles.prune(members, self.day, self.day - WINDOW + 1)
         self._touched.append(late)
         self._turned.append(late)
