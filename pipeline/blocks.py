@@ -84,6 +84,7 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[Bl
     shard.counters = stamp.counters.model_copy()
     shard.rolled = stamp.rolled
     shard.turned_from = stamp.turned_from
+    shard.turns = list(stamp.turns)
     for history in histories:
         _load_history(shard, history)
     for number in range(stamp.rolled):
@@ -147,6 +148,7 @@ def stamp_of(shard: Shard) -> Stamp:
         replay_from = min(replay_from, shard.network.oldest)
     begun = [i for i, c in enumerate(shard.checkpoints) if c.frame <= replay_from]
     shard.checkpoints = shard.checkpoints[max(0, len(begun) - 2) :]
+    shard.turns = [turn for turn in shard.turns if turn.frame >= replay_from]
     return Stamp(
         sequence=shard.sequence,
         frame=shard.frame,
@@ -154,6 +156,7 @@ def stamp_of(shard: Shard) -> Stamp:
         day=shard.day,
         rolled=shard.rolled,
         turned_from=shard.turned_from,
+        turns=list(shard.turns),
         members=shard.members,
         rubric=rubrics_of(shard),
         zone=shard.zone.name,

@@ -25,7 +25,7 @@ from pipeline.standing import Standing
 from pipeline.tiles import Tiles
 from pipeline.watermarks import Watermarks
 from schemas.frames import Frame, Side
-from schemas.ledger import Checkpoint, Counters
+from schemas.ledger import Checkpoint, Counters, Turn
 from schemas.signals import ERASE_BIT, Signal
 
 _ERASE = np.uint64(1 << ERASE_BIT)
@@ -83,6 +83,7 @@ class Shard:
         self.cohorts = cohorts
         self.rolled = 0  # blocks already brought to the day
         self.turned_from = day  # the day before the last turn
+        self.turns: list[Turn] = []  # those that a replay goes through
         # while restoring: frames change a member only behind its block, and nobody before `needed`
         self.durable = np.zeros(0, np.int64)
         self.needed = -1
@@ -136,8 +137,9 @@ class Shard:
         erasing = (frame.signals[rows] & _ERASE) != 0
         erases = rows[erasing]
         # what is known of a member does not age as what they did does
-        inside = (day[rows] > self.day - WINDOW) | erasing | _updating(frame)[rows]
-        inside &= day[rows] <= self.day + _AHEAD
+        today = self._counted_on(offset) if replay else self.day
+        inside = (day[rows] > today - WINDOW) | erasing | _updating(frame)[rows]
+        inside &= day[rows] <= today + _AHEAD
         known = rows[inside]
         member = self._members(frame, known, replay)
         before = self.erased[member]
@@ -166,10 +168,19 @@ class Shard:
             self.arrivals.add(frame, acted[day[acted] < self.day], again, letters)
         self._count(frame, rows, member, day, offset, replay)
         self.network.note(frame, rows, member, day, self.directory.names, offset)
-        old = live[fresh][day[live[fresh]] <= self.day - WINDOW]
+        old = live[fresh][day[live[fresh]] <= today - WINDOW]
         if len(old):
             self.network.note_old(frame, old, day, offset, self._erased_up_to)
         return len(live)
+
+    def _counted_on(self, offset: int) -> int:
+        """The day it was when the frame at `offset` was counted, so that a replay comes to the same state.
+
+        What has left the window since weighs nothing, but a day not yet on record still counts it, and whose
+        all it was is still to be withdrawn.
+        """
+        day = next((turn.day for turn in self.turns if offset <= turn.frame), self.day)
+        return max(day, self.day - SLACK)
 
     def _erased_up_to(self, name: str) -> int:
         return int(self.erased[self.directory[name]]) if name in self.directory else NEVER
@@ -276,6 +287,7 @@ class Shard:
             # while the turn before is under way, its days are still due
             if self.rolled >= self.blocks:
                 self.turned_from = self.day
+            self.turns.append(Turn(frame=self.frame, day=self.day))
             self.day = day
             self.scorer = Scorer(self.rubric, day)
             if self.shadow is not None:

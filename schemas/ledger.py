@@ -85,6 +85,13 @@ class Checkpoint(BaseModel):
     watermarks: dict[int, int]
 
 
+class Turn(BaseModel):
+    """Frames up to `frame`, after those of the turn before, were counted when the day was `day`."""
+
+    frame: int
+    day: int
+
+
 class Stamp(BaseModel):
     """The checkpoint record of a partition."""
 
@@ -97,6 +104,7 @@ class Stamp(BaseModel):
     day: int = Field(description="As-of day of the newest scores, days since 1970.")
     rolled: int = Field(description="Blocks already brought to that day.")
     turned_from: int = Field(description="The day before the last turn, days since 1970.")
+    turns: list[Turn] = Field([], description="Turns of the day since `replay_from`, oldest first.")
     members: int = 0
     rubric: str = ""
     zone: str = "UTC"

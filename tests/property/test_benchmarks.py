@@ -45,9 +45,6 @@ class Teller(Keeper):
 
     def keep(self, shard: Shard) -> None:
         emission = shard.drain()
-        # who left the window by a turn that a death broke off, and stood in no block, is known to nobody
-        # after the restore, and so not withdrawn either
-        self.scores = {key: value for key, value in self.scores.items() if key.decode() in shard.directory}
         for key, value in emission.scores:
             if value is None:
                 self.scores.pop(key, None)
