@@ -29,7 +29,11 @@ AGAIN_S = 1.0
 SHARE = 0.1
 """Of the time, about, that merging takes at most: when it takes longer, it is done less often …"""
 REST = 2
-"""… but the rest between two is not longer than so many intervals."""
+"""… but the rest between two is not longer than so many intervals,"""
+BUSY_SHARE, BUSY_REST = 0.03, 8
+"""or this share and so many, while the worker has more to do than it can: scores come first."""
+BUSY = 0.9
+"""Cores that the process uses when it is busy; nearly all it does is done by one thread."""
 AT_ONCE_S = 0.01
 """For how long a merge may hold up the event loop."""
 T = TypeVar("T")
@@ -46,6 +50,7 @@ class Follower:
         self.merged = Merged(settings.frame_partitions, kinds)
         self.ranks = Ranks(self.merged, settings.rank_kinds, settings.cohort_minimum)
         self._current_at = time.monotonic()
+        self._load = time.process_time(), time.monotonic()
         self._owns = False
         self._publisher: _Publisher | None = None
         self._task: asyncio.Task[None] | None = None
@@ -116,11 +121,19 @@ class Follower:
                     continue  # what was there at the start comes first
                 if time.monotonic() >= due:
                     spent = await self._bring_up()
-                    due = time.monotonic() + max(interval - spent, min(spent / SHARE, REST * interval))
+                    due = time.monotonic() + max(interval - spent, self._rest(spent, interval))
                 if not records and not self.merged.waiting:
                     self._current_at = time.monotonic()
         finally:
             await consumer.stop()
+
+    def _rest(self, spent: float, interval: float) -> float:
+        """Seconds until the next merge, after one that took so many seconds of CPU."""
+        cpu, now = time.process_time(), time.monotonic()
+        busy = cpu - self._load[0] > BUSY * (now - self._load[1])
+        self._load = cpu, now
+        share, most = (BUSY_SHARE, BUSY_REST) if busy else (SHARE, REST)
+        return min(spent / share, most * interval)
 
     async def _bring_up(self) -> float:
         """Merge what has come, and publish it where that is done; seconds of CPU."""
@@ -209,9 +222,12 @@ class _Publisher:
     async def publish(self, merged: Merged) -> float:
         """All benchmarks that changed, in one transaction; seconds of CPU."""
         work = _Timed(self._benchmarks.records(merged))
+        made = []
         for records in work:
-            await self._out.put(self._topic, 0, records)
+            made += records
             await work.breathe()
+        if made:
+            await self._out.put(self._topic, 0, made)  # at once, since a batch waits for the one before
         await self._out.end()
         return work.seconds
 

@@ -326,7 +326,7 @@ class Runner:
             return math.inf
         if self._stopping:
             return 0.0
-        return max(0.0, self._published_at + self.settings.benchmark_ms / 4000 - time.monotonic())
+        return max(0.0, self._published_at + self.settings.benchmark_ms / 2000 - time.monotonic())
 
     async def _take(self) -> None:
         """Count what is in the inbox, in order, fetching what Faust has left out."""

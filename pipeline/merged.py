@@ -274,8 +274,7 @@ def _counted(totals: Totals, change: _Change) -> Iterator[None]:
     """Bring the change into the totals, in steps."""
     for start in range(0, len(change.before), _PIECE):
         part = slice(start, start + _PIECE)
-        for was, now in zip(change.was_in[part].T, change.is_in[part].T, strict=True):
-            totals.move(was, change.before[part], now, change.after[part])
+        totals.move(change.was_in[part], change.before[part], change.is_in[part], change.after[part])
         yield
 
 

@@ -14,11 +14,8 @@ import orjson
 
 from pipeline.cohorts import EVERYONE
 from pipeline.ladder import Ladder
-from pipeline.merged import ALL, Merged, Source
-from pipeline.standing import TEXTS, ZERO
+from pipeline.merged import ALL, NONE, Merged, Source
 from schemas.distributions import GONE
-
-_HALF = (b"", b".5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +69,20 @@ class Ranks:
         source = self.merged.sources.get(partition)
         if source is None or source.head.epoch != epoch or not self.merged.complete or not self.kinds:
             return None
-        were = _were(source, members)
-        shown = []
+        if not len(members):
+            return []
+        old = _score(source, members)
+        were = old != GONE
+        pieces = [[b'"benchmark":%d,"ranks":{' % self.merged.offset] * len(members)]
         for column in self._columns:
-            now = np.full(len(members), ALL) if not column else _known(source, cohort[:, column - 1])
-            was = np.where(were, ALL if not column else _old(source, members, column - 1), 0)
-            old = np.where(were, _score(source, members), 0)
-            shown.append(self._shown(self.merged.ladders[column], now, score, was, old))
-        head = b'"benchmark":%d,"ranks":{' % self.merged.offset
-        if len(shown) == 1:
-            return [b"%b%b}," % (head, one) for one in shown[0]]
-        join = b",".join
-        return [b"%b%b}," % (head, join(filter(None, row))) for row in zip(*shown, strict=True)]
+            if column:
+                now, was = _known(source, cohort[:, column - 1]), _old(source, members, column - 1)
+                was *= were
+            else:
+                now, was = np.full(len(members), ALL), were * ALL
+            pieces.append(self._shown(self.merged.ladders[column], now, score, was, old))
+        # each rank ends with a comma, and the last one's goes
+        return [b"%b}," % b"".join(row).rstrip(b",") for row in zip(*pieces, strict=True)]
 
     def _shown(
         self, ladder: Ladder, now: np.ndarray, score: np.ndarray, was: np.ndarray, old: np.ndarray
@@ -91,20 +90,18 @@ class Ranks:
         above, ties, size = places(ladder, now, score, was, old)
         halves = 2 * above + ties + 1
         top = -(-10_000 * (halves - 1) // (2 * size))
+        begins = self._begins_to(len(ladder.edges) - 1)
         columns = zip(
-            now.tolist(),
-            (halves >> 1).tolist(),
-            (halves & 1).tolist(),
-            size.tolist(),
-            (top + ZERO).tolist(),
-            ((size >= self.least) & (now > 0)).tolist(),
+            map(begins.__getitem__, now.tolist()),
+            _numbers(halves / 2),
+            _numbers(size),
+            _numbers(top / 100),
             strict=True,
         )
-        begins = self._begins_to(len(ladder.edges) - 1)
-        return [
-            b'%b%d%b,"of":%d,"top":%b}' % (begins[number], whole, _HALF[half], of, TEXTS[at]) if told else b""
-            for number, whole, half, of, at, told in columns
-        ]
+        shown = [b'%b%b,"of":%b,"top":%b},' % texts for texts in columns]
+        for row in np.flatnonzero((size < self.least) | (now == NONE)).tolist():
+            shown[row] = b""
+        return shown
 
     def _begins_to(self, cohorts: int) -> list[bytes]:
         """How the ranks in cohorts 0 to `cohorts` begin."""
@@ -134,21 +131,25 @@ def places(
     return above, ties, size + 1 - same
 
 
-def _were(source: Source, members: np.ndarray) -> np.ndarray:
-    """bool[n]: who is in the merged view."""
-    return _score(source, members) != GONE
+def _numbers(values: np.ndarray) -> list[bytes]:
+    """The numbers as JSON."""
+    return orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
 def _score(source: Source, members: np.ndarray) -> np.ndarray:
-    there = members < len(source.numbers)
-    return np.where(there, source.numbers[np.where(there, members, 0), 0] if there.any() else GONE, GONE)
+    """int64[n]: the scores of members as merged, GONE where there is none."""
+    if not len(source.numbers):
+        return np.full(len(members), GONE)
+    known = source.numbers[np.minimum(members, len(source.numbers) - 1), 0].astype(np.int64)
+    known[members >= len(source.numbers)] = GONE
+    return known
 
 
 def _old(source: Source, members: np.ndarray, column: int) -> np.ndarray:
-    there = members < len(source.codes)
-    if not there.any():
+    """int64[n]: the cohorts of members as merged; of those who are not in it, any."""
+    if not len(source.codes):
         return np.zeros(len(members), np.int64)
-    return source.cohort[source.codes[np.where(there, members, 0), column]] * there
+    return source.cohort[source.codes[np.minimum(members, len(source.codes) - 1), column]]
 
 
 def _known(source: Source, own: np.ndarray) -> np.ndarray:

@@ -11,81 +11,102 @@ BINS = 10_000 // BIN
 PILLAR_BINS = 2_500 // PILLAR_BIN
 """Of each pillar; the last takes 25 points too."""
 BANDS = 4
+_POINTS = 5
+"""Columns of points: the score and the pillars."""
+_WIDTHS = np.array([BIN, *[PILLAR_BIN] * 4])
+_LAST = np.array([BINS - 1, *[PILLAR_BINS - 1] * 4, BANDS - 1])
+_STARTS = np.array([0, *(BINS + at * PILLAR_BINS for at in range(4)), BINS + 4 * PILLAR_BINS])
+_ALL = BINS + 4 * PILLAR_BINS + BANDS
 _FEW = 16
 """Of so many bins at most one changes: then they are counted one by one."""
 
 
 class Totals:
-    """By cohort: size int64[G], sums int64[G, 5] (score and pillars, hundredths), bands int64[G, 4].
-
-    histogram: int32[G, 20] of the score, pillars: int32[G, 4, 10].
-    """
+    """By cohort: size int64[G], sums int64[G, 5] (score and pillars, hundredths), and counts by bin."""
 
     def __init__(self, cohorts: int) -> None:
         self.size = np.zeros(0, np.int64)
-        self.sums = np.zeros((0, 5), np.int64)
-        self.bands = np.zeros((0, BANDS), np.int64)
-        self.histogram = np.zeros((0, BINS), np.int32)
-        self.pillars = np.zeros((0, 4, PILLAR_BINS), np.int32)
+        self.sums = np.zeros((0, _POINTS), np.int64)
+        self._counts = np.zeros((0, _ALL), np.int32)
         self.resize(cohorts)
+
+    @property
+    def histogram(self) -> np.ndarray:
+        """int32[G, 20]: members by score."""
+        return self._counts[:, :BINS]
+
+    @property
+    def pillars(self) -> np.ndarray:
+        """int32[G, 4, 10]: members by the points of each pillar."""
+        return self._counts[:, BINS:-BANDS].reshape(-1, 4, PILLAR_BINS)
+
+    @property
+    def bands(self) -> np.ndarray:
+        """int32[G, 4]: members by band."""
+        return self._counts[:, -BANDS:]
 
     def resize(self, cohorts: int) -> None:
         """Make room for cohorts 0..cohorts-1."""
         have = len(self.size)
         if cohorts > have:
             room = max(cohorts, have * 5 // 4)
-            for name in ("size", "sums", "bands", "histogram", "pillars"):
+            for name in ("size", "sums", "_counts"):
                 old = getattr(self, name)
                 grown = np.zeros((room, *old.shape[1:]), old.dtype)
                 grown[:have] = old
                 setattr(self, name, grown)
 
     def move(self, was: np.ndarray, before: np.ndarray, now: np.ndarray, after: np.ndarray) -> None:
-        """Members of cohorts `was` with numbers uint16[n, 6] `before` are now those of `now` with `after`.
+        """Members of the cohorts `was`, int64[n, C], with numbers uint16[n, 6] `before` (score, pillars,
+        band) are now in the cohorts `now` with `after`.
 
         Cohort 0 takes what is in none; what stands there means nothing.
         """
-        moved = was != now
-        cohorts = len(self.size)
-        both = np.concatenate([was, now])
-        self.size += np.bincount(now[moved], minlength=cohorts) - np.bincount(was[moved], minlength=cohorts)
-        for at in range(5):
-            by = np.concatenate([-before[:, at].astype(np.int64), after[:, at]])
-            # sums of whole numbers below 2**53, exact in float64
-            self.sums[:, at] += np.bincount(both, by, cohorts).astype(np.int64)
-        self._count(self.bands.reshape(-1), BANDS, moved, was, before[:, 5], now, after[:, 5])
-        bins = [np.minimum(part[:, 0] // BIN, BINS - 1) for part in (before, after)]
-        self._count(self.histogram.reshape(-1), BINS, moved, was, bins[0], now, bins[1])
-        for at in range(4):
-            bins = [at * PILLAR_BINS + _pillar_bin(part[:, 1 + at]) for part in (before, after)]
-            flat = self.pillars.reshape(-1)
-            self._count(flat, 4 * PILLAR_BINS, moved, was, bins[0], now, bins[1])
+        left, entered = _bins(before), _bins(after)
+        by = after[:, :_POINTS].astype(np.int64) - before[:, :_POINTS]
+        row, column = np.nonzero(left != entered)
+        bins = left[row, column], entered[row, column]
+        for old, new in zip(was.T, now.T, strict=True):
+            moved = np.flatnonzero(old != new)
+            if not len(moved):
+                self._sum(new, by)
+                self._count(old[row] * _ALL + bins[0], new[row] * _ALL + bins[1])
+                continue
+            stays = old == new
+            self._sum(new[stays], by[stays])
+            here = stays[row]
+            at = row[here]
+            self._count(old[at] * _ALL + bins[0][here], new[at] * _ALL + bins[1][here])
+            gone, come = old[moved], new[moved]
+            self.size += np.bincount(come, minlength=len(self.size))
+            self.size -= np.bincount(gone, minlength=len(self.size))
+            self._sum(come, after[moved, :_POINTS].astype(np.int64))
+            self._sum(gone, -before[moved, :_POINTS].astype(np.int64))
+            less, more = gone[:, None] * _ALL + left[moved], come[:, None] * _ALL + entered[moved]
+            self._count(less.ravel(), more.ravel())
 
-    @staticmethod
-    def _count(
-        flat: np.ndarray,
-        width: int,
-        moved: np.ndarray,
-        was: np.ndarray,
-        left: np.ndarray,
-        now: np.ndarray,
-        entered: np.ndarray,
-    ) -> None:
-        """Take members off the bins they left and add them to those they entered, if these differ."""
-        some = np.flatnonzero(moved | (left != entered))
-        less, more = was[some] * width + left[some], now[some] * width + entered[some]
-        if len(some) * _FEW < len(flat):
+    def _sum(self, cohort: np.ndarray, by: np.ndarray) -> None:
+        for at in range(_POINTS):
+            # whole numbers whose sums are below 2**53, exact in float64
+            self.sums[:, at] += np.bincount(cohort, by[:, at], len(self.size)).astype(np.int64)
+
+    def _count(self, less: np.ndarray, more: np.ndarray) -> None:
+        """Take one off each place `less` of the flat counts, and add one to each of `more`."""
+        flat = self._counts.reshape(-1)
+        if len(more) * _FEW < len(flat):
             np.subtract.at(flat, less, 1)
             np.add.at(flat, more, 1)
         else:
-            by = np.bincount(more, minlength=len(flat)) - np.bincount(less, minlength=len(flat))
-            flat += by.astype(flat.dtype)
+            counted = np.bincount(more, minlength=len(flat)) - np.bincount(less, minlength=len(flat))
+            flat += counted.astype(flat.dtype)
 
     def nbytes(self) -> int:
         """Bytes allocated."""
-        parts = (self.size, self.sums, self.bands, self.histogram, self.pillars)
-        return sum(part.nbytes for part in parts)
+        return self.size.nbytes + self.sums.nbytes + self._counts.nbytes
 
 
-def _pillar_bin(points: np.ndarray) -> np.ndarray:
-    return np.minimum(points // PILLAR_BIN, PILLAR_BINS - 1).astype(np.int64)
+def _bins(numbers: np.ndarray) -> np.ndarray:
+    """int64[n, 6]: the bins of the score, the pillars and the band."""
+    found = numbers.astype(np.int64)
+    found[:, :_POINTS] //= _WIDTHS
+    return np.minimum(found, _LAST) + _STARTS
