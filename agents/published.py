@@ -1,4 +1,6 @@
-"""What `member.scores` says now: the newest record of every member."""
+"""What the topics say: the newest score of every member, and the days that were recorded."""
+
+from datetime import date
 
 import numpy as np
 
@@ -6,7 +8,13 @@ from agents.offline import Standings
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline import days
+from pipeline.recorded import Recorded
+from pipeline.rubric import Rubric
+from schemas.history import Day
 from schemas.scores import Score
+
+_DATE = 10
+"""Letters of the date in a key of `member.history`; a blank and the member follow."""
 
 
 async def newest(settings: Settings, short: str = "scores") -> dict[str, Score]:
@@ -22,6 +30,25 @@ async def newest(settings: Settings, short: str = "scores") -> dict[str, Score]:
                 found.update((record.key, record.value) for record in records)
     scores = (Score.model_validate_json(value) for value in found.values() if value is not None)
     return {score.member: score for score in scores}
+
+
+async def recorded(settings: Settings, rubric: Rubric) -> Recorded:
+    """The daily history, read as a stream: what is kept of it are the last 90 days of each member."""
+    found = Recorded(rubric)
+    for partition in range(settings.frame_partitions):
+        async with reader(settings.broker, settings.topic("history"), partition) as r:
+            async for records in r.read(*await r.bounds()):
+                for record in records:
+                    if record.value is None:
+                        key = record.key.decode()
+                        found.take_back(key[_DATE + 1 :], days.number(date.fromisoformat(key[:_DATE])))
+                        continue
+                    day = Day.model_validate_json(record.value)
+                    p = day.pillars
+                    points = [day.score, p.brand, p.find, p.engage, p.relate]
+                    name = day.rubric.name, day.rubric.version
+                    found.add(day.member, days.number(day.day), points, name)
+    return found
 
 
 def standings(scores: dict[str, Score]) -> Standings:

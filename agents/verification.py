@@ -1,4 +1,8 @@
-"""Live scores against those from the file: every member, every number, each as of its own day."""
+"""Live scores against those from the file: every member, every number, each as of its own day.
+
+Band, trend, changes and weakest pillar are not in a file: they follow from the days that were recorded live.
+So they are compared with what the recorded days and the score give, and the days with the file.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -9,13 +13,14 @@ from agents.settings import Settings
 from pipeline import days
 from pipeline.components import PILLARS
 from pipeline.names import as_points
+from pipeline.recorded import Recorded
 from pipeline.rubric import Rubric
 from schemas.scores import Score
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a member has live and offline, as text; `none` where there is no score."""
+    """What a member has live and what it should be, as text; `none` where there is none."""
 
     member: str
     field: str
@@ -29,11 +34,13 @@ def differences(
     live: Mapping[str, Score],
     read: Callable[[Offline], object],
     today: int,
+    recorded: Recorded | None = None,
 ) -> Iterator[Difference]:
     """Each field in which a live score is not the one that the files give as of the same day.
 
     read: feeds the files to the engine given; called once for each day that scores are as of, or for `today`
     when there are none. Members that only the files know are looked for on the latest of these days.
+    recorded: the days by which band, trend, changes and weakest pillar are judged; None: these are not.
     """
     by_day: dict[int, list[Score]] = defaultdict(list)
     for score in live.values():
@@ -46,6 +53,8 @@ def differences(
         rows = {member: row for row, member in enumerate(standings.members)}
         for score in by_day[day]:
             yield from _compared(score, standings, rows.get(score.member), rubric)
+            if recorded is not None:
+                yield from _judged(score, recorded)
         if day == latest:
             for member, row in rows.items():
                 if member not in live:
@@ -65,3 +74,63 @@ def _compared(score: Score, offline: Standings, row: int | None, rubric: Rubric)
     for field, there, here in fields:
         if there != here:
             yield Difference(score.member, field, as_points(there), as_points(here))
+
+
+def _judged(score: Score, recorded: Recorded) -> Iterator[Difference]:
+    """Each field beside the points that does not follow from them and the recorded days."""
+    p, change = score.pillars, score.change
+    pillars = [p.brand, p.find, p.engage, p.relate]
+    wanted = recorded.expected(score.member, days.number(score.as_of), score.score, pillars)
+    band = score.band if wanted.band is None else str(wanted.band)
+    fields = (
+        ("band", score.band or "none", band or "none"),
+        ("trend", score.trend or "none", str(wanted.trend)),
+        ("change.day", _change(change.day if change else None), _points(wanted.day)),
+        ("change.week", _change(change.week if change else None), _points(wanted.week)),
+        ("weakest", score.weakest or "none", wanted.weakest),
+    )
+    for field, there, here in fields:
+        if there != here:
+            yield Difference(score.member, field, there, here)
+
+
+def _change(points: float | None) -> str:
+    """Points as in a record: exact, unless they are finer than a hundredth, which is a difference too."""
+    return "none" if points is None else f"{points:.2f}" if points == round(points, 2) else repr(points)
+
+
+def _points(hundredths: int | None) -> str:
+    return "none" if hundredths is None else as_points(hundredths)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookback:
+    """Recorded days against the files: how many days and records, and how many these give otherwise now."""
+
+    days: int
+    records: int
+    changed: int
+
+
+def look_back(
+    settings: Settings, rubric: Rubric, read: Callable[[Offline], object], recorded: Recorded, most: int
+) -> Lookback:
+    """Compare the newest recorded days, at most so many, with the files; `read` is called once for each.
+
+    A day is recorded at its end and stays, so what came in later, or was counted by another rubric, makes it
+    differ: that is no error. Members whom only the files have on a day count as changed too.
+    """
+    chosen, records, changed = recorded.last_days(most), 0, 0
+    for day in chosen:
+        run = Offline(settings, rubric, day)
+        read(run)
+        standings = run.standings()
+        columns = zip(standings.members, standings.score.tolist(), standings.pillars.tolist(), strict=True)
+        offline = {member: [score, *pillars] for member, score, pillars in columns}
+        there = 0
+        for member, points in recorded.on(day):
+            there += 1
+            changed += offline.pop(member, None) != points
+        records += there
+        changed += len(offline)
+    return Lookback(len(chosen), records, changed)

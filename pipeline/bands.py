@@ -54,12 +54,15 @@ def band(history: list[int], bands: Bands) -> Band:
     now = 0
     for score in history:
         if score != UNKNOWN:
-            now = _next(now, score, bands)
+            now = next_band(now, score, bands)
     return BANDS[now]
 
 
-def _next(now: int, score: int, bands: Bands) -> int:
-    """The place of the next band: as many thresholds as are reached, or entered before and not yet left."""
+def next_band(now: int, score: int, bands: Bands) -> int:
+    """The place in BANDS after one more score of a member who was at the place `now` (0 at first).
+
+    It is how many thresholds are reached, or were entered before and are not left yet.
+    """
     return sum(
         score >= threshold or (at < now and score >= threshold - bands.margin)
         for at, threshold in enumerate(_thresholds(bands))

@@ -52,6 +52,12 @@ class Recorder:
             alone = len(over) == 1 and (number + today) % WHOLE_DAYS and number not in self.outdated
             self.outdated[number] = not alone
 
+    def through(self, members: np.ndarray, after: int) -> np.ndarray:
+        """int64[n]: the last day on record of `members`; `after` where nothing of a block is."""
+        blocks, which = np.unique(members // BLOCK, return_inverse=True)
+        last = [self.last.get(block, after) for block in blocks.tolist()]
+        return np.array(last, np.int64)[which]
+
     def _record(self, members: np.ndarray, day: int, today: int) -> None:
         if self._scorer is None or self._scorer.day != day:
             self._scorer = Scorer(self.rubric, day)

@@ -357,7 +357,10 @@ class Shard:
         # at the day's turn everything has decayed a little, which is no news of any component
         turned = np.isin(members, np.concatenate(self._turned)) if self._turned else None
         self._turned = []
-        extras, moved = self.standing.extras(members, points, self.day, turned)
+        due = None
+        if self.rolled < self.blocks:
+            due = self.day - 1 - self.recorder.through(members, self.turned_from - 1)
+        extras, moved = self.standing.extras(members, points, self.day, turned, due)
         ranks = self._tell(members, points, numbers)
         if ranks is not None:
             extras = [extra + rank for extra, rank in zip(extras, ranks, strict=True)]
@@ -366,7 +369,8 @@ class Shard:
         emission.bands += band_records(names, points, *head, moved)
         emission.entered += [BANDS[change.after] for change in moved]
         self.spread.say(members, points, self.standing.band[members])
-        self.emitted[members] = self.day
+        # whose last days are not recorded yet gets another record when they are, with these in it
+        self.emitted[members] = self.day if due is None else np.where(due > 0, self.day - 1, self.day)
         if self.shadow is not None:
             rubric = self.shadow.rubric
             points = self.shadow.points(len(members), pairs, numbers)

@@ -71,11 +71,17 @@ class Standing:
         return self.components.nbytes + self.band.nbytes
 
     def extras(
-        self, members: np.ndarray, points: Points, day: int, silent: np.ndarray | None = None
+        self,
+        members: np.ndarray,
+        points: Points,
+        day: int,
+        silent: np.ndarray | None = None,
+        due: np.ndarray | None = None,
     ) -> tuple[list[bytes], list[BandChange]]:
         """(a fragment of JSON for each of `members` int64[n], the changes of band); these are said now.
 
-        silent: bool[n], for whom components are not listed.
+        silent: bool[n], for whom components are not listed; due: int64[n], how many of the days before `day`
+        are not recorded yet, where the history still has those of a round before.
         """
         history, before = self.history, self.band[members]
         delta = points.components - self.components[members]
@@ -84,12 +90,15 @@ class Standing:
         self.settle(members, points)
         after = self.band[members]
         rule = self.rubric.trend
-        line = np.column_stack([history.scores(members, day, rule.days - 1), points.score])
+        past = history.scores(members, day, max(rule.days - 1, 7))
+        if due is not None and due.any():
+            past[np.arange(past.shape[1], 0, -1) <= due[:, None]] = UNKNOWN
+        line = np.column_stack([past[:, 1 - rule.days :], points.score])
         columns = zip(
             after.tolist(),
             trends_of(line, rule).tolist(),
-            _differences(points.score, history.score(members, day - 1)),
-            _differences(points.score, history.score(members, day - 7)),
+            _differences(points.score, past[:, -1]),
+            _differences(points.score, past[:, -7]),
             points.pillars.argmin(axis=1).tolist(),
             self._changed(delta),
             strict=True,

@@ -113,7 +113,8 @@ async def _verified(settings: "Settings", paths: list) -> int:
 
     live = await published.newest(settings)
     rubric, today = rubrics.load(settings.rubric), clock(settings).today()
-    found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today))
+    recorded = await published.recorded(settings, rubric)
+    found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today, recorded))
     if found:
         screen.console().print(screen.difference_table(found[:TOP]))
     screen.say(f"Live against offline: {len(live):,} members, {len(found):,} differences")

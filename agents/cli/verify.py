@@ -21,12 +21,27 @@ def verify(
         float,
         typer.Option(min=0, metavar="SECONDS", help="For workers that are not done with what was kept."),
     ] = 30,
+    last: Annotated[
+        int,
+        typer.Option(
+            "--days",
+            min=0,
+            max=90,
+            metavar="N",
+            help="Compute at most N of the last recorded days from the files too; each takes as long as the "
+            "scores of today.",
+        ),
+    ] = 7,
     rubric: RubricFile = None,
 ) -> None:
     """Compare the scores in member.scores with those computed from the files that were published.
 
-    Every member, score and pillars, each record as of its own day. Exit code 1 when anything differs, or
-    when a member is missing on either side. The files must be all that the workers have counted.
+    Every member, score and pillars, each record as of its own day; and band, trend, changes and weakest
+    pillar with what follows from the score and the days in member.history. Exit code 1 when anything
+    differs, or when a member is missing on either side. The files must be all that the workers have counted.
+
+    Recorded days are compared with the files too, but only counted: a day stays as it was recorded,
+    whatever late event comes in after it.
 
     Example: pillarscore publish events.ndjson --until now; pillarscore verify
     """
@@ -42,7 +57,8 @@ def verify(
     from agents.settings import Settings
     from agents.stamps import counted
     from agents.topics import ensure
-    from agents.verification import differences
+    from agents.verification import differences, look_back
+    from pipeline.recorded import Recorded
     from schemas.scores import Score
 
     settings = Settings.load()
@@ -51,7 +67,7 @@ def verify(
     Lines(paths)  # says now what can't be read
     settings = connected(settings, say=screen.say)
 
-    async def live() -> dict[str, Score]:
+    async def live() -> tuple[dict[str, Score], Recorded]:
         await ensure(settings)
         if not paths:
             kept = await played(settings)
@@ -61,17 +77,23 @@ def verify(
             with screen.progress("waiting for the workers") as told:
                 if not await counted(settings, kept.targets(), wait, told):
                     raise UserError(f"What was published is not counted after {wait:g} s: does a worker run?")
-        return await published.newest(settings)
+        return await published.newest(settings), await published.recorded(settings, chosen)
 
     def read(run: Offline) -> None:
         lines = Lines(paths)
         with screen.reading("scoring the files", lines) as told:
             run.read(lines, told)
 
-    scores = asyncio.run(live())
-    found = list(differences(settings, chosen, scores, read, clock(settings).today()))
+    scores, recorded = asyncio.run(live())
+    found = list(differences(settings, chosen, scores, read, clock(settings).today(), recorded))
+    said = look_back(settings, chosen, read, recorded, last)
     if found and limit:
         screen.console().print(screen.difference_table(found[:limit]))
+    if said.days:
+        typer.echo(
+            f"last {said.days:,} days, {said.records:,} records: {said.changed:,} are not what the files "
+            "give now (late events, or another rubric)"
+        )
     more = f", of which {limit:,} are shown" if len(found) > limit else ""
     typer.echo(f"{len(scores):,} members, {len(found):,} differences{more}")
     raise typer.Exit(1 if found else 0)

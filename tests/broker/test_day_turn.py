@@ -9,10 +9,11 @@ from aiokafka import AIOKafkaProducer
 from agents import published, rubrics
 from agents.live import population
 from agents.ndjson import Lines
+from agents.offline import Offline
 from agents.reader import reader
 from agents.settings import Settings
 from agents.stamps import stamps
-from agents.verification import differences
+from agents.verification import Lookback, differences, look_back
 from pipeline import days
 from pipeline.rubric import Rubric
 from schemas.bands import BandChanged
@@ -87,13 +88,27 @@ async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None
         more.write(batch[0] + b"\n")
     scores = await published.newest(live)
     assert {score.as_of for score in scores.values()} == {days.calendar(LATER)}
-    assert _differ(live, rubrics.load(None), scores, file) == []
+    await _check_verified(live, scores, file)
     assert "m-00007" not in scores
     shadow = await published.newest(live, "shadow")
     assert _differ(live, rubrics.load(second), shadow, file) == []
     assert {score.rubric.version for score in shadow.values()} == {"2"}
     await _check_history(live, scores)
     await _check_line(live, scores)
+
+
+async def _check_verified(live: Settings, scores: dict[str, Score], file: Path) -> None:
+    """What `verify` compares: nothing differs, and of the days only those of the member erased since."""
+    rubric = rubrics.load(None)
+    recorded = await published.recorded(live, rubric)
+
+    def read(run: Offline) -> None:
+        run.read(Lines([file]))
+
+    assert list(differences(live, rubric, scores, read, LATER, recorded)) == []
+    turns = LATER - DAY
+    said = look_back(live, rubric, read, recorded, 90)
+    assert said == Lookback(turns, turns * len(scores), turns)
 
 
 async def _check_line(live: Settings, scores: dict[str, Score]) -> None:

@@ -9,9 +9,10 @@ from agents import published, rubrics
 from agents.ndjson import STDIN, Lines
 from agents.offline import Offline
 from agents.settings import Settings
-from agents.verification import Difference, differences
+from agents.verification import Difference, Lookback, differences, look_back
 from pipeline import days
-from schemas.scores import Score
+from pipeline.recorded import Recorded
+from schemas.scores import Change, Score
 from tests.kit.files import event, ndjson, small_rubric
 
 DAY = days.number(date(2025, 11, 20))
@@ -88,6 +89,83 @@ def test_another_rubric_is_a_difference(live, found):
     assert found(live | {"ada": changed(live["ada"], rubric=other)}) == [
         Difference("ada", "rubric", "small 4", "small 3")
     ]
+
+
+@pytest.fixture
+def recorded(rubric):
+    """Ada's last ten days; of Bob's there is none of a week ago."""
+    found = Recorded(rubric)
+    for day in range(DAY - 10, DAY):
+        found.add("ada", day, [200, 200, 0, 0, 0], ("small", "3"))
+    for day in (DAY - 3, DAY - 2):
+        found.add("bob", day, [260, 0, 260, 0, 0], ("small", "3"))
+    return found
+
+
+@pytest.fixture
+def told(live):
+    """The live records with what follows from the recorded days."""
+    steady = {"band": "low", "trend": "not_enough_information"}
+    ada = changed(live["ada"], **steady, change=Change(day=0.5, week=0.5), weakest="find")
+    bob = changed(live["bob"], **steady, change=Change(day=-0.1, week=None), weakest="brand")
+    return {"ada": ada, "bob": bob}
+
+
+@pytest.fixture
+def judged(rubric, read, recorded):
+    return lambda live: list(differences(Settings(), rubric, live, read, DAY, recorded))
+
+
+def test_what_follows_from_the_recorded_days_is_no_difference(told, judged):
+    assert judged(told) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "wrong", "right"),
+    [
+        ({"band": "middle"}, "band", "middle", "low"),
+        ({"band": None}, "band", "none", "low"),
+        ({"trend": "steady"}, "trend", "steady", "not_enough_information"),
+        ({"trend": None}, "trend", "none", "not_enough_information"),
+        ({"change": Change(day=0.51, week=0.5)}, "change.day", "0.51", "0.50"),
+        ({"change": Change(day=0.5001, week=0.5)}, "change.day", "0.5001", "0.50"),
+        ({"change": Change(day=None, week=0.5)}, "change.day", "none", "0.50"),
+        ({"change": Change(day=0.5, week=0.0)}, "change.week", "0.00", "0.50"),
+        ({"change": Change(day=0.5, week=-0.5)}, "change.week", "-0.50", "0.50"),
+        ({"weakest": "engage"}, "weakest", "engage", "find"),
+        ({"weakest": None}, "weakest", "none", "find"),
+    ],
+)
+def test_each_forged_field_is_found(told, judged, fields, field, wrong, right):
+    forged = told | {"ada": changed(told["ada"], **fields)}
+    assert judged(forged) == [Difference("ada", field, wrong, right)]
+
+
+def test_a_change_that_cannot_be_known_is_found(told, judged):
+    forged = told | {"bob": changed(told["bob"], change=Change(day=-0.1, week=0.0))}
+    assert judged(forged) == [Difference("bob", "change.week", "0.00", "none")]
+    bare = told | {"bob": changed(told["bob"], change=None)}
+    assert judged(bare) == [Difference("bob", "change.day", "none", "-0.10")]
+
+
+def test_a_band_that_hangs_on_the_history_is_judged_by_it(recorded):
+    """Nine days at 41 and today at 39 is still the middle band, as the score alone would not tell."""
+    for day in range(DAY - 10, DAY):
+        recorded.add("ada", day, [4_100, 2_500, 1_600, 0, 0], ("small", "3"))
+    one = recorded.expected("ada", DAY, 3_900, [2_500, 1_400, 0, 0])
+    assert (one.band, one.day, one.week) == ("middle", -200, -200)
+
+
+def test_recorded_days_are_counted_against_the_files(rubric, read):
+    recorded = Recorded(rubric)
+    recorded.add("bob", DAY - 1, [250, 0, 250, 0, 0], ("small", "3"))
+    assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(1, 1, 0)
+    recorded.add("ada", DAY, [250, 0, 250, 0, 0], ("small", "3"))  # the points of another pillar
+    recorded.add("eve", DAY, [0, 0, 0, 0, 0], ("small", "3"))
+    assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(2, 3, 3), "and bob is missing"
+    assert look_back(Settings(), rubric, read, recorded, 1) == Lookback(1, 2, 3)
+    assert look_back(Settings(), rubric, read, recorded, 0) == Lookback(0, 0, 0)
+    assert look_back(Settings(), rubric, read, Recorded(rubric), 7) == Lookback(0, 0, 0)
 
 
 def test_standings_of_live_scores(live):
