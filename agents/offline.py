@@ -97,15 +97,15 @@ class Offline:
 
     def read(self, events: Input, told: Callable[[int], object] = lambda events: None) -> None:
         """Count all events; `told` of the number of events after each batch."""
-        base = self._next
-        for batch in events.batches():
-            if isinstance(batch, Columns):
-                self._add_columns(batch, base, events.place)
-            else:
-                for start in range(0, len(batch), _AT_ONCE):
-                    part = slice(start, start + _AT_ONCE)
-                    self._add(Batch(batch.numbers[part], batch.lines[part]), base, events.place)
-            told(len(batch))
+        read_into([self], events, told)
+
+    def _take(self, batch: Batch | Columns, base: int, place: Callable[[int], str]) -> None:
+        if isinstance(batch, Columns):
+            self._add_columns(batch, base, place)
+            return
+        for start in range(0, len(batch), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            self._add(Batch(batch.numbers[part], batch.lines[part]), base, place)
 
     def _add(self, batch: Batch, base: int, place: Callable[[int], str]) -> None:
         numbers = np.array(batch.numbers, np.int64) + base
@@ -191,6 +191,17 @@ class Offline:
         """Members with a name like this one, for who has mistyped it."""
         names = [str(other) for other in self._shard.directory.names if other is not None]
         return difflib.get_close_matches(name, names, most)
+
+
+def read_into(
+    runs: Sequence[Offline], events: Input, told: Callable[[int], object] = lambda events: None
+) -> None:
+    """Count all events in each of the runs, reading them once; `told` of the number after each batch."""
+    bases = [run._next for run in runs]
+    for batch in events.batches():
+        for run, base in zip(runs, bases, strict=True):
+            run._take(batch, base, events.place)
+        told(len(batch))
 
 
 def _frame(rows: Rows, cover: Cover) -> Frame:

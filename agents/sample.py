@@ -1,4 +1,4 @@
-"""The bundled sample: real activity, played once so that it ends now."""
+"""The bundled sample: real activity, with made-up profiles, played once so that it ends now."""
 
 import time
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from agents.files import read_lines, writer
 from agents.ndjson import Lines
 from agents.playback import play
 from agents.played import Part, Played
+from agents.profiles import with_profiles
 from agents.publisher import publisher
 from agents.settings import Settings
 from agents.shift import to_end_at
@@ -34,7 +35,7 @@ def prepare(kept: Played) -> Part:
     part = Part(kept.folder / f"{NAME}.ndjson.gz")
     if not SAMPLE.is_file():
         raise UserError(f"{SAMPLE} is missing: run Pillarscore from its repository")
-    events = collegemsg.convert(line.decode() for line in read_lines(SAMPLE))
+    events = with_profiles(collegemsg.convert(line.decode() for line in read_lines(SAMPLE)))
     lines = [orjson.dumps(event) for event in events]
     shift = to_end_at(lines, datetime.now(UTC).replace(microsecond=0))
     assert shift is not None

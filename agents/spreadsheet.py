@@ -4,6 +4,7 @@ Columns: member, score, the four pillars, then the components of the rubric in i
 decimals with two places; a penalty is what it took off, 0 or negative. A pillar is the sum of its components.
 """
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,12 +14,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from agents.offline import Standings
+from agents.screen import printable
 from pipeline.components import PILLARS
 from pipeline.days import calendar
 from pipeline.rubric import Rubric
 
 POINTS = pa.decimal128(5, 2)
 _AT_ONCE = 1 << 16
+_FORMULA = ("=", "+", "-", "@")
 
 
 def schema(rubric: Rubric, day: int) -> pa.Schema:
@@ -62,6 +65,16 @@ def csv(standings: Standings, rows: Sequence[int], rubric: Rubric) -> Iterator[b
         sink = pa.BufferOutputStream()
         pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
         yield sink.getvalue().to_pybytes()
+
+
+def harmless(text: str) -> str:
+    """A text from outside as a cell that no spreadsheet takes for a formula, without control characters.
+
+    What could begin one (also after blanks, and in the wide forms of East Asian scripts) gets an apostrophe
+    before it, as OWASP advises; what is not printable becomes its escape.
+    """
+    shown = printable(text)
+    return f"'{shown}" if unicodedata.normalize("NFKC", shown).lstrip().startswith(_FORMULA) else shown
 
 
 class _Pieces:

@@ -29,6 +29,7 @@ ORDER = (
     "benchmarks",
     "score",
     "explain",
+    "team",
     "whatif",
     "verify",
     "convert",

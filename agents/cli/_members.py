@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 class Members:
     """The members; account: where they are from, and what became of the events.
 
-    ranks, network: of a member, in their cohorts and among their connections.
+    ranks, network: of a member, in their cohorts and among their connections; week_ago: the same members a
+    week before, if it was asked for and they are from files.
     """
 
     population: "Population"
     account: str
     ranks: "Callable[[str], dict[str, Rank | None] | None]"
     network: "Callable[[str], NetworkStanding | None]"
+    week_ago: "Population | None" = None
 
     def find(self, name: str) -> "Known":
         """A member; raises UserError, with the names that are like it, when nothing is known of one."""
@@ -46,27 +48,36 @@ def members(
     files: Sequence[Path],
     as_of: str | None,
     member: str | None = None,
+    week: bool = False,
 ) -> Members:
-    """The members of `files`, or without any those of the live state: all, or the partition of `member`."""
+    """The members of `files`, or without any those of the live state: all, or the partition of `member`.
+
+    week: those of the files as of a week before, too; the live state has its own history.
+    """
     from agents import connections, screen, standings
     from agents.clock import clock
     from agents.inputs import Inputs
-    from agents.offline import Offline
+    from agents.offline import Offline, read_into
 
     if not files:
         if as_of is not None:
             raise UserError("--as-of needs FILE: the live state is as of the day that the workers have")
         return _live(settings, rubric, member)
-    run = Offline(settings, rubric, clock(settings, date_of(as_of)).today(), networks=member is not None)
+    day = clock(settings, date_of(as_of)).today()
+    runs = [
+        Offline(settings, rubric, day - ago, networks=member is not None)
+        for ago in ((0, 7) if week else (0,))
+    ]
     lines = Inputs(files)
     with screen.reading("reading", lines) as told:
-        run.read(lines, told)
-    account = screen.account(run.counters)
+        read_into(runs, lines, told)
+    now, account = runs[0].population, screen.account(runs[0].counters)
     return Members(
-        run.population,
+        now,
         account,
-        lambda name: standings.in_file(run.population, name, settings),
-        lambda name: connections.in_file(run.population, name, settings),
+        lambda name: standings.in_file(now, name, settings),
+        lambda name: connections.in_file(now, name, settings),
+        runs[1].population if week else None,
     )
 
 

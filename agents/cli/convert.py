@@ -30,8 +30,14 @@ def collegemsg(
     whole_days: Annotated[
         bool, typer.Option("--whole-days", help="With --until: keep the time of day, end up to a day before.")
     ] = False,
+    profiles: Annotated[
+        bool,
+        typer.Option("--profiles", help="Add a made-up team, role, region and industry for each member."),
+    ] = False,
 ) -> None:
     """Make events (NDJSON) of the CollegeMsg messages: sessions, accepted invitations, messages.
+
+    The data know no teams; --profiles makes them up by the member's number, as samples/README.md tells.
 
     Example: pillarscore convert collegemsg samples/collegemsg.txt.gz --until now --out events.ndjson.gz
     """
@@ -39,12 +45,15 @@ def collegemsg(
 
     from agents import collegemsg as source
     from agents.files import read_lines, writer
+    from agents.profiles import with_profiles
 
     end = None if until is None else _time(until)
     if whole_days and end is None:
         raise UserError("--whole-days says how to move the times: give --until too")
     count, members, first, last = 0, set[str](), "", ""
     events = source.convert(line.decode("utf-8", "replace") for line in read_lines(file))
+    if profiles:
+        events = with_profiles(events)
     try:
         with writer(out) as write:
             for event in events if end is None else source.shifted(events, end, whole_days):

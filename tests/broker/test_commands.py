@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -218,12 +219,32 @@ def test_run_once_and_again(fresh: Settings) -> None:
     program = Program(fresh)
     first = program("run", "--once")
     assert "Playing the sample" in first
-    assert "45,914 events read: 45,914 scored" in first
+    assert "47,021 events read: 47,021 scored" in first
     assert "Live against offline: 1,107 members, 0 differences" in first
+    _check_a_team(program)
     again = program("run", "--once")
     assert "was played in a run before" in again
-    assert "45,914 events read: 45,914 scored" in again
+    assert "47,021 events read: 47,021 scored" in again
     assert "Live against offline: 1,107 members, 0 differences" in again
+
+
+def _check_a_team(program: Program) -> None:
+    """The live report of a team is that of the file, but for the week, of which nothing is recorded yet."""
+    (kept,) = program.settings.state_dir.glob("played/*/*.ndjson.gz")
+
+    def report(*arguments: object) -> Any:
+        return json.JSONDecoder().raw_decode(program("team", *arguments, "--json"))[0]
+
+    teams = report()
+    assert teams == report("--list", kept)
+    assert sum(team["members"] for team in teams) == 1107
+    largest = max(teams, key=lambda team: team["members"])["team"]
+    live, offline = report(largest), report(largest, kept)
+    assert {member["change"] for member in live["members"]} == {None}
+    for member in (*live["members"], *offline["members"]):
+        del member["change"]
+    assert live["members"] == offline["members"]
+    assert live["summary"]["pillars"] == offline["summary"]["pillars"]
 
 
 def test_run_serves_and_stops_what_it_started(fresh: Settings, tmp_path: Path) -> None:

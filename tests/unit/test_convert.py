@@ -100,3 +100,32 @@ def test_until_before_the_first_year_is_refused(file):
 
 def test_whole_days_without_until_is_refused(file):
     assert "--until" in fails(file, "--whole-days")
+
+
+def test_profiles_are_made_up_by_the_number_and_come_first(file):
+    file.write_text("src dst time\n31 20 1082040961\n20 31 1082127361\n31 20 1082127362\n")
+    events = [json.loads(line) for line in run(file, "--profiles").stdout.splitlines()]
+    made = {at: event for at, event in enumerate(events) if event["source"] == "/synthetic"}
+    assert [event for event in events if event["source"] != "/synthetic"] == [
+        json.loads(line) for line in run(file).stdout.splitlines()
+    ]
+    for at, event in made.items():
+        assert event["subject"] == events[at + 1]["subject"]
+        assert event["subject"] not in {before["subject"] for before in events[:at]}
+        assert event["time"] == events[at + 1]["time"]
+    assert {event["subject"]: event["data"] for event in made.values()} == {
+        "m-31": {
+            "team": "marketing-east-02",
+            "role": "marketing",
+            "region": "east",
+            "industry": "finance",
+            "seniority": "senior",
+        },
+        "m-20": {
+            "team": "sales-north-01",
+            "role": "sales",
+            "region": "north",
+            "industry": "software",
+            "seniority": "director",
+        },
+    }

@@ -1,0 +1,149 @@
+"""`pillarscore team`: a team's members ranked, and how a week has moved them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agents.cli._options import AsOf
+from agents.errors import UserError
+
+if TYPE_CHECKING:
+    from agents.cli._members import Members
+    from pipeline.rubric import Rubric
+    from pipeline.teams import Team
+
+app = typer.Typer()
+TABLE_ROWS, PAGE_ROWS = 20, 500
+_STDOUT = Path("-")
+
+
+@app.command()
+def team(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[TEAM]", help="The team's name; without: all teams are listed.")
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE...]",
+            help="Events: NDJSON, plain or gzip, or Parquet; - is standard input. Without: the live state.",
+        ),
+    ] = None,
+    as_of: AsOf = None,
+    teams: Annotated[
+        bool, typer.Option("--list", help="List the teams; then every argument is a FILE.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help=f"How many members to show, the best; without: {TABLE_ROWS} in the table, {PAGE_ROWS} on "
+            "the page. CSV and JSON have all.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page for the browser or the printer.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all members as CSV; - is standard output.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All as JSON; points in hundredths.")] = False,
+) -> None:
+    """Rank the members of a team: place, score, pillars, band, and what changed in a week.
+
+    Shows the team's average, median, bands and weakest pillar, and who rose and fell most. Level members
+    share a place, 1 + how many are above them. It is meant for the team's own lead, so everybody is shown
+    however small the team; teams below PILLARSCORE_COHORT_MINIMUM show no average in the list.
+
+    Example: pillarscore team --list events.ndjson; pillarscore team sales events.ndjson --html team.html
+    """
+    from agents import rubrics
+    from agents.cli._members import members
+    from agents.settings import Settings
+
+    if teams and name is not None:
+        files, name = [Path(name), *(files or ())], None
+    if as_json and csv == _STDOUT:
+        raise UserError("Only one of --json and --csv - can have standard output")
+    if name is None and (html is not None or csv is not None or limit is not None):
+        raise UserError("The list of teams is a table or --json: name a TEAM for its page or CSV")
+    settings = Settings.load()
+    chosen = rubrics.load(settings.rubric)
+    found = members(settings, chosen, files or (), as_of, week=name is not None)
+    if name is None:
+        _list(found, as_json, settings.cohort_minimum)
+        return
+    one = _team(found, name)
+    _write(one, chosen, limit, html, csv, as_json)
+    from agents import screen
+
+    screen.say(f"From {found.account}")
+
+
+def _team(found: "Members", name: str) -> "Team":
+    from agents.screen import printable
+    from pipeline.teams import like, team, teams
+
+    one = team(found.population, name, found.week_ago)
+    if one is None:
+        near = like(name, [other.team for other in teams(found.population, 1)])
+        hint = f"; did you mean {' or '.join(map(printable, near))}?" if near else ""
+        raise UserError(f"Nobody is in team {printable(name)} on that day{hint} ({found.account})")
+    return one
+
+
+def _list(found: "Members", as_json: bool, minimum: int) -> None:
+    import orjson
+
+    from agents import screen, team_report
+    from pipeline.teams import teams
+
+    listed = teams(found.population, minimum)
+    if as_json:
+        made = [one.model_dump() for one in listed]
+        typer.echo(orjson.dumps(made, option=orjson.OPT_INDENT_2))
+        return
+    if listed:
+        screen.console().print(team_report.list_table(listed))
+    hidden = sum(one.mean is None for one in listed)
+    small = f"; {hidden:,} with fewer than {minimum} members show no average" if hidden else ""
+    count = "1 team" if len(listed) == 1 else f"{len(listed):,} teams"
+    screen.say(f"{count}{small} ({found.account})")
+
+
+def _write(
+    one: "Team",
+    rubric: "Rubric",
+    limit: int | None,
+    html: Path | None,
+    csv: Path | None,
+    as_json: bool,
+) -> None:
+    """The report in the forms that were asked for; files first, since these may fail."""
+    from agents import screen, team_page, team_report
+    from agents.files import writer
+
+    said = one.summary()
+    if html is not None:
+        with writer(html) as write:
+            for piece in team_page.page(one, said, rubric, limit or PAGE_ROWS):
+                write(piece)
+        screen.say(f"Written: {html}")
+    if csv is not None:
+        with writer(None if csv == _STDOUT else csv) as write:
+            for piece in team_report.as_csv(one):
+                write(piece)
+        if csv != _STDOUT:
+            screen.say(f"Written: {csv}")
+    if as_json:
+        with writer(None) as write:
+            write(team_report.as_json(one, said, rubric))
+    elif csv != _STDOUT:
+        rows = limit or TABLE_ROWS
+        screen.console().print(team_report.table(one, rows))
+        if len(one) > rows:
+            typer.echo(f"and {len(one) - rows:,} more: --limit, --csv")
+        for line in team_report.lines(one, said, rubric):
+            typer.echo(line)

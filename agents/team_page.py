@@ -1,0 +1,176 @@
+"""A team's report as a page: one file for the browser, the printer, and to be passed on.
+
+Nothing is loaded and nothing runs: style and drawings are in the file, and its policy forbids the rest, so a
+name that is hostile has nothing to work with even if it should come through the escaping.
+"""
+
+import html
+from collections.abc import Iterator
+from pathlib import Path
+
+from agents.comparison import signed
+from agents.screen import printable
+from pipeline.bands import BANDS
+from pipeline.components import PILLARS
+from pipeline.days import calendar
+from pipeline.names import as_points
+from pipeline.rubric import Rubric
+from pipeline.teams import Mover, Summary, Team
+
+STYLE = Path(__file__).with_suffix(".css")
+_ALL = 2500
+"""Hundredths of a whole pillar."""
+_AT_ONCE = 1_000
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{team}: team report, {day}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<p class="kind">Team report</p>
+<h1>{bdi}</h1>
+<p class="about">{about}</p>
+</header>
+<main>
+"""
+_FOOT = """</main>
+<footer>
+<p>Place is 1 + how many have a higher score. The change is that since the end of the day a week ago; who had
+no score then has none. Underlined is each member's weakest pillar. For the team's own lead: it names
+people.</p>
+</footer>
+</body>
+</html>
+"""
+
+
+def page(team: Team, said: Summary, rubric: Rubric, limit: int) -> Iterator[bytes]:
+    """The page with the best `limit` members in its table, as HTML in UTF-8, in pieces."""
+    members = "1 member" if said.members == 1 else f"{said.members:,} members"
+    day = calendar(team.day)
+    by = f'as of <time datetime="{day}">{day}</time>, by rubric {_text(rubric.name)} {rubric.version}'
+    yield _HEAD.format(
+        team=_text(team.name),
+        bdi=_name(team.name),
+        day=day,
+        about=f"{members} {by}",
+        style=STYLE.read_text(encoding="utf-8"),
+    ).encode()
+    yield "".join([*_tiles(said), *_pillars(said), *_bands(said), *_movers(said)]).encode()
+    yield from _table(team, limit)
+    yield _FOOT.encode()
+
+
+def _text(text: str) -> str:
+    """A text from outside: what is not printable by its escape, the rest escaped for HTML."""
+    return html.escape(printable(text))
+
+
+def _name(text: str) -> str:
+    """The same, set apart from the direction of the text around it."""
+    return f"<bdi>{_text(text)}</bdi>"
+
+
+def _tiles(said: Summary) -> Iterator[str]:
+    change = "no score a week ago" if said.change is None else f"{_change(said.change)} in a week"
+    weakest = f"{as_points(said.pillars[said.weakest])} of {as_points(_ALL)} on average"
+    moved = f"of {said.compared:,} with a score a week ago"
+    yield '<section class="tiles" aria-label="In short">\n'
+    for name, value, note in (
+        ("Average", as_points(said.mean), change),
+        ("Median", as_points(said.median), "half of the team are at or above it"),
+        ("Weakest pillar", said.weakest, weakest),
+        ("Rose / fell", f"{said.risen:,} / {said.fallen:,}", moved),
+    ):
+        yield f"<div><h2>{name}</h2><p><strong>{value}</strong></p><p>{note}</p></div>\n"
+    yield "</section>\n"
+
+
+def _change(change: int) -> str:
+    """A change with an arrow beside its sign, since colour alone tells nothing to some."""
+    kind, arrow = ("up", "▲") if change > 0 else ("down", "▼") if change < 0 else ("even", "●")
+    return f'<span class="{kind}"><span aria-hidden="true">{arrow} </span>{signed(change)}</span>'
+
+
+def _share(of: int, whole: int) -> str:
+    """A percentage for a style, in tenths and in whole numbers."""
+    tenths = (2000 * of + whole) // (2 * whole) if whole else 0
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+def _pillars(said: Summary) -> Iterator[str]:
+    yield '<div class="pair">\n<section aria-labelledby="pillars"><h2 id="pillars">Pillars, on average</h2>\n'
+    yield '<dl class="bars">\n'
+    for name, points in said.pillars.items():
+        weakest = " <em>weakest</em>" if name == said.weakest else ""
+        bar = f'<i class="{name}" style="width:{_share(points, _ALL)}"></i>'
+        yield f"<dt>{name}{weakest}</dt><dd><span>{as_points(points)}</span>"
+        yield f'<span class="track" aria-hidden="true">{bar}</span></dd>\n'
+    yield "</dl></section>\n"
+
+
+def _bands(said: Summary) -> Iterator[str]:
+    yield '<section aria-labelledby="bands"><h2 id="bands">Bands</h2>\n<p class="stack" aria-hidden="true">'
+    for band, count in said.bands.items():
+        if count:
+            yield f'<i class="{band}" style="width:{_share(count, said.members)}"></i>'
+    yield '</p>\n<ul class="legend">\n'
+    for band, count in said.bands.items():
+        share = _share(count, said.members)
+        yield f'<li><i class="{band}" aria-hidden="true"></i>{band} <strong>{count:,}</strong> {share}</li>\n'
+    yield "</ul></section>\n</div>\n"
+
+
+def _movers(said: Summary) -> Iterator[str]:
+    yield '<div class="pair">\n'
+    for key, title, movers in (("rose", "Rose most", said.up), ("fell", "Fell most", said.down)):
+        yield f'<section aria-labelledby="{key}"><h2 id="{key}">{title}</h2>\n'
+        if movers:
+            yield f'<ol class="movers">\n{"".join(map(_mover, movers))}</ol>'
+        else:
+            yield f"<p>Nobody {key} in the week, as far as is known.</p>"
+        yield "</section>\n"
+    yield "</div>\n"
+
+
+def _mover(mover: Mover) -> str:
+    from_to = f"{as_points(mover.before)} to {as_points(mover.after)}"
+    return f"<li>{_name(mover.member)} {_change(mover.change)} <small>{from_to}</small></li>\n"
+
+
+def _table(team: Team, limit: int) -> Iterator[bytes]:
+    shown = min(limit, len(team))
+    caption = "all members" if shown == len(team) else f"the best {shown:,} of {len(team):,}"
+    columns = "".join(f'<th scope="col" class="n">{name}</th>' for name in ("score", *map(str, PILLARS)))
+    yield (
+        f'<section class="ranking"><table><caption>Ranking, {caption}</caption>\n<thead><tr>'
+        f'<th scope="col" class="n">place</th><th scope="col">member</th>{columns}<th scope="col">band</th>'
+        '<th scope="col" class="n">week</th></tr></thead>\n<tbody>\n'
+    ).encode()
+    for start in range(0, shown, _AT_ONCE):
+        rows = range(start, min(start + _AT_ONCE, shown))
+        yield "".join(_row(team, row) for row in rows).encode()
+    yield b"</tbody></table></section>\n"
+
+
+def _row(team: Team, row: int) -> str:
+    weakest, change = team.weakest(row), team.change(row)
+    cells = [
+        f'<td class="n p{" w" if name == weakest else ""}" style="--f:{points / _ALL:.3f}">'
+        f"{as_points(points)}</td>"
+        for name, points in zip(map(str, PILLARS), team.pillars[row].tolist(), strict=True)
+    ]
+    week = "–" if change is None else _change(change)
+    return (
+        f'<tr><td class="n">{int(team.place[row])}</td><th scope="row">{_name(team.members[row])}</th>'
+        f'<td class="n"><strong>{as_points(int(team.score[row]))}</strong></td>{"".join(cells)}'
+        f'<td>{BANDS[int(team.band[row])]}</td><td class="n">{week}</td></tr>\n'
+    )
