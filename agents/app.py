@@ -22,6 +22,7 @@ from agents.ingest import Ingest
 from agents.metrics import Metrics
 from agents.score import Score
 from agents.settings import Settings
+from agents.tracing import tracing
 from agents.web import add_pages
 from pipeline.rubric import Rubric
 
@@ -69,13 +70,18 @@ class Worker:
         self.settings = settings
         self.metrics = Metrics()
         self.ends = Ends(settings.broker, self._partitions)
+        self.tracing = tracing(settings)
         self.app = faust_app(settings)
         self.score = (
-            Score(self.app, settings, rubric, clock, self.metrics, self.ends)
+            Score(self.app, settings, rubric, clock, self.metrics, self.ends, self.tracing)
             if role in ("score", "all")
             else None
         )
-        self.ingest = Ingest(settings, clock, self.metrics, self.ends) if role in ("ingest", "all") else None
+        self.ingest = (
+            Ingest(settings, clock, self.metrics, self.ends, self.tracing)
+            if role in ("ingest", "all")
+            else None
+        )
         self.role = role
         self._stop = asyncio.Event()
         about = f"{rubric.name} {rubric.version}"
@@ -124,6 +130,8 @@ class Worker:
             if self.score is not None:
                 await self.score.stop()
             await self.ends.stop()
+            if self.tracing is not None:
+                await self.tracing.stop()
             try:
                 await asyncio.wait_for(self.app.stop(), CLOSE_S)
             except TimeoutError:

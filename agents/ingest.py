@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
@@ -31,6 +31,9 @@ from agents.settings import Settings
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
 
+if TYPE_CHECKING:
+    from agents.tracing.spans import Tracing
+
 log = structlog.get_logger()
 MOST_LETTERS = 4 << 20
 MOST_IN_FLIGHT = 8
@@ -42,11 +45,19 @@ Batch = dict[int, list[Any]]
 class Ingest:
     """Reads, validates and frames; start() and stop() as a task of the worker."""
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, ends: Ends) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        ends: Ends,
+        tracing: "Tracing | None" = None,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.metrics = metrics.ingest
         self.ends = ends
+        self.tracing = tracing
         self.metrics.lags.now = self._lags
         self.intake = Intake(
             settings.hash_seed, int(settings.ahead_s * 1000), settings.substantive_words, clock.horizon_ms()
@@ -185,14 +196,19 @@ class _Session(ConsumerRebalanceListener):
             read[source] = (runs_of(np.array([r.offset for r in mine])), mine[-1].offset + 1)
             records += mine
         sources = np.repeat(list(batch), [len(mine) for mine in batch.values()])
+        tracing = self.ingest.tracing
+        began = 0 if tracing is None else time.time_ns()
         rows = self.ingest.intake.rows(records, sources, self.topic)
         if len(records) > 1 and sum(map(len, rows.letters.values())) > MOST_LETTERS:
             # dead letters travel whole, and a frame has to fit into a record
             for part in _halves(batch):
                 await self._handle(part)
             return
+        spans = [] if tracing is None else tracing.ingest.begin(records, sources, rows, began)
         for partition, data in self.framer.frames(rows, read).items():
             await self._send(partition, data)
+        for span in spans:
+            span.end()
         for source, (_, stop) in read.items():
             self.positions[source] = stop
             self.newest[source] = batch[source][-1].timestamp

@@ -6,7 +6,8 @@ that accounts for it. Kafka fences an older owner of the partition by the transa
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
@@ -17,7 +18,8 @@ from schemas.links import PREFIX
 BATCH_BYTES = 900_000
 """Of one produce batch, below the broker's usual limit of 1 MiB."""
 
-_NO_HEADERS: list[tuple[str, bytes]] = []
+Headers = list[tuple[str, bytes]]
+_NO_HEADERS: Headers = []
 
 Record = tuple[bytes | None, bytes | None]
 
@@ -55,9 +57,16 @@ class Transactions:
             await self._producer.begin_transaction()
             self.open = True
 
-    async def put(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+    async def put(
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[Record],
+        headers: Mapping[bytes, Headers] | None = None,
+    ) -> None:
         """Queue records (key, value) of the open transaction; sent in as few batches as possible.
 
+        headers: by key, of the few records that have any.
         Appends to the batch's own builder, since the wrapper about it costs more than the append.
         """
         await self.begin()
@@ -65,7 +74,7 @@ class Transactions:
         left = 0
         while left < len(records):
             batch = self._producer.create_batch()
-            append = batch._builder.append
+            append = batch._builder.append if not headers else _with(batch._builder.append, headers)
             count = 0
             for key, value in itertools.islice(records, left, None):
                 if append(count, now, key, value, _NO_HEADERS) is None:
@@ -124,6 +133,11 @@ class Ledger(Transactions):
         await self.put(self.topic, self.partition, [(STAMP_KEY, stamp.dump())])
         await self.end()
         return written
+
+
+def _with(append: Callable[..., Any], headers: Mapping[bytes, Headers]) -> Callable[..., Any]:
+    """The same `append`, that gives the keys in `headers` theirs."""
+    return lambda count, now, key, value, none: append(count, now, key, value, headers.get(key, none))
 
 
 async def load(

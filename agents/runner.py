@@ -9,6 +9,7 @@ import contextlib
 import math
 import time
 from collections import deque
+from typing import TYPE_CHECKING
 
 import structlog
 from aiokafka import TopicPartition
@@ -26,6 +27,7 @@ from agents.network import Networks
 from agents.pace import Pace
 from agents.reader import reader
 from agents.settings import Settings
+from agents.tracing import Untraced
 from pipeline import blocks, days
 from pipeline.publication import has_news, published
 from pipeline.rubric import Rubric
@@ -33,6 +35,9 @@ from pipeline.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
+
+if TYPE_CHECKING:
+    from agents.tracing.score import PartitionTraces
 
 log = structlog.get_logger()
 INBOX_BYTES = 32 << 20
@@ -61,6 +66,7 @@ class Runner:
         censuses: Censuses,
         partition: int,
         benchmarks: Follower | None = None,
+        traces: "PartitionTraces | None" = None,
     ) -> None:
         self.settings = settings
         self.rubric = rubric
@@ -71,6 +77,7 @@ class Runner:
         self.log = log.bind(partition=partition)
         self.ends = ends
         self.pace = pace
+        self.traces = traces or Untraced()
         self.shard: Shard | None = None
         self.stamp: Stamp | None = None  # the last one committed
         self.live = False
@@ -165,6 +172,7 @@ class Runner:
         self.stamp = None
         self.progress = 0.0
         self.metrics.dropped()
+        self.traces.dropped()
         self._inbox.clear()
         self._bytes = 0
         self._room.set()
@@ -273,10 +281,13 @@ class Runner:
             self.log.error("a frame cannot be read and is skipped", offset=offset, error=str(error))
             shard.frame = offset
             return
+        began = time.time_ns()
         self._rows += shard.apply(frame, offset, timestamp, replay)
         if not replay:
             self.metrics.counted(frame, timestamp)
             self.pace.counted()
+            if frame.traces:
+                self.traces.counted(frame, shard.traced, offset, began)
             due = time.monotonic() - self._committed_at >= self._interval()
             if due or self._rows >= FLUSH_ROWS:
                 await self._flush()
@@ -373,11 +384,14 @@ class Runner:
         s = self.settings
         self._rows = 0
         emission = shard.drain()
+        headers = self.traces.headers()
         for topic in ("scores", "shadow", "bands", "history"):
             records = getattr(emission, topic)
             if records:
-                await ledger.put(s.topic(topic), self.partition, records)
+                of = headers if topic == "scores" else None
+                await ledger.put(s.topic(topic), self.partition, records, of)
         self.metrics.flushed(emission, self.clock.now_ms())
+        self.traces.queued(shard.sequence)
         for data in emission.letters:
             letter = DeadLetter.unpack(data)
             target = letter.partition % s.letter_partitions
@@ -413,3 +427,4 @@ class Runner:
         self._committed_at = time.monotonic()
         self.stamp = stamp
         self.metrics.committed(self._committed_at - now, written, shard.arrivals, self.clock.now_ms())
+        self.traces.committed()

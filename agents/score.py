@@ -1,7 +1,7 @@
 """The score role: a Faust agent on frames, and a runner for every partition the group assigns."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faust
 import structlog
@@ -18,6 +18,9 @@ from agents.runner import Runner
 from agents.settings import Settings
 from pipeline.rubric import Rubric
 
+if TYPE_CHECKING:
+    from agents.tracing.spans import Tracing
+
 log = structlog.get_logger()
 
 
@@ -32,6 +35,7 @@ class Score:
         clock: Clock,
         metrics: Metrics,
         ends: Ends,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self.settings = settings
         self.rubric = rubric
@@ -42,6 +46,7 @@ class Score:
         self.pace = Pace()
         self.benchmarks = Follower(settings, metrics) if settings.cohort_kinds is not None else None
         self.censuses = Censuses(settings)
+        self.tracing = tracing
         self.runners: dict[int, Runner] = {}
         self.metrics.state.runners = self.runners
         self.assigned = False
@@ -90,6 +95,7 @@ class Score:
                         self.censuses,
                         partition,
                         self.benchmarks,
+                        None if self.tracing is None else self.tracing.of(partition),
                     )
                     self.runners[partition] = runner
                     runner.start()

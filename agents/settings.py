@@ -215,6 +215,14 @@ class Settings(BaseSettings):
 
     web_host: str = Field("127.0.0.1", min_length=1, description="Address of the pages and /metrics.")
     web_port: int = Field(6066, ge=1, le=65535, description="Port of the pages and /metrics.")
+    tracing: Literal["off", "on"] = Field(
+        "off",
+        description="on: spans of sampled events, sent by OTLP over HTTP to where the standard "
+        "OTEL_EXPORTER_OTLP_ variables say.",
+    )
+    trace_ratio: float = Field(
+        1.0, ge=0, le=1, description="Which share of the traces that come sampled is followed, 0 to 1."
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, otherwise JSON, one object a line."
     )

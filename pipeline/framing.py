@@ -13,6 +13,7 @@ import pyarrow as pa
 from pipeline.intake import Rows
 from pipeline.partitioning import partitions
 from schemas.frames import SCHEMA, Cover, Side, encode
+from schemas.traces import Trace
 
 
 @dataclass(slots=True)
@@ -53,12 +54,14 @@ class Framer:
         order = np.argsort(target, kind="stable")
         bounds = np.searchsorted(target[order], np.arange(self.count + 1))
         batch = _record_batch(rows, order)
+        traces = _traces(rows, target, order, bounds)
         out = {}
         self.rows = {}
         for partition in np.flatnonzero(np.diff(bounds)).tolist():
             part = batch.slice(bounds[partition], bounds[partition + 1] - bounds[partition])
             self.rows[partition] = len(part)
-            out[partition] = encode(part, [self._cover(s, partition, stop) for s, (_, stop) in read.items()])
+            covers = [self._cover(s, partition, stop) for s, (_, stop) in read.items()]
+            out[partition] = encode(part, covers, traces.get(partition, ()))
         return out
 
     def catch_up(self, source: int, offset: int) -> dict[int, bytes]:
@@ -95,6 +98,16 @@ def runs_of(offsets: np.ndarray) -> list[tuple[int, int]]:
         return []
     cuts = np.flatnonzero(np.diff(offsets) != 1) + 1
     return [(int(part[0]), int(part[-1]) + 1) for part in np.split(offsets, cuts)]
+
+
+def _traces(rows: Rows, target: np.ndarray, order: np.ndarray, bounds: np.ndarray) -> dict[int, list[Trace]]:
+    """The traces of the rows by partition, each with its place in the frame."""
+    found: dict[int, list[Trace]] = {}
+    for row, context in rows.traces.items():
+        partition = int(target[row])
+        place = int(np.flatnonzero(order == row)[0] - bounds[partition])
+        found.setdefault(partition, []).append(Trace(place, context))
+    return found
 
 
 def _sparse(entries: dict[int, bytes], order: np.ndarray) -> pa.Array:

@@ -23,6 +23,7 @@ from schemas.events import FAST, parse, reason
 from schemas.frames import Side
 from schemas.letters import DeadLetter
 from schemas.reasons import quote
+from schemas.traces import TraceContext
 
 _UTC_NS = pa.timestamp("ns", tz="UTC")
 # RFC 3339 demands seconds, an offset and a T; Arrow's parser alone would be more generous
@@ -71,6 +72,7 @@ class Rows:
     registers: dict[int, bytes] = field(default_factory=dict)  # by row
     letters: dict[int, bytes] = field(default_factory=dict)  # by row
     peer: np.ndarray | None = None
+    traces: dict[int, TraceContext] = field(default_factory=dict)  # by row
 
 
 class _Batch:

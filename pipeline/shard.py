@@ -81,6 +81,7 @@ class Shard:
         self.spread = Spread()
         self.arrivals = Arrivals()
         self.cohorts = cohorts
+        self.traced: set[int] = set()  # of the last frame the traced rows that were counted
         self.rolled = 0  # blocks already brought to the day
         self.turned_from = day  # the day before the last turn
         self.turns: list[Turn] = []  # those that a replay goes through
@@ -165,6 +166,8 @@ class Shard:
             c.outside_window += int(actor[live[fresh]].sum()) - int(actor[known].sum())
             c.dead_lettered += len(letters)
             self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
+            if frame.traces:
+                self.traced = {trace.row for trace in frame.traces} & set(counted.tolist())
             self.arrivals.add(frame, acted[day[acted] < self.day], again, letters)
         self._count(frame, rows, member, day, offset, replay)
         self.network.note(frame, rows, member, day, self.directory.names, offset)

@@ -6,12 +6,15 @@ offsets of which source partitions it holds, so that the shard can drop what it 
 notice what is missing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 import orjson
 import pyarrow as pa
+
+from schemas.traces import Trace, TraceContext
 
 VERSION = 2
 """1 had no column `peer`; it is still read."""
@@ -49,7 +52,7 @@ class Frame:
     partition and offset: int64 of `activity.events`; id: uint64 hash of source, id, member and side;
     side: uint8; registers: JSON object or None; letter: a packed dead letter or None.
     peer: uint64 hash of the member on the other side of a tie (`pipeline.ties`), 0 for rows without one; None
-    for a frame in which no row has one.
+    for a frame in which no row has one. traces: of sampled events, few or none.
     """
 
     member: pa.Array
@@ -63,6 +66,7 @@ class Frame:
     letter: pa.Array
     covers: list[Cover]
     peer: np.ndarray | None = None
+    traces: list[Trace] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -86,10 +90,13 @@ _NAMES = {1: SCHEMA.names[:-1], VERSION: SCHEMA.names}
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
-def encode(batch: pa.RecordBatch, covers: list[Cover]) -> bytes:
-    """A frame as bytes: an Arrow IPC stream of one batch, covers in the schema's metadata."""
+def encode(batch: pa.RecordBatch, covers: list[Cover], traces: Sequence[Trace] = ()) -> bytes:
+    """A frame as bytes: an Arrow IPC stream of one batch, covers and traces in the schema's metadata."""
     listed = [[c.source, c.start, c.stop, [list(r) for r in c.runs], c.jump] for c in covers]
-    schema = SCHEMA.with_metadata({b"pillarscore": orjson.dumps({"v": VERSION, "covers": listed})})
+    head: dict[str, object] = {"v": VERSION, "covers": listed}
+    if traces:  # who knows nothing of them reads on
+        head["traces"] = [[t.row, t.context.parent, t.context.state] for t in traces]
+    schema = SCHEMA.with_metadata({b"pillarscore": orjson.dumps(head)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema, options=_OPTIONS) as writer:
         writer.write_batch(batch)
@@ -111,4 +118,5 @@ def decode(data: bytes) -> Frame:
     c = batch.columns
     time, signals, source, offset, id_, side = (c[i].to_numpy() for i in range(1, 7))
     peer = None if version == 1 else c[9].to_numpy()
-    return Frame(c[0], time, signals, source, offset, id_, side, c[7], c[8], covers, peer)
+    traces = [Trace(row, TraceContext(parent, state)) for row, parent, state in head.get("traces", ())]
+    return Frame(c[0], time, signals, source, offset, id_, side, c[7], c[8], covers, peer, traces)
