@@ -27,6 +27,7 @@ LASTING = range(20_000, 32_000)
 HOST = "127.0.0.1"
 START_S = 60.0
 STOP_S = 30.0
+CLOSE_S = 2.0
 CLUSTER_ID = "cGlsbGFyc2NvcmUtMDAwMQ"
 LARGEST_LOG = 5 << 20
 
@@ -195,7 +196,7 @@ class Broker:
         """Client address and controller port: the one asked for, else the last one if free, else any."""
         last = int(self.status().address.rpartition(":")[2] or 0)
         with socket.socket() as clients, socket.socket() as controller:
-            if not _bind(clients, self._port or last):
+            if not _bind(clients, self._port or last, CLOSE_S if last else 0.0):
                 if self._port:
                     raise UserError(
                         f"Port {self._port} is taken by another program: set PILLARSCORE_BROKER_PORT"
@@ -350,13 +351,18 @@ def connected(settings: Settings, say: Say | None = None, *, start: bool = True)
     return settings.model_copy(update={"broker": status.address})
 
 
-def _bind(to: socket.socket, port: int) -> bool:
+def _bind(to: socket.socket, port: int, within_s: float = 0.0) -> bool:
     # as Java does, so that connections of the last run which are still closing don't count as taken
     to.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Any free one: rather of those that systems give to no outgoing connection, or the next start, which
     # wants the same port, may find it taken by one.
-    for wanted in [port] if port else [*random.sample(LASTING, 20), 0]:
-        with contextlib.suppress(OSError):
-            to.bind((HOST, wanted))
-            return True
-    return False
+    deadline = time.monotonic() + within_s
+    while True:
+        for wanted in [port] if port else [*random.sample(LASTING, 20), 0]:
+            with contextlib.suppress(OSError):
+                to.bind((HOST, wanted))
+                return True
+        # a broker that was killed is gone a moment before the system has taken its port back
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)

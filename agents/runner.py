@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import math
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,15 +19,17 @@ from agents.census import Censuses
 from agents.clock import Clock
 from agents.ends import Ends
 from agents.errors import UserError
-from agents.ledger import Ledger, load
+from agents.inbox import Inbox
+from agents.ledger import Ledger
 from agents.metrics import Metrics
 from agents.metrics.lag import Lag, lag
 from agents.network import Networks
+from agents.opening import opened
 from agents.pace import Pace
 from agents.reader import reader
 from agents.settings import Settings
 from agents.tracing import Untraced
-from pipeline import blocks, days
+from pipeline import blocks
 from pipeline.publication import has_news, published
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from agents.tracing.score import PartitionTraces
 
 log = structlog.get_logger()
-INBOX_BYTES = 32 << 20
 FLUSH_ROWS = 100_000
 FENCED_S = 30.0
 BEHIND_S = 1.0
@@ -48,7 +48,6 @@ BUSY_ROWS = 800
 """Rows since the last flush from which on scores wait for the commit: members come again by then."""
 BUSY_S = 0.25
 REFUSED_S = 60.0
-Delivery = tuple[int, int, bytes]  # offset, timestamp in ms, frame
 
 
 class Runner:
@@ -88,10 +87,8 @@ class Runner:
         self.benchmarks = benchmarks
         self._ledger: Ledger | None = None
         self._networks = Networks(settings, clock, censuses, pace, partition)
-        self._inbox: deque[Delivery] = deque()
-        self._bytes = 0
+        self._inbox = Inbox()
         self._wake = asyncio.Event()
-        self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._rows = 0
@@ -112,9 +109,7 @@ class Runner:
         if self.shard is None:
             return None
         end = self.ends.get(TopicPartition(self.settings.topic("frames"), self.partition))
-        if self._inbox:
-            end = max(end, self._inbox[-1][0] + 1)
-        return lag(end, self.shard.frame + 1, self._newest, self.clock.now_ms())
+        return lag(max(end, self._inbox.end), self.shard.frame + 1, self._newest, self.clock.now_ms())
 
     def start(self) -> None:
         """Begin restoring, then serving."""
@@ -129,7 +124,7 @@ class Runner:
         """Commit what is done and let go of the partition."""
         self._stopping = True
         self._wake.set()
-        self._room.set()
+        self._inbox.release()
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -137,12 +132,9 @@ class Runner:
         """A frame from Faust; waits while the inbox is full. While restoring, it is left to be fetched."""
         if not self.live:
             return
-        self._inbox.append((offset, timestamp, data))
-        self._bytes += len(data)
+        self._inbox.put((offset, timestamp, data))
         self._wake.set()
-        while self._bytes > INBOX_BYTES and self.live and not self._stopping:
-            self._room.clear()
-            await self._room.wait()
+        await self._inbox.room(lambda: self.live and not self._stopping)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -173,9 +165,7 @@ class Runner:
         self.progress = 0.0
         self.metrics.dropped()
         self.traces.dropped()
-        self._inbox.clear()
-        self._bytes = 0
-        self._room.set()
+        self._inbox.take()
         ledger, self._ledger, self.shard = self._ledger, None, None
         if ledger is not None:
             self.metrics.aborts.inc(ledger.open)
@@ -200,37 +190,17 @@ class Runner:
         ledger = Ledger(s.broker, s.topic("ledger"), self.partition, f"{s.prefix}score-{self.partition}")
         self._ledger = ledger
         await ledger.start()
-        async with reader(s.broker, s.topic("ledger"), self.partition) as r:
-            stamp, found, histories, links = await load(r, lambda done: self._at(done / 2))
-        today = self.clock.today()
-        if stamp and stamp.zone != self.clock.zone.name:
-            raise UserError(
-                f"partition {self.partition} counts days in {stamp.zone}, not {self.clock.zone.name}: "
-                f"set PILLARSCORE_ZONE={stamp.zone}, or begin anew with another PILLARSCORE_PREFIX"
-            )
-        if stamp and self.clock.as_of and stamp.day > today:
-            raise UserError(
-                f"partition {self.partition} is already at {days.calendar(stamp.day)}: as-of cannot go back"
-            )
-        shard = Shard(
-            self.rubric,
-            stamp.day if stamp else today,
-            s.dedupe_events,
-            int(s.dedupe_hours * 3_600_000),
-            self.shadow,
-            self.clock.zone,
-            self.benchmarks.cohorts(self.partition) if self.benchmarks is not None else None,
-        )
-        start, stamped = 0, -1
-        if stamp:
-            blocks.load(shard, found, stamp, histories)
-            start, stamped = blocks.start_of(stamp), stamp.frame
-        self._networks.restore(shard, links)
-        del found, histories, links
+        cohorts = self.benchmarks.cohorts(self.partition) if self.benchmarks is not None else None
+        rubrics = (self.rubric, self.shadow)
+        at = await opened(s, rubrics, self.clock, self.partition, cohorts, lambda done: self._at(done / 2))
+        shard, stamp = at.shard, at.stamp
+        stamped = stamp.frame if stamp else -1
+        self._networks.restore(shard, at.links)
+        at.links = {}
         self.shard = shard
         self._stamped = stamped
         self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
-        replayed = await self._fetch(start, stamped + 1, stamped)
+        replayed = await self._fetch(at.start, stamped + 1, stamped)
         self.stamp = stamp
         self.log.info(
             "restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed
@@ -239,7 +209,7 @@ class Runner:
             self.log.info("the rubric has changed: all members are scored again", before=stamp.rubric)
             shard.rolled = 0
         shard.settle()
-        shard.turn_day(max(today, shard.day))
+        shard.turn_day(max(self.clock.today(), shard.day))
         await self._fetch(shard.frame + 1, None, stamped)
         self.live = True
         self.progress, self._restored_s = 1.0, time.monotonic() - began
@@ -343,9 +313,7 @@ class Runner:
         """Count what is in the inbox, in order, fetching what Faust has left out."""
         shard = self.shard
         assert shard is not None
-        inbox, self._inbox, self._bytes = self._inbox, deque(), 0
-        self._room.set()
-        for offset, timestamp, data in inbox:
+        for offset, timestamp, data in self._inbox.take():
             if offset > shard.frame + 1:
                 self.log.info("fetching frames that were not delivered", start=shard.frame + 1, stop=offset)
                 self.metrics.gaps.inc(offset - shard.frame - 1)

@@ -118,15 +118,15 @@ def specs(settings: Settings) -> list[Topic]:
             | {"compression.type": "zstd", "cleanup.policy": "compact,delete"},
         ),
         Topic(
-            "distributions",
-            1,
-            "all scores in columns, without names: what benchmarks and ranks are merged from",
-            _COMPACTED,
-        ),
-        Topic(
             "networks",
             members,
             "each member's place among their connections, worked out anew every day",
+            _COMPACTED,
+        ),
+        Topic(
+            "distributions",
+            1,
+            "all scores in columns, without names: what benchmarks and ranks are merged from",
             _COMPACTED,
         ),
         Topic("benchmarks", 1, "the last benchmark of every cohort", _COMPACTED),

@@ -7,6 +7,8 @@ and the frames since then is the shard that was lost. It does no I/O; `agents.sc
 import numpy as np
 import orjson
 
+from pipeline import erasures
+from pipeline.account import account
 from pipeline.arrivals import Arrivals
 from pipeline.bands import BANDS
 from pipeline.cohorts import Cohorts
@@ -139,35 +141,21 @@ class Shard:
         erases = rows[erasing]
         # what is known of a member does not age as what they did does
         today = self._counted_on(offset) if replay else self.day
-        inside = (day[rows] > today - WINDOW) | erasing | _updating(frame)[rows]
+        inside = (day[rows] > today - WINDOW) | erasing | frame.updating()[rows]
         inside &= day[rows] <= today + _AHEAD
         known = rows[inside]
         member = self._members(frame, known, replay)
         before = self.erased[member]
         self._erase(frame, erases, day, offset, replay)
         gone = day[known] <= self.erased[member]
-        late = self._late(frame, erases, known, member, day, before) if len(erases) else gone
+        late = erasures.late(frame, erases, known, member, day, before, self.directory)
         rows, member = known[~gone], member[~gone]
         letters = np.flatnonzero(admission.rows & dead)
         if not replay:
-            c = self.counters
-            c.read += admission.read
-            c.repeated += admission.repeated
-            c.refused += admission.refused
-            c.lost += admission.lost
-            again, counted = live[~fresh], known[~late]
-            again, acted = again[actor[again]], counted[actor[counted]]
-            scored = len(acted)
-            c.admitted += int(actor[live].sum()) + len(letters)
-            c.duplicate += len(again)
-            c.scored += scored
-            c.credits += len(counted) - scored
-            c.erased += int(actor[known[late]].sum())
-            c.outside_window += int(actor[live[fresh]].sum()) - int(actor[known].sum())
-            c.dead_lettered += len(letters)
+            again, acted = account(self.counters, admission, actor, live, fresh, known, late, len(letters))
             self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
             if frame.traces:
-                self.traced = {trace.row for trace in frame.traces} & set(counted.tolist())
+                self.traced = {trace.row for trace in frame.traces} & set(known[~late].tolist())
             self.arrivals.add(frame, acted[day[acted] < self.day], again, letters)
         self._count(frame, rows, member, day, offset, replay)
         self.network.note(frame, rows, member, day, self.directory.names, offset)
@@ -232,25 +220,6 @@ class Shard:
             self.dirty.setdefault(block, offset)
         if not replay:
             self._touched.append(member)
-
-    def _late(
-        self,
-        frame: Frame,
-        erases: np.ndarray,
-        known: np.ndarray,
-        member: np.ndarray,
-        day: np.ndarray,
-        before: np.ndarray,
-    ) -> np.ndarray:
-        """bool[n]: which of the rows `known` came when their day was erased already.
-
-        Those before the erasure in the same frame were scored and then erased, as in a frame of their own.
-        """
-        late = day[known] <= before
-        for i in erases.tolist():
-            mine = member == self.directory[frame.member[i].as_py()]
-            late |= mine & (known >= i) & (day[known] <= day[i])
-        return late
 
     def _erase(self, frame: Frame, rows: np.ndarray, day: np.ndarray, offset: int, replay: bool) -> None:
         """Forget what the members of these rows did up to the day of the row, whatever came first."""
@@ -429,10 +398,3 @@ class Shard:
     def points(self, members: np.ndarray) -> Points:
         """The points of `members` (int64[n]) as of the shard's day."""
         return self.scorer.points(len(members), self.tiles.read(members), self.registers.numbers(members))
-
-
-def _updating(frame: Frame) -> np.ndarray:
-    """bool[n]: which rows of the frame update registers."""
-    if frame.registers.null_count == len(frame):
-        return np.zeros(len(frame), bool)
-    return frame.registers.is_valid().to_numpy(zero_copy_only=False)

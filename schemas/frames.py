@@ -71,6 +71,12 @@ class Frame:
     def __len__(self) -> int:
         return len(self.time)
 
+    def updating(self) -> np.ndarray:
+        """bool[n]: which rows update registers."""
+        if self.registers.null_count == len(self):
+            return np.zeros(len(self), bool)
+        return self.registers.is_valid().to_numpy(zero_copy_only=False)
+
 
 SCHEMA = pa.schema(
     [
