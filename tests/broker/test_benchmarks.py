@@ -141,7 +141,7 @@ async def test_benchmarks_are_a_sort_of_all_scores(live: Settings, tmp_path: Pat
         clock = asyncio.get_running_loop().time
         end = clock() + WAIT_S
         while (wrong := _wrong(got := await newest(live), wanted)) and clock() < end:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # between looks, the condition is the wait
         assert not wrong, f"{len(wrong)} of {len(wanted)}: {got.get(wrong[0])} is not {wanted.get(wrong[0])}"
         metrics = await asyncio.to_thread(workers[0].metrics)
         assert total(metrics, "pillarscore_cohorts") == len(wanted)

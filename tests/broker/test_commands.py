@@ -66,7 +66,7 @@ def until(true: Callable[[], bool], what: str, process: "subprocess.Popen[bytes]
     while not true():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         assert process is None or process.poll() is None, f"ended while waiting: {what}"
-        time.sleep(0.05)
+        time.sleep(0.05)  # between looks, the condition is the wait
 
 
 def counted(settings: Settings) -> float:

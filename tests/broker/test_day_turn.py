@@ -44,7 +44,7 @@ async def _until(settings: Settings, events: int, day: int) -> None:
             turned = [s for s in newest.values() if s.day == day and s.rolled >= -(-s.members // 1000)]
             if counters.read == events and not counters.difference() and len(turned) == len(newest) > 0:
                 return
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # between looks, the condition is the wait
 
 
 async def _records(settings: Settings, topic: str) -> list[tuple[bytes, bytes | None]]:

@@ -103,4 +103,4 @@ async def _until(workers: list[Worker], reached: Callable[[dict[str, float]], bo
         if reached(found):
             return found
         assert asyncio.get_running_loop().time() < end, found
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # between looks, the condition is the wait
