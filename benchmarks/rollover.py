@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from agents.app import tuned
 from agents.rubrics import load
 from pipeline import blocks, days
 from pipeline.shard import Shard
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=40)
     given = parser.parse_args()
     shard = filled(given.members, given.tiles)
+    tuned()  # as a worker is
     for turn in ("first turn (nothing said before)", "second turn"):
         shard.turn_day(shard.day + 1)
         began, cpu = time.monotonic(), time.process_time()
