@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from agents import fencing
 from agents.reader import Reader
 from schemas.ledger import HISTORY, STAMP_KEY, Block, BlockHistory, Stamp, block_key
 from schemas.links import PREFIX
@@ -54,7 +55,8 @@ class Transactions:
     async def begin(self) -> None:
         """Open a transaction unless one is open."""
         if not self.open:
-            await self._producer.begin_transaction()
+            with fencing.told(self._producer):
+                await self._producer.begin_transaction()
             self.open = True
 
     async def put(
@@ -82,7 +84,8 @@ class Transactions:
                 count += 1
             batch._relative_offset = count
             left += count
-            await self._producer.send_batch(batch, topic, partition=partition)
+            with fencing.told(self._producer):
+                await self._producer.send_batch(batch, topic, partition=partition)
 
     async def send(
         self,
@@ -94,12 +97,14 @@ class Transactions:
     ) -> None:
         """Queue one record with headers, of any size that the topic takes."""
         await self.begin()
-        await self._producer.send(topic, value, key=key, partition=partition, headers=headers)
+        with fencing.told(self._producer):
+            await self._producer.send(topic, value, key=key, partition=partition, headers=headers)
 
     async def end(self) -> None:
         """Commit what was put, if anything was."""
         if self.open:
-            await self._producer.commit_transaction()
+            with fencing.told(self._producer):
+                await self._producer.commit_transaction()
             self.open = False
 
 
@@ -113,14 +118,12 @@ class Ledger(Transactions):
 
     async def put_history(self, history: BlockHistory) -> None:
         """Queue the history of a block, or a day of it, in the open transaction."""
-        await self.begin()
-        await self._producer.send(self.topic, history.dump(), key=history.key, partition=self.partition)
+        await self.send(self.topic, self.partition, history.key, history.dump(), _NO_HEADERS)
 
     async def put_links(self, records: Sequence[Record]) -> None:
         """Queue records of networks, each of any size, in the open transaction."""
-        await self.begin()
         for key, value in records:
-            await self._producer.send(self.topic, value, key=key, partition=self.partition)
+            await self.send(self.topic, self.partition, key, value, _NO_HEADERS)
 
     async def commit(self, stamp: Stamp, blocks: Sequence[Block]) -> int:
         """Write stamp and blocks and commit all that was put; returns the bytes of the blocks."""
@@ -128,8 +131,7 @@ class Ledger(Transactions):
         for block in blocks:
             data = block.dump()
             written += len(data)
-            await self.begin()
-            await self._producer.send(self.topic, data, key=block_key(block.number), partition=self.partition)
+            await self.send(self.topic, self.partition, block_key(block.number), data, _NO_HEADERS)
         await self.put(self.topic, self.partition, [(STAMP_KEY, stamp.dump())])
         await self.end()
         return written

@@ -17,6 +17,7 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from agents import fencing
 from agents.clock import clock
 from agents.edits import headers_of
 from agents.errors import UserError
@@ -123,7 +124,7 @@ class Sender:
     async def send(self, lot: Sequence[Judged]) -> None:
         """Send all of a lot, or nothing of it; returns when it is committed. Raises UserError."""
         try:
-            async with self._producer.transaction():
+            async with fencing.all_told(self._producer), self._producer.transaction():
                 flying: list[asyncio.Future[object]] = []
                 try:
                     for judged in lot:

@@ -1,0 +1,34 @@
+"""Who is fenced is told so by every call, also when the producer has noticed it between two of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiokafka.errors import ProducerFenced
+
+from agents.ledger import Transactions
+from agents.settings import Settings
+
+CALLS: dict[str, Callable[[Transactions, str], Awaitable[None]]] = {
+    "put": lambda mine, topic: mine.put(topic, 0, [(b"k", b"v")]),
+    "send": lambda mine, topic: mine.send(topic, 0, b"k", b"v", []),
+    "end": lambda mine, topic: mine.end(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_every_call_says_that_another_has_the_id(live: Settings, call: str) -> None:
+    topic, mine = live.topic("events"), f"{live.prefix}fenced"
+    earlier, later = Transactions(live.broker, mine), Transactions(live.broker, mine)
+    await earlier.start()
+    await later.start()
+    try:
+        await earlier.put(topic, 0, [(b"k", b"v")])
+        while not earlier._producer._txn_manager.is_fatal_error():
+            await asyncio.sleep(0.01)  # between looks, the condition is the wait
+        with pytest.raises(ProducerFenced):
+            await CALLS[call](earlier, topic)
+    finally:
+        await later.stop()
+        earlier.open = False
+        await earlier.stop()
