@@ -6,6 +6,7 @@ members are a day on already, the end of the day before stays as it is.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
@@ -36,27 +37,60 @@ _DAY = b'%b"size":%d,"mean":%b,"median":%b}'
 _WEEK = b'{"size":%d,"mean":%b,"median":%b}'
 
 
+@dataclass(slots=True)
+class _Cohort:
+    """What is known of a cohort: how its records begin, whether there is one, the ends of its days.
+
+    closed: those before the as-of day `closed_at`, as JSON with a comma behind each.
+    """
+
+    key: bytes
+    begin: bytes
+    published: bool = False
+    days: dict[int, Values] = field(default_factory=dict)
+    closed_at: int | None = None
+    closed: bytes = b""
+
+    @classmethod
+    def of(cls, name: str) -> "_Cohort":
+        kind, value = kind_of(name)
+        about = {"cohort": name, "kind": kind, "value": value or None}
+        return cls(name.encode(), orjson.dumps(about)[1:-1])
+
+    def forget(self) -> None:
+        """Its past is not shown any more."""
+        self.days.clear()
+        self.closed_at = None
+
+    def close(self, as_of: int) -> None:
+        """Drop the days that are too old, and write down those before `as_of`."""
+        self.days = {day: self.days[day] for day in sorted(self.days) if as_of - WEEK <= day <= as_of}
+        before = [_DAY % (_opened(day), *_told(values)) for day, values in self.days.items() if day != as_of]
+        self.closed = b"".join(text + b"," for text in before)
+        self.closed_at = as_of
+
+
 class Benchmarks:
     """Makes records of the cohorts that have changed. least: members a cohort must have to be shown."""
 
     def __init__(self, least: int) -> None:
         self.least = least
-        self._days: dict[str, dict[int, Values]] = {}
-        self._closed: dict[str, tuple[int, bytes]] = {}  # the ends of days before an as-of day, as JSON
-        self._begins: dict[str, bytes] = {}
-        self._published: set[str] = set()
+        self._cohorts: dict[str, _Cohort] = {}
+        self._loaded: set[str] = set()  # of those published before, not looked for in the merged view yet
         self._as_of: tuple[int, bool] | None = None
 
     def load(self, key: bytes, value: bytes | None) -> None:
         """A record that was published before, in order."""
-        cohort = key.decode()
+        name = key.decode()
         if value is None:
-            self._published.discard(cohort)
-            self._days.pop(cohort, None)
+            self._cohorts.pop(name, None)
+            self._loaded.discard(name)
             return
-        self._published.add(cohort)
+        self._loaded.add(name)
+        cohort = self._cohorts[name] = _Cohort.of(name)
+        cohort.published = True
         read = Benchmark.model_validate_json(value)
-        self._days[cohort] = {
+        cohort.days = {
             number(day.day): (day.size, round(day.mean * 100), round(day.median * 100)) for day in read.days
         }
 
@@ -72,9 +106,10 @@ class Benchmarks:
         changed = np.flatnonzero(merged.changed)
         merged.changed = np.zeros(len(merged.changed), bool)
         chosen = changed[changed >= ALL]
-        unknown = self._published - {merged.name(at) for at in range(ALL, len(merged.cohorts))}
-        if unknown:
-            yield [self._gone(cohort) for cohort in sorted(unknown)]
+        if self._loaded:
+            unknown = sorted(self._loaded - set(merged.names))
+            self._loaded.clear()
+            yield [self._gone(self._cohorts[name]) for name in unknown]
         rubrics = {(head.rubric, head.rubric_version) for head in heads}
         rubric = None
         if len(rubrics) == 1:
@@ -87,11 +122,23 @@ class Benchmarks:
         for start in range(0, len(chosen), at_once):
             yield self._lot(merged, chosen[start : start + at_once], deciles, about, as_of, settled)
 
-    def _gone(self, cohort: str) -> Record:
-        self._published.discard(cohort)
-        self._days.pop(cohort, None)
-        self._closed.pop(cohort, None)
-        return cohort.encode(), None
+    def _of(self, merged: Merged, number: int) -> _Cohort:
+        name = merged.names[number]
+        cohort = self._cohorts.get(name)
+        if cohort is None:
+            cohort = self._cohorts[name] = _Cohort.of(name)
+        return cohort
+
+    def _gone(self, cohort: _Cohort) -> Record:
+        cohort.published = False
+        cohort.forget()
+        return cohort.key, None
+
+    def _small(self, cohort: _Cohort, about: bytes) -> Record:
+        """A cohort of which only is said that it is too small; its past is forgotten too."""
+        cohort.forget()
+        cohort.published = True
+        return cohort.key, _SMALL % (cohort.begin, about, self.least)
 
     def _lot(
         self,
@@ -106,89 +153,80 @@ class Benchmarks:
         assert totals is not None
         size = totals.size[chosen]
         made: list[Record] = []
-        for at in np.flatnonzero(size < self.least).tolist():
-            cohort = merged.name(int(chosen[at]))
-            if size[at]:
+        large = size >= self.least
+        for at, members in zip(chosen[~large].tolist(), size[~large].tolist(), strict=True):
+            cohort = self._of(merged, at)
+            if members:
                 made.append(self._small(cohort, about))
-            elif cohort in self._published:
+            elif cohort.published:
                 made.append(self._gone(cohort))
-        chosen, size = chosen[size >= self.least], size[size >= self.least]
+        chosen, size = chosen[large], size[large]
         if not len(chosen):
             return made
-        sums = totals.sums[chosen]
-        means = (2 * sums + size[:, None]) // (2 * size[:, None])
+        means = (2 * totals.sums[chosen] + size[:, None]) // (2 * size[:, None])
         deciles = deciles[chosen]
-        mean, median = means[:, 0].tolist(), deciles[:, _MEDIAN].tolist()
         today = _opened(as_of)
+        pillars = _texts(totals.pillars[chosen].reshape(4 * len(chosen), -1))
         columns = zip(
-            map(merged.names.__getitem__, chosen.tolist()),
-            zip(size.tolist(), mean, median, strict=True),
+            chosen.tolist(),
+            size.tolist(),
+            means[:, 0].tolist(),
+            deciles[:, _MEDIAN].tolist(),
             _texts(means / 100),
             _texts(deciles / 100),
             totals.bands[chosen].tolist(),
             _texts(totals.histogram[chosen]),
-            _fours(_texts(totals.pillars[chosen].reshape(4 * len(chosen), -1))),
+            *(pillars[which::4] for which in range(4)),
             strict=True,
         )
-        for cohort, now, averages, tenths, bands, histogram, pillars in columns:
+        for at, n, mean, median, averages, tenths, bands, histogram, *by_pillar in columns:
+            cohort = self._of(merged, at)
+            cohort.published = True
+            if cohort.closed_at != as_of:
+                cohort.close(as_of)
             overall, brand, find, engage, relate = averages.split(b",")
-            week, days = self._past(cohort, now, as_of, settled, today)
+            middle = TEXTS[median + ZERO]
+            if settled:
+                cohort.days[as_of] = n, mean, median
+                days = cohort.closed + _DAY % (today, n, overall, middle)
+            elif as_of in cohort.days:
+                days = cohort.closed + _DAY % (today, *_told(cohort.days[as_of]))
+            else:
+                days = cohort.closed[:-1]
+            then = cohort.days.get(as_of - WEEK)
             record = _RECORD % (
-                self._begin(cohort),
+                cohort.begin,
                 about,
-                now[0],
+                n,
                 overall,
-                TEXTS[now[2] + ZERO],
+                middle,
                 tenths,
                 *bands,
                 histogram,
                 brand,
-                pillars[0],
+                by_pillar[0],
                 find,
-                pillars[1],
+                by_pillar[1],
                 engage,
-                pillars[2],
+                by_pillar[2],
                 relate,
-                pillars[3],
-                week,
+                by_pillar[3],
+                b"null" if then is None else _week((n, mean, median), then),
                 days,
             )
-            self._published.add(cohort)
-            made.append((cohort.encode(), record))
+            made.append((cohort.key, record))
         return made
 
-    def _past(self, cohort: str, now: Values, as_of: int, settled: bool, today: bytes) -> tuple[bytes, bytes]:
-        """The change of a week and the ends of days, as JSON; `now` becomes that of today."""
-        days = self._days.setdefault(cohort, {})
-        if settled:
-            days[as_of] = now
-        closed = self._closed.get(cohort)
-        if closed is None or closed[0] != as_of:
-            for day in [day for day in days if not as_of - WEEK <= day <= as_of]:
-                del days[day]
-            before = b"".join(_day(_opened(day), days[day]) + b"," for day in sorted(days) if day != as_of)
-            closed = self._closed[cohort] = (as_of, before)
-        told = closed[1] + _day(today, days[as_of]) if as_of in days else closed[1][:-1]
-        then = days.get(as_of - WEEK)
-        if then is None:
-            return b"null", told
-        size, mean, median = (a - b for a, b in zip(now, then, strict=True))
-        return _WEEK % (size, TEXTS[mean + ZERO], TEXTS[median + ZERO]), told
 
-    def _begin(self, cohort: str) -> bytes:
-        begin = self._begins.get(cohort)
-        if begin is None:
-            kind, value = kind_of(cohort)
-            about = {"cohort": cohort, "kind": kind, "value": value or None}
-            begin = self._begins[cohort] = orjson.dumps(about)[1:-1]
-        return begin
+def _week(now: Values, then: Values) -> bytes:
+    size, mean, median = (a - b for a, b in zip(now, then, strict=True))
+    return _WEEK % (size, TEXTS[mean + ZERO], TEXTS[median + ZERO])
 
-    def _small(self, cohort: str, about: bytes) -> Record:
-        """A cohort of which only is said that it is too small; its past is forgotten too."""
-        self._days.pop(cohort, None)
-        self._closed.pop(cohort, None)
-        self._published.add(cohort)
-        return cohort.encode(), _SMALL % (self._begin(cohort), about, self.least)
+
+def _told(values: Values) -> tuple[int, bytes, bytes]:
+    """A day's size, mean and median as they are written."""
+    size, mean, median = values
+    return size, TEXTS[mean + ZERO], TEXTS[median + ZERO]
 
 
 def _deciles(merged: Merged, chosen: np.ndarray) -> np.ndarray:
@@ -207,14 +245,5 @@ def _texts(rows: np.ndarray) -> list[bytes]:
     return data[2:-2].split(b"],[")
 
 
-def _fours(texts: list[bytes]) -> list[list[bytes]]:
-    return [texts[at : at + 4] for at in range(0, len(texts), 4)]
-
-
 def _opened(day: int) -> bytes:
     return b'{"day":"%b",' % calendar(day).isoformat().encode()
-
-
-def _day(opened: bytes, values: Values) -> bytes:
-    size, mean, median = values
-    return _DAY % (opened, size, TEXTS[mean + ZERO], TEXTS[median + ZERO])

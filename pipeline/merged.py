@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.cohorts import EVERYONE, name_of
-from pipeline.ladder import Ladder, entries_of
+from pipeline.ladder import Ladder, empty, entries_of
 from pipeline.totals import Totals
 from schemas.distributions import GONE, WIDTH, Head, Rows, load_names, parse_key
 
@@ -85,7 +85,8 @@ class Merged:
         self.taken = -1
         self.sources: dict[int, Source] = {}
         self.cohorts: list[tuple[str, str]] = [("", ""), (EVERYONE, "")]
-        self.ladders = [Ladder(cohorts=2) for _ in range(1 + len(self.kinds))]
+        # everyone first, which has no others beside it
+        self.ladders: list[Ladder] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
         self.names = ["", EVERYONE]
         self.columns = [0, 0]  # the ladder of each cohort
         self.totals = None
@@ -145,7 +146,7 @@ class Merged:
             was, now = change.was_in[:, at], change.is_in[:, at]
             moved = (was != now) | (before != after)
             gone, come = entries_of(was[moved], before[moved]), entries_of(now[moved], after[moved])
-            ladders.append(ladder.moved(gone, come, size))
+            ladders.append(ladder.moved(gone, come, size if at else ALL + 1))
             yield
         if self.totals is not None:
             self.totals.resize(size)
@@ -250,7 +251,7 @@ class Merged:
     def nbytes(self) -> int:
         """Bytes allocated in arrays."""
         members = sum(s.numbers.nbytes + s.codes.nbytes for s in self.sources.values())
-        ladders = sum(ladder.entries.nbytes + ladder.edges.nbytes for ladder in self.ladders)
+        ladders = sum(ladder.nbytes() for ladder in self.ladders)
         return members + ladders + (self.totals.nbytes() if self.totals else 0)
 
 
@@ -266,8 +267,12 @@ def _padded(array: np.ndarray, rows: int, score: int) -> np.ndarray:
 
 def _in(numbers: np.ndarray, codes: np.ndarray, cohort: np.ndarray) -> np.ndarray:
     """int64[n, 1 + K]: the cohorts of members, `everyone` first; 0 where there is none."""
+    found = np.empty((len(numbers), 1 + codes.shape[1]), np.int64, order="F")  # it is read by column
     there = numbers[:, 0] != GONE
-    return np.column_stack([there.astype(np.int64) * ALL, cohort[codes] * there[:, None]])
+    found[:, 0] = there * ALL
+    for column, code in enumerate(codes.T, 1):
+        np.multiply(cohort[code], there, out=found[:, column])
+    return found
 
 
 def _counted(totals: Totals, change: _Change) -> Iterator[None]:

@@ -5,9 +5,10 @@ place is the mean of the places the tied share (mid-rank), above + (ties + 1) / 
 (place - 1/2) / n, rounded up to a hundredth of a percent, so that nobody is shown better than they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 import orjson
@@ -16,6 +17,9 @@ from pipeline.cohorts import EVERYONE
 from pipeline.ladder import Ladder
 from pipeline.merged import ALL, NONE, Merged, Source
 from schemas.distributions import GONE
+
+N = TypeVar("N", int, np.ndarray)
+_RANK = b'%b%b,"of":%b,"top":%b}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,27 @@ def rank(above: int, ties: int, of: int) -> Place:
     (Place(halves=2, of=200, top=25), Place(halves=9, of=8, top=5000))
     """
     halves = 2 * above + ties + 1
-    return Place(halves, of, -(-10_000 * (halves - 1) // (2 * of)))
+    return Place(halves, of, top_of(halves, of))
+
+
+def top_of(halves: N, of: N) -> N:
+    """The top share in hundredths of a percent, of numbers or arrays of them; see the module."""
+    return -(-10_000 * (halves - 1) // (2 * of))
 
 
 def rank_among(scores: Sequence[int] | np.ndarray, score: int) -> Place:
     """The rank of a score among all scores of a cohort, of which it is one."""
     all_scores = np.asarray(scores)
     return rank(int((all_scores > score).sum()), int((all_scores == score).sum()), len(all_scores))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """The ranks of n members in their cohorts `now` of one kind; int64[n] each, size of the cohort."""
+
+    now: np.ndarray
+    halves: np.ndarray
+    size: np.ndarray
 
 
 class Ranks:
@@ -72,36 +90,57 @@ class Ranks:
         if not len(members):
             return []
         old = _score(source, members)
-        were = old != GONE
-        pieces = [[b'"benchmark":%d,"ranks":{' % self.merged.offset] * len(members)]
-        for column in self._columns:
-            if column:
-                now, was = _known(source, cohort[:, column - 1]), _old(source, members, column - 1)
-                was *= were
-            else:
-                now, was = np.full(len(members), ALL), were * ALL
-            pieces.append(self._shown(self.merged.ladders[column], now, score, was, old))
-        # each rank ends with a comma, and the last one's goes
-        return [b"%b}," % b"".join(row).rstrip(b",") for row in zip(*pieces, strict=True)]
+        kinds = [self._ranked(source, column, members, score, cohort, old) for column in self._columns]
+        hidden = np.zeros(len(members), np.int64)
+        for at, kind in enumerate(kinds):
+            hidden |= ((kind.size < self.least) | (kind.now == NONE)).astype(np.int64) << at
+        made = [b""] * len(members)
+        # who is shown in the same kinds has a record of the same form
+        for pattern in np.unique(hidden).tolist():
+            rows = np.flatnonzero(hidden == pattern)
+            texts = self._texts([kind for at, kind in enumerate(kinds) if not pattern >> at & 1], rows)
+            if len(rows) == len(made):
+                return texts
+            for row, text in zip(rows.tolist(), texts, strict=True):
+                made[row] = text
+        return made
 
-    def _shown(
-        self, ladder: Ladder, now: np.ndarray, score: np.ndarray, was: np.ndarray, old: np.ndarray
-    ) -> list[bytes]:
-        above, ties, size = places(ladder, now, score, was, old)
-        halves = 2 * above + ties + 1
-        top = -(-10_000 * (halves - 1) // (2 * size))
-        begins = self._begins_to(len(ladder.edges) - 1)
-        columns = zip(
-            map(begins.__getitem__, now.tolist()),
-            _numbers(halves / 2),
-            _numbers(size),
-            _numbers(top / 100),
-            strict=True,
-        )
-        shown = [b'%b%b,"of":%b,"top":%b},' % texts for texts in columns]
-        for row in np.flatnonzero((size < self.least) | (now == NONE)).tolist():
-            shown[row] = b""
-        return shown
+    def _ranked(
+        self,
+        source: Source,
+        column: int,
+        members: np.ndarray,
+        score: np.ndarray,
+        cohort: np.ndarray,
+        old: np.ndarray,
+    ) -> "_Ranked":
+        """The ranks in one kind; old: the scores as merged."""
+        were = old != GONE
+        if column:
+            now, was = _known(source, cohort[:, column - 1]), _old(source, members, column - 1) * were
+        else:
+            now, was = np.full(len(members), ALL), were * ALL
+        above, ties, size = places(self.merged.ladders[column], now, score, was, old)
+        return _Ranked(now, 2 * above + ties + 1, size)
+
+    def _texts(self, shown: Sequence["_Ranked"], rows: np.ndarray) -> list[bytes]:
+        """The fragments of some rows that have ranks in all these kinds."""
+        begins = self._begins_to(len(self.merged.cohorts))
+        columns: list[Iterable[bytes]] = []
+        forms = []
+        for kind in shown:
+            halves, size = kind.halves[rows], kind.size[rows]
+            forms.append(_RANK)
+            columns += [
+                map(begins.__getitem__, kind.now[rows].tolist()),
+                _numbers(halves / 2),
+                _numbers(size),
+                _numbers(top_of(halves, size) / 100),
+            ]
+        form = b'"benchmark":%d,"ranks":{%b},' % (self.merged.offset, b",".join(forms))
+        if not columns:
+            return [form] * len(rows)
+        return [form % texts for texts in zip(*columns, strict=True)]
 
     def _begins_to(self, cohorts: int) -> list[bytes]:
         """How the ranks in cohorts 0 to `cohorts` begin."""

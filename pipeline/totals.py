@@ -13,9 +13,8 @@ PILLAR_BINS = 2_500 // PILLAR_BIN
 BANDS = 4
 _POINTS = 5
 """Columns of points: the score and the pillars."""
-_WIDTHS = np.array([BIN, *[PILLAR_BIN] * 4])
-_LAST = np.array([BINS - 1, *[PILLAR_BINS - 1] * 4, BANDS - 1])
-_STARTS = np.array([0, *(BINS + at * PILLAR_BINS for at in range(4)), BINS + 4 * PILLAR_BINS])
+_LAST = np.array([BINS - 1, *[PILLAR_BINS - 1] * 4, BANDS - 1], np.uint16)[:, None]
+_STARTS = np.array([0, *(BINS + at * PILLAR_BINS for at in range(5))], np.uint16)[:, None]
 _ALL = BINS + 4 * PILLAR_BINS + BANDS
 _FEW = 16
 """Of so many bins at most one changes: then they are counted one by one."""
@@ -63,7 +62,8 @@ class Totals:
         Cohort 0 takes what is in none; what stands there means nothing.
         """
         left, entered = _bins(before), _bins(after)
-        by = after[:, :_POINTS].astype(np.int64) - before[:, :_POINTS]
+        left_points, points = _points(before), _points(after)
+        by = points - left_points
         row, column = np.nonzero(left != entered)
         bins = left[row, column], entered[row, column]
         for old, new in zip(was.T, now.T, strict=True):
@@ -73,22 +73,22 @@ class Totals:
                 self._count(old[row] * _ALL + bins[0], new[row] * _ALL + bins[1])
                 continue
             stays = old == new
-            self._sum(new[stays], by[stays])
+            self._sum(new[stays], by[:, stays])
             here = stays[row]
             at = row[here]
             self._count(old[at] * _ALL + bins[0][here], new[at] * _ALL + bins[1][here])
             gone, come = old[moved], new[moved]
             self.size += np.bincount(come, minlength=len(self.size))
             self.size -= np.bincount(gone, minlength=len(self.size))
-            self._sum(come, after[moved, :_POINTS].astype(np.int64))
-            self._sum(gone, -before[moved, :_POINTS].astype(np.int64))
+            self._sum(come, points[:, moved])
+            self._sum(gone, -left_points[:, moved])
             less, more = gone[:, None] * _ALL + left[moved], come[:, None] * _ALL + entered[moved]
             self._count(less.ravel(), more.ravel())
 
     def _sum(self, cohort: np.ndarray, by: np.ndarray) -> None:
         for at in range(_POINTS):
             # whole numbers whose sums are below 2**53, exact in float64
-            self.sums[:, at] += np.bincount(cohort, by[:, at], len(self.size)).astype(np.int64)
+            self.sums[:, at] += np.bincount(cohort, by[at], len(self.size)).astype(np.int64)
 
     def _count(self, less: np.ndarray, more: np.ndarray) -> None:
         """Take one off each place `less` of the flat counts, and add one to each of `more`."""
@@ -105,8 +105,14 @@ class Totals:
         return self.size.nbytes + self.sums.nbytes + self._counts.nbytes
 
 
+def _points(numbers: np.ndarray) -> np.ndarray:
+    """float64[5, n]: score and pillars, by column, as what sums them wants them."""
+    return numbers[:, :_POINTS].T.astype(np.float64, order="C")
+
+
 def _bins(numbers: np.ndarray) -> np.ndarray:
-    """int64[n, 6]: the bins of the score, the pillars and the band."""
-    found = numbers.astype(np.int64)
-    found[:, :_POINTS] //= _WIDTHS
-    return np.minimum(found, _LAST) + _STARTS
+    """uint16[n, 6]: the bins of the score, the pillars and the band."""
+    found = numbers.T.astype(np.uint16, order="C")
+    found[0] //= np.uint16(BIN)
+    found[1:_POINTS] //= np.uint16(PILLAR_BIN)
+    return (np.minimum(found, _LAST) + _STARTS).T

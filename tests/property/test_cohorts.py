@@ -1,6 +1,8 @@
 """Merged benchmarks are those of a plain sort of all scores, whatever moves, dies or is compacted."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
@@ -9,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from pipeline import cohorts as counting
+from pipeline import ladder
 from pipeline.benchmarks import Benchmarks
 from pipeline.cohorts import Cohorts
 from pipeline.merged import Merged
@@ -108,12 +111,15 @@ class _Points:
         self.pillars = np.array([m.pillars for m in members.values()], np.int64).reshape(-1, 4)
 
 
-def small():
+@contextmanager
+def small() -> Iterator[None]:
     """Few places a chunk and few laps, so that what takes thousands of members happens with some."""
-    return (
+    with (
         patch.multiple(counting, CHUNK=4, LAPS=4, NAMES=2, _PIECE=3),
         patch.object(distributions, "LAPS", 4),
-    )
+        patch.object(ladder, "FEW", 4),  # so that ladders go from one form to the other
+    ):
+        yield
 
 
 def published(records: dict[bytes, bytes | None]) -> dict[str, Benchmark]:
@@ -165,7 +171,7 @@ def test_merged_is_a_sort_of_all_scores(plan):
     partitions = [Partition(number, topic, merged) for number in range(2)]
     publisher, records = Benchmarks(LEAST), {}
     by_places: list[dict[int, Scored]] = [{}, {}]  # as merged
-    with small()[0], small()[1]:
+    with small():
         for what, number, given_ in [*plan, ("publish", 0, None), ("publish", 1, None), ("read", 0, None)]:
             partition = partitions[number]
             match what:
