@@ -41,7 +41,7 @@ def dump(shard: Shard, number: int) -> Block:
         pa.array(fill),
         pa.array(pairs.key[order]),
         pa.array(pairs.count[order]),
-        [shard.registers.dump(i) for i in members.tolist()],
+        shard.registers.dump(members),
     )
 
 

@@ -15,7 +15,10 @@ MAX_GROUPS = 512
 """Group names remembered per member: the first in alphabetical order, whatever the order of input."""
 _WIDTH = len(Register)
 _BY_NAME = {register.name.lower(): register for register in Register}
+_NAMES = [b'"%b"' % register.name.lower().encode() for register in Register]
+_TEXTS = frozenset(map(int, TEXTS))
 _GROUP = "group:"
+_ENTRY = b"%b:[%b,%d,%d]"
 
 
 class Texts:
@@ -123,21 +126,25 @@ class Registers:
             self.slot[member] = 0
             self.free.append(row)
 
-    def dump(self, member: int) -> bytes | None:
-        """A member's registers for the ledger, None when there are none."""
-        if member >= len(self.slot) or not self.slot[member]:
-            return None
-        row = int(self.slot[member])
-        known = {}
-        for column in np.flatnonzero(self.times[row] | (self.ties[row] > 0)).tolist():
-            register = Register(column)
-            value: Any = int(self.values[row, column])
-            if register in TEXTS:
-                value = self.texts.names[value]
-            known[register.name.lower()] = [value, int(self.times[row, column]), int(self.ties[row, column])]
-        for group, (time, tie, joined) in self.groups.get(member, {}).items():
-            known[_GROUP + group] = [joined, time, tie]
-        return orjson.dumps(known) if known else None
+    def dump(self, members: np.ndarray) -> list[bytes | None]:
+        """The registers of each of `members` int64[n] for the ledger, None for those who have none."""
+        self.resize(int(members.max(initial=-1)) + 1)
+        row = self.slot[members]
+        at, column = np.nonzero((self.times[row] != 0) | (self.ties[row] != 0))
+        row = row[at]
+        columns = (self.values[row, column], self.times[row, column], self.ties[row, column])
+        found: dict[int, list[bytes]] = {}
+        for who, what, value, time, tie in zip(
+            at.tolist(), column.tolist(), *(numbers.tolist() for numbers in columns), strict=True
+        ):
+            told = orjson.dumps(self.texts.names[value]) if what in _TEXTS else b"%d" % value
+            found.setdefault(who, []).append(_ENTRY % (_NAMES[what], told, time, tie))
+        if self.groups:
+            for who, member in enumerate(members.tolist()):
+                for group, (time, tie, joined) in self.groups.get(member, {}).items():
+                    name = orjson.dumps(_GROUP + group)
+                    found.setdefault(who, []).append(_ENTRY % (name, b"%d" % joined, time, tie))
+        return [b"{%b}" % b",".join(found[who]) if who in found else None for who in range(len(members))]
 
     def load(self, member: int, data: bytes) -> None:
         """Take a member's registers from the ledger."""

@@ -7,6 +7,7 @@ from importlib.resources import files
 from unittest.mock import patch
 
 import numpy as np
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,7 +107,11 @@ def state(shard: Shard) -> dict:
         tiles.setdefault(names[members[row]], {})[key] = count
     return {
         "tiles": tiles,
-        "registers": {names[i]: shard.registers.dump(i) for i in members.tolist() if shard.registers.dump(i)},
+        "registers": {
+            names[i]: orjson.loads(told)
+            for i, told in zip(members.tolist(), shard.registers.dump(members), strict=True)
+            if told
+        },
         "counters": shard.counters,
         "watermarks": shard.watermarks.next,
         "networks": {name: mine for name in names if name and (mine := network(shard, name))},
