@@ -19,6 +19,7 @@ from agents.clock import Clock
 from agents.ends import Ends
 from agents.identity import client_id
 from agents.ingest import Ingest
+from agents.load import Load
 from agents.metrics import Metrics
 from agents.score import Score
 from agents.settings import Settings
@@ -77,14 +78,15 @@ class Worker:
         self.metrics = Metrics()
         self.ends = Ends(settings.broker, self._partitions)
         self.tracing = tracing(settings)
+        load = Load(settings.cycle_ms / 1000)
         self.app = faust_app(settings)
         self.score = (
-            Score(self.app, settings, rubric, clock, self.metrics, self.ends, self.tracing)
+            Score(self.app, settings, rubric, clock, self.metrics, self.ends, load, self.tracing)
             if role in ("score", "all")
             else None
         )
         self.ingest = (
-            Ingest(settings, clock, self.metrics, self.ends, self.tracing)
+            Ingest(settings, clock, self.metrics, self.ends, load, self.tracing)
             if role in ("ingest", "all")
             else None
         )

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.ledger import Transactions
+from agents.load import Load
 from agents.metrics import Metrics
 from agents.reader import FETCH_BYTES, reader
 from agents.settings import Settings
@@ -42,15 +43,15 @@ T = TypeVar("T")
 class Follower:
     """Keeps `merged` at the end of the topic. `own` says whether benchmarks are published here."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, load: Load) -> None:
         kinds = settings.cohort_kinds
         assert kinds is not None
         self.settings = settings
         self.metrics = metrics
+        self.load = load
         self.merged = Merged(settings.frame_partitions, kinds)
         self.ranks = Ranks(self.merged, settings.rank_kinds, settings.cohort_minimum)
         self._current_at = time.monotonic()
-        self._load = time.process_time(), time.monotonic()
         self._owns = False
         self._publisher: _Publisher | None = None
         self._task: asyncio.Task[None] | None = None
@@ -129,10 +130,7 @@ class Follower:
 
     def _rest(self, spent: float, interval: float) -> float:
         """Seconds until the next merge, after one that took so many seconds of CPU."""
-        cpu, now = time.process_time(), time.monotonic()
-        busy = cpu - self._load[0] > BUSY * (now - self._load[1])
-        self._load = cpu, now
-        share, most = (BUSY_SHARE, BUSY_REST) if busy else (SHARE, REST)
+        share, most = (BUSY_SHARE, BUSY_REST) if self.load.share > BUSY else (SHARE, REST)
         return min(spent / share, most * interval)
 
     async def _bring_up(self) -> float:

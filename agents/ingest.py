@@ -24,6 +24,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from agents.clock import Clock
 from agents.ends import Ends
 from agents.identity import client_id
+from agents.load import Load
 from agents.metrics import Metrics
 from agents.metrics.lag import Lag, lag
 from agents.records import as_it_is
@@ -51,12 +52,14 @@ class Ingest:
         clock: Clock,
         metrics: Metrics,
         ends: Ends,
+        load: Load,
         tracing: "Tracing | None" = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.metrics = metrics.ingest
         self.ends = ends
+        self.load = load
         self.tracing = tracing
         self.metrics.lags.now = self._lags
         self.intake = Intake(
@@ -153,7 +156,6 @@ class _Session(ConsumerRebalanceListener):
         await self.producer.start()
         await self.consumer.start()
         self.consumer.subscribe([self.topic], listener=self)
-        cycle = self.settings.cycle_ms / 1000
         while not stopping.is_set():
             began = time.monotonic()
             generation = self.generation
@@ -172,7 +174,7 @@ class _Session(ConsumerRebalanceListener):
                     await self._commit()
             while len(self.flying) > MOST_IN_FLIGHT * self.settings.frame_partitions:
                 await self.flying.popleft()
-            spent = time.monotonic() - began
+            spent, cycle = time.monotonic() - began, self.ingest.load.round()
             if sum(map(len, got.values())) < self.settings.batch_events // 2 and spent < cycle:
                 await asyncio.sleep(cycle - spent)
         async with self.lock:

@@ -21,6 +21,7 @@ from agents.ends import Ends
 from agents.errors import UserError
 from agents.inbox import Inbox
 from agents.ledger import Ledger
+from agents.load import Load
 from agents.metrics import Metrics
 from agents.metrics.lag import Lag, lag
 from agents.network import Networks
@@ -62,6 +63,7 @@ class Runner:
         metrics: Metrics,
         ends: Ends,
         pace: Pace,
+        load: Load,
         censuses: Censuses,
         partition: int,
         benchmarks: Follower | None = None,
@@ -76,6 +78,7 @@ class Runner:
         self.log = log.bind(partition=partition)
         self.ends = ends
         self.pace = pace
+        self.load = load
         self.traces = traces or Untraced()
         self.shard: Shard | None = None
         self.stamp: Stamp | None = None  # the last one committed
@@ -266,8 +269,6 @@ class Runner:
         await asyncio.sleep(0)
 
     async def _serve(self) -> None:
-        s = self.settings
-        cycle = s.cycle_ms / 1000
         while not self._stopping:
             assert self.shard is not None
             assert self._ledger is not None
@@ -281,7 +282,7 @@ class Runner:
             if time.monotonic() - self._committed_at >= interval:
                 await self._flush()
                 await self._commit()
-            spent = time.monotonic() - began
+            spent, cycle = time.monotonic() - began, self.load.round()
             if spent < cycle:
                 await asyncio.sleep(cycle - spent)
             if not self._inbox:

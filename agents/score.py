@@ -12,6 +12,7 @@ from agents.benchmarks import Follower
 from agents.census import Censuses
 from agents.clock import Clock
 from agents.ends import Ends
+from agents.load import Load
 from agents.metrics import Metrics
 from agents.pace import Pace
 from agents.runner import Runner
@@ -35,6 +36,7 @@ class Score:
         clock: Clock,
         metrics: Metrics,
         ends: Ends,
+        load: Load,
         tracing: "Tracing | None" = None,
     ) -> None:
         self.settings = settings
@@ -43,8 +45,9 @@ class Score:
         self.clock = clock
         self.metrics = metrics
         self.ends = ends
+        self.load = load
         self.pace = Pace()
-        self.benchmarks = Follower(settings, metrics) if settings.cohort_kinds is not None else None
+        self.benchmarks = Follower(settings, metrics, load) if settings.cohort_kinds is not None else None
         self.censuses = Censuses(settings)
         self.tracing = tracing
         self.runners: dict[int, Runner] = {}
@@ -92,6 +95,7 @@ class Score:
                         self.metrics,
                         self.ends,
                         self.pace,
+                        self.load,
                         self.censuses,
                         partition,
                         self.benchmarks,

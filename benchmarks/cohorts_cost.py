@@ -1,0 +1,111 @@
+"""What benchmarks and ranks cost: the same events with cohorts and without, in turn.
+
+    python -m benchmarks.cohorts_cost [--events 1000000] [--members 100000] [--batch 10000]
+
+Without Kafka, in this process: records to rows, frames, shards and records of scores with their ranks, side
+by side as `benchmarks.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of six
+kinds. Publishing, merging and the records of benchmarks come as often as in a worker at full load, which
+takes some 80,000 events/s: scores are published twice a second, and merged every four seconds (`--every`
+says otherwise). Compressing and sending them is not in it; `benchmarks.cohorts` has that too, and the noise
+of a real worker with it.
+"""
+
+import argparse
+import itertools
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from agents.metrics import Metrics
+from agents.settings import Settings
+from benchmarks.inprocess import PARTITIONS, Pipeline, compare, fresh, show
+from benchmarks.workload import COHORTS, registers
+from pipeline.benchmarks import Benchmarks
+from pipeline.cohorts import Cohorts
+from pipeline.merged import Merged
+from pipeline.publication import has_news, published
+from pipeline.ranks import Ranks
+
+PUBLISH = 40_000
+MERGE = 320_000
+"""Events between two publications, and between two merges."""
+
+
+class Compared(Pipeline):
+    """A pipeline whose members are in cohorts; it publishes, merges and makes the records of benchmarks."""
+
+    def __init__(self, settings: Settings) -> None:
+        kinds = settings.cohort_kinds or ()
+        self.merged = Merged(PARTITIONS, kinds)
+        self.benchmarks = Benchmarks(settings.cohort_minimum)
+        ranks = Ranks(self.merged, settings.rank_kinds, settings.cohort_minimum)
+        epoch = time.time_ns()
+        super().__init__(Metrics(), [Cohorts(p, epoch, kinds, ranks) for p in range(PARTITIONS)])
+        self.offset = 0
+        self.spent = dict.fromkeys(("publishing", "merging", "records"), 0.0)
+        self.made = 0
+
+    def publish(self) -> None:
+        """Each partition's changes, read back as another worker does."""
+        for shard in self.shards:
+            if has_news(shard):
+                for key, value in published(shard):
+                    self.merged.take(key, value, self.offset)
+                    self.offset += 1
+
+    def merge(self) -> None:
+        """Everything published becomes one view."""
+        for _ in self.merged.merge():
+            pass
+        if self.merged.totals is None:
+            for _ in self.merged.count():
+                pass
+
+    def tell(self) -> None:
+        """The records of the cohorts that changed."""
+        self.made += sum(map(len, self.benchmarks.records(self.merged)))
+
+    def timed(self, what: str, step: Any) -> None:
+        """Take a step, and note what it took."""
+        began = time.thread_time()
+        step()
+        self.spent[what] += time.thread_time() - began
+
+
+def rank(pipeline: Pipeline, before: int, done: int, every: int) -> None:
+    """What is due behind a batch."""
+    if not isinstance(pipeline, Compared):
+        return
+    if before // PUBLISH != done // PUBLISH:
+        pipeline.timed("publishing", pipeline.publish)
+    if before // every != done // every:
+        pipeline.timed("merging", pipeline.merge)
+        pipeline.timed("records", pipeline.tell)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--members", type=int, default=100_000)
+    parser.add_argument("--batch", type=int, default=10_000)
+    parser.add_argument("--every", type=int, default=MERGE, help="events between two merges")
+    given = parser.parse_args()
+    compared = Compared(Settings.load())
+    pipelines = {"without": Pipeline(Metrics()), "with": compared}
+    made = itertools.chain(
+        registers(given.members, datetime.now(UTC).date()), fresh(given.events, given.members)
+    )
+    done, spent = compare(pipelines, made, given.batch, partial(rank, every=given.every), skip=given.members)
+    print(f"{sum(COHORTS.values()) + 1:,} cohorts, {given.members:,} members")
+    show(done, spent, "cohorts")
+    parts = ", ".join(f"{what} {seconds / done * 1e6:.3f}" for what, seconds in compared.spent.items())
+    print(f"{compared.records / (done + given.members):.2f} records of scores an event")
+    print(f"of it, with what the members' registers took: {parts}; {compared.made:,} benchmarks")
+
+
+if __name__ == "__main__":
+    main()
