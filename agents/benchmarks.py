@@ -27,15 +27,13 @@ from pipeline.ranks import Ranks
 
 log = structlog.get_logger()
 AGAIN_S = 1.0
-SHARE = 0.1
+SHARE = 0.15
 """Of the time, about, that merging takes at most: when it takes longer, it is done less often …"""
-REST = 2
+REST = 1
 """… but the rest between two is not longer than so many intervals,"""
-BUSY_SHARE, BUSY_REST = 0.03, 8
-"""or this share and so many, while the worker has more to do than it can: scores come first."""
-BUSY = 0.9
-"""Cores that the process uses when it is busy; nearly all it does is done by one thread."""
-AT_ONCE_S = 0.01
+BEHIND_SHARE, BEHIND_REST = 0.03, 16
+"""or this share and so many, while the worker is behind with the events themselves: scores come first."""
+AT_ONCE_S = 0.015
 """For how long a merge may hold up the event loop."""
 T = TypeVar("T")
 
@@ -130,7 +128,7 @@ class Follower:
 
     def _rest(self, spent: float, interval: float) -> float:
         """Seconds until the next merge, after one that took so many seconds of CPU."""
-        share, most = (BUSY_SHARE, BUSY_REST) if self.load.share > BUSY else (SHARE, REST)
+        share, most = (BEHIND_SHARE, BEHIND_REST) if self.load.behind else (SHARE, REST)
         return min(spent / share, most * interval)
 
     async def _bring_up(self) -> float:

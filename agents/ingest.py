@@ -215,6 +215,8 @@ class _Session(ConsumerRebalanceListener):
             self.positions[source] = stop
             self.newest[source] = batch[source][-1].timestamp
         self.metrics.ingested(len(records), rows, self.framer.rows)
+        oldest = min(mine[0].timestamp for mine in batch.values())
+        self.ingest.load.read((self.ingest.clock.now_ms() - oldest) / 1000)
 
     async def _reach(self) -> None:
         """Note where the consumer stands: at the end when all that is left are markers of transactions."""

@@ -1,8 +1,9 @@
-"""How busy the process is, and how long rounds of its loops take so that it does not get too busy.
+"""How busy the process is and how far behind, and what follows for the pace of its loops.
 
 A round has fixed costs: a frame and a drain for each partition, milliseconds however few events there are. At
 a high rate of events they add up to more than the events themselves take. So rounds get longer while the
-process uses much of a core, and shorter again when it does not.
+process uses much of a core, and shorter again when it does not. And while scores come late by seconds, what
+is merged for benchmarks can wait, for they are no newer than the scores.
 """
 
 import time
@@ -13,16 +14,20 @@ HIGH, LOW = 0.65, 0.45
 STEP = 1.25
 MOST = 2
 """Times the least length of a round."""
+BEHIND_S = 2.0
+"""An event older than this when it is counted has waited in Kafka: there is a backlog."""
+OFTEN, BEHIND_OFTEN = 2, 0.5
+"""Publications for benchmarks in the time that a score may take into them; while behind, fewer."""
 
 
 class Load:
-    """The share of a core that the process used lately; asked by every loop of the worker.
+    """Told and asked by every loop of the worker.
 
-    least: seconds that a round takes at least while there is little to do.
+    least: seconds that a round takes while there is little to do.
     """
 
     def __init__(self, least: float) -> None:
-        self.share = 0.0
+        self._late_at = -BEHIND_S
         self._least = self._round = least
         self._seen = time.process_time(), time.monotonic()
 
@@ -31,14 +36,28 @@ class Load:
         self._look()
         return self._round
 
+    def read(self, age: float) -> None:
+        """Something so old, in seconds, was read."""
+        if age > BEHIND_S:
+            self._late_at = time.monotonic()
+
+    @property
+    def behind(self) -> bool:
+        """Whether something old was read within the last seconds."""
+        return time.monotonic() - self._late_at < BEHIND_S
+
+    def publishing(self, within: float) -> float:
+        """Seconds between two publications of a partition; within: that a score may take into benchmarks."""
+        return within / (BEHIND_OFTEN if self.behind else OFTEN)
+
     def _look(self) -> None:
         cpu, now = time.process_time(), time.monotonic()
         passed = now - self._seen[1]
         if passed < LOOK_S:
             return
-        self.share = (cpu - self._seen[0]) / passed
+        share = (cpu - self._seen[0]) / passed
         self._seen = cpu, now
-        if self.share > HIGH:
+        if share > HIGH:
             self._round = min(self._round * STEP, self._least * MOST)
-        elif self.share < LOW:
+        elif share < LOW:
             self._round = max(self._round / STEP, self._least)

@@ -247,6 +247,7 @@ class Runner:
         assert shard is not None
         self._newest = timestamp
         self._lag_s = max(0.0, self.clock.now_ms() - timestamp) / 1000
+        self.load.read(self._lag_s)
         try:
             frame = decode(data)
         except ValueError as error:
@@ -308,7 +309,8 @@ class Runner:
             return math.inf
         if self._stopping:
             return 0.0
-        return max(0.0, self._published_at + self.settings.benchmark_ms / 2000 - time.monotonic())
+        interval = self.load.publishing(self.settings.benchmark_ms / 1000)
+        return max(0.0, self._published_at + interval - time.monotonic())
 
     async def _take(self) -> None:
         """Count what is in the inbox, in order, fetching what Faust has left out."""

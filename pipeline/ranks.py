@@ -19,7 +19,11 @@ from pipeline.merged import ALL, NONE, Merged, Source
 from schemas.distributions import GONE
 
 N = TypeVar("N", int, np.ndarray)
-_RANK = b'%b%b,"of":%b,"top":%b}'
+_RANK = b'%b%b,"top":%b}'
+_MOST = 1 << 16
+"""Beginnings of ranks that are kept."""
+_SIZE = 32
+"""Bits of a cohort's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Ranks:
         self.kinds = tuple(kinds)
         self.least = least
         self._columns = [0 if kind == EVERYONE else 1 + merged.kinds.index(kind) for kind in kinds]
-        self._begins: list[bytes] = []
+        self._begins: dict[int, bytes] = {}  # by cohort and size
 
     def fragments(
         self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
@@ -125,16 +129,14 @@ class Ranks:
 
     def _texts(self, shown: Sequence["_Ranked"], rows: np.ndarray) -> list[bytes]:
         """The fragments of some rows that have ranks in all these kinds."""
-        begins = self._begins_to(len(self.merged.cohorts))
         columns: list[Iterable[bytes]] = []
         forms = []
         for kind in shown:
             halves, size = kind.halves[rows], kind.size[rows]
             forms.append(_RANK)
             columns += [
-                map(begins.__getitem__, kind.now[rows].tolist()),
+                self._begun(kind.now[rows], size),
                 _numbers(halves / 2),
-                _numbers(size),
                 _numbers(top_of(halves, size) / 100),
             ]
         form = b'"benchmark":%d,"ranks":{%b},' % (self.merged.offset, b",".join(forms))
@@ -142,12 +144,21 @@ class Ranks:
             return [form] * len(rows)
         return [form % texts for texts in zip(*columns, strict=True)]
 
-    def _begins_to(self, cohorts: int) -> list[bytes]:
-        """How the ranks in cohorts 0 to `cohorts` begin."""
-        for kind, value in self.merged.cohorts[len(self._begins) : cohorts]:
+    def _begun(self, cohort: np.ndarray, size: np.ndarray) -> list[bytes]:
+        """How ranks in cohorts of these sizes begin, up to the place; many members share a beginning."""
+        keys = (cohort << _SIZE | size).tolist()
+        begins = self._begins
+        try:
+            return [begins[key] for key in keys]
+        except KeyError:
+            pass
+        if len(begins) > _MOST:
+            begins.clear()  # sizes have changed many times
+        for key in set(keys) - begins.keys():
+            kind, value = self.merged.cohorts[key >> _SIZE]
             named = b'"value":%b,' % orjson.dumps(value) if value else b""
-            self._begins.append(b'"%b":{%b"place":' % (kind.encode(), named))
-        return self._begins
+            begins[key] = b'"%b":{%b"of":%d,"place":' % (kind.encode(), named, key & (1 << _SIZE) - 1)
+        return [begins[key] for key in keys]
 
     def forget(self) -> None:
         """The numbers of cohorts have been given anew."""
