@@ -1,7 +1,10 @@
 """Benchmarks are a sort of all scores, whoever made them: three workers, of which one joins and one dies."""
 
 import asyncio
+import os
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +148,7 @@ async def test_benchmarks_are_a_sort_of_all_scores(live: Settings, tmp_path: Pat
         assert not wrong, f"{len(wrong)} of {len(wanted)}: {got.get(wrong[0])} is not {wanted.get(wrong[0])}"
         metrics = await asyncio.to_thread(workers[0].metrics)
         assert total(metrics, "pillarscore_cohorts") == len(wanted)
+        await asyncio.to_thread(_shown, environment, wanted)
     finally:
         for worker in workers:
             worker.stop()
@@ -155,6 +159,37 @@ async def test_benchmarks_are_a_sort_of_all_scores(live: Settings, tmp_path: Pat
     assert all(score.ranks["everyone"].of > 800 for score in newest_last[-10:] if score.ranks)
     last = max(benchmark.benchmark for benchmark in got.values())
     assert all(score.benchmark is not None and score.benchmark <= last for score in ranked)
+
+
+def _shown(environment: dict[str, str], wanted: dict[str, list[Scored]]) -> None:
+    """`pillarscore benchmarks` says what a sort of the scores says, and what it does not know in one line."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "agents.cli", "benchmarks", *arguments]
+        wide = os.environ | environment | {"COLUMNS": "200"}
+        return subprocess.run(command, env=wide, capture_output=True, text=True, timeout=60)
+
+    told_ = [Benchmark.model_validate_json(line) for line in run("--json").stdout.splitlines()]
+    assert not _wrong({benchmark.cohort: benchmark for benchmark in told_}, wanted)
+    assert len(told_) == len(wanted)
+    everyone = expected(wanted["everyone"])
+    first = run("-n", "1").stdout.splitlines()[1].split()
+    assert first[:2] == ["everyone", f"{everyone['size']:,}"]
+    assert float(first[2]) == everyone["mean"] / 100
+    teams = run("team", "-n", "1000").stdout.splitlines()[1:]
+    assert len(teams) == sum(cohort.startswith("team:") for cohort in wanted)
+    detail = run("everyone").stdout
+    assert ", ".join(f"{score / 100:.2f}" for score in everyone["deciles"]) in detail
+    assert all(f"{band} {size:,}" in detail for band, size in everyone["bands"].items())
+    small = run("team:a team of few").stdout
+    assert f"fewer than {LEAST} members" in small
+    assert "mean" not in small
+    unknown = run("team:a team of fewer")
+    assert unknown.returncode == 2
+    assert unknown.stderr.splitlines() == [
+        "pillarscore: There is no benchmark of team:a team of fewer; did you mean team:a team of few?"
+    ]
+    assert "KIND:VALUE" in run("teams:x").stderr
 
 
 def _owns(worker: Worker) -> bool:

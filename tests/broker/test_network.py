@@ -81,12 +81,13 @@ async def _networks(settings: Settings) -> dict[str, NetworkStanding | None]:
     return found
 
 
-def _expected(events: list[dict], scores: dict[str, Score]) -> dict[str, tuple]:
+def expected(events: list[dict], scores: dict[str, Score], names: list[str]) -> dict[str, tuple]:
+    """What `_said` has to say of those of `names` that have a network."""
     plain = Ties()
     for one in events:
         plain.add(one)
     found = {}
-    for name in [*map(member, range(MEMBERS)), LONELY]:
+    for name in names:
         mine = plain.network(name, DAY)
         if not mine:
             continue
@@ -112,7 +113,7 @@ async def _until(settings: Settings, events: list[dict], targets: dict[int, int]
     """Wait until every record is what the reference says of the scores; the reference."""
     assert await counted(settings, targets, within_s=60) is not None
     scores = await published.newest(settings)
-    wanted = _expected(events, scores)
+    wanted = expected(events, scores, [*map(member, range(MEMBERS)), LONELY])
     for _ in range(100):
         found = await _networks(settings)
         now = {name: _said(told) for name, told in found.items() if told is not None}
