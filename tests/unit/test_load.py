@@ -1,0 +1,63 @@
+"""Rounds get longer while the process is busy and shorter when it is not; a backlog is noticed."""
+
+import pytest
+
+from agents.load import BEHIND_S, MOST, Load
+
+LEAST = 0.04
+
+
+class Times:
+    """Both clocks of a process, which stand still until they are moved."""
+
+    def __init__(self) -> None:
+        self.wall = 1000.0
+        self.cpu = 5.0
+
+    def run(self, load: Load, share: float, looks: int = 20) -> float:
+        """Use this share of a core for a while; how long a round takes then."""
+        for _ in range(looks):
+            self.wall += 0.3
+            self.cpu += 0.3 * share
+            load.round()
+        return load.round()
+
+
+@pytest.fixture
+def times(monkeypatch: pytest.MonkeyPatch) -> Times:
+    made = Times()
+    monkeypatch.setattr("agents.load.time.monotonic", lambda: made.wall)
+    monkeypatch.setattr("agents.load.time.process_time", lambda: made.cpu)
+    return made
+
+
+def test_a_round_is_as_short_as_it_may_be_while_there_is_little_to_do(times):
+    assert times.run(Load(LEAST), 0.1) == LEAST
+
+
+def test_a_busy_process_takes_longer_rounds_within_bounds(times):
+    load = Load(LEAST)
+    lengths = [times.run(load, 0.9, looks=1) for _ in range(20)]
+    assert lengths == sorted(lengths)
+    assert LEAST < lengths[0] < lengths[-1] == pytest.approx(MOST * LEAST)
+
+
+def test_it_goes_back_when_it_is_idle_again_and_stays_in_between(times):
+    load = Load(LEAST)
+    times.run(load, 0.9)
+    assert times.run(load, 0.55) == pytest.approx(MOST * LEAST), "neither busy nor idle"
+    assert times.run(load, 0.2) == LEAST
+
+
+def test_what_was_read_late_means_a_backlog_until_nothing_more_comes_late(times):
+    load = Load(LEAST)
+    assert not load.behind
+    load.read(BEHIND_S / 2)
+    assert not load.behind
+    often = load.publishing(1.0)
+    load.read(BEHIND_S * 2)
+    assert load.behind
+    assert load.publishing(1.0) > often, "benchmarks wait for the scores"
+    times.wall += BEHIND_S + 0.1
+    assert not load.behind
+    assert load.publishing(1.0) == often
