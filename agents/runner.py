@@ -304,13 +304,12 @@ class Runner:
 
     def _publishing_in(self) -> float:
         """Seconds until scores are to be published for benchmarks; inf when there is nothing to publish."""
-        shard = self.shard
+        s, shard = self.settings, self.shard
         if shard is None or not self.live or not has_news(shard):
             return math.inf
         if self._stopping:
             return 0.0
-        interval = self.load.publishing(self.settings.benchmark_ms / 1000)
-        return max(0.0, self._published_at + interval - time.monotonic())
+        return max(0.0, self._published_at + self.load.publishing(s.benchmark_ms / 1000) - time.monotonic())
 
     async def _take(self) -> None:
         """Count what is in the inbox, in order, fetching what Faust has left out."""

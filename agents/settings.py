@@ -184,8 +184,8 @@ class Settings(BaseSettings):
         40,
         ge=0,
         le=1000,
-        description="Least time of one round of ingest and score while there is little to do, ms; up to twice as "
-        "long when the process is busy.",
+        description="Least time of one round of ingest and score while there is little to do, ms; up to "
+        "twice as long when the process is busy.",
     )
     commit_ms: float = Field(
         100,

@@ -3,11 +3,11 @@
     python -m benchmarks.cohorts_cost [--events 1000000] [--members 100000] [--batch 10000]
 
 Without Kafka, in this process: records to rows, frames, shards and records of scores with their ranks, side
-by side as `benchmarks.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of six
-kinds. Publishing, merging and the records of benchmarks come as often as in a worker at full load, which
-takes some 80,000 events/s: scores are published every two seconds and merged every six or so while it is behind (`--every`
-says otherwise). Compressing and sending them is not in it; `benchmarks.cohorts` has that too, and the noise
-of a real worker with it.
+by side as `benchmarks.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of
+six kinds. Publishing, merging and the records of benchmarks come as often as in a worker at full load, which
+takes some 80,000 events/s: while it is behind, scores are published every two seconds and merged every six
+or so (`--every` says otherwise). Compressing and sending them is not in it; `benchmarks.cohorts` has that
+too, and the noise of a real worker with it.
 """
 
 import argparse
