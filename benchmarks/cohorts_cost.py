@@ -19,7 +19,7 @@ from typing import Any
 
 from agents.metrics import Metrics
 from agents.settings import Settings
-from benchmarks.inprocess import PARTITIONS, Pipeline, compare, fresh, show
+from benchmarks.inprocess import COMMIT_EVENTS, PARTITIONS, Pipeline, compare, fresh, show
 from benchmarks.workload import COHORTS, registers
 from pipeline.benchmarks import Benchmarks
 from pipeline.cohorts import Cohorts
@@ -35,13 +35,13 @@ MERGE = 520_000
 class Compared(Pipeline):
     """A pipeline whose members are in cohorts; it publishes, merges and makes the records of benchmarks."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, commit: int = COMMIT_EVENTS) -> None:
         kinds = settings.cohort_kinds or ()
         self.merged = Merged(PARTITIONS, kinds)
         self.benchmarks = Benchmarks(settings.cohort_minimum)
         ranks = Ranks(self.merged, settings.rank_kinds, settings.cohort_minimum)
         epoch = time.time_ns()
-        super().__init__(Metrics(), [Cohorts(p, epoch, kinds, ranks) for p in range(PARTITIONS)])
+        super().__init__(Metrics(), [Cohorts(p, epoch, kinds, ranks) for p in range(PARTITIONS)], commit)
         self.offset = 0
         self.spent = dict.fromkeys(("publishing", "merging", "records"), 0.0)
         self.made = 0

@@ -5,6 +5,7 @@ or faster does so for both; what is measured is the CPU of this thread, with gar
 """
 
 import gc
+import itertools
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +29,7 @@ from tests.kit.records import FakeRecord
 
 PARTITIONS = 4
 COMMIT_EVENTS = 80_000
-"""Between two commits: at full load there is one every 250 ms, fewer when far behind."""
+"""Between two commits: while far behind there is one a second."""
 
 
 def fresh(count: int, members: int) -> Iterator[tuple[bytes, bytes]]:
@@ -40,9 +41,14 @@ def fresh(count: int, members: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Pipeline:
-    """Ingest and score without Kafka, on every frame partition."""
+    """Ingest and score without Kafka, on every frame partition; commit: events between two commits."""
 
-    def __init__(self, metrics: Any, cohorts: Sequence[Cohorts | None] = (None,) * PARTITIONS) -> None:
+    def __init__(
+        self,
+        metrics: Any,
+        cohorts: Sequence[Cohorts | None] = (None,) * PARTITIONS,
+        commit: int = COMMIT_EVENTS,
+    ) -> None:
         self.metrics = metrics
         self.intake, self.framer = Intake(0, 900_000, 5), Framer(PARTITIONS)
         rubric, today = load(None), days.number(datetime.now(UTC).date())
@@ -60,6 +66,7 @@ class Pipeline:
             for p, s in enumerate(self.shards)
         }
         self.records = 0  # of scores
+        self._commit = commit
         self._since = 0
 
     def count(self, records: list[FakeRecord]) -> None:
@@ -77,7 +84,7 @@ class Pipeline:
             shard.apply(frame, shard.frame + 1, now)
             self.of[partition].counted(frame, now)
         self._since += len(records)
-        if self._since >= COMMIT_EVENTS:
+        if self._since >= self._commit:
             self._since = 0
             for shard, told in zip(self.shards, self.of, strict=True):
                 emission = shard.drain()
@@ -104,7 +111,7 @@ def compare(
     records = (FakeRecord(value, n % PARTITIONS, n // PARTITIONS, now) for n, (_, value) in enumerate(made))
     done = number = 0
     gc.disable()
-    while batch := [record for record, _ in zip(records, range(size), strict=False)]:
+    while batch := list(itertools.islice(records, size)):
         for kind in sorted(pipelines, reverse=bool(number % 2)):
             began = time.thread_time()
             pipelines[kind].count(batch)

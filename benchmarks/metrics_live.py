@@ -19,8 +19,8 @@ from agents.errors import UserError
 from agents.settings import Settings
 from agents.stamps import stamps
 from benchmarks.ground import ground, run, running
+from benchmarks.inprocess import fresh
 from benchmarks.load import load
-from benchmarks.metrics_cost import fresh
 from tests.kit.process import Worker
 
 MOST_S = 300

@@ -18,7 +18,8 @@ from agents.metrics.lag import Lag, lag
 from agents.metrics.latency import Latencies
 from agents.metrics.partition import FRESH_MS
 from agents.metrics_page import Described, described
-from benchmarks.metrics_cost import PARTITIONS, Pipeline, fresh
+from benchmarks.inprocess import PARTITIONS, Pipeline, fresh
+from benchmarks.metrics_cost import SCRAPE_EVENTS, scrape
 from benchmarks.unmetered import Nothing
 from pipeline import blocks
 from pipeline.framing import Framer, runs_of
@@ -226,13 +227,13 @@ def test_spread_is_what_was_said_last(data: st.DataObject) -> None:
 
 
 def test_the_benchmark_of_their_cost_compares_the_same_work() -> None:
-    bare, full = Pipeline(Nothing()), Pipeline(Metrics())
+    bare, full = Pipeline(Nothing(), commit=3_000), Pipeline(Metrics(), commit=3_000)
     values = [value for _, value in fresh(3_000, 50)]
     for start in range(0, 3_000, 1_000):
         batch = records(values, PARTITIONS, int(time.time() * 1000))[start : start + 1_000]
         for pipeline in (bare, full):
             pipeline.count(batch)
-            pipeline.scrape()
+            scrape(pipeline, start, start + SCRAPE_EVENTS)
     for one, other in zip(bare.shards, full.shards, strict=True):
         assert blocks.stamp_of(one) == blocks.stamp_of(other)
         assert one.counters.admitted > 0

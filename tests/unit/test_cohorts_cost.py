@@ -1,0 +1,28 @@
+"""The benchmark of what cohorts cost compares the same work, and really ranks, publishes and merges."""
+
+import itertools
+from datetime import UTC, datetime
+from functools import partial
+
+from agents.metrics import Metrics
+from agents.settings import Settings
+from benchmarks.cohorts_cost import Compared, rank
+from benchmarks.inprocess import Pipeline, compare, fresh
+from benchmarks.workload import registers
+from pipeline import blocks
+
+
+def test_both_count_the_same_and_one_of_them_is_compared(monkeypatch):
+    monkeypatch.setattr("benchmarks.cohorts_cost.PUBLISH", 1_000)
+    bare, full = Pipeline(Metrics(), commit=500), Compared(Settings(), commit=500)
+    made = itertools.chain(registers(200, datetime.now(UTC).date()), fresh(3_800, 200))
+    done, spent = compare({"without": bare, "with": full}, made, 500, partial(rank, every=1_000), skip=500)
+    assert done == 3_500
+    assert min(spent.values()) > 0
+    for one, other in zip(bare.shards, full.shards, strict=True):
+        assert blocks.stamp_of(one) == blocks.stamp_of(other)
+    assert bare.records == full.records > 0
+    assert full.merged.complete
+    assert full.merged.totals.size[1] == sum(len(shard.scored()) for shard in full.shards)
+    assert full.made > 200
+    assert all(seconds > 0 for seconds in full.spent.values())
