@@ -7,6 +7,7 @@ partition is fenced by the next one, and can leave nothing behind.
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -27,12 +28,14 @@ from pipeline.ranks import Ranks
 
 log = structlog.get_logger()
 AGAIN_S = 1.0
-SHARE = 0.15
+SHARE = 0.2
 """Of the time, about, that merging takes at most: when it takes longer, it is done less often …"""
-REST = 1
-"""… but the rest between two is not longer than so many intervals,"""
+REST = 2
+"""… but from one to the next it is not longer than so many intervals,"""
 BEHIND_SHARE, BEHIND_REST = 0.03, 16
 """or this share and so many, while the worker is behind with the events themselves: scores come first."""
+GATHER = 0.4
+"""Of an interval: for how long a merge waits for partitions that have not published since the last one."""
 AT_ONCE_S = 0.015
 """For how long a merge may hold up the event loop."""
 T = TypeVar("T")
@@ -109,25 +112,34 @@ class Follower:
             await consumer.seek_to_beginning(tp)
             end = (await consumer.end_offsets([tp]))[tp]
             interval = s.benchmark_ms / 1000 / 2
-            due = 0.0
+            due, since = 0.0, math.inf
             while not self._stopping:
-                got = await consumer.getmany(tp, timeout_ms=int(min(interval, 1.0) * 500))
+                wait = max(due, since + GATHER * interval) - time.monotonic()
+                got = await consumer.getmany(
+                    tp, timeout_ms=int(1000 * min(max(wait, 0.005), interval / 2, 0.5))
+                )
                 records = got.get(tp, [])
                 for record in records:
                     if record.value is not None:
                         self.merged.take(record.key, record.value, record.offset)
                 if await consumer.position(tp) < end:
                     continue  # what was there at the start comes first
-                if time.monotonic() >= due:
-                    spent = await self._bring_up()
-                    due = time.monotonic() + max(interval - spent, self._rest(spent, interval))
+                now = time.monotonic()
+                if self.merged.waiting:
+                    since = min(since, now)
+                    ready = self.merged.gathered or now >= since + GATHER * interval
+                else:
+                    ready = True  # for what else there is to do
+                if ready and now >= due:
+                    due = now + self._rest(await self._bring_up(), interval)
+                    since = math.inf
                 if not records and not self.merged.waiting:
                     self._current_at = time.monotonic()
         finally:
             await consumer.stop()
 
     def _rest(self, spent: float, interval: float) -> float:
-        """Seconds until the next merge, after one that took so many seconds of CPU."""
+        """Seconds from one merge to the next, when it took so many seconds of CPU."""
         share, most = (BEHIND_SHARE, BEHIND_REST) if self.load.behind else (SHARE, REST)
         return min(spent / share, most * interval)
 

@@ -46,9 +46,16 @@ class Load:
         """Whether something old was read within the last seconds."""
         return time.monotonic() - self._late_at < BEHIND_S
 
-    def publishing(self, within: float) -> float:
-        """Seconds between two publications of a partition; within: that a score may take into benchmarks."""
-        return within / (BEHIND_OFTEN if self.behind else OFTEN)
+    def publishing(self, within: float, last: float, now: float) -> float:
+        """Seconds from `now` until a partition is to publish again; times are of the clock on the wall.
+
+        within: that a score may take into benchmarks; last: when the partition published last. All partitions
+        publish at the same beats, so that a merge has not to wait for one of them.
+        """
+        beat = within / (BEHIND_OFTEN if self.behind else OFTEN)
+        if last > now:  # the clock was put back
+            return 0.0
+        return max(0.0, (last // beat + 1) * beat - now)
 
     def _look(self) -> None:
         cpu, now = time.process_time(), time.monotonic()

@@ -100,7 +100,7 @@ class Runner:
         self._committed_at = 0.0
         self._blocks_at = 0.0
         self._progress_at = 0.0
-        self._published_at = 0.0
+        self._published_s = 0.0
 
     @property
     def restore_s(self) -> float:
@@ -309,7 +309,7 @@ class Runner:
             return math.inf
         if self._stopping:
             return 0.0
-        return max(0.0, self._published_at + self.load.publishing(s.benchmark_ms / 1000) - time.monotonic())
+        return self.load.publishing(s.benchmark_ms / 1000, self._published_s, self.clock.now_ms() / 1000)
 
     async def _take(self) -> None:
         """Count what is in the inbox, in order, fetching what Faust has left out."""
@@ -390,7 +390,7 @@ class Runner:
             await ledger.put_history(blocks.dump_history(shard, number))
         if self._publishing_in() <= 0:
             await ledger.put(self.settings.topic("distributions"), 0, published(shard))
-            self._published_at = now
+            self._published_s = self.clock.now_ms() / 1000
         stamp = blocks.stamp_of(shard)
         self._stamped = stamp.frame
         written = await ledger.commit(stamp, due)

@@ -101,6 +101,11 @@ class Merged:
         return bool(self._ready)
 
     @property
+    def gathered(self) -> bool:
+        """Whether every partition has something complete that is not merged."""
+        return len(self._ready) == self.partitions
+
+    @property
     def complete(self) -> bool:
         """Whether every partition has been heard of."""
         return len(self.sources) == self.partitions

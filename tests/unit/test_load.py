@@ -54,10 +54,20 @@ def test_what_was_read_late_means_a_backlog_until_nothing_more_comes_late(times)
     assert not load.behind
     load.read(BEHIND_S / 2)
     assert not load.behind
-    often = load.publishing(1.0)
+    often = load.publishing(1.0, 100.0, 100.0)
     load.read(BEHIND_S * 2)
     assert load.behind
-    assert load.publishing(1.0) > often, "benchmarks wait for the scores"
+    assert load.publishing(1.0, 100.0, 100.0) > often, "benchmarks wait for the scores"
     times.wall += BEHIND_S + 0.1
     assert not load.behind
-    assert load.publishing(1.0) == often
+    assert load.publishing(1.0, 100.0, 100.0) == often
+
+
+def test_partitions_publish_at_the_same_beats_whenever_they_began(times):
+    load = Load(LEAST)
+    times_ = [(100.0, 100.0), (100.3, 100.4), (100.1, 100.2)]
+    nexts = [now + load.publishing(1.0, last, now) for last, now in times_]
+    assert nexts == pytest.approx([100.5] * 3)
+    assert load.publishing(1.0, 100.4, 100.9) == 0, "the beat has passed"
+    assert load.publishing(1.0, 0.0, 100.9) == 0, "never yet"
+    assert load.publishing(1.0, 700.0, 100.9) == 0, "the clock was put back"
