@@ -1,30 +1,42 @@
-"""Everybody's score, read from `member.scores` once for all partitions of a worker that need it.
+"""Everybody's score, once for all partitions of a worker that need it.
 
-In memory it is 10 bytes a member: the hash of the id, and the score.
+Of partitions that the worker has itself, their shards say it; of the others it is read from `member.scores`.
+In memory it is 14 bytes a member: the hash of the id, the score, and the day it is of.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import orjson
 import structlog
 
+from agents.pace import Pace
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline import days
 from pipeline.places import UNKNOWN
-from pipeline.ties import key_hashes
+from pipeline.publication import said
+from pipeline.shard import Shard
+from pipeline.ties import key_hashes, member_hashes
 
 log = structlog.get_logger()
 AT_ONCE = 500
-"""Records taken without letting others go on: about a millisecond of work."""
+"""Records taken without letting others go on: some milliseconds of work, reading them included."""
+_AND_READING = 2
+"""Times what it takes to take a record: getting it from Kafka costs the same again."""
+_NAMES = 4_000
 _MOST = 2_000_000
 _PATIENCE_S = 300.0
 _AGAIN_S = 5.0
 _KEEP_S = 600.0
+
+
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Members' hashes uint64[n], scores int16[n] in hundredths, days int32[n] these are as of."""
 
 
 @dataclass(slots=True)
@@ -71,34 +83,74 @@ class Gathering:
             self._parts = [(hashes[first], score[first], day[first])]
             self._rows = len(first)
 
-    def census(self, began_ms: int) -> Census:
+    def columns(self) -> Columns:
         """Those who have a score."""
         self._newest()
         if not self._parts:
-            return Census(np.zeros(0, np.uint64), np.zeros(0, np.int16), np.zeros(0, np.int32), began_ms)
+            return np.zeros(0, np.uint64), np.zeros(0, np.int16), np.zeros(0, np.int32)
         hashes, score, day = self._parts[0]
         there = score > UNKNOWN
-        return Census(hashes[there], score[there], day[there], began_ms)
+        return hashes[there], score[there], day[there]
 
 
-async def take(settings: Settings) -> Census:
-    """The committed scores as they are now."""
-    began_ms = int(time.time() * 1000)
-    gathering = Gathering()
-    for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("scores"), partition) as r:
-            async for records in r.read(*await r.bounds(), AT_ONCE):
+class Reading:
+    """Everybody's score, taken at a pace; taken again, only what came since is read.
+
+    own: the shard of a partition that this worker has, whose scores need not be read.
+    """
+
+    def __init__(self, settings: Settings, pace: Pace, own: Callable[[int], Shard | None]) -> None:
+        self.settings = settings
+        self.pace = pace
+        self.own = own
+        self._hashes: WeakKeyDictionary[Shard, np.ndarray] = WeakKeyDictionary()
+        self._published: dict[int, tuple[Gathering, int]] = {}
+
+    async def take(self) -> Census:
+        """The scores as they are now."""
+        began_ms = int(time.time() * 1000)
+        parts = []
+        for partition in range(self.settings.frame_partitions):
+            shard = self.own(partition)
+            parts.append(await (self._read(partition) if shard is None else self._said(shard)))
+        hashes, score, day = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Census(hashes, score, day, began_ms)
+
+    async def _said(self, shard: Shard) -> Columns:
+        names = shard.directory.names
+        hashes = self._hashes.get(shard, np.zeros(0, np.uint64))
+        more = [hashes]
+        for at in range(len(hashes), len(names), _NAMES):
+            began = time.thread_time()
+            # a place without a name has no score either
+            more.append(member_hashes([name or "" for name in names[at : at + _NAMES]]))
+            await self.pace.turn(time.thread_time() - began)
+        hashes = self._hashes[shard] = np.concatenate(more)
+        score, day = said(shard, len(hashes))
+        there = score > UNKNOWN
+        return hashes[there], score[there], day[there]
+
+    async def _read(self, partition: int) -> Columns:
+        gathering, start = self._published.setdefault(partition, (Gathering(), 0))
+        async with reader(self.settings.broker, self.settings.topic("scores"), partition) as r:
+            first, stop = await r.bounds()
+            async for records in r.read(max(first, start), stop, AT_ONCE):
+                began = time.thread_time()
                 gathering.add([(record.key, record.value) for record in records])
-                await asyncio.sleep(0)
-    return gathering.census(began_ms)
+                await self.pace.turn((time.thread_time() - began) * _AND_READING)
+            self._published[partition] = gathering, stop
+        return gathering.columns()
 
 
 class Censuses:
     """The last census of a worker, taken anew when it is too old."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pace: Pace, own: Callable[[int], Shard | None]) -> None:
         self.settings = settings
+        self.pace = pace
+        self.own = own
         self._last: Census | None = None
+        self._reading: Reading | None = None
         self._lock = asyncio.Lock()
 
     async def get(self, day: int, since_ms: int) -> Census:
@@ -106,13 +158,13 @@ class Censuses:
 
         Partitions that are late are waited for, but not longer than five minutes: then it is as things are.
         """
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = None
         while True:
             async with self._lock:
                 last = self._last
                 if last is None or last.began_ms < since_ms or last.day.min(initial=day) < day:
-                    last = self._last = await take(self.settings)
-                    asyncio.get_running_loop().call_later(_KEEP_S, self._forget, last)
+                    last = self._last = await self._take()
+            deadline = deadline or time.monotonic() + _PATIENCE_S
             late = int((last.day < day).sum())
             if not late:
                 return last
@@ -121,6 +173,13 @@ class Censuses:
                 return last
             await asyncio.sleep(_AGAIN_S)
 
+    async def _take(self) -> Census:
+        reading, self._reading = self._reading or Reading(self.settings, self.pace, self.own), None
+        census = await reading.take()
+        self._reading = reading  # not if it was broken off
+        asyncio.get_running_loop().call_later(_KEEP_S, self._forget, census)
+        return census
+
     def _forget(self, census: Census) -> None:
         if self._last is census:
-            self._last = None
+            self._last = self._reading = None

@@ -63,9 +63,9 @@ async def live(
         by = Score.model_validate_json(published).rubric
         if (by.name, by.version) != (rubric.name, str(rubric.version)):
             return None
-    census = gathering.census(0)
+    known, score, _ = gathering.columns()
     scores = np.full(len(wanted), UNKNOWN, np.int16)
-    scores[np.searchsorted(wanted, census.hash)] = census.score
+    scores[np.searchsorted(wanted, known)] = score
     return _standing(shard, links, scores, member, population.day, settings)
 
 

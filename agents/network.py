@@ -1,13 +1,12 @@
 """A partition's networks at work: saved with the scores, and everybody's place refreshed every day.
 
-A *sweep* goes through the blocks a few milliseconds at a time, between frames: it folds what has changed
-into a block, works out the places of its members, and writes both the block and their records in the
-transaction. So a worker that takes over goes on with the blocks that are not done.
+A *sweep* goes through the blocks a few milliseconds at a time, between frames: see `pipeline.refresh`. Each
+block and the records of its members are in the same transaction, so a worker that takes over goes on with the
+blocks that are not done.
 """
 
 import asyncio
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import structlog
@@ -18,13 +17,10 @@ from agents.ledger import Ledger
 from agents.pace import Pace
 from agents.settings import Settings
 from pipeline import journal
-from pipeline.codes import NONE
 from pipeline.emission import Record
 from pipeline.journal import Journal
-from pipeline.links import OWNERS
-from pipeline.network_records import network_records
-from pipeline.pairs import WINDOW
-from pipeline.places import UNKNOWN, Places, places
+from pipeline.places import UNKNOWN
+from pipeline.refresh import Sweep, Telling, block
 from pipeline.shard import Shard
 
 log = structlog.get_logger()
@@ -37,21 +33,6 @@ _LOOK_MS = 1_000
 _AT_ONCE = 4_000
 _MOST_CHANGES = 2_000
 """Records of changes in the ledger after which blocks are written, refreshed or not."""
-
-
-@dataclass(slots=True)
-class _Sweep:
-    """The blocks left, in order, and whether these were all; the day, and scores by code of then.
-
-    round: which the places are put out for; None: blocks are only folded and written.
-    """
-
-    left: list[int]
-    day: int
-    whole: bool
-    round: int | None = None
-    scores: np.ndarray | None = None
-    members: int = 0
 
 
 class Networks:
@@ -67,8 +48,8 @@ class Networks:
         self.partition = partition
         self.interval_ms = int(settings.network_hours * 3_600_000)
         self.log = log.bind(partition=partition)
-        self._preparing: asyncio.Task[_Sweep] | None = None
-        self._sweep: _Sweep | None = None
+        self._preparing: asyncio.Task[Sweep] | None = None
+        self._sweep: Sweep | None = None
 
     def restore(self, shard: Shard, records: dict[bytes, bytes]) -> None:
         """Begin with a shard that has its blocks but no frames yet, and the ledger's records of networks."""
@@ -135,48 +116,52 @@ class Networks:
         crowded = network.crowded() or entries.changes - entries.first > _MOST_CHANGES
         if crowded and self._preparing is None and idle >= _AGAIN_MS:
             entries.begin()
-            self._sweep = _Sweep([*range(len(network.blocks))], shard.day, whole=True)
+            self._sweep = Sweep([*range(len(network.blocks))], shard.day, whole=True)
 
     def _prepare(self, round_: int, since_ms: int, whole: bool) -> None:
         self._links = len(self.shard.network)
         preparing = self._ready(round_, since_ms, whole)
         self._preparing = asyncio.create_task(preparing, name=f"networks-{self.partition}")
 
-    async def _ready(self, round_: int, since_ms: int, whole: bool) -> _Sweep:
+    async def _ready(self, round_: int, since_ms: int, whole: bool) -> Sweep:
         """The scores by code, and who is who; in small pieces, since frames come in meanwhile."""
         shard, network = self.shard, self.shard.network
         day = shard.day
         census = await self.censuses.get(day, since_ms)
         scores = np.full(len(network.codes), UNKNOWN, np.int16)
         for at in range(0, len(census.hash), _AT_ONCE):
+            began = time.thread_time()
             part = slice(at, at + _AT_ONCE)
             codes = network.codes.find(census.hash[part])
             known = codes < len(scores)
             scores[codes[known]] = census.score[part][known]
-            await asyncio.sleep(0)
+            await self.pace.turn(time.thread_time() - began)
         names = shard.directory.names
         for at in range(0, len(names), _AT_ONCE):
+            began = time.thread_time()
             network.look_up(names, at, min(at + _AT_ONCE, len(names)))
-            await asyncio.sleep(0)
+            await self.pace.turn(time.thread_time() - began)
         if whole:
             self.journal.begin()
         left = range(len(network.blocks)) if whole else self.journal.left(round_)
-        return _Sweep([*left], day, whole, round_, scores)
+        return Sweep([*left], day, whole, round_, scores)
 
-    async def _on(self, sweep: _Sweep, ledger: Ledger) -> None:
+    async def _on(self, sweep: Sweep, ledger: Ledger) -> None:
         """The next blocks of a sweep: one while events come in, otherwise as many as fit in a slice."""
         if sweep.day != self.shard.day:
             self._sweep = None  # the next one is of the new day
             return
         until = time.monotonic() + SLICE_S
         while sweep.left and self.pace.due():
-            began = time.thread_time()
-            number = sweep.left.pop(0)
-            records = self._refresh(number, sweep)
-            if records:
-                await ledger.put(self.settings.topic("networks"), self.partition, records)
-            await ledger.put_links(self.journal.write(number, sweep.round))
-            self.pace.took(time.thread_time() - began)
+            spent, began = 0.0, time.thread_time()
+            for records, kept in block(sweep, self.journal, sweep.left.pop(0), self._telling()):
+                spent += time.thread_time() - began
+                if records:
+                    await ledger.put(self.settings.topic("networks"), self.partition, records)
+                await ledger.put_links(kept)
+                await asyncio.sleep(0)  # others go on; not this partition, whose networks are as they are
+                began = time.thread_time()
+            self.pace.took(spent + time.thread_time() - began)
             if time.monotonic() > until:
                 break
         if not sweep.left:
@@ -187,38 +172,8 @@ class Networks:
             if sweep.round is not None:
                 self.log.info("networks refreshed", members=sweep.members, links=len(self.shard.network))
 
-    def _refresh(self, number: int, sweep: _Sweep) -> list[Record]:
-        """Fold a block, and the records of its members."""
-        network = self.shard.network
-        floor = sweep.day - WINDOW
-        links = network.fold(number, floor)
-        if sweep.scores is None:
-            return []
-        missing = len(network.codes) - len(sweep.scores)
-        if missing:
-            sweep.scores = np.concatenate([sweep.scores, np.full(missing, UNKNOWN, np.int16)])
-        first = number * OWNERS
-        some = slice(first, first + links.owners)
-        codes = network.owner[some]
-        own = np.where(codes == NONE, UNKNOWN, sweep.scores[np.where(codes == NONE, 0, codes)])
-        found = places(links, own, sweep.scores, floor)
-        return self._records(found, some, sweep)
-
-    def _records(self, found: Places, some: slice, sweep: _Sweep) -> list[Record]:
-        shard, network = self.shard, self.shard.network
-        names, member = shard.directory.names, network.member[some]
-        rows = np.flatnonzero((member >= 0) & (found.connections > 0))
-        told = network.told[some]
-        gone = np.flatnonzero((member >= 0) & told & (found.connections == 0))
-        records: list[Record] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]
-        told[gone] = False
-        if len(rows):
-            told[rows] = True
-            shard.sequence += 1
-            people = [str(names[i]) for i in member[rows].tolist()]
-            about = (shard.rubric.name, str(shard.rubric.version))
-            records += network_records(
-                people, found, rows, self.settings.cohort_minimum, sweep.day, shard.sequence, about
-            )
-            sweep.members += len(rows)
-        return records
+    def _telling(self) -> Telling:
+        shard = self.shard
+        shard.sequence += 1
+        rubric = shard.rubric.name, str(shard.rubric.version)
+        return Telling(shard.directory.names, self.settings.cohort_minimum, shard.sequence, rubric)

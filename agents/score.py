@@ -18,6 +18,7 @@ from agents.pace import Pace
 from agents.runner import Runner
 from agents.settings import Settings
 from pipeline.rubric import Rubric
+from pipeline.shard import Shard
 
 if TYPE_CHECKING:
     from agents.tracing.spans import Tracing
@@ -48,7 +49,7 @@ class Score:
         self.load = load
         self.pace = Pace()
         self.benchmarks = Follower(settings, metrics, load) if settings.cohort_kinds is not None else None
-        self.censuses = Censuses(settings)
+        self.censuses = Censuses(settings, self.pace, self._shard)
         self.tracing = tracing
         self.runners: dict[int, Runner] = {}
         self.metrics.state.runners = self.runners
@@ -104,6 +105,11 @@ class Score:
                     self.runners[partition] = runner
                     runner.start()
             self.assigned = True
+
+    def _shard(self, partition: int) -> Shard | None:
+        """The shard of a partition that is ours and live."""
+        runner = self.runners.get(partition)
+        return runner.shard if runner is not None and runner.live else None
 
     def partitions(self) -> list[TopicPartition]:
         """The frame partitions that are ours now."""

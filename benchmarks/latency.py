@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -100,8 +101,23 @@ def machine() -> tuple[float, float]:
     return sum(fields) - fields[3] - fields[4], sum(fields)
 
 
-def measure(settings: Settings, worker: Worker, plan: Plan, warm: float, turn: float | None) -> None:
-    """Send, read, print. turn: when the day turns, by `time.monotonic`."""
+Phase = tuple[str, float, float]
+"""A title, and from when to when, by `time.monotonic`."""
+
+
+def measure(
+    settings: Settings,
+    worker: Worker,
+    plan: Plan,
+    warm: float,
+    begin: float | None = None,
+    phases: Callable[[float], list[Phase]] | None = None,
+) -> None:
+    """Send, read, print.
+
+    begin: when to send the first event, by `time.monotonic`; phases: called while events are sent, with
+    the end of that, and tells of which phases the latencies are shown apart.
+    """
     scores = (settings.broker, settings.topic("scores"), settings.frame_partitions)
     with (
         process(observe, *scores, LEVELS[0]) as uncommitted,
@@ -109,17 +125,13 @@ def measure(settings: Settings, worker: Worker, plan: Plan, warm: float, turn: f
         process(send, plan) as sender,
     ):
         before = accounted(worker.metrics())
-        begin = time.monotonic() + 0.2
-        turned = plan.seconds
-        if turn is not None:
-            begin = turn - (plan.seconds + warm) / 2
-            if begin < time.monotonic():
-                raise UserError("It took too long to load the members to be turned: take fewer")
+        begin = begin or time.monotonic() + 0.2
+        if begin < time.monotonic():
+            raise UserError("It took too long to load the members: take fewer")
         sender.send(begin)
         until(begin + warm)
         cpu, busy = worker.cpu(), machine()
-        if turn is not None:
-            turned = turns(worker, turn, begin + plan.seconds)
+        apart = phases(begin + plan.seconds) if phases else [("", begin, begin + plan.seconds)]
         until(begin + plan.seconds)
         cpu, busy = worker.cpu() - cpu, tuple(b - a for a, b in zip(busy, machine(), strict=True))
         sent: Sent = told(sender, "sender")
@@ -131,13 +143,10 @@ def measure(settings: Settings, worker: Worker, plan: Plan, warm: float, turn: f
     counted = sent.at >= begin + warm
     show(plan, warm, sent, counted)
     found = [latencies(sent.at, some, plan.members) * 1e3 for some in seen]
-    if turn is None:
-        table(found, counted)
-    else:
-        print("before the day's turn")
-        table(found, counted & (sent.at < turn))
-        print(f"during the turn, {turned:.1f} s")
-        table(found, (sent.at >= turn) & (sent.at < turn + turned))
+    for title, first, last in apart:
+        if title:
+            print(f"{title}, {last - max(first, begin + warm):.1f} s")
+        table(found, counted & (sent.at >= first) & (sent.at < last))
     share = cpu / (plan.seconds - warm)
     print(f"worker            {cpu / counted.sum() * 1e6:.1f} us of CPU per event, {share:.0%} of a core")
     plans = begin + np.arange(len(sent.at)) / plan.rate
@@ -154,14 +163,14 @@ def table(found: list[np.ndarray], chosen: np.ndarray) -> None:
         print(f"{level:<17} {q[0]:6.0f} {q[1]:6.0f} {q[2]:6.0f} {q[3]:6.0f}   {lost:,} unanswered")
 
 
-def turns(worker: Worker, turn: float, end: float) -> float:
-    """Wait for the turn of the day and until all members are turned; the seconds that took."""
+def turns(worker: Worker, begin: float, turn: float, end: float) -> list[Phase]:
+    """Wait for the turn of the day, at `turn`, and until all members are turned: before it, and during it."""
     until(turn + 1)
     while total(worker.metrics(), "pillarscore_unrolled_members"):
         if time.monotonic() > end:
             raise UserError("The day's turn took longer than events were sent: take more --seconds")
         time.sleep(0.5)
-    return time.monotonic() - turn
+    return [("before the day's turn", begin, turn), ("during the turn", turn, time.monotonic())]
 
 
 async def fill(settings: Settings, members: int) -> None:
@@ -253,7 +262,11 @@ def main() -> None:
             given.members,
             given.warm + given.seconds,
         )
-        measure(settings, worker, plan, given.warm, turn)
+        if turn is None:
+            measure(settings, worker, plan, given.warm)
+        else:
+            begin = turn - (plan.seconds + given.warm) / 2
+            measure(settings, worker, plan, given.warm, begin, partial(turns, worker, begin, turn))
 
 
 if __name__ == "__main__":

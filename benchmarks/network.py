@@ -10,8 +10,10 @@ Kafka is left out. A random sample of members is compared with a plain sort.
 import argparse
 import resource
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -25,8 +27,8 @@ from pipeline.intake import Intake, Line
 from pipeline.journal import Journal
 from pipeline.links import OWNERS, Links, connected
 from pipeline.network import Network
-from pipeline.network_records import network_records
-from pipeline.places import UNKNOWN, place_of, places
+from pipeline.places import UNKNOWN, place_of
+from pipeline.refresh import Sweep, Telling, block
 from pipeline.scoring import Points
 from pipeline.shard import Shard
 from pipeline.ties import member_hashes
@@ -93,33 +95,42 @@ def census(members: int, score: np.ndarray) -> tuple[Census, float]:
             gathering.add(records[at : at + 500])
         spent += time.process_time() - began
     began = time.process_time()
-    taken = gathering.census(0)
+    taken = Census(*gathering.columns(), 0)
     return taken, spent + time.process_time() - began
 
 
-def refresh(network: Network, taken: Census, keep: dict[int, NetworkStanding], sample: set[int]) -> tuple:
-    """(records, bytes of the ledger, longest block in s) of a whole sweep; the sample's records are kept."""
+class Names(Sequence[str]):
+    """Everybody's name, made when asked for."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, number: Any) -> Any:
+        return name(number)
+
+
+def refresh(
+    network: Network, taken: Census, keep: dict[int, NetworkStanding], sample: set[bytes]
+) -> tuple[int, int, float]:
+    """(records, bytes of the ledger, longest piece in s) of a whole sweep; the sample's records are kept."""
     journal = Journal(network)
     scores = np.full(len(network.codes), UNKNOWN, np.int16)
     scores[network.codes.find(taken.hash)] = taken.score
     journal.begin()
     out = written = 0
     longest = 0.0
-    for number in range(len(network.blocks)):
+    telling = Telling(Names(), 5, 1, RUBRIC)
+    sweep = Sweep([*range(len(network.blocks))], TODAY, True, 1, scores)
+    for number in sweep.left:
         began = time.process_time()
-        links = network.fold(number, TODAY - 90)
-        first = number * OWNERS
-        some = slice(first, first + links.owners)
-        found = places(links, scores[network.owner[some]], scores, TODAY - 90)
-        rows = np.flatnonzero(found.connections)
-        who = network.member[some][rows].tolist()
-        records = network_records([name(i) for i in who], found, rows, 5, TODAY, 1, RUBRIC)
-        written += sum(len(value or b"") for key, value in journal.write(number, 1))
-        out += len(records)
-        longest = max(longest, time.process_time() - began)
-        for i, (_, value) in zip(who, records, strict=True):
-            if i in sample and value is not None:
-                keep[i] = NetworkStanding.model_validate_json(value)
+        for records, kept in block(sweep, journal, number, telling):
+            longest = max(longest, time.process_time() - began)
+            out += len(records)
+            written += sum(len(value or b"") for _, value in kept)
+            for key, value in records:
+                if key in sample:
+                    keep[int(key[2:])] = NetworkStanding.model_validate_json(value or b"")
+            began = time.process_time()
     journal.finish()
     return out, written, longest
 
@@ -166,7 +177,8 @@ def refreshed(members: int, connections: int, partitions: int) -> None:
     sample = set(rng.integers(0, members, SAMPLE).tolist())
     said: dict[int, NetworkStanding] = {}
     began = time.process_time()
-    results = [refresh(network, taken, said, sample) for network in networks]
+    keys = {name(number).encode() for number in sample}
+    results = [refresh(network, taken, said, keys) for network in networks]
     spent = time.process_time() - began
     size = sum(network.nbytes() for network in networks)
     sides = sum(network.size()[1] for network in networks)
@@ -176,7 +188,7 @@ def refreshed(members: int, connections: int, partitions: int) -> None:
     print(f"{members:,} members, {links:,} links, {sides:,} of them connections, {partitions} partitions")
     print(f"  CPU s of a full refresh   {reading + spent:8.1f}   of which reading scores {reading:.1f}")
     print(f"  records                   {records:8,}")
-    print(f"  longest block, ms         {max(r[2] for r in results) * 1e3:8.0f}")
+    print(f"  longest piece, ms         {max(r[2] for r in results) * 1e3:8.0f}")
     print(f"  blocks in the ledger, MB  {sum(r[1] for r in results) / 1e6:8.0f}")
     print(f"  state, MB                 {size / 1e6:8.0f}   {size / links:.1f} bytes a link")
     print(f"  peak memory, MB           {peak:8.0f}   of the whole process, making the graph too")

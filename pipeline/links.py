@@ -115,6 +115,13 @@ class Links:
         """Where the links of an owner are."""
         return slice(int(self.start[owner]), int(self.start[owner + 1]))
 
+    def of_owners(self, first: int, stop: int) -> "Links":
+        """A view of the links of the owners [first, stop)."""
+        start = self.start[first : stop + 1]
+        part = slice(int(start[0]), int(start[-1]))
+        columns = self.peer[part], self.state[part], self.since[part]
+        return Links(start - start[0], *columns, self.base)
+
     def widen(self, owners: int) -> None:
         """Make it the block of so many owners at least."""
         more = owners - self.owners

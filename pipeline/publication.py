@@ -1,5 +1,8 @@
-"""What a shard publishes of its scores, for benchmarks: once its members' records are in the transaction."""
+"""What a shard tells others of its scores, once its members' records are in the transaction."""
 
+import numpy as np
+
+from pipeline.directory import BLOCK
 from pipeline.shard import Shard
 
 
@@ -19,6 +22,20 @@ def has_news(shard: Shard) -> bool:
         return False
     cohorts.held = cohorts.held and shard.rolled < shard.blocks
     return not cohorts.held and cohorts.due(as_of(shard))
+
+
+def said(shard: Shard, members: int) -> tuple[np.ndarray, np.ndarray]:
+    """(int16[members] scores in hundredths, UNKNOWN without; int32[members] the days these are of).
+
+    Of members 0..members-1, as they were put out last, whether that is committed yet or not.
+    """
+    scores, day = shard.spread.scores(members), np.full(members, shard.day, np.int32)
+    rest = slice(min(shard.rolled * BLOCK, members), members)
+    turned = shard.emitted[rest] == shard.day
+    day[rest] = np.where(turned, shard.day, shard.turned_from)
+    for waiting in shard.turned:
+        day[waiting] = shard.turned_from
+    return scores, day
 
 
 def published(shard: Shard) -> list[tuple[bytes, bytes]]:

@@ -94,7 +94,7 @@ class Shard:
         self.erased = np.zeros(0, np.int64)
         self.emitted = np.zeros(0, np.int64)
         self._touched: list[np.ndarray] = []
-        self._turned: list[np.ndarray] = []  # touched by the day's turn
+        self.turned: list[np.ndarray] = []  # touched by the day's turn
         self._letters: list[bytes] = []
         self._enlisted = 0
         self._about = (rubric.name, str(rubric.version))
@@ -292,7 +292,7 @@ class Shard:
         if (number + self.day) % SLACK == 0 or self.day - self.turned_from >= SLACK:
             self.tiles.prune(members, self.day, self.day - WINDOW + 1)
         self._touched.append(late)
-        self._turned.append(late)
+        self.turned.append(late)
         return number
 
     def drain(self) -> Emission:
@@ -327,8 +327,8 @@ class Shard:
         numbers = self.registers.numbers(members)
         points = self.scorer.points(len(members), pairs, numbers)
         # at the day's turn everything has decayed a little, which is no news of any component
-        turned = np.isin(members, np.concatenate(self._turned)) if self._turned else None
-        self._turned = []
+        turned = np.isin(members, np.concatenate(self.turned)) if self.turned else None
+        self.turned = []
         due = None
         if self.rolled < self.blocks:
             due = self.day - 1 - self.recorder.through(members, self.turned_from - 1)

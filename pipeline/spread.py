@@ -71,6 +71,10 @@ class Spread:
         self._counts += sign * counts
         self._sums += sign * (sums + unknown)
 
+    def scores(self, members: int) -> np.ndarray:
+        """int16[members]: what is said of members 0..members-1, hundredths; UNKNOWN without. A copy."""
+        return self._said[:members, 0].copy()
+
     def histogram(self, column: str) -> tuple[np.ndarray, int]:
         """(int64[buckets] members in each bucket of a column of COLUMNS, sum of their hundredths)."""
         number = COLUMNS.index(column)

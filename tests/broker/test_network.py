@@ -1,6 +1,7 @@
 """Networks on a real Kafka: everybody's place is what a plain reference says, also after a kill -9."""
 
 import asyncio
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -124,6 +125,20 @@ async def _until(settings: Settings, events: list[dict], targets: dict[int, int]
     return found
 
 
+async def _until_both_have_some(*workers: Worker) -> None:
+    """Wait until each of the workers has partitions, all of them live."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        lives = [
+            [v for k, v in worker.metrics().items() if k.startswith("pillarscore_partition_live")]
+            for worker in workers
+        ]
+        if all(map(all, lives)) and all(lives):
+            return
+        await asyncio.sleep(0.2)  # between looks; the partitions are what is waited for
+    raise AssertionError(f"partitions live by worker: {lives}")
+
+
 @pytest.mark.slow
 async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path) -> None:
     environment = {
@@ -136,9 +151,13 @@ async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path
     }
     first, later = _events(), _later()
     targets = {p: len(first[p :: live.event_partitions]) for p in range(live.event_partitions)}
+    # the scores of a worker's own partitions it knows itself, those of the other worker's it has to read
+    other = Worker(environment, tmp_path / "other.log")
     worker = Worker(environment, tmp_path / "worker.log")
     try:
         await asyncio.to_thread(worker.wait_ready)
+        await asyncio.to_thread(other.wait_ready)
+        await _until_both_have_some(worker, other)
         await _publish(live, first)
         found = await _until(live, first, targets)
         assert found[LONELY] is not None
@@ -152,9 +171,11 @@ async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path
         found = await _until(live, first + later, targets)
         assert found[LONELY] is None, "no connection is left"
         assert found[member(5)] is None, "erased"
-        metrics = worker.metrics()
+        await _until_both_have_some(worker, other)
+        metrics = [*worker.metrics().items(), *other.metrics().items()]
         sides = sum(told.connections for told in found.values() if told)
-        assert sum(v for k, v in metrics.items() if k.startswith("pillarscore_network_connections")) == sides
-        assert not any(v for k, v in metrics.items() if k.startswith("pillarscore_failures_total"))
+        assert sum(v for k, v in metrics if k.startswith("pillarscore_network_connections")) == sides
+        assert not any(v for k, v in metrics if k.startswith("pillarscore_failures_total"))
     finally:
         worker.stop()
+        other.stop()

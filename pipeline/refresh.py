@@ -1,0 +1,88 @@
+"""A sweep through the blocks of a partition's networks, in pieces of some milliseconds.
+
+A block is folded, the places of its members are worked out, and both go out in the same transaction. Networks
+may be large, so between two pieces others may go on; only the networks must not change meanwhile.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from pipeline import journal
+from pipeline.codes import NONE
+from pipeline.emission import Record
+from pipeline.journal import Journal
+from pipeline.links import OWNERS
+from pipeline.network_records import network_records
+from pipeline.pairs import WINDOW
+from pipeline.places import UNKNOWN, Places, places
+
+AT_ONCE = 100_000
+"""Links, about, whose places are worked out in one piece."""
+Piece = tuple[Sequence[Record], Sequence[journal.Record]]
+"""Records for `member.networks` and for `member.ledger`."""
+
+
+@dataclass(slots=True)
+class Sweep:
+    """The blocks left, in order, and whether these were all; the day, and scores int16 by code of then.
+
+    round: which the places are put out for; None: blocks are only folded and written. members: so far.
+    """
+
+    left: list[int]
+    day: int
+    whole: bool
+    round: int | None = None
+    scores: np.ndarray | None = None
+    members: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What goes into records besides the places; names: of the shard's members by index."""
+
+    names: Sequence[str | None]
+    minimum: int
+    revision: int
+    rubric: tuple[str, str]
+
+
+def block(sweep: Sweep, entries: Journal, number: int, telling: Telling) -> Iterator[Piece]:
+    """Work on a block, to be taken to the end: what each piece of it puts out, perhaps nothing."""
+    network = entries.network
+    floor = sweep.day - WINDOW
+    links = network.fold(number, floor)
+    yield (), ()
+    if sweep.scores is not None:
+        missing = len(network.codes) - len(sweep.scores)
+        if missing:
+            sweep.scores = np.concatenate([sweep.scores, np.full(missing, UNKNOWN, np.int16)])
+        ends = np.searchsorted(links.start, np.arange(AT_ONCE, len(links), AT_ONCE))
+        bounds = np.unique([0, *ends.tolist(), links.owners]).tolist()
+        for first, stop in pairwise(bounds):
+            some = slice(number * OWNERS + first, number * OWNERS + stop)
+            codes = network.owner[some]
+            own = np.where(codes == NONE, UNKNOWN, sweep.scores[np.where(codes == NONE, 0, codes)])
+            found = places(links.of_owners(first, stop), own, sweep.scores, floor)
+            yield _records(found, entries, some, sweep, telling), ()
+    for record in entries.write(number, sweep.round):
+        yield (), [record]
+
+
+def _records(found: Places, entries: Journal, some: slice, sweep: Sweep, telling: Telling) -> list[Record]:
+    """The records of the owners at places `some`, and tombstones of those who have no connection any more."""
+    network, names = entries.network, telling.names
+    member, told = network.member[some], network.told[some]
+    rows = np.flatnonzero((member >= 0) & (found.connections > 0))
+    gone = np.flatnonzero((member >= 0) & told & (found.connections == 0))
+    records: list[Record] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]
+    told[gone] = False
+    told[rows] = True
+    people = [str(names[i]) for i in member[rows].tolist()]
+    sweep.members += len(people)
+    return records + network_records(
+        people, found, rows, telling.minimum, sweep.day, telling.revision, telling.rubric
+    )
