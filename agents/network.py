@@ -19,6 +19,7 @@ from agents.settings import Settings
 from pipeline import journal
 from pipeline.emission import Record
 from pipeline.journal import Journal
+from pipeline.links import OWNERS
 from pipeline.places import UNKNOWN
 from pipeline.refresh import Sweep, Telling, block
 from pipeline.shard import Shard
@@ -65,6 +66,17 @@ class Networks:
         if self._preparing is not None:
             self._preparing.cancel()
         self._preparing = self._sweep = None
+
+    def unrefreshed(self) -> int:
+        """Members of the blocks that the refresh under way, or the last one, has not put out yet."""
+        sweep = self._sweep
+        left = sweep.left if sweep and sweep.round is not None else self.journal.left(self.journal.round)
+        return min(len(left) * OWNERS, self.shard.network.owners)
+
+    def age(self) -> float | None:
+        """Seconds since the refresh that the oldest records are of; None when there was none."""
+        rounds = [moment for moment in self.journal.refreshed if moment]
+        return (self.clock.now_ms() - min(rounds)) / 1000 if rounds and self.interval_ms else None
 
     async def save(self, ledger: Ledger) -> None:
         """Write the changes with the commit that follows, when they are due."""

@@ -89,7 +89,7 @@ class Runner:
         self._newest = clock.now_ms()  # timestamp of the last frame
         self.benchmarks = benchmarks
         self._ledger: Ledger | None = None
-        self._networks = Networks(settings, clock, censuses, pace, partition)
+        self.networks = Networks(settings, clock, censuses, pace, partition)
         self._inbox = Inbox()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -163,7 +163,7 @@ class Runner:
 
     async def _close(self) -> None:
         self.live = False
-        self._networks.close()
+        self.networks.close()
         self.stamp = None
         self.progress = 0.0
         self.metrics.dropped()
@@ -198,7 +198,7 @@ class Runner:
         at = await opened(s, rubrics, self.clock, self.partition, cohorts, lambda done: self._at(done / 2))
         shard, stamp = at.shard, at.stamp
         stamped = stamp.frame if stamp else -1
-        self._networks.restore(shard, at.links)
+        self.networks.restore(shard, at.links)
         at.links = {}
         self.shard = shard
         self._stamped = stamped
@@ -276,7 +276,7 @@ class Runner:
             began = time.monotonic()
             await self._take()
             await self._day()
-            await self._networks.step(self._ledger)
+            await self.networks.step(self._ledger)
             if not self._inbox and self._rows < BUSY_ROWS:
                 await self._flush()
             interval = self._interval()
@@ -379,7 +379,7 @@ class Runner:
         now = time.monotonic()
         if not ledger.open:
             return
-        await self._networks.save(ledger)
+        await self.networks.save(ledger)
         due = [
             blocks.dump(shard, n)
             for n in blocks.due(shard, now - self._blocks_at, self.settings.block_cycle_s)

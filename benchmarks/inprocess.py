@@ -40,6 +40,10 @@ def fresh(count: int, members: int) -> Iterator[tuple[bytes, bytes]]:
         yield key, re.sub(rb'"time":"[^"]*"', moment, value, count=1)
 
 
+IDLE = SimpleNamespace(unrefreshed=lambda: 0, age=lambda: 1.0)
+"""Networks of which metrics are read."""
+
+
 class Pipeline:
     """Ingest and score without Kafka, on every frame partition; commit: events between two commits."""
 
@@ -61,7 +65,13 @@ class Pipeline:
             self.framer.begin(source, 0)
         metrics.state.runners = {
             p: SimpleNamespace(
-                live=True, progress=1.0, restore_s=1.0, shard=s, stamp=None, lag=lambda: Lag(1, 0.1)
+                live=True,
+                progress=1.0,
+                restore_s=1.0,
+                shard=s,
+                stamp=None,
+                lag=lambda: Lag(1, 0.1),
+                networks=IDLE,
             )
             for p, s in enumerate(self.shards)
         }

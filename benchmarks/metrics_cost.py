@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 
 from agents.metrics import Metrics
 from agents.metrics.lag import Lag
-from benchmarks.inprocess import Pipeline, compare, fresh, show
+from benchmarks.inprocess import IDLE, Pipeline, compare, fresh, show
 from benchmarks.rollover import filled
 from benchmarks.unmetered import Nothing
 from pipeline import blocks
@@ -41,7 +41,13 @@ def scraping(members: int) -> None:
     metrics.of(0)
     stamp = blocks.stamp_of(shard)
     runner: Any = SimpleNamespace(
-        live=True, progress=1.0, restore_s=1.0, shard=shard, stamp=stamp, lag=lambda: Lag(1, 0.1)
+        live=True,
+        progress=1.0,
+        restore_s=1.0,
+        shard=shard,
+        stamp=stamp,
+        lag=lambda: Lag(1, 0.1),
+        networks=IDLE,
     )
     metrics.state.runners = {0: runner}
     spans = []

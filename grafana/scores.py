@@ -268,4 +268,25 @@ def _cohorts() -> list[list[Panel]]:
                 width=7,
             ),
         ],
+        [
+            series(
+                "Networks' age, by partition",
+                "s",
+                "Time since the refresh that the oldest records of networks are of. They are refreshed after "
+                "each turn of the day, and every PILLARSCORE_NETWORK_HOURS.",
+                "Above a day: PillarscoreNetworksStale. Scores are not affected, places in networks are old.",
+                Query("max by (partition) (pillarscore_network_age_seconds<P>)", "{{partition}}"),
+                width=12,
+                steps=[(90_000, YELLOW), (93_600, RED)],
+            ),
+            series(
+                "Networks to be refreshed",
+                "short",
+                "Members whose network the refresh under way has not put out yet. It takes a tenth of a core "
+                "while events come in.",
+                "The same for minutes: the refresh does not get on, see the log and the CPU of the worker.",
+                Query("sum(max by (partition) (pillarscore_network_unrefreshed_members<P>))", "members"),
+                width=12,
+            ),
+        ],
     ]

@@ -126,6 +126,15 @@ ADVICE: dict[str, tuple[str, str]] = {
         "above 0 for hours after midnight",
         "The day's turn does not get on, since events go first: more CPU, or more workers.",
     ),
+    "pillarscore_network_age_seconds": (
+        "above a day",
+        "Networks are not refreshed: `pillarscore_network_unrefreshed_members` says whether a refresh gets "
+        "on, the log why not. Scores and ranks in cohorts are not affected.",
+    ),
+    "pillarscore_network_unrefreshed_members": (
+        "above 0 and the same for minutes",
+        "A refresh does not get on, since events go first: more CPU, or more workers.",
+    ),
     "pillarscore_state_bytes": (
         "near the memory there is",
         "Share the partitions among more workers; `kind` says what grows.",

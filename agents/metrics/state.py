@@ -21,6 +21,16 @@ from pipeline.spread import COLUMNS, WIDTHS
 from schemas.ledger import Stamp
 
 
+class Refreshed(Protocol):
+    """What is read of the networks of a partition that has a shard."""
+
+    def unrefreshed(self) -> int:
+        """Members whose networks are still to be put out."""
+
+    def age(self) -> float | None:
+        """Seconds since the refresh that the oldest networks are of; None when there was none."""
+
+
 class Partition(Protocol):
     """What is read of a runner. stamp: the last one committed; progress: of the restore, 0 to 1."""
 
@@ -28,6 +38,10 @@ class Partition(Protocol):
     progress: float
     shard: Shard | None
     stamp: Stamp | None
+
+    @property
+    def networks(self) -> Refreshed:
+        """Its networks; to be asked only when there is a shard."""
 
     @property
     def restore_s(self) -> float:
@@ -172,7 +186,27 @@ OF_SHARD = (
     ),
     _Gauge("pillarscore_band_members", "Members with a score, by band.", ("band",), _bands),
 )
-_LEVELS = ((OF_RUNNER, "runner"), (OF_LAG, "lag"), (OF_STAMP, "stamp"), (OF_SHARD, "shard"))
+OF_NETWORKS = (
+    _Gauge(
+        "pillarscore_network_age_seconds",
+        "Time since the refresh of networks that the oldest records of them are of.",
+        (),
+        lambda networks: (((), age) for age in [networks.age()] if age is not None),
+    ),
+    _Gauge(
+        "pillarscore_network_unrefreshed_members",
+        "Members whose network the refresh under way has not put out yet, in whole blocks.",
+        (),
+        _one(lambda networks: networks.unrefreshed()),
+    ),
+)
+_LEVELS = (
+    (OF_RUNNER, "runner"),
+    (OF_LAG, "lag"),
+    (OF_STAMP, "stamp"),
+    (OF_SHARD, "shard"),
+    (OF_NETWORKS, "networks"),
+)
 
 
 class State(Collector):
@@ -184,10 +218,7 @@ class State(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All families, also those without samples."""
-        found = [
-            (str(number), {"runner": r, "lag": r.lag(), "stamp": r.stamp, "shard": r.shard})
-            for number, r in sorted(self.runners.items())
-        ]
+        found = [(str(number), _of(runner)) for number, runner in sorted(self.runners.items())]
         for gauges, level in _LEVELS:
             for gauge in gauges:
                 family = GaugeMetricFamily(gauge.name, gauge.about, labels=["partition", *gauge.labels])
@@ -197,6 +228,18 @@ class State(Collector):
                             family.add_metric([partition, *labels], value)
                 yield family
         yield _scores({partition: of["shard"] for partition, of in found if of["shard"] is not None})
+
+
+def _of(runner: Partition) -> dict[str, Any]:
+    """What the gauges of each level are read from; None: there is nothing to show."""
+    networks = None if runner.shard is None else runner.networks
+    return {
+        "runner": runner,
+        "lag": runner.lag(),
+        "stamp": runner.stamp,
+        "shard": runner.shard,
+        "networks": networks,
+    }
 
 
 def _scores(shards: Mapping[str, Any]) -> HistogramMetricFamily:

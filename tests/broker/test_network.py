@@ -176,6 +176,9 @@ async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path
         sides = sum(told.connections for told in found.values() if told)
         assert sum(v for k, v in metrics if k.startswith("pillarscore_network_connections")) == sides
         assert not any(v for k, v in metrics if k.startswith("pillarscore_failures_total"))
+        ages = [v for k, v in metrics if k.startswith("pillarscore_network_age_seconds")]
+        assert len(ages) == live.frame_partitions
+        assert min(ages) >= 0
     finally:
         worker.stop()
         other.stop()

@@ -93,6 +93,7 @@ def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
         shard=shard,
         stamp=blocks.stamp_of(shard),
         lag=lambda: Lag(3, 0.25),
+        networks=SimpleNamespace(unrefreshed=lambda: 7, age=lambda: 60.0),
     )
     runners: Any = {0: runner}
     metrics.state.runners = runners
