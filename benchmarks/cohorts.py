@@ -11,6 +11,7 @@ sends 20,000 events/s, and now and then a member goes into a cohort that nobody 
 import argparse
 import asyncio
 import itertools
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +22,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from agents.errors import UserError
 from agents.settings import PREFIX, Settings
-from benchmarks.fresh import Plan, send
+from benchmarks.fresh import Plan, Sent, send
 from benchmarks.ground import accounted, ground, run, running
-from benchmarks.latency import process, told, until
+from benchmarks.latency import busy_since, machine, process, told, until
 from benchmarks.load import load
 from benchmarks.throughput import follow
 from benchmarks.workload import COHORTS, events, registers
@@ -70,7 +71,7 @@ def costs(count: int, members: int, rounds: int) -> None:
     print(f"with / without, CPU: {', '.join(f'{ratio:.3f}' for ratio in ratios)}")
 
 
-def freshness(rate: int, members: int, seconds: float, warm: float) -> None:
+def freshness(rate: int, members: int, seconds: float, warm: float, tick: float) -> None:
     """Print how long members take into a new cohort's benchmark while events come in."""
     with (
         ground("fresh-cohorts") as settings,
@@ -81,19 +82,20 @@ def freshness(rate: int, members: int, seconds: float, warm: float) -> None:
         asyncio.run(load(settings, registers(members, yesterday)))
         follow(worker, members)
         topic, partitions = settings.topic("events"), settings.event_partitions
-        plan = Plan(settings.broker, topic, partitions, rate, members, warm + seconds)
+        plan = Plan(settings.broker, topic, partitions, rate, members, warm + seconds, tick)
         with process(send, plan) as sender:
             begin = time.monotonic() + 0.2
             sender.send(begin)
             until(begin + warm)
-            cpu = worker.cpu()
+            cpu, busy = worker.cpu(), machine()
             with ThreadPoolExecutor(1) as aside:
                 probes = aside.submit(asyncio.run, _probes(settings, begin + plan.seconds))
                 until(begin + plan.seconds)
                 cpu = worker.cpu() - cpu
+                busy = busy_since(busy)
                 behind = members + rate * plan.seconds - accounted(worker.metrics())
                 took = probes.result()
-            told(sender, "sender")
+            sent: Sent = told(sender, "sender")
         metrics = worker.metrics()
         merges = total(metrics, "pillarscore_rank_merge_seconds_count")
         spent = total(metrics, "pillarscore_rank_merge_seconds_sum")
@@ -104,6 +106,7 @@ def freshness(rate: int, members: int, seconds: float, warm: float) -> None:
         )
         print(f"at the end of sending {behind / rate:.2f} s of events were not counted yet")
         print(f"worker {cpu / seconds:.0%} of a core; {merges:,.0f} merges of {spent / merges * 1e3:.1f} ms")
+        print(f"sender {sent.cpu:.0%} of a core; machine {busy:.0%} of {os.cpu_count()} cores busy")
 
 
 async def _probes(settings: Settings, end: float) -> list[float]:
@@ -154,12 +157,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="of measuring the cost; 0: leave it out")
     parser.add_argument("--rate", type=int, default=20_000, help="events/s while freshness is measured")
     parser.add_argument("--seconds", type=float, default=20, help="of measuring freshness; 0: leave it out")
+    parser.add_argument("--tick", type=float, default=0.02, help="seconds that the sender gathers events for")
     given = parser.parse_args()
     print(f"{sum(COHORTS.values()) + 1:,} cohorts", flush=True)
     if given.rounds:
         costs(given.events, given.members, given.rounds)
     if given.seconds:
-        freshness(given.rate, given.members, given.seconds, warm=5)
+        freshness(given.rate, given.members, given.seconds, 5, given.tick)
 
 
 if __name__ == "__main__":

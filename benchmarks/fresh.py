@@ -16,7 +16,6 @@ import numpy as np
 import uvloop
 from aiokafka import AIOKafkaProducer
 
-TICK_S = 0.002
 _HEAD = (
     b'{"specversion":"1.0","id":"%016x","source":"/web/feed","type":"activity.%b","subject":"m-%08d",'
     b'"time":"%b","datacontenttype":"application/json","data":{%b}}'
@@ -41,7 +40,7 @@ KINDS = ALONE + PAIRED
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be sent where. seconds: of sending, warming up included."""
+    """What is to be sent where. seconds: of sending, warming up included; tick: seconds between two batches."""
 
     broker: str
     topic: str
@@ -49,6 +48,7 @@ class Plan:
     rate: int
     members: int
     seconds: float
+    tick: float = 0.002
 
 
 @dataclass(slots=True)
@@ -112,5 +112,5 @@ async def _pace(plan: Plan, producer: AIOKafkaProducer, begin: float) -> np.ndar
                     break
             await producer.send_batch(batch, plan.topic, partition=turn % plan.partitions)
             done, turn = due, turn + 1
-        await asyncio.sleep(max(0.0, now + TICK_S - time.monotonic()))
+        await asyncio.sleep(max(0.0, now + plan.tick - time.monotonic()))
     return at

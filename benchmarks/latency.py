@@ -101,6 +101,12 @@ def machine() -> tuple[float, float]:
     return sum(fields) - fields[3] - fields[4], sum(fields)
 
 
+def busy_since(before: tuple[float, float]) -> float:
+    """The share of all cores that was busy since `machine` said that."""
+    busy, all_ = machine()
+    return (busy - before[0]) / (all_ - before[1])
+
+
 Phase = tuple[str, float, float]
 """A title, and from when to when, by `time.monotonic`."""
 
@@ -133,7 +139,7 @@ def measure(
         cpu, busy = worker.cpu(), machine()
         apart = phases(begin + plan.seconds) if phases else [("", begin, begin + plan.seconds)]
         until(begin + plan.seconds)
-        cpu, busy = worker.cpu() - cpu, tuple(b - a for a, b in zip(busy, machine(), strict=True))
+        cpu, full = worker.cpu() - cpu, busy_since(busy)
         sent: Sent = told(sender, "sender")
         drain(worker, before + len(sent.at))
         readers = (uncommitted, committed)
@@ -150,7 +156,7 @@ def measure(
     share = cpu / (plan.seconds - warm)
     print(f"worker            {cpu / counted.sum() * 1e6:.1f} us of CPU per event, {share:.0%} of a core")
     plans = begin + np.arange(len(sent.at)) / plan.rate
-    costs(sent, seen, float((sent.at - plans)[counted].max()), busy[0] / busy[1])
+    costs(sent, seen, float((sent.at - plans)[counted].max()), full)
 
 
 def table(found: list[np.ndarray], chosen: np.ndarray) -> None:
