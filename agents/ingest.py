@@ -176,9 +176,17 @@ class _Session(ConsumerRebalanceListener):
                 await self.flying.popleft()
             spent, cycle = time.monotonic() - began, self.ingest.load.round()
             if sum(map(len, got.values())) < self.settings.batch_events // 2 and spent < cycle:
-                await asyncio.sleep(cycle - spent)
+                await self._rest(cycle - spent)
         async with self.lock:
             await self._commit()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, and fetch only then: what is fetched before would be as old as the wait when it is taken."""
+        with contextlib.suppress(IllegalStateError):  # no longer assigned
+            self.consumer.pause(*self.consumer.assignment())
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(IllegalStateError):
+            self.consumer.resume(*self.consumer.paused())
 
     async def close(self) -> None:
         for closing in (self.consumer.stop, self.producer.stop):
