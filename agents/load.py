@@ -9,11 +9,11 @@ is merged for benchmarks can wait, for they are no newer than the scores.
 import time
 
 LOOK_S = 0.25
-HIGH, LOW = 0.65, 0.45
-"""Shares of a core beyond which rounds get longer and shorter; nearly all is done by one thread."""
+LOW, HIGH, FULL = 0.45, 0.65, 0.75
+"""Shares of a core: below, rounds get shorter, above, longer; nearly all is done by one thread."""
 STEP = 1.25
-MOST = 2
-"""Times the least length of a round."""
+MOST = {HIGH: 2, FULL: 4}
+"""Times the least length that a round may get to, by the share that is exceeded."""
 BEHIND_S = 2.0
 """An event older than this when it is counted has waited in Kafka: there is a backlog."""
 OFTEN, BEHIND_OFTEN = 2, 0.5
@@ -64,7 +64,8 @@ class Load:
             return
         share = (cpu - self._seen[0]) / passed
         self._seen = cpu, now
-        if share > HIGH:
-            self._round = min(self._round * STEP, self._least * MOST)
+        most = max((times for limit, times in MOST.items() if share > limit), default=1) * self._least
+        if most > self._round:
+            self._round = min(self._round * STEP, most)
         elif share < LOW:
             self._round = max(self._round / STEP, self._least)

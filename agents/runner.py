@@ -283,16 +283,13 @@ class Runner:
             if time.monotonic() - self._committed_at >= interval:
                 await self._flush()
                 await self._commit()
-            spent, cycle = time.monotonic() - began, self.load.round()
-            if spent < cycle:
-                await asyncio.sleep(cycle - spent)
+            waiting = self._rows > 0 or self._ledger.open
+            due = self._committed_at + interval if waiting else math.inf
+            now = time.monotonic()
+            await asyncio.sleep(max(0.0, min(began + self.load.round(), due) - now))
             if not self._inbox:
-                uncommitted = self._ledger is not None and self._ledger.open
-                await self._pause(
-                    max(0.001, self._committed_at + interval - time.monotonic())
-                    if uncommitted
-                    else min(1.0, self._publishing_in())
-                )
+                seconds = due - time.monotonic() if waiting else min(1.0, self._publishing_in())
+                await self._pause(max(0.001, seconds))
                 await self._watch()
         await self._flush()
         await self._commit()
@@ -394,7 +391,8 @@ class Runner:
         stamp = blocks.stamp_of(shard)
         self._stamped = stamp.frame
         written = await ledger.commit(stamp, due)
-        self._committed_at = time.monotonic()
+        # from the beginning, since what comes meanwhile waits for the next commit
+        self._committed_at = now
         self.stamp = stamp
-        self.metrics.committed(self._committed_at - now, written, shard.arrivals, self.clock.now_ms())
+        self.metrics.committed(time.monotonic() - now, written, shard.arrivals, self.clock.now_ms())
         self.traces.committed()

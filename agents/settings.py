@@ -185,7 +185,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1000,
         description="Least time of one round of ingest and score while there is little to do, ms; up to "
-        "twice as long when the process is busy.",
+        "four times as long when the process is busy.",
     )
     commit_ms: float = Field(
         100,

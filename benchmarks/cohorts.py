@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -28,9 +29,10 @@ from benchmarks.latency import busy_since, machine, process, told, until
 from benchmarks.load import load
 from benchmarks.throughput import follow
 from benchmarks.workload import COHORTS, events, registers
-from tests.kit.process import total
+from tests.kit.process import Worker, total
 
 EVERY_S = 0.37
+START_S = 60.0
 DRAIN_S = 10.0
 _PROBE = (
     b'{"specversion":"1.0","id":"probe-%d","source":"/probe","type":"activity.member.updated",'
@@ -71,32 +73,32 @@ def costs(count: int, members: int, rounds: int) -> None:
     print(f"with / without, CPU: {', '.join(f'{ratio:.3f}' for ratio in ratios)}")
 
 
-def freshness(rate: int, members: int, seconds: float, warm: float, tick: float) -> None:
-    """Print how long members take into a new cohort's benchmark while events come in."""
-    with (
-        ground("fresh-cohorts") as settings,
-        running(settings, more={f"{PREFIX}COHORT_MINIMUM": "1"}) as worker,
-    ):
-        worker.wait_ready()
+def freshness(rate: int, members: int, seconds: float, warm: float, tick: float, count: int) -> None:
+    """Print how long members take into a new cohort's benchmark while events come in; count: of workers."""
+    with ground("fresh-cohorts") as settings, ExitStack() as stack:
+        alone = {f"{PREFIX}COHORT_MINIMUM": "1"}
+        workers = [stack.enter_context(running(settings, more=alone)) for _ in range(count)]
+        together(workers)
         yesterday = datetime.now(UTC).date() - timedelta(1)
         asyncio.run(load(settings, registers(members, yesterday)))
-        follow(worker, members)
+        while counted(workers) < members:
+            time.sleep(0.2)
         topic, partitions = settings.topic("events"), settings.event_partitions
         plan = Plan(settings.broker, topic, partitions, rate, members, warm + seconds, tick)
         with process(send, plan) as sender:
             begin = time.monotonic() + 0.2
             sender.send(begin)
             until(begin + warm)
-            cpu, busy = worker.cpu(), machine()
+            cpu, busy = [worker.cpu() for worker in workers], machine()
             with ThreadPoolExecutor(1) as aside:
                 probes = aside.submit(asyncio.run, _probes(settings, begin + plan.seconds))
                 until(begin + plan.seconds)
-                cpu = worker.cpu() - cpu
-                busy = busy_since(busy)
-                behind = members + rate * plan.seconds - accounted(worker.metrics())
+                cpu = [worker.cpu() - before for worker, before in zip(workers, cpu, strict=True)]
+                full = busy_since(busy)
+                behind = members + rate * plan.seconds - counted(workers)
                 took = probes.result()
             sent: Sent = told(sender, "sender")
-        metrics = worker.metrics()
+        metrics = workers[0].metrics()
         merges = total(metrics, "pillarscore_rank_merge_seconds_count")
         spent = total(metrics, "pillarscore_rank_merge_seconds_sum")
         q = np.percentile(took, [50, 90, 100]) if took else [float("nan")] * 3
@@ -105,8 +107,30 @@ def freshness(rate: int, members: int, seconds: float, warm: float, tick: float)
             f"{len(took)} probes, p50 {q[0]:.2f} p90 {q[1]:.2f} max {q[2]:.2f} s"
         )
         print(f"at the end of sending {behind / rate:.2f} s of events were not counted yet")
-        print(f"worker {cpu / seconds:.0%} of a core; {merges:,.0f} merges of {spent / merges * 1e3:.1f} ms")
-        print(f"sender {sent.cpu:.0%} of a core; machine {busy:.0%} of {os.cpu_count()} cores busy")
+        shares = " and ".join(f"{seconds_ / seconds:.0%}" for seconds_ in cpu)
+        print(f"workers {shares} of a core; {merges:,.0f} merges of {spent / merges * 1e3:.1f} ms")
+        print(f"sender {sent.cpu:.0%} of a core; machine {full:.0%} of {os.cpu_count()} cores busy")
+
+
+def counted(workers: list[Worker]) -> float:
+    """Events whose outcome is committed, by all of them."""
+    return sum(accounted(worker.metrics()) for worker in workers)
+
+
+def together(workers: list[Worker]) -> None:
+    """Wait until each of them has partitions, and all are live."""
+    end = time.monotonic() + START_S
+    while True:
+        lives = []
+        for worker in workers:
+            worker.wait_ready()
+            metrics = worker.metrics()
+            lives.append([v for k, v in metrics.items() if k.startswith("pillarscore_partition_live")])
+        if all(lives) and all(map(all, lives)):
+            return
+        if time.monotonic() > end:
+            raise UserError("The workers have not shared the partitions in time: see their logs")
+        time.sleep(0.2)
 
 
 async def _probes(settings: Settings, end: float) -> list[float]:
@@ -158,12 +182,13 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=20_000, help="events/s while freshness is measured")
     parser.add_argument("--seconds", type=float, default=20, help="of measuring freshness; 0: leave it out")
     parser.add_argument("--tick", type=float, default=0.02, help="seconds that the sender gathers events for")
+    parser.add_argument("--workers", type=int, default=1, help="that share the partitions, for freshness")
     given = parser.parse_args()
     print(f"{sum(COHORTS.values()) + 1:,} cohorts", flush=True)
     if given.rounds:
         costs(given.events, given.members, given.rounds)
     if given.seconds:
-        freshness(given.rate, given.members, given.seconds, 5, given.tick)
+        freshness(given.rate, given.members, given.seconds, 5, given.tick, given.workers)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ KINDS = ALONE + PAIRED
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be sent where. seconds: of sending, warming up included; tick: seconds between two batches."""
+    """What is to be sent where. seconds: of sending, warming up included; tick: between two batches."""
 
     broker: str
     topic: str

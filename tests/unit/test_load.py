@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.load import BEHIND_S, MOST, Load
+from agents.load import BEHIND_S, FULL, HIGH, MOST, Load
 
 LEAST = 0.04
 
@@ -37,15 +37,17 @@ def test_a_round_is_as_short_as_it_may_be_while_there_is_little_to_do(times):
 
 def test_a_busy_process_takes_longer_rounds_within_bounds(times):
     load = Load(LEAST)
-    lengths = [times.run(load, 0.9, looks=1) for _ in range(20)]
+    lengths = [times.run(load, (HIGH + FULL) / 2, looks=1) for _ in range(20)]
     assert lengths == sorted(lengths)
-    assert LEAST < lengths[0] < lengths[-1] == pytest.approx(MOST * LEAST)
+    assert LEAST < lengths[0] < lengths[-1] == pytest.approx(MOST[HIGH] * LEAST)
+    assert times.run(load, 0.9) == pytest.approx(MOST[FULL] * LEAST), "the process is nearly full"
+    assert times.run(load, (HIGH + FULL) / 2) == pytest.approx(MOST[FULL] * LEAST), "that helps: it stays"
 
 
 def test_it_goes_back_when_it_is_idle_again_and_stays_in_between(times):
     load = Load(LEAST)
     times.run(load, 0.9)
-    assert times.run(load, 0.55) == pytest.approx(MOST * LEAST), "neither busy nor idle"
+    assert times.run(load, 0.55) == pytest.approx(MOST[FULL] * LEAST), "neither busy nor idle"
     assert times.run(load, 0.2) == LEAST
 
 
