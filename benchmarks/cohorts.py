@@ -73,12 +73,12 @@ def costs(count: int, members: int, rounds: int) -> None:
     print(f"with / without, CPU: {', '.join(f'{ratio:.3f}' for ratio in ratios)}")
 
 
-def freshness(rate: int, members: int, seconds: float, warm: float, tick: float, count: int) -> None:
-    """Print how long members take into a new cohort's benchmark while events come in; count: of workers."""
+def freshness(rate: int, members: int, seconds: float, warm: float, tick: float, roles: list[str]) -> None:
+    """Print how long members take into a new cohort's benchmark while events come in; roles: of workers."""
     with ground("fresh-cohorts") as settings, ExitStack() as stack:
         alone = {f"{PREFIX}COHORT_MINIMUM": "1"}
-        workers = [stack.enter_context(running(settings, more=alone)) for _ in range(count)]
-        together(workers)
+        workers = [stack.enter_context(running(settings, more=alone, role=role)) for role in roles]
+        together(workers, roles)
         yesterday = datetime.now(UTC).date() - timedelta(1)
         asyncio.run(load(settings, registers(members, yesterday)))
         while counted(workers) < members:
@@ -117,15 +117,16 @@ def counted(workers: list[Worker]) -> float:
     return sum(accounted(worker.metrics()) for worker in workers)
 
 
-def together(workers: list[Worker]) -> None:
-    """Wait until each of them has partitions, and all are live."""
+def together(workers: list[Worker], roles: list[str]) -> None:
+    """Wait until each of them that scores has partitions, and all are live."""
     end = time.monotonic() + START_S
     while True:
         lives = []
-        for worker in workers:
+        for worker, role in zip(workers, roles, strict=True):
             worker.wait_ready()
-            metrics = worker.metrics()
-            lives.append([v for k, v in metrics.items() if k.startswith("pillarscore_partition_live")])
+            if role != "ingest":
+                metrics = worker.metrics()
+                lives.append([v for k, v in metrics.items() if k.startswith("pillarscore_partition_live")])
         if all(lives) and all(map(all, lives)):
             return
         if time.monotonic() > end:
@@ -182,13 +183,15 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=20_000, help="events/s while freshness is measured")
     parser.add_argument("--seconds", type=float, default=20, help="of measuring freshness; 0: leave it out")
     parser.add_argument("--tick", type=float, default=0.02, help="seconds that the sender gathers events for")
-    parser.add_argument("--workers", type=int, default=1, help="that share the partitions, for freshness")
+    parser.add_argument(
+        "--roles", default="all", help="of the workers for freshness, such as score,ingest or all,all"
+    )
     given = parser.parse_args()
     print(f"{sum(COHORTS.values()) + 1:,} cohorts", flush=True)
     if given.rounds:
         costs(given.events, given.members, given.rounds)
     if given.seconds:
-        freshness(given.rate, given.members, given.seconds, 5, given.tick, given.workers)
+        freshness(given.rate, given.members, given.seconds, 5, given.tick, given.roles.split(","))
 
 
 if __name__ == "__main__":

@@ -43,9 +43,12 @@ def ground(name: str) -> Iterator[Settings]:
 
 @contextmanager
 def running(
-    settings: Settings, module: str = "agents.cli", more: dict[str, str] | None = None
+    settings: Settings,
+    module: str = "agents.cli",
+    more: dict[str, str] | None = None,
+    role: str = "all",
 ) -> Iterator[Worker]:
-    """A worker in both roles, as users start it; when the benchmark fails, its last words are shown.
+    """A worker, as users start it; when the benchmark fails, its last words are shown.
 
     module: what is run; more: of its environment.
     """
@@ -56,7 +59,7 @@ def running(
             f"{PREFIX}PREFIX": settings.prefix,
             f"{PREFIX}STATE_DIR": folder,
         }
-        worker = Worker(environment | (more or {}), log, "--role", "all", module=module)
+        worker = Worker(environment | (more or {}), log, "--role", role, module=module)
         try:
             yield worker
         except Exception:
