@@ -80,7 +80,7 @@ async def publisher(settings: Settings, transaction: bool = False) -> AsyncItera
         bootstrap_servers=settings.broker,
         transactional_id=f"{settings.prefix}publish" if transaction else None,
         enable_idempotence=True,
-        compression_type="lz4",
+        compression_type="zstd",
         max_batch_size=BATCH_BYTES,
         max_request_size=16 << 20,
     )

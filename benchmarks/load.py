@@ -17,7 +17,7 @@ async def load(settings: Settings, events: Iterable[tuple[bytes, bytes]]) -> tup
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.broker,
         max_batch_size=BATCH_BYTES,
-        compression_type="lz4",
+        compression_type="zstd",
         enable_idempotence=True,
     )
     await producer.start()
