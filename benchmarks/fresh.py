@@ -81,7 +81,10 @@ def send(plan: Plan, pipe: Connection) -> None:
 
 async def _send(plan: Plan, pipe: Connection) -> Sent:
     producer = AIOKafkaProducer(
-        bootstrap_servers=plan.broker, compression_type="zstd", enable_idempotence=True, max_batch_size=900_000
+        bootstrap_servers=plan.broker,
+        compression_type="zstd",
+        enable_idempotence=True,
+        max_batch_size=900_000,
     )
     await producer.start()
     try:
