@@ -31,8 +31,13 @@ class Pace:
         return now >= self._next or now - self._busy > QUIET_S
 
     def took(self, seconds: float) -> None:
-        """A block took so long; the next may come when that was the share of the time since."""
-        self._next = time.monotonic() + seconds * (1 / SHARE - 1)
+        """A block took so long; the next may come when that was the share of the time since.
+
+        Several may be under way at once, and while events come in each has to be made up for.
+        """
+        now = time.monotonic()
+        busy = now - self._busy <= QUIET_S
+        self._next = (max(now, self._next) if busy else now) + seconds * (1 / SHARE - 1)
 
     async def turn(self, seconds: float) -> None:
         """A piece of something that prepares took so long; returns when the next may come."""

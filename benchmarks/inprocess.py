@@ -25,6 +25,7 @@ from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
 from pipeline.shard import Shard
 from schemas.frames import decode
+from schemas.ledger import Stamp
 from tests.kit.records import FakeRecord
 
 PARTITIONS = 4
@@ -40,8 +41,17 @@ def fresh(count: int, members: int) -> Iterator[tuple[bytes, bytes]]:
         yield key, re.sub(rb'"time":"[^"]*"', moment, value, count=1)
 
 
-IDLE = SimpleNamespace(unrefreshed=lambda: 0, age=lambda: 1.0)
-"""Networks of which metrics are read."""
+def runner(shard: Shard, stamp: Stamp | None = None) -> Any:
+    """What metrics read of a live runner with this shard."""
+    return SimpleNamespace(
+        live=True,
+        progress=1.0,
+        restore_s=1.0,
+        shard=shard,
+        stamp=stamp,
+        lag=lambda: Lag(1, 0.1),
+        networks=SimpleNamespace(unrefreshed=lambda: 0, age=lambda: 1.0),
+    )
 
 
 class Pipeline:
@@ -63,18 +73,7 @@ class Pipeline:
         self.of = [metrics.of(partition) for partition in range(PARTITIONS)]
         for source in range(PARTITIONS):
             self.framer.begin(source, 0)
-        metrics.state.runners = {
-            p: SimpleNamespace(
-                live=True,
-                progress=1.0,
-                restore_s=1.0,
-                shard=s,
-                stamp=None,
-                lag=lambda: Lag(1, 0.1),
-                networks=IDLE,
-            )
-            for p, s in enumerate(self.shards)
-        }
+        metrics.state.runners = {p: runner(shard) for p, shard in enumerate(self.shards)}
         self.records = 0  # of scores
         self._commit = commit
         self._since = 0

@@ -12,14 +12,11 @@ At the end, a scrape with 1,000,000 members (`--scraped`, 0: none).
 import argparse
 import statistics
 import time
-from types import SimpleNamespace
-from typing import Any
 
 from prometheus_client import generate_latest
 
 from agents.metrics import Metrics
-from agents.metrics.lag import Lag
-from benchmarks.inprocess import IDLE, Pipeline, compare, fresh, show
+from benchmarks.inprocess import Pipeline, compare, fresh, runner, show
 from benchmarks.rollover import filled
 from benchmarks.unmetered import Nothing
 from pipeline import blocks
@@ -40,16 +37,7 @@ def scraping(members: int) -> None:
     metrics = Metrics()
     metrics.of(0)
     stamp = blocks.stamp_of(shard)
-    runner: Any = SimpleNamespace(
-        live=True,
-        progress=1.0,
-        restore_s=1.0,
-        shard=shard,
-        stamp=stamp,
-        lag=lambda: Lag(1, 0.1),
-        networks=IDLE,
-    )
-    metrics.state.runners = {0: runner}
+    metrics.state.runners = {0: runner(shard, stamp)}
     spans = []
     for _ in range(50):
         began = time.thread_time()

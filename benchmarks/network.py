@@ -103,7 +103,7 @@ class Names(Sequence[str]):
     """Everybody's name, made when asked for."""
 
     def __len__(self) -> int:
-        raise NotImplementedError
+        raise NotImplementedError  # a Sequence has to have it, and nobody asks
 
     def __getitem__(self, number: Any) -> Any:
         return name(number)

@@ -143,6 +143,7 @@ async def test_what_prepares_takes_its_share_while_events_come_and_goes_on_at_on
     pace = Pace()
     await pace.turn(0.1)
     assert not any(slept)
+    now[0] += 0.1 / SHARE  # by then that has been its share
     pace.counted()
     await pace.turn(0.01)
     assert sum(slept) == pytest.approx(0.01 * (1 / SHARE - 1) + YIELD_S)

@@ -27,3 +27,28 @@ def test_without_events_it_goes_on_at_once(monkeypatch):
     assert pace.due()
     pace.counted()
     assert not pace.due()
+
+
+def test_blocks_of_several_partitions_together_take_the_share_of_one(monkeypatch):
+    pace = Pace()
+    at(monkeypatch, 100.0)
+    pace.counted()
+    pace.took(0.03)
+    pace.took(0.03)
+    at(monkeypatch, 100 + 0.05 * (1 / SHARE - 1))
+    pace.counted()
+    assert not pace.due()
+    at(monkeypatch, 100 + 0.06 * (1 / SHARE - 1) + 0.001)
+    pace.counted()
+    assert pace.due()
+
+
+def test_what_was_done_while_nothing_came_needs_not_be_made_up_for(monkeypatch):
+    pace = Pace()
+    at(monkeypatch, 100.0)
+    for _ in range(100):
+        pace.took(0.03)
+    pace.counted()
+    at(monkeypatch, 100 + 0.03 * (1 / SHARE - 1) + 0.001)
+    pace.counted()
+    assert pace.due()
