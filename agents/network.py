@@ -17,12 +17,12 @@ from agents.ledger import Ledger
 from agents.pace import Pace
 from agents.settings import Settings
 from pipeline import journal
-from pipeline.emission import Record
 from pipeline.journal import Journal
 from pipeline.links import OWNERS
 from pipeline.places import UNKNOWN
 from pipeline.refresh import Sweep, Telling, block
 from pipeline.shard import Shard
+from pipeline.texts import Record
 
 log = structlog.get_logger()
 SLICE_S = 0.01

@@ -14,7 +14,7 @@ import orjson
 from pipeline.cohorts import kind_of
 from pipeline.days import calendar, number
 from pipeline.merged import ALL, Merged
-from pipeline.standing import TEXTS, ZERO
+from pipeline.texts import TEXTS, ZERO
 from schemas.benchmarks import Benchmark
 
 WEEK = 7

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.texts import Piece
 from schemas.distributions import (
     CHUNK,
     GONE,
@@ -45,9 +46,9 @@ class HasPoints(Protocol):
 class Ranker(Protocol):
     """What knows the ranks of members: `pipeline.ranks.Ranks`."""
 
-    def fragments(
+    def pieces(
         self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
-    ) -> list[bytes] | None: ...
+    ) -> Piece | None: ...
 
 
 class Cohorts:
@@ -95,10 +96,10 @@ class Cohorts:
         numbers: np.ndarray,
         band: np.ndarray,
         texts: Sequence[str],
-    ) -> list[bytes] | None:
+    ) -> Piece | None:
         """These points, registers (int32[n, len(Register)]) and bands of distinct `members` are said now.
 
-        texts: what the numbers of registers stand for. Returns the members' ranks as fragments of JSON, None
+        texts: what the numbers of registers stand for. Returns the members' ranks as pieces of JSON, None
         when there are none yet.
         """
         cohort = self._cohorts_of(numbers, texts)
@@ -110,7 +111,7 @@ class Cohorts:
         self.dirty = True
         if self.ranker is None:
             return None
-        return self.ranker.fragments(self.partition, self.epoch, members, points.score, cohort)
+        return self.ranker.pieces(self.partition, self.epoch, members, points.score, cohort)
 
     def withdraw(self, members: np.ndarray) -> None:
         """Nothing is said of `members` any more."""

@@ -1,5 +1,7 @@
 """The members of a partition as small integers, in blocks of 1,000 that the ledger keeps."""
 
+import numpy as np
+
 BLOCK = 1000
 
 
@@ -20,6 +22,11 @@ class Directory(dict[str, int]):
             self.names.append(member)
         self[member] = index
         return index
+
+    def of(self, members: np.ndarray) -> list[str]:
+        """The names of `members`, int64[n], each of whom there must be."""
+        names: list[str] = list(map(self.names.__getitem__, members.tolist()))  # type: ignore[arg-type]
+        return names
 
     def load(self, number: int, names: list[str | None]) -> None:
         """Take a block's members at their places."""

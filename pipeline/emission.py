@@ -9,10 +9,8 @@ import orjson
 
 from pipeline.bands import BANDS, Band
 from pipeline.days import calendar
-from pipeline.standing import TEXTS, ZERO, BandChange
-
-Record = tuple[bytes, bytes | None]
-"""Key and value; value None: what the key stood for is no more."""
+from pipeline.standing import BandChange
+from pipeline.texts import TEXTS, ZERO, Piece, Record, Table, escaped, joined, plain, records
 
 
 class HasPoints(Protocol):
@@ -34,10 +32,11 @@ class Emission:
     entered: list[Band] = field(default_factory=list)
 
 
-_SCORE = b'{"member":%b,"score":%b,"pillars":{"brand":%b,"find":%b,"engage":%b,"relate":%b},%b%b'
 _BAND = b'{"member":%b,"from":"%b","to":"%b","score":%b,%b'
-_DAY = b'{"member":%b,"day":"%b","score":%b,"pillars":{"brand":%b,"find":%b,"engage":%b,"relate":%b},%b'
 _NAMES = [str(band).encode() for band in BANDS]
+_BEGINS = (b'","score":', b',"pillars":{"brand":', b',"find":', b',"engage":', b',"relate":')
+_POINTS = [Table.hundredths(begin) for begin in _BEGINS]
+"""Behind a text that is not closed: the score, and the pillars in their order."""
 
 
 def about(rubric: tuple[str, str]) -> bytes:
@@ -45,9 +44,10 @@ def about(rubric: tuple[str, str]) -> bytes:
     return b'"rubric":{"name":%b,"version":%b}}' % (orjson.dumps(rubric[0]), orjson.dumps(rubric[1]))
 
 
-def _numbers(points: HasPoints) -> list[list[bytes]]:
-    columns = [points.score, *points.pillars.T]
-    return [[TEXTS[value] for value in (column + ZERO).tolist()] for column in columns]
+def _points(points: HasPoints) -> list[Piece]:
+    """Score and pillars, up to the comma behind them."""
+    columns = (points.score, *points.pillars.T)
+    return [*(table.of(column) for table, column in zip(_POINTS, columns, strict=True)), b"},"]
 
 
 def score_records(
@@ -56,17 +56,16 @@ def score_records(
     day: int,
     revision: int,
     rubric: tuple[str, str],
-    extras: Sequence[bytes] | None = None,
+    extras: Sequence[Piece] = (),
 ) -> list[Record]:
-    """(key, value) of each member's score: JSON as in `schemas.scores.Score`; extras: of `Standing`."""
+    """(key, value) of each member's score: JSON as in `schemas.scores.Score`.
+
+    extras: more of the record, with a comma at the end each; of `Standing` and `Ranks`.
+    """
     as_of = calendar(day).isoformat().encode()
     tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, about(rubric))
-    dumps = orjson.dumps
-    columns = zip(names, *_numbers(points), extras or [b""] * len(names), strict=True)
-    return [
-        (name.encode(), _SCORE % (dumps(name), score, brand, find, engage, relate, extra, tail))
-        for name, score, brand, find, engage, relate, extra in columns
-    ]
+    keys = plain(names)
+    return records(keys, joined(b'{"member":"', escaped(names, keys), *_points(points), *extras, tail))
 
 
 def band_records(
@@ -105,11 +104,6 @@ def history_records(
     names: Sequence[str], points: HasPoints, day: int, rubric: tuple[str, str]
 ) -> list[Record]:
     """(key, value) of what each member's score was at the end of `day`: `schemas.history.Day`."""
-    on = calendar(day).isoformat().encode()
-    prefix, tail = on + b" ", about(rubric)
-    dumps = orjson.dumps
-    columns = zip(names, *_numbers(points), strict=True)
-    return [
-        (prefix + name.encode(), _DAY % (dumps(name), on, score, brand, find, engage, relate, tail))
-        for name, score, brand, find, engage, relate in columns
-    ]
+    on, keys = calendar(day).isoformat().encode(), plain(names)
+    form = b'{"member":"', escaped(names, keys), b'","day":"' + on, *_points(points), about(rubric)
+    return records(joined(on + b" ", keys), joined(*form))

@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
-import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.days import calendar
-from pipeline.emission import Record, about
+from pipeline.emission import about
 from pipeline.places import UNKNOWN, Places
-from pipeline.standing import TEXTS, ZERO
+from pipeline.texts import NULL, Piece, Record, Table, escaped, joined, plain, records, whole
 from schemas.network import NetworkStanding
 
-_RECORD = (
-    b'{"member":%b,"connections":%d,"scored":%d,"rank":%b,"average":%b,"engaging":%b,'
-    b'"as_of":"%b","revision":%d,%b'
-)
-_RANK = b'{"place":%d%b,"of":%d,"top":%b}'
-_HALF = (b"", b".5")
-_NULL = b"null"
+_HALF = Table([b',"of":', b'.5,"of":'])
+_TOP = Table.hundredths(b',"top":', b"}")
+_AVERAGE = Table.changes(b',"average":')
+_ENGAGING = Table.changes(b',"engaging":')
+_NO_RANK = b',"rank":null'
 
 
 def network_records(
@@ -34,37 +33,35 @@ def network_records(
     rows: int64[n], where in `places` each is; minimum: with fewer scored connections rank and average are
     not said.
     """
-    as_of, tail, dumps = calendar(day).isoformat().encode(), about(rubric), orjson.dumps
+    keys = plain(names)
     scored, own = places.scored[rows], places.own[rows]
     enough = scored >= minimum
-    ranked = enough & (own > UNKNOWN)
-    columns = zip(
-        names,
-        places.connections[rows].tolist(),
-        scored.tolist(),
-        _ranks(places, rows, ranked),
-        _texts(places.average()[rows], enough),
-        _texts(places.engaging()[rows], scored > 0),
-        strict=True,
+    return records(
+        keys,
+        joined(
+            b'{"member":"',
+            escaped(names, keys),
+            b'","connections":',
+            whole(places.connections[rows]),
+            b',"scored":',
+            whole(scored),
+            _ranks(places, rows, enough & (own > UNKNOWN)),
+            _AVERAGE.of(np.where(enough, places.average()[rows], NULL)),
+            _ENGAGING.of(np.where(scored > 0, places.engaging()[rows], NULL)),
+            b',"as_of":"%b","revision":%d,%b' % (calendar(day).isoformat().encode(), revision, about(rubric)),
+        ),
     )
-    return [
-        (name.encode(), _RECORD % (dumps(name), *numbers, as_of, revision, tail))
-        for name, *numbers in columns
-    ]
 
 
-def _ranks(places: Places, rows: np.ndarray, known: np.ndarray) -> list[bytes]:
-    columns = (places.halves()[rows], places.scored[rows], places.top()[rows], known)
-    return [
-        _RANK % (halves // 2, _HALF[halves & 1], n + 1, TEXTS[top + ZERO]) if is_known else _NULL
-        for halves, n, top, is_known in zip(*(column.tolist() for column in columns), strict=True)
-    ]
-
-
-def _texts(values: np.ndarray, known: np.ndarray) -> list[bytes]:
-    """Hundredths with their decimals, as JSON; null where not known."""
-    texts = [TEXTS[value] for value in (np.where(known, values, 0) + ZERO).tolist()]
-    return texts if known.all() else [t if k else _NULL for t, k in zip(texts, known.tolist(), strict=True)]
+def _ranks(places: Places, rows: np.ndarray, known: np.ndarray) -> Piece:
+    """The rank of those of whom it is known, null of the others."""
+    if not known.any():
+        return _NO_RANK
+    halves, of, top = places.halves()[rows], places.scored[rows] + 1, places.top()[rows]
+    if not known.all():
+        top = np.where(known, top, 0)
+    made = joined(b',"rank":{"place":', whole(halves >> 1), _HALF.of(halves & 1), whole(of), _TOP.of(top))
+    return made if known.all() else pc.if_else(pa.array(known), made, pa.scalar(_NO_RANK, pa.binary()))
 
 
 def standing(

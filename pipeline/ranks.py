@@ -5,21 +5,24 @@ place is the mean of the places the tied share (mid-rank), above + (ties + 1) / 
 (place - 1/2) / n, rounded up to a hundredth of a percent, so that nobody is shown better than they are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar
 
 import numpy as np
 import orjson
+import pyarrow as pa
 
 from pipeline.cohorts import EVERYONE
 from pipeline.ladder import Ladder
 from pipeline.merged import ALL, NONE, Merged, Source
+from pipeline.texts import Piece, Table, joined, whole
 from schemas.distributions import GONE
 
 N = TypeVar("N", int, np.ndarray)
-_RANK = b'%b%b,"top":%b}'
+_HALF = Table([b'.0,"top":', b'.5,"top":'])
+_TOP = Table.hundredths(b"", b"}")
 _MOST = 1 << 16
 """Beginnings of ranks that are kept."""
 _SIZE = 32
@@ -80,9 +83,9 @@ class Ranks:
         self._columns = [0 if kind == EVERYONE else 1 + merged.kinds.index(kind) for kind in kinds]
         self._begins: dict[int, bytes] = {}  # by cohort and size
 
-    def fragments(
+    def pieces(
         self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
-    ) -> list[bytes] | None:
+    ) -> Piece | None:
         """For each of `members` (places, int64[n]) the JSON of its ranks, with a comma at the end.
 
         score: int64[n], as it is now; cohort: uint32[n, K], the partition's own numbers. None before all
@@ -91,23 +94,23 @@ class Ranks:
         source = self.merged.sources.get(partition)
         if source is None or source.head.epoch != epoch or not self.merged.complete or not self.kinds:
             return None
-        if not len(members):
-            return []
         old = _score(source, members)
         kinds = [self._ranked(source, column, members, score, cohort, old) for column in self._columns]
         hidden = np.zeros(len(members), np.int64)
         for at, kind in enumerate(kinds):
             hidden |= ((kind.size < self.least) | (kind.now == NONE)).astype(np.int64) << at
-        made = [b""] * len(members)
+        patterns = np.unique(hidden).tolist()
         # who is shown in the same kinds has a record of the same form
-        for pattern in np.unique(hidden).tolist():
-            rows = np.flatnonzero(hidden == pattern)
-            texts = self._texts([kind for at, kind in enumerate(kinds) if not pattern >> at & 1], rows)
-            if len(rows) == len(made):
-                return texts
-            for row, text in zip(rows.tolist(), texts, strict=True):
-                made[row] = text
-        return made
+        rows = [np.flatnonzero(hidden == pattern) for pattern in patterns]
+        made = [
+            self._texts([kind for at, kind in enumerate(kinds) if not pattern >> at & 1], some)
+            for pattern, some in zip(patterns, rows, strict=True)
+        ]
+        if len(made) <= 1:
+            return made[0] if made else None
+        place = np.empty(len(members), np.int64)
+        place[np.concatenate(rows)] = np.arange(len(members))
+        return pa.concat_arrays(made).take(pa.array(place))
 
     def _ranked(
         self,
@@ -127,38 +130,35 @@ class Ranks:
         above, ties, size = places(self.merged.ladders[column], now, score, was, old)
         return _Ranked(now, 2 * above + ties + 1, size)
 
-    def _texts(self, shown: Sequence["_Ranked"], rows: np.ndarray) -> list[bytes]:
-        """The fragments of some rows that have ranks in all these kinds."""
-        columns: list[Iterable[bytes]] = []
-        forms = []
+    def _texts(self, shown: Sequence["_Ranked"], rows: np.ndarray) -> pa.BinaryArray:
+        """The pieces of some rows that have ranks in all these kinds."""
+        begin = b'"benchmark":%d,"ranks":{' % self.merged.offset
+        if not shown:
+            return pa.repeat(pa.scalar(begin + b"},", pa.binary()), len(rows))
+        pieces: list[Piece] = []
         for kind in shown:
             halves, size = kind.halves[rows], kind.size[rows]
-            forms.append(_RANK)
-            columns += [
-                self._begun(kind.now[rows], size),
-                _numbers(halves / 2),
-                _numbers(top_of(halves, size) / 100),
-            ]
-        form = b'"benchmark":%d,"ranks":{%b},' % (self.merged.offset, b",".join(forms))
-        if not columns:
-            return [form] * len(rows)
-        return [form % texts for texts in zip(*columns, strict=True)]
+            place = whole(halves >> 1), _HALF.of(halves & 1)
+            pieces += [self._begun(begin, kind.now[rows], size), *place, _TOP.of(top_of(halves, size))]
+            begin = b","
+        return joined(*pieces, b"},")
 
-    def _begun(self, cohort: np.ndarray, size: np.ndarray) -> list[bytes]:
+    def _begun(self, before: bytes, cohort: np.ndarray, size: np.ndarray) -> Piece:
         """How ranks in cohorts of these sizes begin, up to the place; many members share a beginning."""
-        keys = (cohort << _SIZE | size).tolist()
+        keys, which = np.unique(cohort << _SIZE | size, return_inverse=True)
         begins = self._begins
-        try:
-            return [begins[key] for key in keys]
-        except KeyError:
-            pass
         if len(begins) > _MOST:
             begins.clear()  # sizes have changed many times
-        for key in set(keys) - begins.keys():
-            kind, value = self.merged.cohorts[key >> _SIZE]
-            named = b'"value":%b,' % orjson.dumps(value) if value else b""
-            begins[key] = b'"%b":{%b"of":%d,"place":' % (kind.encode(), named, key & (1 << _SIZE) - 1)
-        return [begins[key] for key in keys]
+        texts = []
+        for key in keys.tolist():
+            text = begins.get(key)
+            if text is None:
+                kind, value = self.merged.cohorts[key >> _SIZE]
+                named = b'"value":%b,' % orjson.dumps(value) if value else b""
+                size_of = key & (1 << _SIZE) - 1
+                text = begins[key] = b'"%b":{%b"of":%d,"place":' % (kind.encode(), named, size_of)
+            texts.append(before + text)
+        return Table(texts).of(which)
 
     def forget(self) -> None:
         """The numbers of cohorts have been given anew."""
@@ -179,11 +179,6 @@ def places(
     above -= same & (old > score)
     ties += 1 - (same & (old == score))
     return above, ties, size + 1 - same
-
-
-def _numbers(values: np.ndarray) -> list[bytes]:
-    """The numbers as JSON."""
-    return orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
 def _score(source: Source, members: np.ndarray) -> np.ndarray:

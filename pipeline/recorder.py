@@ -8,12 +8,13 @@ import numpy as np
 from pipeline.bands import UNKNOWN
 from pipeline.days import Zone
 from pipeline.directory import BLOCK, Directory
-from pipeline.emission import Record, history_key, history_records
+from pipeline.emission import history_key, history_records
 from pipeline.history import History
 from pipeline.pairs import WINDOW, Pairs, key_days
 from pipeline.registers import Registers
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points, Scorer
+from pipeline.texts import Record
 from pipeline.tiles import Tiles
 from schemas.ledger import WHOLE_DAYS
 
@@ -66,7 +67,7 @@ class Recorder:
         there = self._was_there(members, pairs, day, today)
         self.history.record(members, day, points, there, self.rubric.bands)
         at = np.flatnonzero(there)
-        names = [str(self.directory.names[index]) for index in members[at].tolist()]
+        names = self.directory.of(members[at])
         kept = Points(points.score[at], points.pillars[at], points.components[at])
         about = (self.rubric.name, str(self.rubric.version))
         self._records += history_records(names, kept, day, about)

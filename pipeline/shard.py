@@ -14,7 +14,7 @@ from pipeline.bands import BANDS
 from pipeline.cohorts import Cohorts
 from pipeline.days import UTC, Zone
 from pipeline.directory import BLOCK, Directory
-from pipeline.emission import Emission, Record, band_records, score_records
+from pipeline.emission import Emission, band_records, score_records
 from pipeline.network import Network
 from pipeline.pairs import RING, WINDOW, Pairs, key_days
 from pipeline.recorder import Recorder
@@ -24,6 +24,7 @@ from pipeline.scoring import Points, Scorer
 from pipeline.seen import Seen
 from pipeline.spread import Spread
 from pipeline.standing import Standing
+from pipeline.texts import Piece, Record
 from pipeline.tiles import Tiles
 from pipeline.watermarks import Watermarks
 from schemas.frames import Frame, Side
@@ -323,7 +324,7 @@ class Shard:
         return there
 
     def _emit(self, members: np.ndarray, pairs: Pairs, emission: Emission) -> None:
-        names = [str(self.directory.names[i]) for i in members.tolist()]
+        names = self.directory.of(members)
         numbers = self.registers.numbers(members)
         points = self.scorer.points(len(members), pairs, numbers)
         # at the day's turn everything has decayed a little, which is no news of any component
@@ -334,10 +335,9 @@ class Shard:
             due = self.day - 1 - self.recorder.through(members, self.turned_from - 1)
         extras, moved = self.standing.extras(members, points, self.day, turned, due)
         ranks = self._tell(members, points, numbers)
-        if ranks is not None:
-            extras = [extra + rank for extra, rank in zip(extras, ranks, strict=True)]
+        more = [extras] if ranks is None else [extras, ranks]
         head = (self.day, self.sequence, self._about)
-        emission.scores += score_records(names, points, *head, extras)
+        emission.scores += score_records(names, points, *head, more)
         emission.bands += band_records(names, points, *head, moved)
         emission.entered += [BANDS[change.after] for change in moved]
         self.spread.say(members, points, self.standing.band[members])
@@ -349,8 +349,8 @@ class Shard:
             about = (rubric.name, str(rubric.version))
             emission.shadow += score_records(names, points, self.day, self.sequence, about)
 
-    def _tell(self, members: np.ndarray, points: Points, numbers: np.ndarray) -> list[bytes] | None:
-        """Let the cohorts know what is said of `members`; their ranks, as fragments of JSON."""
+    def _tell(self, members: np.ndarray, points: Points, numbers: np.ndarray) -> Piece | None:
+        """Let the cohorts know what is said of `members`; their ranks, as pieces of JSON."""
         if self.cohorts is None:
             return None
         band, texts = self.standing.band[members], self.registers.texts.names

@@ -13,20 +13,17 @@ from pipeline.components import PILLARS
 from pipeline.history import History
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points
+from pipeline.texts import NULL, Piece, Table, joined, listed
 
-_BANDS = [str(band).encode() for band in BANDS]
-_TRENDS = [str(direction).encode() for direction in DIRECTIONS]
-_PILLARS = [str(pillar).encode() for pillar in PILLARS]
-_EXTRA = b'"band":"%b","trend":"%b","change":{"day":%b,"week":%b},"weakest":"%b","changed":{%b},'
-
-
-def _text(hundredths: int) -> bytes:
-    return b"%b%d.%02d" % (b"-" if hundredths < 0 else b"", *divmod(abs(hundredths), 100))
-
-
-TEXTS = [_text(hundredths) for hundredths in range(-10_000, 10_001)]
-"""Hundredths as JSON numbers of points; `TEXTS[hundredths + ZERO]`."""
-ZERO = 10_000
+_STATES = Table(
+    [
+        b'"band":"%b","trend":"%b","change":{"day":' % (band.encode(), trend.encode())
+        for band in BANDS
+        for trend in DIRECTIONS
+    ]
+)
+_CHANGE, _WEEK = Table.changes(), Table.changes(b',"week":')
+_WEAKEST = Table([b'},"weakest":"%b","changed":{' % pillar.encode() for pillar in PILLARS])
 
 
 @dataclass(slots=True)
@@ -46,14 +43,15 @@ class Standing:
         self.history = history
         self.components = np.zeros((0, len(rubric.components)), np.int16)
         self.band = np.zeros(0, np.int8)
-        self._names = [b'"%b":' % part.name.encode() for part in rubric.components]
+        self._names = Table([b'"%b":' % part.name.encode() for part in rubric.components])
 
     def resize(self, members: int) -> None:
         """Make room for members 0..members-1."""
         have = len(self.band)
         if members > have:
             room = max(members, have * 3 // 2, 256) - have
-            self.components = np.concatenate([self.components, np.zeros((room, len(self._names)), np.int16)])
+            none = np.zeros((room, self.components.shape[1]), np.int16)
+            self.components = np.concatenate([self.components, none])
             self.band = np.concatenate([self.band, np.zeros(room, np.int8)])
 
     def settle(self, members: np.ndarray, points: Points) -> None:
@@ -77,8 +75,8 @@ class Standing:
         day: int,
         silent: np.ndarray | None = None,
         due: np.ndarray | None = None,
-    ) -> tuple[list[bytes], list[BandChange]]:
-        """(a fragment of JSON for each of `members` int64[n], the changes of band); these are said now.
+    ) -> tuple[Piece, list[BandChange]]:
+        """(a piece of JSON for each of `members` int64[n], the changes of band); these are said now.
 
         silent: bool[n], for whom components are not listed; due: int64[n], how many of the days before `day`
         are not recorded yet, where the history still has those of a round before.
@@ -94,45 +92,27 @@ class Standing:
         if due is not None and due.any():
             past[np.arange(past.shape[1], 0, -1) <= due[:, None]] = UNKNOWN
         line = np.column_stack([past[:, 1 - rule.days :], points.score])
-        columns = zip(
-            after.tolist(),
-            trends_of(line, rule).tolist(),
-            _differences(points.score, past[:, -1]),
-            _differences(points.score, past[:, -7]),
-            points.pillars.argmin(axis=1).tolist(),
+        made = joined(
+            _STATES.of(after * len(DIRECTIONS) + trends_of(line, rule)),
+            _CHANGE.of(_difference(points.score, past[:, -1])),
+            _WEEK.of(_difference(points.score, past[:, -7])),
+            _WEAKEST.of(points.pillars.argmin(axis=1)),
             self._changed(delta),
-            strict=True,
+            b"},",
         )
-        made = [
-            _EXTRA % (_BANDS[band], _TRENDS[trend], on_day, on_week, _PILLARS[weak], changed)
-            for band, trend, on_day, on_week, weak, changed in columns
-        ]
         moved = [
             BandChange(int(row), int(before[row]), int(after[row])) for row in np.flatnonzero(before != after)
         ]
         return made, moved
 
-    def _changed(self, delta: np.ndarray) -> list[bytes]:
+    def _changed(self, delta: np.ndarray) -> Piece:
         """For each row the components that changed and by how much, as the inside of a JSON object."""
-        rows, columns = np.nonzero(delta)
-        if not len(rows):
-            return [b""] * len(delta)
-        names, texts = self._names, TEXTS
-        parts = [
-            names[at] + texts[by + ZERO]
-            for at, by in zip(columns.tolist(), delta[rows, columns].tolist(), strict=True)
-        ]
-        ends = np.searchsorted(rows, np.arange(1, len(delta) + 1)).tolist()
-        out, start = [], 0
-        for end in ends:
-            out.append(b",".join(parts[start:end]))
-            start = end
-        return out
+        # looking for one column of all is faster than for rows and columns
+        row, column = np.divmod(np.flatnonzero(delta != 0), delta.shape[1])
+        parts = joined(self._names.of(column), _CHANGE.of(delta[row, column]))
+        return listed(parts, np.bincount(row, minlength=len(delta)))
 
 
-def _differences(now: np.ndarray, then: np.ndarray) -> list[bytes]:
-    known = (then != UNKNOWN).tolist()
-    return [
-        TEXTS[by + ZERO] if is_known else b"null"
-        for by, is_known in zip((now - then).tolist(), known, strict=True)
-    ]
+def _difference(now: np.ndarray, then: np.ndarray) -> np.ndarray:
+    """int64[n]: the change of a score, NULL where one was not known."""
+    return np.where(then != UNKNOWN, now - then, NULL)

@@ -1,0 +1,87 @@
+"""Texts of many records at once: columns of pieces, which Arrow puts together.
+
+It takes half as long as a loop that formats them one by one, and is dearer only for some dozens of records.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Record = tuple[bytes, bytes | None]
+"""Key and value; value None: what the key stood for is no more."""
+Piece = Any
+"""A text for each record, pa.BinaryArray[n], or the same for all, bytes."""
+_NOTHING = b""
+
+
+def _text(hundredths: int) -> bytes:
+    return b"%b%d.%02d" % (b"-" if hundredths < 0 else b"", *divmod(abs(hundredths), 100))
+
+
+TEXTS = [_text(hundredths) for hundredths in range(-10_000, 10_001)]
+"""Hundredths as JSON numbers of points; `TEXTS[hundredths + ZERO]`."""
+ZERO = 10_000
+NULL = -ZERO - 1
+"""Of `Table.changes`, where there is no number."""
+
+
+class Table:
+    """A text for each whole number from `least` on."""
+
+    def __init__(self, texts: Sequence[bytes], least: int = 0) -> None:
+        self._texts = pa.array(texts, pa.binary())
+        self._least = least
+
+    @classmethod
+    def hundredths(cls, before: bytes, after: bytes = b"") -> "Table":
+        """0 to 100 points in hundredths as JSON numbers, with something before and after."""
+        return cls([before + text + after for text in TEXTS[ZERO:]])
+
+    @classmethod
+    def changes(cls, before: bytes = b"") -> "Table":
+        """-100 to 100 points in hundredths as JSON numbers, with something before; null for NULL."""
+        return cls([before + text for text in (b"null", *TEXTS)], NULL)
+
+    def of(self, numbers: np.ndarray) -> pa.BinaryArray:
+        """The texts of int[n]; IndexError for a number that has none."""
+        which = numbers - self._least if self._least else numbers
+        return self._texts.take(pa.array(np.ascontiguousarray(which)))
+
+
+def joined(*pieces: Piece) -> pa.BinaryArray:
+    """The pieces of each record one behind the other; one of them at least is an array."""
+    texts = [pa.scalar(piece, pa.binary()) if isinstance(piece, bytes) else piece for piece in pieces]
+    return pc.binary_join_element_wise(*texts, pa.scalar(_NOTHING, pa.binary()))
+
+
+def listed(texts: pa.BinaryArray, sizes: np.ndarray) -> pa.BinaryArray:
+    """Texts with commas between them: the first sizes[0] of them, then sizes[1], and so on."""
+    ends = np.zeros(len(sizes) + 1, np.int32)
+    np.cumsum(sizes, out=ends[1:])
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), texts), pa.scalar(b",", pa.binary()))
+
+
+def whole(numbers: np.ndarray) -> pa.BinaryArray:
+    """Whole numbers, int64[n], in decimal."""
+    return pa.array(numbers).cast(pa.string()).cast(pa.binary())
+
+
+def plain(names: Sequence[str]) -> pa.BinaryArray:
+    """Names as they are, in UTF-8."""
+    return pa.array(names, pa.string()).cast(pa.binary())
+
+
+def escaped(names: Sequence[str], plain: pa.BinaryArray) -> pa.BinaryArray:
+    """Names as the insides of JSON strings; plain: the same as they are."""
+    if b"\\" not in orjson.dumps(names):
+        return plain
+    return pa.array([orjson.dumps(name)[1:-1] for name in names], pa.binary())
+
+
+def records(keys: pa.BinaryArray, values: pa.BinaryArray) -> list[Record]:
+    """(key, value) of each."""
+    return list(zip(keys.to_pylist(), values.to_pylist(), strict=True))
