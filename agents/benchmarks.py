@@ -32,7 +32,7 @@ SHARE = 0.2
 """Of the time, about, that merging takes at most: when it takes longer, it is done less often …"""
 REST = 2
 """… but from one to the next it is not longer than so many intervals,"""
-BEHIND_SHARE, BEHIND_REST = 0.03, 16
+BEHIND_SHARE, BEHIND_REST = 0.02, 16
 """or this share and so many, while the worker is behind with the events themselves: scores come first."""
 GATHER = 0.4
 """Of an interval: for how long a merge waits for partitions that have not published since the last one."""

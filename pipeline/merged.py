@@ -292,5 +292,8 @@ def _joined(changes: list[_Change]) -> _Change:
     """The changes of several partitions as one, without those that change nothing."""
     parts = [(c.before, c.was_in, c.after, c.is_in) for c in changes]
     before, was_in, after, is_in = (np.concatenate(part) for part in zip(*parts, strict=True))
-    differs = (before != after).any(axis=1) | (was_in != is_in).any(axis=1)
+    differs = np.zeros(len(before), bool)
+    for one, other in ((before, after), (was_in, is_in)):
+        for column in range(one.shape[1]):  # a fraction of what any(axis=1) takes of rows so short
+            differs |= one[:, column] != other[:, column]
     return _Change(before[differs], was_in[differs], after[differs], is_in[differs])

@@ -145,20 +145,24 @@ class Ranks:
 
     def _begun(self, before: bytes, cohort: np.ndarray, size: np.ndarray) -> Piece:
         """How ranks in cohorts of these sizes begin, up to the place; many members share a beginning."""
-        keys, which = np.unique(cohort << _SIZE | size, return_inverse=True)
+        key = cohort << _SIZE | size
+        if (key == key[0]).all():  # `everyone`, mostly
+            return before + self._text(int(key[0]))
+        keys, which = np.unique(key, return_inverse=True)
+        return Table([before + self._text(one) for one in keys.tolist()]).of(which)
+
+    def _text(self, key: int) -> bytes:
+        """How ranks in a cohort of some size begin; key: both of them."""
         begins = self._begins
-        if len(begins) > _MOST:
-            begins.clear()  # sizes have changed many times
-        texts = []
-        for key in keys.tolist():
-            text = begins.get(key)
-            if text is None:
-                kind, value = self.merged.cohorts[key >> _SIZE]
-                named = b'"value":%b,' % orjson.dumps(value) if value else b""
-                size_of = key & (1 << _SIZE) - 1
-                text = begins[key] = b'"%b":{%b"of":%d,"place":' % (kind.encode(), named, size_of)
-            texts.append(before + text)
-        return Table(texts).of(which)
+        text = begins.get(key)
+        if text is None:
+            if len(begins) > _MOST:
+                begins.clear()  # sizes have changed many times
+            kind, value = self.merged.cohorts[key >> _SIZE]
+            named = b'"value":%b,' % orjson.dumps(value) if value else b""
+            form = b'"%b":{%b"of":%d,"place":'
+            text = begins[key] = form % (kind.encode(), named, key & (1 << _SIZE) - 1)
+        return text
 
     def forget(self) -> None:
         """The numbers of cohorts have been given anew."""

@@ -16,8 +16,6 @@ _POINTS = 5
 _LAST = np.array([BINS - 1, *[PILLAR_BINS - 1] * 4, BANDS - 1], np.uint16)[:, None]
 _STARTS = np.array([0, *(BINS + at * PILLAR_BINS for at in range(5))], np.uint16)[:, None]
 _ALL = BINS + 4 * PILLAR_BINS + BANDS
-_FEW = 16
-"""Of so many bins at most one changes: then they are counted one by one."""
 
 
 class Totals:
@@ -78,27 +76,23 @@ class Totals:
             at = row[here]
             self._count(old[at] * _ALL + bins[0][here], new[at] * _ALL + bins[1][here])
             gone, come = old[moved], new[moved]
-            self.size += np.bincount(come, minlength=len(self.size))
-            self.size -= np.bincount(gone, minlength=len(self.size))
+            np.add.at(self.size, come, np.int64(1))
+            np.subtract.at(self.size, gone, np.int64(1))
             self._sum(come, points[:, moved])
             self._sum(gone, -left_points[:, moved])
             less, more = gone[:, None] * _ALL + left[moved], come[:, None] * _ALL + entered[moved]
             self._count(less.ravel(), more.ravel())
 
+    # with a number of another type than the array's, `at` takes twenty times as long
     def _sum(self, cohort: np.ndarray, by: np.ndarray) -> None:
         for at in range(_POINTS):
-            # whole numbers whose sums are below 2**53, exact in float64
-            self.sums[:, at] += np.bincount(cohort, by[at], len(self.size)).astype(np.int64)
+            np.add.at(self.sums[:, at], cohort, by[at])
 
     def _count(self, less: np.ndarray, more: np.ndarray) -> None:
         """Take one off each place `less` of the flat counts, and add one to each of `more`."""
         flat = self._counts.reshape(-1)
-        if len(more) * _FEW < len(flat):
-            np.subtract.at(flat, less, 1)
-            np.add.at(flat, more, 1)
-        else:
-            counted = np.bincount(more, minlength=len(flat)) - np.bincount(less, minlength=len(flat))
-            flat += counted.astype(flat.dtype)
+        np.subtract.at(flat, less, np.int32(1))
+        np.add.at(flat, more, np.int32(1))
 
     def nbytes(self) -> int:
         """Bytes allocated."""
@@ -106,8 +100,8 @@ class Totals:
 
 
 def _points(numbers: np.ndarray) -> np.ndarray:
-    """float64[5, n]: score and pillars, by column, as what sums them wants them."""
-    return numbers[:, :_POINTS].T.astype(np.float64, order="C")
+    """int64[5, n]: score and pillars, by column, as what sums them wants them."""
+    return numbers[:, :_POINTS].T.astype(np.int64, order="C")
 
 
 def _bins(numbers: np.ndarray) -> np.ndarray:

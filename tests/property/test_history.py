@@ -144,7 +144,7 @@ def history(shard: Shard) -> dict[str, tuple[bytes, int]]:
     seed=st.integers(0, 2**32),
     members=st.sampled_from([20, 200]),
     turns=st.dictionaries(st.integers(0, 25), st.integers(1, 3), min_size=1, max_size=4),
-    deaths=st.lists(st.booleans(), max_size=60),
+    deaths=st.lists(st.booleans(), min_size=20, max_size=60),
 )
 def test_days_are_recorded_once_whatever_dies(seed, members, turns, deaths):
     with small_blocks():

@@ -197,7 +197,7 @@ class Store:
     seed=st.integers(0, 2**32),
     sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4),
     falls=st.lists(st.integers(0, 30), max_size=4),
-    plan=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 2), st.booleans()), min_size=1, max_size=20),
+    plan=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 2), st.booleans()), min_size=4, max_size=20),
 )
 def test_a_shard_killed_at_any_moment_ends_as_one_that_never_was(seed, sizes, falls, plan):
     """plan: after so many frames, write so many blocks and commit, and then perhaps die without warning."""

@@ -16,7 +16,8 @@ def test_both_count_the_same_and_one_of_them_is_compared(monkeypatch):
     monkeypatch.setattr("benchmarks.cohorts_cost.PUBLISH", 1_000)
     bare, full = Pipeline(Metrics(), commit=500), Compared(Settings(), commit=500)
     made = itertools.chain(registers(200, datetime.now(UTC).date()), fresh(3_800, 200))
-    done, spent = compare({"without": bare, "with": full}, made, 500, partial(rank, every=1_000), skip=500)
+    due = partial(rank, every=1_000, skip=500)
+    done, spent = compare({"without": bare, "with": full}, made, 500, due, skip=500)
     assert done == 3_500
     assert min(spent.values()) > 0
     for one, other in zip(bare.shards, full.shards, strict=True):
