@@ -1,11 +1,11 @@
 """What benchmarks and ranks cost: the same events with cohorts and without, in turn.
 
-    python -m benchmarks.cohorts_cost [--events 1000000] [--members 100000] [--batch 10000]
+    python -m benchmarks.cohorts_cost [--events 2000000] [--members 100000] [--batch 10000]
 
 Without Kafka, in this process: records to rows, frames, shards and records of scores with their ranks, side
 by side as `benchmarks.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of
 six kinds. Publishing, merging and the records of benchmarks come as often as in a worker at full load, which
-takes some 80,000 events/s: while it is behind, scores are published every two seconds and merged every six
+takes some 80,000 events/s: while it is behind, scores are published every four seconds and merged every six
 or so (`--every` says otherwise). Compressing and sending them is not in it; `benchmarks.cohorts` has that
 too, and the noise of a real worker with it.
 """
@@ -27,7 +27,7 @@ from pipeline.merged import Merged
 from pipeline.publication import has_news, published
 from pipeline.ranks import Ranks
 
-PUBLISH = 160_000
+PUBLISH = 320_000
 MERGE = 520_000
 """Events between two publications, and between two merges."""
 
@@ -100,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--members", type=int, default=100_000)
     parser.add_argument("--batch", type=int, default=10_000)
     parser.add_argument("--every", type=int, default=MERGE, help="events between two merges")
