@@ -40,8 +40,8 @@ class Mover(_Result):
 class Summary(_Result):
     """A team in numbers; hundredths of a point.
 
-    mean, median, pillars: of all members (the median of two is their mean); weakest: the pillar with the
-    lowest mean, the first of several. compared: members with a score a week ago, of whom risen, fallen and
+    mean, median, pillars: of all members, the median as in benchmarks: of two the lower; weakest: the pillar
+    with the lowest mean, the first of several. compared: members with a score a week ago, of whom risen, fallen and
     change (the mean, None when there is nobody) are; up, down: who rose and fell most, the most first.
     """
 
@@ -103,11 +103,10 @@ class Team:
         gain = self.score[known] - self.before[known]
         pillars = [mean(total, n) for total in self.pillars.sum(axis=0).tolist()]
         counts = np.bincount(self.band, minlength=len(BANDS)).tolist()
-        middle = int(self.score[(n - 1) // 2] + self.score[n // 2])
         return Summary(
             members=n,
             mean=mean(int(self.score.sum()), n),
-            median=mean(middle, 2),
+            median=int(self.score[n // 2]),  # from the greatest down
             pillars={str(pillar): points for pillar, points in zip(PILLARS, pillars, strict=True)},
             # by the exact sums: two means may be the same only after rounding
             weakest=str(PILLARS[int(self.pillars.sum(axis=0).argmin())]),
