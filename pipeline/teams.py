@@ -41,8 +41,9 @@ class Summary(_Result):
     """A team in numbers; hundredths of a point.
 
     mean, median, pillars: of all members, the median as in benchmarks: of two the lower; weakest: the pillar
-    with the lowest mean, the first of several. compared: members with a score a week ago, of whom risen, fallen and
-    change (the mean, None when there is nobody) are; up, down: who rose and fell most, the most first.
+    with the lowest mean, the first of several. compared: members with a score a week ago, of whom risen,
+    fallen and change (the mean, None when there is nobody) are; up, down: who rose and fell most, the most
+    first.
     """
 
     members: int
