@@ -28,12 +28,11 @@ from benchmarks.latency import busy_since, machine, process, told, until
 from benchmarks.load import load
 from benchmarks.throughput import follow
 from benchmarks.workload import COHORTS, events, registers
-from tests.kit.process import Worker, total
+from tests.kit.process import Worker, total, wait_shared
 
 EVERY_S = 0.37
 WARM = 0.1
 """Of the events, before cost is measured: restoring is over then, and the first scores are published."""
-START_S = 60.0
 DRAIN_S = 10.0
 _PROBE = (
     b'{"specversion":"1.0","id":"probe-%d","source":"/probe","type":"activity.member.updated",'
@@ -79,7 +78,9 @@ def freshness(rate: int, members: int, seconds: float, warm: float, tick: float,
     with ground("fresh-cohorts") as settings, ExitStack() as stack:
         alone = {f"{PREFIX}COHORT_MINIMUM": "1"}
         workers = [stack.enter_context(running(settings, more=alone, role=role)) for role in roles]
-        together(workers, roles)
+        for worker in workers:
+            worker.wait_ready()
+        wait_shared(*(w for w, role in zip(workers, roles, strict=True) if role != "ingest"))
         yesterday = datetime.now(UTC).date() - timedelta(1)
         asyncio.run(load(settings, registers(members, yesterday)))
         while counted(workers) < members:
@@ -116,23 +117,6 @@ def freshness(rate: int, members: int, seconds: float, warm: float, tick: float,
 def counted(workers: list[Worker]) -> float:
     """Events whose outcome is committed, by all of them."""
     return sum(accounted(worker.metrics()) for worker in workers)
-
-
-def together(workers: list[Worker], roles: list[str]) -> None:
-    """Wait until each of them that scores has partitions, and all are live."""
-    end = time.monotonic() + START_S
-    while True:
-        lives = []
-        for worker, role in zip(workers, roles, strict=True):
-            worker.wait_ready()
-            if role != "ingest":
-                metrics = worker.metrics()
-                lives.append([v for k, v in metrics.items() if k.startswith("pillarscore_partition_live")])
-        if all(lives) and all(map(all, lives)):
-            return
-        if time.monotonic() > end:
-            raise UserError("The workers have not shared the partitions in time: see their logs")
-        time.sleep(0.2)
 
 
 async def _probes(settings: Settings, end: float) -> list[float]:

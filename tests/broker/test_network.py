@@ -1,7 +1,6 @@
 """Networks on a real Kafka: everybody's place is what a plain reference says, also after a kill -9."""
 
 import asyncio
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from schemas.network import NetworkStanding
 from schemas.scores import Score
 from tests.kit.events import DAY, dumps, event, member, random_events
 from tests.kit.network import Ties, standing
-from tests.kit.process import Worker
+from tests.kit.process import Worker, wait_shared
 
 MEMBERS = 60
 TYPES = [
@@ -125,20 +124,6 @@ async def _until(settings: Settings, events: list[dict], targets: dict[int, int]
     return found
 
 
-async def _until_both_have_some(*workers: Worker) -> None:
-    """Wait until each of the workers has partitions, all of them live."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        lives = [
-            [v for k, v in worker.metrics().items() if k.startswith("pillarscore_partition_live")]
-            for worker in workers
-        ]
-        if all(map(all, lives)) and all(lives):
-            return
-        await asyncio.sleep(0.2)  # between looks; the partitions are what is waited for
-    raise AssertionError(f"partitions live by worker: {lives}")
-
-
 @pytest.mark.slow
 async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path) -> None:
     environment = {
@@ -157,7 +142,7 @@ async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path
     try:
         await asyncio.to_thread(worker.wait_ready)
         await asyncio.to_thread(other.wait_ready)
-        await _until_both_have_some(worker, other)
+        await asyncio.to_thread(wait_shared, worker, other)
         await _publish(live, first)
         found = await _until(live, first, targets)
         assert found[LONELY] is not None
@@ -171,7 +156,7 @@ async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path
         found = await _until(live, first + later, targets)
         assert found[LONELY] is None, "no connection is left"
         assert found[member(5)] is None, "erased"
-        await _until_both_have_some(worker, other)
+        await asyncio.to_thread(wait_shared, worker, other)
         metrics = [*worker.metrics().items(), *other.metrics().items()]
         sides = sum(told.connections for told in found.values() if told)
         assert sum(v for k, v in metrics if k.startswith("pillarscore_network_connections")) == sides

@@ -85,6 +85,22 @@ class Worker:
         self._log.close()
 
 
+def wait_shared(*workers: Worker, seconds: float = 60) -> None:
+    """Until each of the workers has partitions, all of them live; raises when they do not get there."""
+    end = time.monotonic() + seconds
+    while True:
+        lives = []
+        for worker in workers:
+            worker.wait_ready()
+            metrics = worker.metrics()
+            lives.append([v for k, v in metrics.items() if k.startswith("pillarscore_partition_live")])
+        if all(lives) and all(map(all, lives)):
+            return
+        if time.monotonic() > end:
+            raise RuntimeError(f"the workers have not shared the partitions; live by worker: {lives}")
+        time.sleep(0.2)
+
+
 def total(metrics: dict[str, float], name: str, label: str = "") -> float:
     """The sum of a metric over its label values, of those that contain `label`."""
     return sum(v for k, v in metrics.items() if k.partition("{")[0] == name and label in k)
