@@ -53,7 +53,10 @@ class Table:
 
 
 def joined(*pieces: Piece) -> pa.BinaryArray:
-    """The pieces of each record one behind the other; one of them at least is an array."""
+    """The pieces of each record one behind the other; one of them at least is an array.
+
+    Raises pa.ArrowCapacityError when all together are over 2 GB; what a commit brings is a tenth of that.
+    """
     texts = [pa.scalar(piece, pa.binary()) if isinstance(piece, bytes) else piece for piece in pieces]
     return pc.binary_join_element_wise(*texts, pa.scalar(_NOTHING, pa.binary()))
 
