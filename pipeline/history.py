@@ -88,7 +88,12 @@ class History:
 
     def scores(self, members: np.ndarray, today: int, last: int) -> np.ndarray:
         """int64[n, last]: the scores of `members` on the `last` days before today, oldest first."""
-        return np.column_stack([self.score(members, day) for day in range(today - last, today)])
+        found = np.zeros((last, len(members)), np.int64)
+        for row, day in enumerate(range(today - last, today)):
+            kept = self._days[day % DAYS]
+            if len(kept):
+                found[row] = kept[members, 0]
+        return (found - 1).T
 
     def line(self, member: int, today: int) -> np.ndarray:
         """int16[90, 5]: a member's history, oldest day first, up to yesterday."""
