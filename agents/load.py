@@ -16,7 +16,7 @@ MOST = {HIGH: 2, FULL: 4}
 """Times the least length that a round may get to, by the share that is exceeded."""
 BEHIND_S = 2.0
 """An event older than this when it is counted has waited in Kafka: there is a backlog."""
-OFTEN, BEHIND_OFTEN = 2, 0.25
+OFTEN, BEHIND_OFTEN = 2, 0.5
 """Publications for benchmarks in the time that a score may take into them; while behind, fewer."""
 
 

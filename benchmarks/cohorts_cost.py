@@ -5,7 +5,7 @@
 Without Kafka, in this process: records to rows, frames, shards and records of scores with their ranks, side
 by side as `benchmarks.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of
 six kinds. Publishing, merging and the records of benchmarks come as often as in a worker at full load, which
-takes some 80,000 events/s: while it is behind, scores are published every four seconds and merged every six
+takes some 80,000 events/s: while it is behind, scores are published every two seconds and merged every six
 or so (`--every` says otherwise). Compressing and sending them is not in it; `benchmarks.cohorts` has that
 too, and the noise of a real worker with it.
 """
@@ -27,7 +27,7 @@ from pipeline.merged import Merged
 from pipeline.publication import has_news, published
 from pipeline.ranks import Ranks
 
-PUBLISH = 320_000
+PUBLISH = 160_000
 MERGE = 520_000
 """Events between two publications, and between two merges."""
 
