@@ -4,9 +4,9 @@
 
 Cost: the same events through a worker with cohorts and through one without, in turn, each in topics of its
 own. All members have their registers from a worker before that; the one that is measured begins with all
-events waiting. Freshness: a process
-sends 20,000 events/s, and now and then a member goes into a cohort that nobody was in: how long until
-`score.benchmarks` has it. Uses the Kafka of PILLARSCORE_BROKER, else the local one.
+events waiting. Freshness: a process sends 20,000 events/s, and now and then a member goes into a cohort
+that nobody was in: how long until `score.benchmarks` has it. Uses the Kafka of PILLARSCORE_BROKER, else the
+local one.
 """
 
 import argparse

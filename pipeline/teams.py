@@ -143,7 +143,7 @@ def team(population: Population, name: str, week_ago: Population | None) -> Team
     parts: list[tuple[np.ndarray, ...]] = []
     for shard in population.shards:
         for members in _members(shard, name):
-            some = [str(shard.directory.names[index]) for index in members.tolist()]
+            some = shard.directory.of(members)
             points = shard.points(members)
             if week_ago is None:
                 before = _recorded(shard, members, population.day - WEEK)

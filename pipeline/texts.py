@@ -1,6 +1,6 @@
 """Texts of many records at once: columns of pieces, which Arrow puts together.
 
-It takes half as long as a loop that formats them one by one; for fewer than some two hundred it is dearer.
+It takes half as long as a loop that formats them one by one; below two or three hundred it is dearer.
 """
 
 from collections.abc import Sequence

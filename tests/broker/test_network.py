@@ -140,8 +140,6 @@ async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path
     other = Worker(environment, tmp_path / "other.log")
     worker = Worker(environment, tmp_path / "worker.log")
     try:
-        await asyncio.to_thread(worker.wait_ready)
-        await asyncio.to_thread(other.wait_ready)
         await asyncio.to_thread(wait_shared, worker, other)
         await _publish(live, first)
         found = await _until(live, first, targets)

@@ -98,7 +98,7 @@ def wait_shared(*workers: Worker, seconds: float = 60) -> None:
             return
         if time.monotonic() > end:
             raise RuntimeError(f"the workers have not shared the partitions; live by worker: {lives}")
-        time.sleep(0.2)
+        time.sleep(0.2)  # between looks; the partitions are what is waited for
 
 
 def total(metrics: dict[str, float], name: str, label: str = "") -> float:

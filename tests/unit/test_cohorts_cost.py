@@ -2,7 +2,6 @@
 
 import itertools
 from datetime import UTC, datetime
-from functools import partial
 
 from agents.metrics import Metrics
 from agents.settings import Settings
@@ -16,9 +15,17 @@ def test_both_count_the_same_and_one_of_them_is_compared(monkeypatch):
     monkeypatch.setattr("benchmarks.cohorts_cost.PUBLISH", 1_000)
     bare, full = Pipeline(Metrics(), commit=500), Compared(Settings(), commit=500)
     made = itertools.chain(registers(200, datetime.now(UTC).date()), fresh(3_800, 200))
-    due = partial(rank, every=1_000, skip=500)
+    ready = []
+
+    def due(pipeline, before, done):
+        rank(pipeline, before, done, every=1_000, skip=500)
+        if pipeline is full and done >= 500:
+            ready.append(full.merged.complete)
+
     done, spent = compare({"without": bare, "with": full}, made, 500, due, skip=500)
     assert done == 3_500
+    assert ready
+    assert all(ready), "records have ranks from the first event that is measured"
     assert min(spent.values()) > 0
     for one, other in zip(bare.shards, full.shards, strict=True):
         assert blocks.stamp_of(one) == blocks.stamp_of(other)
