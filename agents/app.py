@@ -9,22 +9,34 @@ import gc
 import os
 import signal
 import threading
+from dataclasses import replace
+from functools import partial
 
 import faust
 import structlog
 from aiokafka import TopicPartition
 from faust.types.enums import ProcessingGuarantee
 
+from agents import rubrics
+from agents.benchmarks import Follower
+from agents.census import Censuses
 from agents.clock import Clock
 from agents.ends import Ends
 from agents.identity import client_id
 from agents.ingest import Ingest
+from agents.kafka.topic_watch import TopicWatch
 from agents.load import Load
 from agents.metrics import Metrics
-from agents.score import Score
+from agents.pace import Pace
+from agents.runner import Runner
+from agents.score import Score, live_shard
 from agents.settings import Settings
 from agents.tracing import tracing
 from agents.web import add_pages
+from agents.worker.context import Context
+from agents.worker.coverage import Coverage
+from agents.worker.health import Health
+from agents.worker.skew import Skew
 from pipeline.rubric import Rubric
 
 log = structlog.get_logger()
@@ -36,7 +48,7 @@ def faust_app(settings: Settings) -> faust.App:
     """A Faust app with what is sound of it switched on, and nothing else."""
     return faust.App(
         f"{settings.prefix}score",
-        broker=[f"kafka://{settings.broker}"],
+        broker=[f"kafka://{address}" for address in settings.broker.split(",")],
         broker_client_id=client_id(settings),
         store="memory://",
         datadir=settings.state_dir / "faust",
@@ -75,34 +87,66 @@ class Worker:
 
     def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, role: str) -> None:
         self.settings = settings
-        self.metrics = Metrics()
-        self.ends = Ends(settings.broker, self._partitions)
-        self.tracing = tracing(settings)
-        load = Load(settings.cycle_ms / 1000)
-        self.app = faust_app(settings)
-        self.score = (
-            Score(self.app, settings, rubric, clock, self.metrics, self.ends, load, self.tracing)
-            if role in ("score", "all")
-            else None
-        )
-        self.ingest = (
-            Ingest(settings, clock, self.metrics, self.ends, load, self.tracing)
-            if role in ("ingest", "all")
-            else None
-        )
         self.role = role
+        runners: dict[int, Runner] = {}
+        context = self.context = self._context(settings, rubric, clock, runners)
+        self.metrics, self.health = context.metrics, context.health
+        self.app = faust_app(settings)
+        self.score = Score(self.app, context, runners) if role in ("score", "all") else None
+        self.ingest = Ingest(context) if role in ("ingest", "all") else None
         self._stop = asyncio.Event()
         about = f"{rubric.name} {rubric.version}"
         self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
+        self.metrics.worker.watch_health(context.health, context.skew)
         add_pages(self.app, self)
+
+    def _context(
+        self, settings: Settings, rubric: Rubric, clock: Clock, runners: dict[int, Runner]
+    ) -> Context:
+        metrics, skew, pace = Metrics(), Skew(), Pace()
+        load = Load(settings.cycle_ms / 1000)
+        return Context(
+            settings=settings,
+            rubric=rubric,
+            shadow=rubrics.load(settings.shadow_rubric) if settings.shadow_rubric else None,
+            clock=replace(clock, skew=skew),
+            metrics=metrics,
+            health=Health(),
+            skew=skew,
+            ends=Ends(settings.broker, self._partitions),
+            topics=TopicWatch(settings),
+            coverage=Coverage(settings, lambda: list(runners)),
+            pace=pace,
+            load=load,
+            censuses=Censuses(settings, pace, partial(live_shard, runners)),
+            benchmarks=Follower(settings, metrics, load) if settings.cohort_kinds is not None else None,
+            tracing=tracing(settings),
+        )
 
     @property
     def ready(self) -> bool:
-        """Assigned and restored, in every role the worker has."""
-        return (self.score is None or self.score.ready) and (self.ingest is None or self.ingest.ready)
+        """Assigned and restored, in every role the worker has, and nothing is wrong."""
+        in_place = (self.score is None or self.score.ready) and (self.ingest is None or self.ingest.ready)
+        return in_place and not self.health.problems()
 
     def _partitions(self) -> list[TopicPartition]:
         return [tp for role in (self.ingest, self.score) if role is not None for tp in role.partitions()]
+
+    async def _watch_clock(self) -> None:
+        """Say it while the clock of this machine is wrong."""
+        while True:
+            skew, where = self.context.skew, "clock"
+            if skew.wrong:
+                way = "ahead of" if skew.seconds > 0 else "behind"
+                self.health.report(
+                    "clock",
+                    where,
+                    f"the clock of this machine is {abs(skew.seconds):,.0f} s {way} Kafka's: set it (NTP); until "
+                    "then days are counted by Kafka's clock (see the run book, ClockSkew)",
+                )
+            else:
+                self.health.clear("clock", where)
+            await asyncio.sleep(1.0)
 
     def stop(self) -> None:
         """Ask the worker to end in order."""
@@ -116,8 +160,12 @@ class Worker:
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         self.app.finalize()
         tuned()
+        await self.context.topics.start()
         await self.app.start()
-        self.ends.start()
+        self.context.ends.start()
+        if self.score is not None:
+            self.context.coverage.start()
+        watching = asyncio.create_task(self._watch_clock(), name="clock")
         if self.ingest is not None:
             self.ingest.start()
         log.info(
@@ -135,9 +183,11 @@ class Worker:
                 await self.ingest.stop()
             if self.score is not None:
                 await self.score.stop()
-            await self.ends.stop()
-            if self.tracing is not None:
-                await self.tracing.stop()
+            watching.cancel()
+            for watch in (self.context.ends, self.context.topics, self.context.coverage):
+                await watch.stop()
+            if self.context.tracing is not None:
+                await self.context.tracing.stop()
             try:
                 await asyncio.wait_for(self.app.stop(), CLOSE_S)
             except TimeoutError:

@@ -14,9 +14,10 @@ from typing import Generic, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaError, ProducerFenced
 
-from agents.ledger import Transactions
+from agents.kafka.internals import EndUnanswered
+from agents.kafka.transactions import ProduceFailed, Transactions
 from agents.load import Load
 from agents.metrics import Metrics
 from agents.reader import FETCH_BYTES, reader
@@ -89,6 +90,12 @@ class Follower:
             except ProducerFenced:
                 self._owns = False
                 log.warning("another worker publishes the benchmarks now")
+            except (ProduceFailed, EndUnanswered) as error:
+                # what was in the transaction is worked out again by the next publisher, and be it this one
+                self.metrics.ranks.failures.inc()
+                log.error("benchmarks could not be published; it is tried again", error=str(error))
+            except (KafkaError, OSError) as error:
+                log.warning("Kafka does not answer; partitions wait for it", error=repr(error), outage=True)
             except Exception:
                 log.exception("following the distributions failed; it begins again")
             await self._disown()
@@ -179,10 +186,7 @@ class Follower:
         publisher, self._publisher = self._publisher, None
         if publisher is not None:
             self.merged.totals = None
-            try:
-                await publisher.stop()
-            except Exception as error:
-                log.info("closing the benchmarks' producer failed", error=str(error))
+            await publisher.stop()
 
 
 class _Timed(Generic[T]):
@@ -237,7 +241,7 @@ class _Publisher:
             await work.breathe()
         if made:
             await self._out.put(self._topic, 0, made)  # at once, since a batch waits for the one before
-        await self._out.end()
+        await self._out.commit()
         return work.seconds
 
     async def stop(self) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from agents.settings import Settings
+from agents.worker.skew import Skew
 from pipeline import days
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -18,14 +19,18 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UT
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Now and today; as_of: the day that is to be today, for replays; zone: where days begin and end."""
+    """Now and today; as_of: the day that is to be today, for replays; zone: where days begin and end.
+
+    skew: what is known of how wrong this machine's clock is; one that is far off is put right by it.
+    """
 
     as_of: date | None = None
     zone: days.Zone = days.UTC
+    skew: Skew | None = None
 
     def now_ms(self) -> int:
         """Milliseconds since 1970, UTC."""
-        return int(time.time() * 1000)
+        return int(time.time() * 1000) - (self.skew.correction_ms if self.skew is not None else 0)
 
     def today(self) -> int:
         """The as-of day of scores, days since 1970."""

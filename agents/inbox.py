@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable
 
 MOST_BYTES = 32 << 20
-Delivery = tuple[int, int, bytes]
-"""Offset, timestamp in ms, frame."""
+Delivery = tuple[int, int, bytes | None]
+"""Offset, timestamp in ms, value: a frame, or what else somebody has written there."""
 
 
 class Inbox:
@@ -28,7 +28,7 @@ class Inbox:
     def put(self, delivery: Delivery) -> None:
         """Add a frame."""
         self._frames.append(delivery)
-        self._bytes += len(delivery[2])
+        self._bytes += len(delivery[2] or b"")
 
     async def room(self, wanted: Callable[[], bool]) -> None:
         """Wait until there is room, or `wanted` says no after `release`."""

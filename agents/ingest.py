@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import structlog
@@ -19,26 +19,28 @@ from aiokafka import (
     ConsumerRebalanceListener,
     TopicPartition,
 )
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from agents.clock import Clock
-from agents.ends import Ends
+from agents.errors import UserError
 from agents.identity import client_id
-from agents.load import Load
-from agents.metrics import Metrics
+from agents.kafka.transactions import LOG_APPEND_TIME
 from agents.metrics.lag import Lag, lag
 from agents.records import as_it_is
-from agents.settings import Settings
+from agents.stamps import any_stamp
+from agents.worker.context import Context
+from agents.worker.restore import ANEW
+from agents.worker.takeover import check_topics
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
-
-if TYPE_CHECKING:
-    from agents.tracing.spans import Tracing
 
 log = structlog.get_logger()
 MOST_LETTERS = 4 << 20
 MOST_IN_FLIGHT = 8
 CLOSE_S = 5.0
+REFUSED_S = 15.0
+METADATA_S = 15
+"""How long until new partitions of the topic are seen."""
+WHERE = "ingest"
 Batch = dict[int, list[Any]]
 """Records by source partition, in the order of their offsets."""
 
@@ -46,24 +48,19 @@ Batch = dict[int, list[Any]]
 class Ingest:
     """Reads, validates and frames; start() and stop() as a task of the worker."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        clock: Clock,
-        metrics: Metrics,
-        ends: Ends,
-        load: Load,
-        tracing: "Tracing | None" = None,
-    ) -> None:
-        self.settings = settings
-        self.clock = clock
-        self.metrics = metrics.ingest
-        self.ends = ends
-        self.load = load
-        self.tracing = tracing
+    def __init__(self, context: Context) -> None:
+        settings = self.settings = context.settings
+        self.context = context
+        self.clock = context.clock
+        self.metrics = context.metrics.ingest
+        self.load = context.load
+        self.tracing = context.tracing
         self.metrics.lags.now = self._lags
         self.intake = Intake(
-            settings.hash_seed, int(settings.ahead_s * 1000), settings.substantive_words, clock.horizon_ms()
+            settings.hash_seed,
+            int(settings.ahead_s * 1000),
+            settings.substantive_words,
+            context.clock.horizon_ms(),
         )
         self.assigned = False
         self._session: _Session | None = None
@@ -88,17 +85,29 @@ class Ingest:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             session = self._session = _Session(self)
+            rest = 0.0
             try:
                 await session.run(self._stopping)
-            except Exception:
-                self.metrics.failures.inc()
-                log.exception("ingest failed; it starts again from its committed offsets")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), 1.0)
+            except Exception as error:
+                rest = self._after(error)
             finally:
                 self.assigned = False
                 self._session = None
                 await session.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), rest)
+
+    def _after(self, error: Exception) -> float:
+        """Say what ended a session; the seconds to rest before the next."""
+        if isinstance(error, UserError):
+            self.context.health.report("topic", WHERE, str(error))
+            return REFUSED_S
+        self.metrics.failures.inc()
+        if isinstance(error, KafkaError | OSError):
+            log.warning("Kafka does not answer; ingest waits for it", error=repr(error), outage=True)
+        else:
+            log.error("ingest failed; it starts again from its committed offsets", exc_info=error)
+        return 1.0
 
     def partitions(self) -> list[TopicPartition]:
         """The source partitions that are ours now."""
@@ -109,7 +118,7 @@ class Ingest:
         """How far each source partition is behind."""
         now = self.clock.now_ms()
         return {
-            tp.partition: self._session.lag(tp, self.ends.get(tp), now)
+            tp.partition: self._session.lag(tp, self.context.ends.get(tp), now)
             for tp in self.partitions()
             if self._session is not None
         }
@@ -121,10 +130,11 @@ class _Session(ConsumerRebalanceListener):
     def __init__(self, ingest: Ingest) -> None:
         s = self.settings = ingest.settings
         self.ingest = ingest
+        self.events_id = ingest.context.topics.ids.get("events", "")
         self.metrics = ingest.metrics
         self.topic = s.topic("events")
         self.frames_topic = s.topic("frames")
-        self.framer = Framer(s.frame_partitions)
+        self.framer = Framer(s.frame_partitions, self.events_id)
         self.positions: dict[int, int] = {}
         self.reached: dict[int, int] = {}  # the same, beyond markers of transactions
         self.newest: dict[int, int] = {}  # timestamps
@@ -144,6 +154,7 @@ class _Session(ConsumerRebalanceListener):
             value_deserializer=as_it_is,
             session_timeout_ms=s.session_timeout_s * 1000,
             heartbeat_interval_ms=s.session_timeout_s * 1000 // 4,
+            metadata_max_age_ms=METADATA_S * 1000,
         )
         self.producer = AIOKafkaProducer(
             bootstrap_servers=s.broker,
@@ -153,11 +164,13 @@ class _Session(ConsumerRebalanceListener):
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
+        await self._check_topic()
         await self.producer.start()
         await self.consumer.start()
         self.consumer.subscribe([self.topic], listener=self)
         while not stopping.is_set():
             began = time.monotonic()
+            check_topics(self.settings, {"events": self.events_id}, self.ingest.context.topics.ids)
             generation = self.generation
             got = await self.consumer.getmany(timeout_ms=100, max_records=self.settings.batch_events)
             async with self.lock:
@@ -172,13 +185,23 @@ class _Session(ConsumerRebalanceListener):
                 async with self.lock:
                     await self._reach()
                     await self._commit()
-            while len(self.flying) > MOST_IN_FLIGHT * self.settings.frame_partitions:
-                await self.flying.popleft()
+            await self._land(MOST_IN_FLIGHT * self.settings.frame_partitions)
             spent, cycle = time.monotonic() - began, self.ingest.load.round()
             if sum(map(len, got.values())) < self.settings.batch_events // 2 and spent < cycle:
                 await self._rest(cycle - spent)
         async with self.lock:
             await self._commit()
+
+    async def _check_topic(self) -> None:
+        """Raise UserError when the topic is not the one that the members' state is of."""
+        if not self.events_id:
+            raise UserError(f"There is no topic {self.topic}: 'pillarscore topics' makes it")
+        stamp = await any_stamp(self.settings)
+        if stamp is not None:
+            check_topics(
+                self.settings, {"events": stamp.topics.get("events", "")}, {"events": self.events_id}
+            )
+        self.ingest.context.health.clear("topic", WHERE)
 
     async def _rest(self, seconds: float) -> None:
         """Wait, and fetch only then: what is fetched before would be as old as the wait when it is taken."""
@@ -243,21 +266,28 @@ class _Session(ConsumerRebalanceListener):
         """Offsets are missing: markers and compaction leave holes, did retention too?"""
         tp = TopicPartition(self.topic, source)
         first = (await self.consumer.beginning_offsets([tp]))[tp]
-        if first > self.positions[source]:
-            self._gone(source, self.positions[source], first)
-            self.framer.begin(source, first, jump=True)
+        position = self.positions[source]
+        if first > position:
+            self._gone(source, position, first)
+            for partition, data in self.framer.catch_up(source, position).items():
+                await self._send(partition, data)
+            self.framer.begin(source, first, gone_from=position)
 
     def _gone(self, source: int, position: int, first: int) -> None:
         log.error("events were removed before they were read", source=source, position=position, first=first)
 
     async def _send(self, partition: int, data: bytes) -> None:
-        self.flying.append(await self.producer.send(self.frames_topic, data, partition=partition))
+        now = int(time.time() * 1000)
+        self.flying.append((now, await self.producer.send(self.frames_topic, data, partition=partition)))
         self.metrics.frame_bytes.observe(len(data))
 
-    async def _land(self) -> None:
-        """Wait until every frame sent so far is acknowledged; raises when one failed."""
-        while self.flying:
-            await self.flying.popleft()
+    async def _land(self, most: int = 0) -> None:
+        """Wait until at most so many frames are not acknowledged; raises when one failed."""
+        while len(self.flying) > most:
+            sent_ms, future = self.flying.popleft()
+            told = await future
+            if told.timestamp_type == LOG_APPEND_TIME:
+                self.ingest.context.skew.observe(told.timestamp, sent_ms, int(time.time() * 1000))
 
     async def _commit(self) -> None:
         self.committed_at = time.monotonic()
@@ -299,16 +329,16 @@ class _Session(ConsumerRebalanceListener):
         for tp in assigned:
             committed = await self.consumer.committed(tp)
             start = first[tp] if committed is None else committed
-            jump = start < first[tp]
-            if jump:
+            if start > last[tp]:
+                raise UserError(
+                    f"{tp.topic} partition {tp.partition} ends at {last[tp]}, but was read up to {start}: Kafka "
+                    f"has lost events it had acknowledged, or the topic was made again; {ANEW}"
+                )
+            gone_from = start if start < first[tp] else None
+            if gone_from is not None:
                 self._gone(tp.partition, start, first[tp])
                 start = first[tp]
-            if start > last[tp]:
-                raise RuntimeError(
-                    f"{tp.topic} partition {tp.partition} ends at {last[tp]}, before the committed {start}: "
-                    "was the topic made anew? Begin anew with another PILLARSCORE_PREFIX"
-                )
-            self.framer.begin(tp.partition, start, jump)
+            self.framer.begin(tp.partition, start, gone_from)
             self.newest[tp.partition] = self.ingest.clock.now_ms()
             self.positions[tp.partition] = start
             self.consumer.seek(tp, start)

@@ -1,63 +1,73 @@
-"""The ledger of one partition: its transactional producer, and the stamp and blocks to restore from.
+"""The ledger of one partition at work: its transactions, each with a stamp that accounts for all that is in it.
 
-Everything the partition puts out goes through here, so that it becomes visible together with the stamp
-that accounts for it. Kafka fences an older owner of the partition by the transactional id.
+Everything the partition puts out goes through here, so that it becomes visible together with the stamp. Kafka
+fences an older owner of the partition by the transactional id.
 """
 
-import itertools
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from aiokafka import AIOKafkaProducer
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import ProducerFenced
 
-from agents import fencing
-from agents.reader import Reader
-from schemas.ledger import HISTORY, STAMP_KEY, Block, BlockHistory, Stamp, block_key
-from schemas.links import PREFIX
+from agents.kafka.internals import EndUnanswered, Headers
+from agents.kafka.transactions import Record, Transactions
+from agents.reader import reader
+from agents.settings import TOPICS, Settings
+from pipeline.recovery import Image
+from schemas.ledger import STAMP_KEY, Stamp, Transaction, stamp_hash
 
-BATCH_BYTES = 900_000
-"""Of one produce batch, below the broker's usual limit of 1 MiB."""
-
-Headers = list[tuple[str, bytes]]
-_NO_HEADERS: Headers = []
-
-Record = tuple[bytes | None, bytes | None]
+log = structlog.get_logger()
 
 
-class Transactions:
-    """A transactional producer; ProducerFenced from any call means somebody else has its id now."""
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The last transaction, for whoever compares it with what readers see.
 
-    def __init__(self, broker: str, transactional_id: str, compression: str | None = None) -> None:
-        self.open = False  # a transaction is under way
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=broker,
-            transactional_id=transactional_id,
-            compression_type=compression,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=16 << 20,
-            transaction_timeout_ms=60_000,
-        )
+    scores: records of member.scores as they were sent; they lie at offsets [scores_from, scores_to).
+    """
 
-    async def start(self) -> None:
-        """Fence whoever had the partition, and abort what they left open."""
-        await self._producer.start()
+    stamp: bytes
+    stamp_offset: int
+    scores: list[Sequence[Record]]
+    scores_from: int
+    scores_to: int
 
-    async def stop(self) -> None:
-        """Abort what is open and close."""
-        try:
-            if self.open:
-                await self._producer.abort_transaction()
-        finally:
-            self.open = False
-            await self._producer.stop()
 
-    async def begin(self) -> None:
-        """Open a transaction unless one is open."""
-        if not self.open:
-            with fencing.told(self._producer):
-                await self._producer.begin_transaction()
-            self.open = True
+class Ledger(Transactions):
+    """The transactions of one partition, each with a stamp.
+
+    `resume` has to be called after `start`, with what the ledger holds.
+    """
+
+    def __init__(
+        self, settings: Settings, partition: int, skew: Callable[[int, int, int], object] | None = None
+    ) -> None:
+        super().__init__(settings.broker, f"{settings.prefix}score-{partition}", skew=skew)
+        self.partition = partition
+        self._settled = [0, 0]
+        self.last: Committed | None = None
+        self._broker = settings.broker
+        self._names = {settings.topic(short): short for short in TOPICS}
+        self._ledger = TopicPartition(settings.topic("ledger"), partition)
+        self._scores = TopicPartition(settings.topic("scores"), partition)
+        self._members: set[bytes] = set()
+        self._batches: list[Sequence[Record]] = []
+        self.resume(None, Image(), 0)
+
+    def resume(self, stamp: Stamp | None, image: Image, scores_end: int) -> None:
+        """Go on from the newest stamp and the image it is of.
+
+        scores_end: an offset of member.scores behind all that is committed.
+        """
+        known = stamp.transaction if stamp else None
+        self._stamp = image.stamp_bytes
+        self._stamp_offset = image.stamp_offset
+        self._number = known.number if known else 0
+        self._sequence = stamp.sequence if stamp else 0
+        self._digest = image.digest()
+        self._scores_from = scores_end
 
     async def put(
         self,
@@ -66,103 +76,85 @@ class Transactions:
         records: Sequence[Record],
         headers: Mapping[bytes, Headers] | None = None,
     ) -> None:
-        """Queue records (key, value) of the open transaction; sent in as few batches as possible.
+        """Queue records, as `Transactions.put` does."""
+        if topic == self._scores.topic:
+            self._members.update(key for key, value in records if key is not None and value is not None)
+            self._batches.append(records)
+        await super().put(topic, partition, records, headers)
 
-        headers: by key, of the few records that have any.
-        Appends to the batch's own builder, since the wrapper about it costs more than the append.
-        """
-        await self.begin()
-        now = int(time.time() * 1000)
-        left = 0
-        while left < len(records):
-            batch = self._producer.create_batch()
-            append = batch._builder.append if not headers else _with(batch._builder.append, headers)
-            count = 0
-            for key, value in itertools.islice(records, left, None):
-                if append(count, now, key, value, _NO_HEADERS) is None:
-                    break
-                count += 1
-            batch._relative_offset = count
-            left += count
-            with fencing.told(self._producer):
-                await self._producer.send_batch(batch, topic, partition=partition)
-
-    async def send(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: list[tuple[str, bytes]],
-    ) -> None:
-        """Queue one record with headers, of any size that the topic takes."""
-        await self.begin()
-        with fencing.told(self._producer):
-            await self._producer.send(topic, value, key=key, partition=partition, headers=headers)
-
-    async def end(self) -> None:
-        """Commit what was put, if anything was."""
-        if self.open:
-            with fencing.told(self._producer):
-                await self._producer.commit_transaction()
-            self.open = False
-
-
-class Ledger(Transactions):
-    """The transactions of one partition, each with a stamp."""
-
-    def __init__(self, broker: str, topic: str, partition: int, transactional_id: str) -> None:
-        super().__init__(broker, transactional_id)
-        self.topic = topic
-        self.partition = partition
-
-    async def put_history(self, history: BlockHistory) -> None:
-        """Queue the history of a block, or a day of it, in the open transaction."""
-        await self.send(self.topic, self.partition, history.key, history.dump(), _NO_HEADERS)
-
-    async def put_links(self, records: Sequence[Record]) -> None:
-        """Queue records of networks, each of any size, in the open transaction."""
+    async def write(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Queue records of the ledger itself, each of any size; None takes the key back."""
         for key, value in records:
-            await self.send(self.topic, self.partition, key, value, _NO_HEADERS)
+            self._digest.put(key, value)
+            await self.put_record(self._ledger.topic, self.partition, key, value)
 
-    async def commit(self, stamp: Stamp, blocks: Sequence[Block]) -> int:
-        """Write stamp and blocks and commit all that was put; returns the bytes of the blocks."""
-        written = 0
-        for block in blocks:
-            data = block.dump()
-            written += len(data)
-            await self.send(self.topic, self.partition, block_key(block.number), data, _NO_HEADERS)
-        await self.put(self.topic, self.partition, [(STAMP_KEY, stamp.dump())])
-        await self.end()
-        return written
+    async def commit_with(self, stamp: Stamp) -> Stamp:
+        """Commit all that was put, with the stamp; returns the stamp as it is in the ledger.
 
+        Raises ProduceFailed when Kafka refused any of it, ProducerFenced when another owns the partition.
+        """
+        said = stamp.model_copy(
+            update={
+                "transaction": Transaction(
+                    number=self._number + 1,
+                    previous="" if self._stamp is None else stamp_hash(self._stamp),
+                    records={self._names[topic]: count for topic, count in self.counts.items() if count},
+                    members=len(self._members),
+                    revision=self._sequence,
+                    scores_from=self._scores_from,
+                ),
+                "digest": str(self._digest),
+            }
+        )
+        data = said.dump()
+        await self.put_record(self._ledger.topic, self.partition, STAMP_KEY, data)
+        try:
+            await self.commit()
+        except EndUnanswered as error:
+            await self._settle(data, error)
+        self._stamp_offset = max(self._stamp_offset, self.ends.get(self._ledger, 0) - 1)
+        scores_to = self.ends.get(self._scores, self._scores_from)
+        self.last = Committed(data, self._stamp_offset, self._batches, self._scores_from, scores_to)
+        self._stamp, self._sequence, self._scores_from = data, said.sequence, scores_to
+        self._number += 1
+        self._members, self._batches = set(), []
+        return said
 
-def _with(append: Callable[..., Any], headers: Mapping[bytes, Headers]) -> Callable[..., Any]:
-    """The same `append`, that gives the keys in `headers` theirs."""
-    return lambda count, now, key, value, none: append(count, now, key, value, headers.get(key, none))
+    def take_settled(self) -> tuple[int, int]:
+        """How often since the last call a commit without an answer was (committed, not committed)."""
+        (committed, sent_again), self._settled = self._settled, [0, 0]
+        return committed, sent_again
 
+    async def _settle(self, stamp: bytes, error: EndUnanswered) -> None:
+        """See which of the two outcomes a commit without an answer had, and commit it now if it was not."""
+        while True:
+            log.warning(
+                "Kafka has not answered a commit; the ledger will tell whether it counts",
+                partition=self.partition,
+                error=str(error),
+            )
+            await self.renew()
+            newest = await self._newest()
+            if newest == stamp:
+                self._settled[0] += 1
+                self.forget()
+                return
+            if newest != self._stamp:
+                raise ProducerFenced()  # somebody else had the partition in between
+            self._settled[1] += 1
+            try:
+                await self.resend()
+                return
+            except EndUnanswered as again:
+                error = again
 
-async def load(
-    reader: Reader, told: Callable[[float], object] = lambda done: None
-) -> tuple[Stamp | None, list[Block], list[BlockHistory], dict[bytes, bytes]]:
-    """The newest committed stamp, blocks and histories of a ledger partition; no stamp when it never ran.
-
-    Last the records of networks by key, as `pipeline.journal` takes them. told: of the share that is read,
-    0 to 1.
-    """
-    first, end = await reader.bounds()
-    newest: dict[bytes, bytes] = {}
-    async for records in reader.read(first, end):
-        for record in records:
-            if record.value is None:
-                newest.pop(record.key, None)
-            else:
-                newest[record.key] = record.value
-        told((records[-1].offset + 1 - first) / (end - first))
-    stamp = newest.pop(STAMP_KEY, None)
-    if stamp is None:
-        return None, [], [], {}
-    links = {key: newest.pop(key) for key in [*newest] if key.startswith(PREFIX)}
-    histories = [BlockHistory.load(data) for key, data in newest.items() if key.startswith(HISTORY)]
-    found = [Block.load(data) for key, data in newest.items() if not key.startswith(HISTORY)]
-    return Stamp.model_validate_json(stamp), found, histories, links
+    async def _newest(self) -> bytes | None:
+        """The newest stamp there is."""
+        newest: bytes | None = None
+        async with reader(self._broker, self._ledger.topic, self.partition) as r:
+            first, end = await r.bounds()
+            async for records in r.read(max(first, self._stamp_offset), end):
+                for record in records:
+                    if record.key == STAMP_KEY:
+                        newest = record.value
+        return newest

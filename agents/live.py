@@ -8,11 +8,9 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from agents.clock import zone
-from agents.ledger import load
 from agents.reader import reader
 from agents.settings import Settings
-from pipeline import blocks, journal
+from agents.worker.restore import restore
 from pipeline.partitioning import partitions
 from pipeline.population import Population
 from pipeline.rubric import Rubric
@@ -42,7 +40,7 @@ async def population(
         shard, read = await _shard(settings, rubric, today, partition, say)
         shards.append(shard)
         frames += read
-    day = max(shard.day for shard in shards)
+    day = max(today, *(shard.day for shard in shards))
     for shard in shards:
         shard.turn_day(day)
     return Population(shards, day)
@@ -51,24 +49,18 @@ async def population(
 async def _shard(
     settings: Settings, rubric: Rubric, today: int, partition: int, say: Callable[[str], object]
 ) -> tuple[Shard, int]:
-    """A partition's state, and how many frames were counted on top of its blocks."""
+    """A partition's state, and how many frames were counted on top of its stamp."""
     s = settings
-    async with reader(s.broker, s.topic("ledger"), partition) as r:
-        stamp, found, histories, links = await load(r)
-    day = max(today, stamp.day) if stamp else today
-    shard = Shard(rubric, day, s.dedupe_events, int(s.dedupe_hours * 3_600_000), zone=zone(s.zone))
-    start = 0
-    if stamp is not None:
-        # of what is in the blocks only the window of our day is wanted
-        blocks.load(shard, found, stamp.model_copy(update={"day": day}), histories)
-        journal.restored(shard, links)
-        start = blocks.start_of(stamp)
-    read = 0
+    found = await restore(s, (rubric, None), partition, today)
+    shard, read = found.shard, 0
     async with reader(s.broker, s.topic("frames"), partition) as r:
         first, end = await r.bounds()
-        if stamp is not None and first > start:
-            say(f"Partition {partition}: frames {start:,} to {first - 1:,} are gone; scores may miss events")
-        async for records in r.read(max(start, first), end):
+        if first > found.next_frame:
+            say(
+                f"Partition {partition}: frames {found.next_frame:,} to {first - 1:,} are gone; "
+                "scores may miss events"
+            )
+        async for records in r.read(max(found.next_frame, first), end):
             for record in records:
                 read += 1
                 try:

@@ -11,12 +11,8 @@ import time
 import numpy as np
 import structlog
 
-from agents.census import Censuses
-from agents.clock import Clock
 from agents.ledger import Ledger
-from agents.pace import Pace
-from agents.settings import Settings
-from pipeline import journal
+from agents.worker.context import Context
 from pipeline.journal import Journal
 from pipeline.links import OWNERS
 from pipeline.places import UNKNOWN
@@ -39,27 +35,25 @@ _MOST_CHANGES = 2_000
 class Networks:
     """What a runner does about networks: `step` once a round, `save` before each commit."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, censuses: Censuses, pace: Pace, partition: int
-    ) -> None:
-        self.settings = settings
-        self.clock = clock
-        self.censuses = censuses
-        self.pace = pace
+    def __init__(self, context: Context, partition: int) -> None:
+        self.settings = context.settings
+        self.clock = context.clock
+        self.censuses = context.censuses
+        self.pace = context.pace
         self.partition = partition
-        self.interval_ms = int(settings.network_hours * 3_600_000)
+        self.interval_ms = int(context.settings.network_hours * 3_600_000)
         self.log = log.bind(partition=partition)
         self._preparing: asyncio.Task[Sweep] | None = None
         self._sweep: Sweep | None = None
 
-    def restore(self, shard: Shard, records: dict[bytes, bytes]) -> None:
-        """Begin with a shard that has its blocks but no frames yet, and the ledger's records of networks."""
+    def begin(self, shard: Shard, journal: Journal) -> None:
+        """Begin with a restored shard, and the journal of what its ledger has of networks."""
         self.close()
         self.shard = shard
-        self.journal: Journal = journal.restored(shard, records)
+        self.journal = journal
         self._saved_at = time.monotonic()
         self._ended_ms = self._looked_ms = 0
-        self._links = len(shard.network) if records else 0
+        self._links = len(shard.network)
 
     def close(self) -> None:
         """Stop what is under way; nothing is lost that is not done again."""
@@ -82,7 +76,7 @@ class Networks:
         """Write the changes with the commit that follows, when they are due."""
         if self.shard.network.oldest is not None and self._due():
             self._saved_at = time.monotonic()
-            await ledger.put_links(self.journal.save())
+            await ledger.write(self.journal.save())
 
     def _due(self) -> bool:
         return time.monotonic() - self._saved_at >= self.settings.block_cycle_s
@@ -170,7 +164,7 @@ class Networks:
                 spent += time.thread_time() - began
                 if records:
                     await ledger.put(self.settings.topic("networks"), self.partition, records)
-                await ledger.put_links(kept)
+                await ledger.write(kept)
                 await asyncio.sleep(0)  # others go on; not this partition, whose networks are as they are
                 began = time.thread_time()
             self.pace.took(spent + time.thread_time() - began)
@@ -178,7 +172,7 @@ class Networks:
                 break
         if not sweep.left:
             if sweep.whole:
-                await ledger.put_links(self.journal.finish())
+                await ledger.write(self.journal.finish())
             self._sweep = None
             self._ended_ms = self.clock.now_ms()
             if sweep.round is not None:

@@ -6,21 +6,19 @@ letter is sent twice by accident. Should one be, the pipeline drops the second a
 its horizon reaches.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from agents import fencing
 from agents.clock import clock
 from agents.edits import headers_of
 from agents.errors import UserError
+from agents.kafka.internals import EndUnanswered
+from agents.kafka.transactions import ProduceFailed, Transactions
 from agents.letters import Letter, Place
 from agents.reader import reader
 from agents.settings import Settings
@@ -115,8 +113,8 @@ async def remembered(settings: Settings) -> Memory:
 class Sender:
     """Sends lots of letters, each lot in a transaction."""
 
-    def __init__(self, producer: AIOKafkaProducer, settings: Settings, count: int) -> None:
-        self._producer = producer
+    def __init__(self, out: Transactions, settings: Settings, count: int) -> None:
+        self._out = out
         self._events = settings.topic("events")
         self._replays = settings.topic("replays")
         self._count = count
@@ -124,32 +122,32 @@ class Sender:
     async def send(self, lot: Sequence[Judged]) -> None:
         """Send all of a lot, or nothing of it; returns when it is committed. Raises UserError."""
         try:
-            async with fencing.all_told(self._producer), self._producer.transaction():
-                flying: list[asyncio.Future[object]] = []
-                try:
-                    for judged in lot:
-                        for topic, value, options in self._records(judged):
-                            flying.append(await self._producer.send(topic, value, **options))
-                finally:
-                    landed = await asyncio.gather(*flying, return_exceptions=True)
-                for result in landed:
-                    if isinstance(result, BaseException):
-                        raise result
+            for judged in lot:
+                for topic, partition, key, value, headers in self._records(judged):
+                    await self._out.put_record(topic, partition, key, value, headers)
+            await self._out.commit()
+        except ProduceFailed as error:
+            raise UserError(f"{error}: nothing of this lot was sent") from None
+        except EndUnanswered:
+            raise UserError(
+                "Kafka did not answer in time, so some letters may be sent: run this again, it skips those that are"
+            ) from None
         except ProducerFenced:
             raise UserError(
                 "Another replay was started: what is not yet said to be sent was taken back, run this again"
             ) from None
 
-    def _records(self, judged: Judged) -> Iterator[tuple[str, bytes | None, dict[str, Any]]]:
-        """(topic, value, options of send) of the event and of the note."""
+    def _records(
+        self, judged: Judged
+    ) -> Iterator[tuple[str, int, bytes | None, bytes | None, list[tuple[str, bytes]]]]:
+        """(topic, partition, key, value, headers) of the event and of the note."""
         candidate = judged.candidate
         place, letter = candidate.found.place, candidate.found.letter
         if candidate.value is None and letter.key is None:
             raise UserError("{}:{} has neither value nor key, so it can't be sent".format(*place))
         # where it came from, so that it stays in line with its member's other events
-        partition = letter.partition if letter.partition < self._count else None
-        headers = candidate.headers
-        yield self._events, candidate.value, {"key": letter.key, "partition": partition, "headers": headers}
+        partition = letter.partition if letter.partition < self._count else letter.partition % self._count
+        yield self._events, partition, letter.key, candidate.value, candidate.headers
         note = Replay(
             at=datetime.now(UTC),
             letter_timestamp=candidate.found.timestamp,
@@ -157,21 +155,19 @@ class Sender:
             forced=judged.fails is not None,
         )
         key = "{}:{}".format(*place).encode()
-        yield self._replays, note.model_dump_json().encode(), {"key": key, "partition": 0}
+        yield self._replays, 0, key, note.model_dump_json().encode(), []
 
 
 @asynccontextmanager
 async def sender(settings: Settings) -> AsyncIterator[Sender]:
     """A Sender. It takes over from any that is at work: what that has committed can be read from now on."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker,
-        transactional_id=f"{settings.prefix}replay",
-        max_request_size=16 << 20,
-    )
+    out = Transactions(settings.broker, f"{settings.prefix}replay")
     try:
-        await producer.start()
-        yield Sender(producer, settings, len(await producer.partitions_for(settings.topic("events"))))
+        await out.start()
+        async with admin(settings) as client:
+            count = (await existing(client, settings))["events"]
+        yield Sender(out, settings, count)
     except KafkaError as error:
         raise UserError(f"Kafka at {settings.broker} does not take the events: {error}") from error
     finally:
-        await producer.stop()
+        await out.stop()

@@ -1,118 +1,112 @@
 """One score partition at work: restore the shard, feed it frames in order, commit what it puts out.
 
 Faust delivers frames, but is not trusted to deliver all of them: the runner goes on from its own stamp,
-fetches what is missing itself, and drops what it has had. Nothing it raises leaves it: it restores anew.
+fetches what is missing itself, and drops what it has had. Nothing it raises leaves it: it restores again.
 """
 
 import asyncio
 import contextlib
 import math
 import time
-from typing import TYPE_CHECKING
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaError, ProducerFenced
 
-from agents.benchmarks import Follower
-from agents.census import Censuses
-from agents.clock import Clock
-from agents.ends import Ends
+from agents import groups
 from agents.errors import UserError
+from agents.identity import client_id, worker_of
 from agents.inbox import Inbox
-from agents.ledger import Ledger
-from agents.load import Load
-from agents.metrics import Metrics
+from agents.kafka.transactions import ProduceFailed
+from agents.ledger import Committed, Ledger
 from agents.metrics.lag import Lag, lag
 from agents.network import Networks
-from agents.opening import opened
-from agents.pace import Pace
 from agents.reader import reader
-from agents.settings import Settings
+from agents.topics import admin
 from agents.tracing import Untraced
+from agents.worker import takeover
+from agents.worker.context import Context
+from agents.worker.refill import Refill
+from agents.worker.restore import ANEW
 from pipeline import blocks
 from pipeline.publication import has_news, published
-from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
-from schemas.ledger import Stamp
+from schemas.ledger import Stamp, dump_redo, frame_key
 from schemas.letters import DeadLetter
-
-if TYPE_CHECKING:
-    from agents.tracing.score import PartitionTraces
 
 log = structlog.get_logger()
 FLUSH_ROWS = 100_000
 FENCED_S = 30.0
+ASKING_S = 5.0
 BEHIND_S = 1.0
 BUSY_ROWS = 800
 """Rows since the last flush from which on scores wait for the commit: members come again by then."""
 BUSY_S = 0.25
 REFUSED_S = 60.0
+MOST_REST_S = 30.0
+IDS = 200_000
+"""Ids that may be in no chunk of the ledger yet, however short it is since the last one."""
 
 
 class Runner:
     """The owner of a partition, from assignment to revocation."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        rubric: Rubric,
-        shadow: Rubric | None,
-        clock: Clock,
-        metrics: Metrics,
-        ends: Ends,
-        pace: Pace,
-        load: Load,
-        censuses: Censuses,
-        partition: int,
-        benchmarks: Follower | None = None,
-        traces: "PartitionTraces | None" = None,
-    ) -> None:
-        self.settings = settings
-        self.rubric = rubric
-        self.shadow = shadow
-        self.clock = clock
-        self.metrics = metrics.of(partition)
+    def __init__(self, context: Context, partition: int) -> None:
+        self.context = context
+        self.settings = context.settings
+        self.metrics = context.metrics.of(partition)
         self.partition = partition
+        self.where = f"partition {partition}"
         self.log = log.bind(partition=partition)
-        self.ends = ends
-        self.pace = pace
-        self.load = load
-        self.traces = traces or Untraced()
+        self.traces = Untraced() if context.tracing is None else context.tracing.of(partition)
         self.shard: Shard | None = None
         self.stamp: Stamp | None = None  # the last one committed
         self.live = False
         self.progress = 0.0  # of the restore
+        self.networks = Networks(context, partition)
+        self.refill = Refill(context.settings, context.clock, partition)
         self._restored_s: float | None = None
         self._began = time.monotonic()
-        self._newest = clock.now_ms()  # timestamp of the last frame
-        self.benchmarks = benchmarks
+        self._newest = context.clock.now_ms()  # timestamp of the last frame
         self._ledger: Ledger | None = None
-        self.networks = Networks(settings, clock, censuses, pace, partition)
         self._inbox = Inbox()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._topics: dict[str, str] = {}
         self._rows = 0
         self._lag_s = 0.0
         self._stamped = -1
         self._committed_at = 0.0
         self._blocks_at = 0.0
+        self._advanced_at = 0.0
         self._progress_at = 0.0
         self._published_s = 0.0
+        self._failures = 0
 
     @property
     def restore_s(self) -> float:
         """How long the last restore took, or the one under way has taken so far."""
         return time.monotonic() - self._began if self._restored_s is None else self._restored_s
 
+    @property
+    def last_committed(self) -> Committed | None:
+        """The last transaction; None when there was none, or while it restores."""
+        return self._ledger.last if self._ledger is not None and self.live else None
+
+    def emit_again(self) -> None:
+        """Put out all scores again, a block at a time, as when the day turns."""
+        if self.shard is not None and self.live:
+            self.shard.rolled = 0
+
     def lag(self) -> Lag | None:
         """How far the shard is behind the frames."""
         if self.shard is None:
             return None
-        end = self.ends.get(TopicPartition(self.settings.topic("frames"), self.partition))
-        return lag(max(end, self._inbox.end), self.shard.frame + 1, self._newest, self.clock.now_ms())
+        end = self.context.ends.get(TopicPartition(self.settings.topic("frames"), self.partition))
+        now = self.context.clock.now_ms()
+        return lag(max(end, self._inbox.end), self.shard.frame + 1, self._newest, now)
 
     def start(self) -> None:
         """Begin restoring, then serving."""
@@ -130,8 +124,9 @@ class Runner:
         self._inbox.release()
         if self._task is not None:
             await asyncio.wait([self._task])
+        self.context.health.clear_all(self.where)
 
-    async def offer(self, offset: int, timestamp: int, data: bytes) -> None:
+    async def offer(self, offset: int, timestamp: int, data: bytes | None) -> None:
         """A frame from Faust; waits while the inbox is full. While restoring, it is left to be fetched."""
         if not self.live:
             return
@@ -141,29 +136,66 @@ class Runner:
 
     async def _run(self) -> None:
         while not self._stopping:
-            rest = 1.0
             try:
                 await self._restore()
                 await self._serve()
-            except ProducerFenced:
-                # ours again only when the group says so; asking sooner would fence the new owner in turn
-                rest = FENCED_S
-                self.metrics.fenced.inc()
-                self.log.warning("fenced: another worker owns the partition now")
-            except UserError as error:
-                rest = REFUSED_S
-                self.log.error(str(error))
-            except Exception:
-                self.metrics.failures.inc()
-                self.log.exception("partition failed; it restores from its ledger")
+                rest = 0.0
+            except Exception as error:
+                rest = await self._after(error)
             finally:
                 await self._close()
             if not self._stopping:
                 await self._pause(rest)
 
+    async def _after(self, error: Exception) -> float:
+        """Say what ended the partition's work; the seconds to rest before it restores."""
+        health = self.context.health
+        if isinstance(error, ProducerFenced):
+            self.metrics.fenced.inc()
+            if await self._ours():
+                self.log.warning("fenced, but the group says the partition is ours: it is taken back at once")
+                return 0.0
+            # ours again only when the group says so; asking sooner would fence the new owner in turn
+            self.log.warning("fenced: another worker owns the partition now")
+            return FENCED_S
+        if isinstance(error, UserError):
+            health.report("state", self.where, str(error))
+            return REFUSED_S
+        self._failures += 1
+        self.metrics.failures.inc()
+        if isinstance(error, ProduceFailed):
+            self.metrics.refused(error.topic, error.records)
+            health.report(
+                "refused",
+                self.where,
+                f"{error}; nothing of the transaction counts, the partition restores and tries again (see the "
+                "run book, RecordsRefused)",
+            )
+        elif isinstance(error, KafkaError | OSError):
+            log.warning("Kafka does not answer; partitions wait for it", error=repr(error), outage=True)
+        else:
+            self.log.error("partition failed; it restores from its ledger", exc_info=error)
+        return min(MOST_REST_S, float(2 ** min(self._failures - 1, 5)))
+
+    async def _ours(self) -> bool:
+        """Whether Kafka's group has the partition assigned to this worker now."""
+        s = self.settings
+
+        async def owner() -> str | None:
+            async with admin(s) as client:
+                group = await groups.describe(client, f"{s.prefix}score", s.topic("frames"))
+                return group.owners.get(self.partition)
+
+        try:
+            return await asyncio.wait_for(owner(), ASKING_S) == worker_of(client_id(s))
+        except (KafkaError, UserError, OSError, TimeoutError) as error:
+            self.log.info("Kafka does not say who has the partition", error=repr(error))
+            return False
+
     async def _close(self) -> None:
         self.live = False
         self.networks.close()
+        self.refill.close()
         self.stamp = None
         self.progress = 0.0
         self.metrics.dropped()
@@ -172,12 +204,7 @@ class Runner:
         ledger, self._ledger, self.shard = self._ledger, None, None
         if ledger is not None:
             self.metrics.aborts.inc(ledger.open)
-            try:
-                await ledger.stop()
-            except Exception as error:
-                self.log.info(
-                    "closing the ledger failed; the next owner aborts what is open", error=str(error)
-                )
+            await ledger.stop()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when stopping."""
@@ -187,86 +214,98 @@ class Runner:
                 await asyncio.wait_for(self._wake.wait(), seconds)
 
     async def _restore(self) -> None:
-        began = self._began = time.monotonic()
+        self._began = time.monotonic()
         self._restored_s = None
-        s = self.settings
-        ledger = Ledger(s.broker, s.topic("ledger"), self.partition, f"{s.prefix}score-{self.partition}")
-        self._ledger = ledger
+        context = self.context
+        ledger = self._ledger = Ledger(self.settings, self.partition, context.skew.observe)
         await ledger.start()
-        cohorts = self.benchmarks.cohorts(self.partition) if self.benchmarks is not None else None
-        rubrics = (self.rubric, self.shadow)
-        at = await opened(s, rubrics, self.clock, self.partition, cohorts, lambda done: self._at(done / 2))
-        shard, stamp = at.shard, at.stamp
-        stamped = stamp.frame if stamp else -1
-        self.networks.restore(shard, at.links)
-        at.links = {}
-        self.shard = shard
-        self._stamped = stamped
-        self._committed_at = self._blocks_at = self._progress_at = time.monotonic()
-        replayed = await self._fetch(at.start, stamped + 1, stamped)
-        self.stamp = stamp
-        self.log.info(
-            "restored", seconds=round(time.monotonic() - began, 2), members=shard.members, frames=replayed
-        )
-        if stamp and stamp.rubric != blocks.rubrics_of(shard):
-            self.log.info("the rubric has changed: all members are scored again", before=stamp.rubric)
-            shard.rolled = 0
-        shard.settle()
-        shard.turn_day(max(self.clock.today(), shard.day))
-        await self._fetch(shard.frame + 1, None, stamped)
+        taken = await takeover.take_over(context, self.partition, ledger, lambda done: self._at(done / 2))
+        shard = self.shard = taken.shard
+        self._topics = taken.topics
+        self.networks.begin(shard, taken.journal)
+        self._stamped = shard.frame
+        now = time.monotonic()
+        self._committed_at = self._blocks_at = self._advanced_at = self._progress_at = now
+        if shard.redo is None:
+            await ledger.write(blocks.upgrade(shard, self.networks.journal))
+        # told to the ledger at once: it says whose the partition is now, and Kafka's answer what time it is
+        await ledger.begin()
+        await self._commit()
+        context.health.clear("state", self.where)
+        self.log.info("restored", seconds=round(time.monotonic() - self._began, 2), members=shard.members)
+        shard.turn_day(max(context.clock.today(), shard.day))
+        await self._fetch(shard.frame + 1, None)
         self.live = True
-        self.progress, self._restored_s = 1.0, time.monotonic() - began
+        self.progress, self._restored_s = 1.0, time.monotonic() - self._began
         # what came between the end just seen and now was neither fetched nor taken from Faust
-        await self._fetch(shard.frame + 1, None, stamped)
+        await self._fetch(shard.frame + 1, None)
 
-    async def _fetch(self, start: int, stop: int | None, stamped: int = -1) -> int:
-        """Read and count frames [start, stop), those up to `stamped` as replay; stop None: all there are."""
+    async def _fetch(self, start: int, stop: int | None) -> int:
+        """Read and count frames [start, stop); stop None: all there are."""
         if stop is not None and stop <= start:
             return 0
         count = 0
         async with reader(self.settings.broker, self.settings.topic("frames"), self.partition) as r:
             first, end = await r.bounds()
-            if first > start and (start > 0 or stamped >= 0):
+            if first > start:
                 self.metrics.holes.inc(first - start)
-                self.log.error(
-                    "frames are gone that were needed; scores may miss events", start=start, first=first
+                self.log.error("frames are gone that were not counted yet", start=start, first=first)
+                self._hole(start)
+            if end < start:
+                raise UserError(
+                    f"{self.settings.topic('frames')} partition {self.partition} ends at {end}, but frames up "
+                    f"to {start - 1} were counted: Kafka has lost records it had acknowledged; {ANEW}"
                 )
             async for records in r.read(max(start, first), end if stop is None else stop):
                 for record in records:
-                    await self._apply(record.offset, record.timestamp, record.value, record.offset <= stamped)
+                    await self._apply(record.offset, record.timestamp, record.value)
                     count += 1
                 if not self.live:
                     self._at(0.5 + (records[-1].offset + 1 - start) / (end - start) / 2)
         return count
 
+    def _hole(self, start: int) -> None:
+        shard = self.shard
+        assert shard is not None
+        if start == 0:  # nothing was ever counted, so what comes first of a source need not be its first
+            shard.watermarks.from_zero = True
+
     def _at(self, progress: float) -> None:
         self.progress = progress
 
-    async def _apply(self, offset: int, timestamp: int, data: bytes, replay: bool = False) -> None:
-        shard = self.shard
+    async def _apply(self, offset: int, timestamp: int, data: bytes | None) -> None:
+        shard, ledger = self.shard, self._ledger
         assert shard is not None
+        assert ledger is not None
         self._newest = timestamp
-        self._lag_s = max(0.0, self.clock.now_ms() - timestamp) / 1000
-        self.load.read(self._lag_s)
+        self._lag_s = max(0.0, self.context.clock.now_ms() - timestamp) / 1000
+        self.context.load.read(self._lag_s)
         try:
             frame = decode(data)
         except ValueError as error:
             self.metrics.bad_frames.inc()
-            self.log.error("a frame cannot be read and is skipped", offset=offset, error=str(error))
+            self.context.health.report(
+                "foreign",
+                self.where,
+                f"the record at offset {offset} of {self.settings.topic('frames')} partition {self.partition} "
+                f"is skipped: {error} (see the run book, FramesUnreadable)",
+            )
             shard.frame = offset
             return
+        self._topics = takeover.same_events(self.settings, self._topics, frame.events)
         began = time.time_ns()
-        self._rows += shard.apply(frame, offset, timestamp, replay)
-        if not replay:
-            self.metrics.counted(frame, timestamp)
-            self.pace.counted()
-            if frame.traces:
-                self.traces.counted(frame, shard.traced, offset, began)
-            due = time.monotonic() - self._committed_at >= self._interval()
-            if due or self._rows >= FLUSH_ROWS:
-                await self._flush()
-            if due:
-                await self._commit()
+        self._rows += shard.apply(frame, offset, timestamp)
+        assert data is not None
+        await ledger.write([(frame_key(offset), dump_redo(timestamp, data))])
+        self.metrics.counted(frame, timestamp)
+        self.context.pace.counted()
+        if frame.traces:
+            self.traces.counted(frame, shard.traced, offset, began)
+        due = time.monotonic() - self._committed_at >= self._interval()
+        if due or self._rows >= FLUSH_ROWS:
+            await self._flush()
+        if due:
+            await self._commit()
         await asyncio.sleep(0)
 
     async def _serve(self) -> None:
@@ -274,9 +313,11 @@ class Runner:
             assert self.shard is not None
             assert self._ledger is not None
             began = time.monotonic()
+            takeover.check_topics(self.settings, self._topics, self.context.topics.ids)
             await self._take()
             await self._day()
             await self.networks.step(self._ledger)
+            self._look_for_missing()
             if not self._inbox and self._rows < BUSY_ROWS:
                 await self._flush()
             interval = self._interval()
@@ -286,13 +327,36 @@ class Runner:
             waiting = self._rows > 0 or self._ledger.open
             due = self._committed_at + interval if waiting else math.inf
             now = time.monotonic()
-            await asyncio.sleep(max(0.0, min(began + self.load.round(), due) - now))
+            await asyncio.sleep(max(0.0, min(began + self.context.load.round(), due) - now))
             if not self._inbox:
                 seconds = due - time.monotonic() if waiting else min(1.0, self._publishing_in())
                 await self._pause(max(0.001, seconds))
                 await self._watch()
         await self._flush()
         await self._commit()
+
+    def _look_for_missing(self) -> None:
+        shard, health = self.shard, self.context.health
+        assert shard is not None
+        self.refill.look(shard, self.context.coverage.of(self.partition), self._topics.get("events", ""))
+        if self.refill.missing:
+            health.report(
+                "missing",
+                self.where,
+                f"frames are gone that cover {self.refill.missing:,} source offsets of partition "
+                f"{self.partition}; their events are read again (see the run book, EventsMissing)",
+            )
+        else:
+            health.clear("missing", self.where)
+        if lost := shard.watermarks.lost_offsets():
+            health.report(
+                "lost",
+                self.where,
+                f"{lost:,} source offsets are lost to partition {self.partition}: neither their frames nor "
+                "their events are there any more (see the run book, EventsLost)",
+            )
+        else:
+            health.clear("lost", self.where)
 
     def _interval(self) -> float:
         """Seconds between commits; more when behind, since then more of a member's events make one score."""
@@ -306,7 +370,8 @@ class Runner:
             return math.inf
         if self._stopping:
             return 0.0
-        return self.load.publishing(s.benchmark_ms / 1000, self._published_s, self.clock.now_ms() / 1000)
+        now = self.context.clock.now_ms() / 1000
+        return self.context.load.publishing(s.benchmark_ms / 1000, self._published_s, now)
 
     async def _take(self) -> None:
         """Count what is in the inbox, in order, fetching what Faust has left out."""
@@ -331,17 +396,24 @@ class Runner:
         self.metrics.gaps.inc(await self._fetch(shard.frame + 1, None))
 
     async def _day(self) -> None:
-        shard = self.shard
+        shard, ledger, pace = self.shard, self._ledger, self.context.pace
         assert shard is not None
-        today = max(self.clock.today(), shard.day)
+        assert ledger is not None
+        today = max(self.context.clock.today(), shard.day)
+        if today != shard.day and self.context.skew.age > takeover.SKEW_S:
+            # what time it is decides for good, so Kafka is asked: its answer to a commit says it
+            await self._flush()
+            await ledger.begin()
+            await self._commit()
+            today = max(self.context.clock.today(), shard.day)
         if today != shard.day:
             await self._flush()
             shard.turn_day(today)
             self.log.info("the day has turned", day=today, members=shard.members)
-        if shard.rolled < shard.blocks and self.pace.due():
+        if shard.rolled < shard.blocks and pace.due():
             began = time.thread_time()
             shard.roll()
-            self.pace.took(2 * (time.thread_time() - began))  # the scores, at the next flush, take as long
+            pace.took(2 * (time.thread_time() - began))  # the scores, at the next flush, take as long
 
     async def _flush(self) -> None:
         """Queue the scores of all changed members, and dead letters, in the open transaction."""
@@ -357,12 +429,13 @@ class Runner:
             if records:
                 of = headers if topic == "scores" else None
                 await ledger.put(s.topic(topic), self.partition, records, of)
-        self.metrics.flushed(emission, self.clock.now_ms())
+        self.metrics.flushed(emission, self.context.clock.now_ms())
         self.traces.queued(shard.sequence)
+        topic = s.topic("dead-letters")
         for data in emission.letters:
             letter = DeadLetter.unpack(data)
             target = letter.partition % s.letter_partitions
-            await ledger.send(s.topic("dead-letters"), target, letter.key, letter.value, letter.out_headers())
+            await ledger.put_record(topic, target, letter.key, letter.value, letter.out_headers())
             self.metrics.letter(letter.reason)
         overdue = shard.dirty and time.monotonic() - self._blocks_at >= s.block_cycle_s
         news = self._publishing_in() <= 0
@@ -377,22 +450,34 @@ class Runner:
         if not ledger.open:
             return
         await self.networks.save(ledger)
-        due = [
-            blocks.dump(shard, n)
-            for n in blocks.due(shard, now - self._blocks_at, self.settings.block_cycle_s)
-        ]
-        if due:
-            self._blocks_at = now
-        for number in sorted(shard.recorder.outdated):
-            await ledger.put_history(blocks.dump_history(shard, number))
+        written = await self._write_blocks(shard, ledger, now)
         if self._publishing_in() <= 0:
             await ledger.put(self.settings.topic("distributions"), 0, published(shard))
-            self._published_s = self.clock.now_ms() / 1000
-        stamp = blocks.stamp_of(shard)
+            self._published_s = self.context.clock.now_ms() / 1000
+        stamp = blocks.stamp_of(shard).model_copy(update={"topics": self._topics})
         self._stamped = stamp.frame
-        written = await ledger.commit(stamp, due)
+        self.stamp = await ledger.commit_with(stamp)
         # from the beginning, since what comes meanwhile waits for the next commit
         self._committed_at = now
-        self.stamp = stamp
-        self.metrics.committed(time.monotonic() - now, written, shard.arrivals, self.clock.now_ms())
+        self._failures = 0
+        self.context.health.clear("refused", self.where)
+        self.metrics.settled(*ledger.take_settled())
+        self.metrics.committed(time.monotonic() - now, written, shard.arrivals, self.context.clock.now_ms())
         self.traces.committed()
+
+    async def _write_blocks(self, shard: Shard, ledger: Ledger, now: float) -> int:
+        """Queue the blocks, histories and chunks of ids that are due; the bytes of the blocks."""
+        cycle = self.settings.block_cycle_s
+        due = [blocks.dump(shard, number) for number in blocks.due(shard, now - self._blocks_at, cycle)]
+        if due:
+            self._blocks_at = now
+        dumped = [(block.key, block.dump()) for block in due]
+        await ledger.write(dumped)
+        histories = [blocks.dump_history(shard, number) for number in sorted(shard.recorder.outdated)]
+        await ledger.write([(history.key, history.dump()) for history in histories])
+        redo = shard.redo
+        assert redo is not None
+        if now - self._advanced_at >= cycle / 6 or redo.ids > IDS:
+            self._advanced_at = now
+            await ledger.write(redo.advance(blocks.replay_from(shard)))
+        return sum(len(data) for _, data in dumped)

@@ -55,6 +55,34 @@ class Stamps:
         return total
 
 
+async def newest_stamp(r: Reader) -> Stamp | None:
+    """The newest stamp of the ledger partition that is read, looked for from its end."""
+    first, end = await r.bounds()
+    # a stamp is the last of what a commit writes, so one is near the end
+    size = 64
+    while True:
+        start = max(first, end - size)
+        found = None
+        async for records in r.read(start, end) if start < end else _nothing():
+            for record in records:
+                if record.key == STAMP_KEY and record.value is not None:
+                    found = record.value
+        if found is not None:
+            return Stamp.model_validate_json(found)
+        if start == first:
+            return None
+        size *= 4
+
+
+async def any_stamp(settings: Settings) -> Stamp | None:
+    """The newest stamp of the first member partition that has one."""
+    for partition in range(settings.frame_partitions):
+        async with reader(settings.broker, settings.topic("ledger"), partition) as r:
+            if (found := await newest_stamp(r)) is not None:
+                return found
+    return None
+
+
 async def _nothing() -> AsyncIterator[list]:
     for _ in ():
         yield []

@@ -45,7 +45,9 @@ def add_pages(app: faust.App, worker: "Worker") -> None:
         partitions = (
             {} if worker.score is None else {str(p): r.live for p, r in sorted(worker.score.runners.items())}
         )
-        return _answer(self, worker.ready, {"role": worker.role, "partitions_restored": partitions})
+        problems = [problem.text for problem in worker.health.problems()]
+        about = {"role": worker.role, "partitions_restored": partitions, "problems": problems}
+        return _answer(self, worker.ready, about)
 
 
 class _Read(Collector):

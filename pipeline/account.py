@@ -26,7 +26,6 @@ def account(
     again, acted = again[actor[again]], counted[actor[counted]]
     counters.read += admission.read
     counters.repeated += admission.repeated
-    counters.refused += admission.refused
     counters.lost += admission.lost
     counters.admitted += int(actor[live].sum()) + letters
     counters.duplicate += len(again)

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from pipeline import redo
 from pipeline.directory import BLOCK
+from pipeline.journal import Journal
 from pipeline.pairs import RING, WINDOW, key_days
 from pipeline.shard import SLACK, Shard
+from pipeline.watermarks import Watermarks
 from schemas.ledger import Block, BlockHistory, Stamp
 
 
@@ -76,10 +79,14 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[Bl
     shard.durable = np.full(len(shard.directory.names), -1, np.int64)
     for block in blocks:
         _load(shard, block, _oldest(stamp))
-    kept = [c for c in stamp.checkpoints if c.frame <= start_of(stamp)]
-    shard.checkpoints = kept[:-1]  # the last comes again with the frame at which the replay begins
-    shard.watermarks.next = dict(kept[-1].watermarks) if kept else dict(stamp.watermarks)
-    shard.needed = needed_from(stamp)
+    if stamp.start is None:
+        kept = [c for c in stamp.checkpoints if c.frame <= start_of(stamp)]
+        shard.watermarks = Watermarks(kept[-1].watermarks if kept else stamp.watermarks)
+        shard.needed = needed_from(stamp)
+    else:
+        shard.watermarks = Watermarks(stamp.start.watermarks, stamp.start.missing)
+        shard.watermarks.from_zero = stamp.from_zero
+        shard.frame = stamp.start.frame
     shard.sequence = stamp.sequence
     shard.counters = stamp.counters.model_copy()
     shard.rolled = stamp.rolled
@@ -136,23 +143,31 @@ def needed_from(stamp: Stamp) -> int:
 
 
 def start_of(stamp: Stamp) -> int:
-    """The frame to read from: where the generation of seen ids before the first needed frame's began."""
+    """For a stamp of version 1 the frame to read from.
+
+    There the generation of seen ids before the first needed frame's began.
+    """
     begun = [c.frame for c in stamp.checkpoints if c.frame <= needed_from(stamp)]
     return begun[-2] if len(begun) > 1 else begun[0] if begun else needed_from(stamp)
 
 
+def replay_from(shard: Shard) -> int:
+    """Offset of the oldest frame with a change that is in no block yet."""
+    oldest = min(shard.dirty.values(), default=shard.frame + 1)
+    return oldest if shard.network.oldest is None else min(oldest, shard.network.oldest)
+
+
 def stamp_of(shard: Shard) -> Stamp:
-    """The stamp of the shard as it is now; checkpoints that no restore will want again are dropped."""
-    replay_from = min(shard.dirty.values(), default=shard.frame + 1)
-    if shard.network.oldest is not None:
-        replay_from = min(replay_from, shard.network.oldest)
-    begun = [i for i, c in enumerate(shard.checkpoints) if c.frame <= replay_from]
-    shard.checkpoints = shard.checkpoints[max(0, len(begun) - 2) :]
-    shard.turns = [turn for turn in shard.turns if turn.frame >= replay_from]
+    """The stamp of the shard as it is now; turns of the day that no restore will want again are dropped."""
+    oldest = replay_from(shard)
+    start = None if shard.redo is None else shard.redo.start
+    shard.turns = [
+        turn for turn in shard.turns if turn.frame > (oldest - 1 if start is None else start.frame)
+    ]
     return Stamp(
         sequence=shard.sequence,
         frame=shard.frame,
-        replay_from=replay_from,
+        replay_from=oldest,
         day=shard.day,
         rolled=shard.rolled,
         turned_from=shard.turned_from,
@@ -161,6 +176,19 @@ def stamp_of(shard: Shard) -> Stamp:
         rubric=rubrics_of(shard),
         zone=shard.zone.name,
         watermarks=dict(shard.watermarks.next),
-        checkpoints=list(shard.checkpoints),
+        missing=shard.watermarks.missing_ranges(),
+        lost=shard.watermarks.lost_ranges(),
+        from_zero=shard.watermarks.from_zero,
         counters=shard.counters.model_copy(),
+        start=start,
     )
+
+
+def upgrade(shard: Shard, networks: Journal) -> list[tuple[bytes, bytes | None]]:
+    """What makes a ledger of version 1 sufficient by itself, from here on: all that is not in it yet."""
+    records: list[tuple[bytes, bytes | None]] = [*networks.save()]
+    for number in sorted(shard.dirty):
+        block = dump(shard, number)
+        records.append((block.key, block.dump()))
+    shard.redo, ids = redo.whole(shard.frame, shard.watermarks, shard.seen)
+    return records + ids

@@ -5,6 +5,7 @@ What has no rows for a partition is not sent to it; its next frame's cover just 
 Dead letters, and the account of what was read, go to the source partition's *home*.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,30 +13,41 @@ import pyarrow as pa
 
 from pipeline.intake import Rows
 from pipeline.partitioning import partitions
-from schemas.frames import SCHEMA, Cover, Side, encode
+from schemas.frames import SCHEMA, Cover, Lost, Side, encode
 from schemas.traces import Trace
 
 
 @dataclass(slots=True)
 class _Reach:
-    """How far a source partition is covered in each frame partition, and what home is not told yet."""
+    """How far a source partition is covered in each frame partition, and what home is not told yet.
+
+    gone: the offsets before the first one read that nobody can read any more, if there are such; jumps: the frame
+    partitions that have not been told of them.
+    """
 
     sent: list[int]
     jumps: set[int]
+    gone: tuple[int, int] = (0, 0)
     runs: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Framer:
-    """Builds frames for `count` member partitions from the rows of the source partitions it has begun."""
+    """Builds frames for `count` member partitions from the rows of the source partitions it has begun.
 
-    def __init__(self, count: int) -> None:
+    events: the id of the topic that these are of.
+    """
+
+    def __init__(self, count: int, events: str = "") -> None:
         self.count = count
+        self.events = events
         self.rows: dict[int, int] = {}  # of the frames made last, by partition
         self._reach: dict[int, _Reach] = {}
 
-    def begin(self, source: int, offset: int, jump: bool = False) -> None:
-        """Start reading a source partition at `offset`; `jump` when what lies before it is gone."""
-        self._reach[source] = _Reach([offset] * self.count, set(range(self.count)) if jump else set())
+    def begin(self, source: int, offset: int, gone_from: int | None = None) -> None:
+        """Start reading a source partition at `offset`; gone_from: when what lies between is gone."""
+        jump = gone_from is not None
+        gone = (offset if gone_from is None else gone_from, offset)
+        self._reach[source] = _Reach([offset] * self.count, set(range(self.count)) if jump else set(), gone)
 
     def drop(self, source: int) -> None:
         """The source partition is somebody else's now."""
@@ -60,15 +72,31 @@ class Framer:
         for partition in np.flatnonzero(np.diff(bounds)).tolist():
             part = batch.slice(bounds[partition], bounds[partition + 1] - bounds[partition])
             self.rows[partition] = len(part)
-            covers = [self._cover(s, partition, stop) for s, (_, stop) in read.items()]
-            out[partition] = encode(part, covers, traces.get(partition, ()))
+            stops = {source: stop for source, (_, stop) in read.items()}
+            out[partition] = self._encode(part, partition, stops, traces.get(partition, ()))
         return out
 
     def catch_up(self, source: int, offset: int) -> dict[int, bytes]:
         """Empty frames to every partition not covered up to `offset`, so that it may be committed."""
         reach = self._reach[source]
         behind = [p for p in range(self.count) if reach.sent[p] < offset or p in reach.jumps]
-        return {p: encode(_EMPTY, [self._cover(source, p, offset)]) for p in behind}
+        return {p: self._encode(_EMPTY, p, {source: offset}) for p in behind}
+
+    def lost(self, gone: Lost) -> bytes:
+        """A frame that says nothing but that these offsets are gone."""
+        return encode(_EMPTY, (), (), [gone], self.events)
+
+    def _encode(
+        self, part: pa.RecordBatch, partition: int, stops: dict[int, int], traces: Sequence[Trace] = ()
+    ) -> bytes:
+        """A frame that covers each source up to its stop."""
+        lost = [
+            Lost(source, *self._reach[source].gone, here=partition == source % self.count)
+            for source in stops
+            if partition in self._reach[source].jumps
+        ]
+        covers = [self._cover(source, partition, stop) for source, stop in stops.items()]
+        return encode(part, covers, traces, lost, self.events)
 
     def _cover(self, source: int, partition: int, stop: int) -> Cover:
         reach = self._reach[source]

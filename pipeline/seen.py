@@ -41,11 +41,15 @@ class HashSet:
         """bool[n]: which of ids uint64[n] are in the set."""
         return self._find(np.maximum(ids, np.uint64(1)))[1]
 
+    def values(self) -> np.ndarray:
+        """uint64[size]: all ids, in no order."""
+        return self.table[self.table != _FREE]
+
     def insert(self, ids: np.ndarray) -> None:
         """Add distinct ids uint64[n], none of them in the set."""
         ids = np.maximum(ids, np.uint64(1))
         if (self.size + len(ids)) * 5 > len(self.table) * 3:
-            old = self.table[self.table != _FREE]
+            old = self.values()
             room = 1 << ((self.size + len(ids)) * 2 - 1).bit_length()
             self.table = np.zeros(room, np.uint64)
             self._place(old)
@@ -72,14 +76,17 @@ class Seen:
         self.keep = keep
         self.horizon_ms = horizon_ms
         self.young, self.old = HashSet(), HashSet()
+        self.generation = 0
         self.began = 0
         self.rows = 0
+        self.added = np.zeros(0, np.uint64)  # by the last `first`: the ids that the generation did not have
 
     def turn(self, timestamp: int) -> bool:
         """To be called before each frame with its timestamp (ms): True when a new generation begins here."""
         if self.began and self.rows < self.keep and timestamp - self.began < self.horizon_ms:
             return False
         self.old, self.young, self.began, self.rows = self.young, HashSet(), max(1, timestamp), 0
+        self.generation += 1
         return True
 
     def first(self, ids: np.ndarray) -> np.ndarray:
@@ -92,11 +99,19 @@ class Seen:
         if len(start) < len(ids):
             index = np.minimum.reduceat(order, start)
         young = self.young.contains(distinct)
-        self.young.insert(distinct[~young])
+        self.added = distinct[~young]
+        self.young.insert(self.added)
         known = young | self.old.contains(distinct)
         fresh = np.zeros(len(ids), bool)
         fresh[index[~known]] = True
         return fresh
+
+    def restore(self, generation: int, began: int, rows: int, young: np.ndarray, old: np.ndarray) -> None:
+        """Go on from a generation with these distinct ids (uint64[n]), and those of the one before."""
+        self.generation, self.began, self.rows = generation, began, rows
+        self.young, self.old = HashSet(), HashSet()
+        self.young.insert(young)
+        self.old.insert(old)
 
     def nbytes(self) -> int:
         """Bytes allocated."""

@@ -18,6 +18,7 @@ from pipeline.emission import Emission, band_records, score_records
 from pipeline.network import Network
 from pipeline.pairs import RING, WINDOW, Pairs, key_days
 from pipeline.recorder import Recorder
+from pipeline.redo import Redo
 from pipeline.registers import Registers
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points, Scorer
@@ -28,7 +29,7 @@ from pipeline.texts import Piece, Record
 from pipeline.tiles import Tiles
 from pipeline.watermarks import Watermarks
 from schemas.frames import Frame, Side
-from schemas.ledger import Checkpoint, Counters, Turn
+from schemas.ledger import Counters, Turn
 from schemas.signals import ERASE_BIT, Signal
 
 _ERASE = np.uint64(1 << ERASE_BIT)
@@ -75,9 +76,9 @@ class Shard:
         self.watermarks = Watermarks()
         self.seen = Seen(keep, horizon_ms)
         self.counters = Counters()
-        self.checkpoints: list[Checkpoint] = []
         self.frame = -1
         self.sequence = 0
+        self.redo: Redo | None = None  # of a shard that is kept in a ledger
         self.recorder = Recorder(rubric, zone, self.directory, self.tiles, self.registers)
         self.history = self.recorder.history
         self.standing = Standing(rubric, self.history)
@@ -126,13 +127,14 @@ class Shard:
 
         replay: its scores are out and its rows counted already, only the state is to be brought up.
         """
-        if self.seen.turn(timestamp):
-            self.checkpoints.append(Checkpoint(frame=offset, watermarks=dict(self.watermarks.next)))
+        self.seen.turn(timestamp)
         admission = self.watermarks.admit(frame)
         self.frame = offset
         dead = frame.side == Side.DEAD
         live = np.flatnonzero(admission.rows & ~dead)
         fresh = self.seen.first(frame.id[live])
+        if self.redo is not None:
+            self.redo.note(offset, self.watermarks, self.seen)
         if offset < self.needed:
             return 0
         rows = live[fresh]

@@ -9,6 +9,7 @@ notice what is missing.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import orjson
@@ -44,6 +45,20 @@ class Cover:
     jump: bool = False
 
 
+@dataclass(slots=True, frozen=True)
+class Lost:
+    """Source offsets [start, stop) that nobody can read any more.
+
+    here: they are counted as lost in this partition. What retention removed before ingest read it is told to all
+    partitions and counted in the source's home alone, so that each offset is lost once.
+    """
+
+    source: int
+    start: int
+    stop: int
+    here: bool
+
+
 @dataclass(slots=True)
 class Frame:
     """Rows as columns, n entries each, and the covers.
@@ -52,7 +67,8 @@ class Frame:
     partition and offset: int64 of `activity.events`; id: uint64 hash of source, id, member and side;
     side: uint8; registers: JSON object or None; letter: a packed dead letter or None.
     peer: uint64 hash of the member on the other side of a tie (`pipeline.ties`), 0 for rows without one; None
-    for a frame in which no row has one. traces: of sampled events, few or none.
+    for a frame in which no row has one. traces: of sampled events, few or none. lost: offsets that are gone,
+    None in frames of before this was said. events: the id of the topic that the offsets are of; "" if unknown.
     """
 
     member: pa.Array
@@ -67,6 +83,8 @@ class Frame:
     covers: list[Cover]
     peer: np.ndarray | None = None
     traces: list[Trace] = field(default_factory=list)
+    lost: list[Lost] | None = None
+    events: str = ""
 
     def __len__(self) -> int:
         return len(self.time)
@@ -92,15 +110,25 @@ SCHEMA = pa.schema(
         pa.field("peer", pa.uint64(), nullable=False),
     ]
 )
-_NAMES = {1: SCHEMA.names[:-1], VERSION: SCHEMA.names}
+_SCHEMAS = {1: pa.schema(list(SCHEMA)[:-1]), VERSION: SCHEMA}
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
-def encode(batch: pa.RecordBatch, covers: list[Cover], traces: Sequence[Trace] = ()) -> bytes:
-    """A frame as bytes: an Arrow IPC stream of one batch, covers and traces in the schema's metadata."""
+def encode(
+    batch: pa.RecordBatch,
+    covers: Sequence[Cover],
+    traces: Sequence[Trace] = (),
+    lost: Sequence[Lost] = (),
+    events: str = "",
+) -> bytes:
+    """A frame as bytes: an Arrow IPC stream of one batch, all else in the schema's metadata."""
     listed = [[c.source, c.start, c.stop, [list(r) for r in c.runs], c.jump] for c in covers]
     head: dict[str, object] = {"v": VERSION, "covers": listed}
-    if traces:  # who knows nothing of them reads on
+    # what follows is skipped by who knows nothing of it
+    head["lost"] = [[one.source, one.start, one.stop, one.here] for one in lost]
+    if events:
+        head["events"] = events
+    if traces:
         head["traces"] = [[t.row, t.context.parent, t.context.state] for t in traces]
     schema = SCHEMA.with_metadata({b"pillarscore": orjson.dumps(head)})
     sink = pa.BufferOutputStream()
@@ -109,20 +137,29 @@ def encode(batch: pa.RecordBatch, covers: list[Cover], traces: Sequence[Trace] =
     return sink.getvalue().to_pybytes()
 
 
-def decode(data: bytes) -> Frame:
+def decode(data: bytes | None) -> Frame:
     """The frame in `data`; ValueError when it is none or of an unknown version."""
+    if data is None:
+        raise ValueError("not a frame: the record has no value")
     try:
         reader = pa.ipc.open_stream(data)
         batch = reader.read_next_batch()
         head = orjson.loads((reader.schema.metadata or {})[b"pillarscore"])
         version = head["v"]
-    except (pa.ArrowException, KeyError, StopIteration, OSError, orjson.JSONDecodeError) as error:
+        schema = _SCHEMAS.get(version)
+        if schema is None or not batch.schema.equals(schema):
+            raise ValueError(f"a frame of version {version}; this program reads versions up to {VERSION}")
+        return _frame(version, head, batch)
+    except (pa.ArrowException, LookupError, StopIteration, OSError, TypeError, AttributeError) as error:
         raise ValueError(f"not a frame: {error}") from None
-    if batch.schema.names != _NAMES.get(version):
-        raise ValueError(f"a frame of version {version}; this program reads versions up to {VERSION}")
+
+
+def _frame(version: int, head: dict[str, Any], batch: pa.RecordBatch) -> Frame:
     covers = [Cover(s, a, b, tuple((x, y) for x, y in runs), jump) for s, a, b, runs, jump in head["covers"]]
     c = batch.columns
     time, signals, source, offset, id_, side = (c[i].to_numpy() for i in range(1, 7))
     peer = None if version == 1 else c[9].to_numpy()
     traces = [Trace(row, TraceContext(parent, state)) for row, parent, state in head.get("traces", ())]
-    return Frame(c[0], time, signals, source, offset, id_, side, c[7], c[8], covers, peer, traces)
+    lost = [Lost(*one) for one in head["lost"]] if "lost" in head else None
+    told = head.get("events", "")
+    return Frame(c[0], time, signals, source, offset, id_, side, c[7], c[8], covers, peer, traces, lost, told)

@@ -1,12 +1,14 @@
-"""The ledger: what makes a score shard durable, one stamp and many blocks per partition.
+"""The ledger: what makes a score shard durable. It alone gives the state as of its newest stamp.
 
-The stamp is written in every transaction, with the scores it accounts for; a block holds the state of
-up to 1,000 members as of the frame it names, and a history what their scores were at the end of each day.
+The stamp is written last in every transaction, with the scores it accounts for; a block holds the state of
+up to 1,000 members as of the frame it names, and a history what their scores were at the end of each day. What is
+not in blocks yet is there as *redo*: the frames themselves, as they were counted. The ids seen are kept in chunks.
 Keys in `member.ledger`: b"stamp", b"block/<n>", b"history/<n>" for a whole history, and b"history/<n>/<d>"
-for one day of it: most turns of the day write that alone.
+for one day of it: most turns of the day write that alone; b"frame/<offset>" and b"ids/<generation>/<n>".
 """
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,16 @@ import orjson
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-VERSION = 1
+VERSION = 2
+"""1 had neither redo nor ids, so that a restore needed the frames themselves; it is still read."""
+BLOCK_VERSION = 1
 HISTORY_VERSION = 2
 """1 had the names in its head, and was always whole."""
 STAMP_KEY = b"stamp"
+BLOCK = b"block/"
 HISTORY = b"history/"
+FRAME = b"frame/"
+IDS = b"ids/"
 WHOLE_DAYS = 16
 """A whole history is written at the latest after so many days written alone."""
 
@@ -31,7 +38,27 @@ def history_key(number: int, day: int | None = None) -> bytes:
 
 def block_key(number: int) -> bytes:
     """The ledger key of a block."""
-    return b"block/%d" % number
+    return BLOCK + b"%d" % number
+
+
+def frame_key(offset: int) -> bytes:
+    """The ledger key of a frame that is kept as redo."""
+    return FRAME + b"%d" % offset
+
+
+def ids_key(generation: int, number: int) -> bytes:
+    """The ledger key of a chunk of the ids of a generation."""
+    return IDS + b"%d/%d" % (generation, number)
+
+
+def dump_redo(timestamp: int, frame: bytes) -> bytes:
+    """A frame as redo: the time the broker gave it, ms since 1970, and the frame as it is."""
+    return timestamp.to_bytes(8, "little", signed=True) + frame
+
+
+def load_redo(data: bytes) -> tuple[int, bytes]:
+    """(timestamp, frame) of what `dump_redo` made."""
+    return int.from_bytes(data[:8], "little", signed=True), data[8:]
 
 
 ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
@@ -53,8 +80,9 @@ class Counters(BaseModel):
     dead_lettered: int = 0
     credits: int = Field(0, description="Counterpart rows that were scored.")
     repeated: int = Field(0, description="Rows delivered again by ingest and dropped.")
-    refused: int = Field(0, description="Rows whose frame did not join on; ingest sends them again.")
-    lost: int = Field(0, description="Source offsets that retention removed before they were read.")
+    refused: int = Field(0, description="Rows that earlier versions refused, since a frame was missing.")
+    lost: int = Field(0, description="Source offsets that were gone before they could be counted, each once.")
+    torn: int = Field(0, description="Transactions that a restore found incomplete.")
     admitted: int = Field(0, description="Events that came in frames of this partition, each once.")
 
     @model_validator(mode="before")
@@ -92,6 +120,37 @@ class Turn(BaseModel):
     day: int
 
 
+Offsets = dict[int, list[tuple[int, int]]]
+"""By source partition, ranges [start, stop) of its offsets."""
+
+
+class ReplayStart(BaseModel):
+    """Where the redo begins: all that the frames up to `frame` have done is in blocks and chunks of ids.
+
+    watermarks, missing: as of that frame. generation, began, rows: of the ids seen then (`pipeline.seen`).
+    """
+
+    frame: int
+    watermarks: dict[int, int]
+    missing: Offsets = {}
+    generation: int = 0
+    began: int = 0
+    rows: int = 0
+
+
+class Transaction(BaseModel):
+    """What the transaction of a stamp holds beside it, so that a part which is missing is noticed."""
+
+    number: int = Field(
+        description="Of the partition's transactions; one more than that of the stamp before."
+    )
+    previous: str = Field(description="Hash of the stamp before, as `stamp_hash` gives it; empty at first.")
+    records: dict[str, int] = Field(description="Records by topic, under its short name; not the stamp.")
+    members: int = Field(description="Members with a score among them, tombstones left out.")
+    revision: int = Field(description="The newest revision of the transaction before.")
+    scores_from: int = Field(description="An offset of member.scores from which on all these scores lie.")
+
+
 class Stamp(BaseModel):
     """The checkpoint record of a partition."""
 
@@ -109,12 +168,26 @@ class Stamp(BaseModel):
     rubric: str = ""
     zone: str = "UTC"
     watermarks: dict[int, int]
-    checkpoints: list[Checkpoint]
+    missing: Offsets = Field({}, description="Offsets behind the watermarks whose frames never came.")
+    lost: Offsets = Field({}, description="Offsets that nobody can read any more.")
+    from_zero: bool = Field(
+        False, description="Sources are taken to begin at offset 0, not at the first read."
+    )
+    checkpoints: list[Checkpoint] = Field([], description="Of version 1.")
     counters: Counters
+    start: ReplayStart | None = Field(None, description="Where the redo begins; none in version 1.")
+    topics: dict[str, str] = Field({}, description="The ids of topics, by their short names.")
+    transaction: Transaction | None = Field(None, description="None in version 1.")
+    digest: str = Field("", description="Of all other records of the ledger partition: `pipeline.digests`.")
 
     def dump(self) -> bytes:
         """As a ledger record."""
         return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_NON_STR_KEYS)
+
+
+def stamp_hash(data: bytes) -> str:
+    """What the next stamp says of this one, given as its record's value."""
+    return blake2b(data, digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
@@ -134,9 +207,14 @@ class Block:
     counts: pa.Array
     registers: list[bytes | None]
 
+    @property
+    def key(self) -> bytes:
+        """Its ledger key."""
+        return block_key(self.number)
+
     def dump(self) -> bytes:
         """As a ledger record: an Arrow IPC stream of two batches, zstd."""
-        head = orjson.dumps({"v": VERSION, "block": self.number, "frame": self.frame, "day": self.day})
+        head = orjson.dumps({"v": BLOCK_VERSION, "block": self.number, "frame": self.frame, "day": self.day})
         members = pa.record_batch(
             {
                 "member": pa.array(self.names, pa.string()),
@@ -160,8 +238,10 @@ class Block:
         first = pa.ipc.open_stream(source)
         members = first.read_all()
         head = orjson.loads(first.schema.metadata[b"pillarscore"])
-        if head["v"] != VERSION:
-            raise ValueError(f"a ledger block of version {head['v']}; this program reads version {VERSION}")
+        if head["v"] != BLOCK_VERSION:
+            raise ValueError(
+                f"a ledger block of version {head['v']}; this program reads version {BLOCK_VERSION}"
+            )
         tiles = pa.ipc.open_stream(source).read_all()
         return cls(
             head["block"],

@@ -81,6 +81,39 @@ class ScoreMetrics:
         self.holes = Counter(
             "pillarscore_missing_frames", "Frames gone before they were counted.", part, registry=r
         )
+        self.refused = Counter(
+            "pillarscore_produce_failures",
+            "Records of transactions that Kafka refused, by the topic of the first.",
+            ["partition", "topic"],
+            registry=r,
+        )
+        self.unanswered = Counter(
+            "pillarscore_unanswered_commits",
+            "Commits without an answer, by what the ledger said after: committed, or sent again.",
+            ["partition", "outcome"],
+            registry=r,
+        )
+        self.torn = Counter(
+            "pillarscore_torn_transactions",
+            "Times a restore found the last transaction incomplete.",
+            part,
+            registry=r,
+        )
+        self.foreign = Counter(
+            "pillarscore_foreign_records",
+            "Records of the ledger and the scores that no worker wrote, left out by restores.",
+            part,
+            registry=r,
+        )
+        self.audited = Counter(
+            "pillarscore_audited_scores", "Scores read back after their commit.", part, registry=r
+        )
+        self.differing = Counter(
+            "pillarscore_audit_differences",
+            "Scores that readers do not see as they were committed.",
+            part,
+            registry=r,
+        )
         self.bad_frames = Counter(
             "pillarscore_unreadable_frames", "Frames that cannot be read.", part, registry=r
         )
@@ -105,6 +138,23 @@ class PartitionMetrics:
         self.gaps = metrics.gaps.labels(partition)
         self.holes = metrics.holes.labels(partition)
         self.bad_frames = metrics.bad_frames.labels(partition)
+        self.torn = metrics.torn.labels(partition)
+        self.foreign = metrics.foreign.labels(partition)
+
+    def refused(self, topic: str, records: int) -> None:
+        """Kafka refused so many records of a transaction."""
+        self._all.refused.labels(self._partition, topic).inc(records)
+
+    def settled(self, committed: int, sent_again: int) -> None:
+        """So many commits without an answer turned out to be committed, or were sent again."""
+        for outcome, count in (("committed", committed), ("sent_again", sent_again)):
+            if count:
+                self._all.unanswered.labels(self._partition, outcome).inc(count)
+
+    def audited(self, members: int, differing: int) -> None:
+        """So many scores were read back, so many of them are not as they were committed."""
+        self._all.audited.labels(self._partition).inc(members)
+        self._all.differing.labels(self._partition).inc(differing)
 
     def counted(self, frame: Frame, timestamp: int) -> None:
         """A frame that the broker appended at `timestamp` (ms) has been counted."""

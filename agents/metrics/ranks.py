@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -20,6 +20,9 @@ class RankMetrics(Collector):
             "CPU of a merge of changes into benchmarks and ranks.",
             buckets=_BUCKETS,
             registry=registry,
+        )
+        self.failures = Counter(
+            "pillarscore_benchmark_failures", "Times benchmarks could not be published.", registry=registry
         )
         registry.register(self)
 

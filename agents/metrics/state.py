@@ -31,6 +31,12 @@ class Refreshed(Protocol):
         """Seconds since the refresh that the oldest networks are of; None when there was none."""
 
 
+class Refilled(Protocol):
+    """What is read of what a partition misses."""
+
+    missing: int
+
+
 class Partition(Protocol):
     """What is read of a runner. stamp: the last one committed; progress: of the restore, 0 to 1."""
 
@@ -38,6 +44,10 @@ class Partition(Protocol):
     progress: float
     shard: Shard | None
     stamp: Stamp | None
+
+    @property
+    def refill(self) -> Refilled:
+        """What is missing of it."""
 
     @property
     def networks(self) -> Refreshed:
@@ -108,6 +118,12 @@ OF_RUNNER = (
         _one(lambda runner: runner.progress),
     ),
     _Gauge(
+        "pillarscore_missing_offsets",
+        "Source offsets whose frames are gone; their events are read again.",
+        (),
+        _one(lambda runner: runner.refill.missing),
+    ),
+    _Gauge(
         "pillarscore_restore_seconds",
         "Duration of the last restore; while one is under way, so far.",
         (),
@@ -148,7 +164,13 @@ OF_STAMP = (
         "pillarscore_replay_frames",
         "Frames a restore would have to replay.",
         (),
-        _one(lambda stamp: stamp.frame + 1 - stamp.replay_from),
+        _one(lambda stamp: stamp.frame - (stamp.start.frame if stamp.start else stamp.replay_from - 1)),
+    ),
+    _Gauge(
+        "pillarscore_lost_offsets",
+        "Source offsets that nobody can count any more; each is one event at most.",
+        (),
+        _one(lambda stamp: sum(stop - start for ranges in stamp.lost.values() for start, stop in ranges)),
     ),
 )
 OF_SHARD = (

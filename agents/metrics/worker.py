@@ -2,11 +2,15 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+from agents.worker.health import KINDS, Health
+from agents.worker.skew import Skew
 
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -32,12 +36,29 @@ class WorkerMetrics:
             buckets=_LAG_BUCKETS,
             registry=registry,
         )
+        self.problems = Gauge(
+            "pillarscore_problems",
+            "What is wrong with this worker now, by kind, as /ready says it; 0 when all is well.",
+            ["kind"],
+            registry=registry,
+        )
+        self.skew = Gauge(
+            "pillarscore_clock_skew_seconds",
+            "How far this machine's clock is ahead of Kafka's, at least; negative: behind.",
+            registry=registry,
+        )
         self.disk_free = Gauge(
             "pillarscore_disk_free_bytes",
             "Free space of the file system that the state folder is on.",
             ["path"],
             registry=registry,
         )
+
+    def watch_health(self, health: Health, skew: Skew) -> None:
+        """Show these at each scrape."""
+        for kind in KINDS:
+            self.problems.labels(kind).set_function(partial(health.count, kind))
+        self.skew.set_function(lambda: skew.seconds)
 
     def watch(self, ready: Callable[[], bool], state_dir: Path, rubric: str, role: str) -> None:
         """What to ask at each scrape. rubric: name and version."""

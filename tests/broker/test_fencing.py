@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka.errors import ProducerFenced
 
-from agents.ledger import Transactions
+from agents.kafka.transactions import Transactions
 from agents.settings import Settings
 
 CALLS: dict[str, Callable[[Transactions, str], Awaitable[None]]] = {
     "put": lambda mine, topic: mine.put(topic, 0, [(b"k", b"v")]),
-    "send": lambda mine, topic: mine.send(topic, 0, b"k", b"v", []),
-    "end": lambda mine, topic: mine.end(),
+    "put_record": lambda mine, topic: mine.put_record(topic, 0, b"k", b"v"),
+    "commit": lambda mine, topic: mine.commit(),
 }
 
 

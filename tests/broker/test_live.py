@@ -9,17 +9,17 @@ from aiokafka import AIOKafkaProducer
 
 from agents import live as live_state
 from agents.cli import _run
-from agents.ledger import load as load_ledger
 from agents.ndjson import Lines
 from agents.offline import Offline
-from agents.reader import reader
 from agents.rubrics import load
 from agents.settings import Settings
 from agents.stamps import counted
+from agents.worker.restore import restore
 from pipeline import days
 from pipeline.explain import explain
 from pipeline.population import Population
 from pipeline.whatif import compare
+from schemas.ledger import BLOCK, FRAME
 from tests.kit.events import DAY, dumps, random_events
 from tests.kit.process import Worker
 from tests.kit.rubrics import SSI
@@ -49,10 +49,9 @@ async def _blocks_and_frames(settings: Settings) -> tuple[int, int]:
     """(blocks in the ledger, frames that are in none of them)."""
     blocks = frames = 0
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("ledger"), partition) as r:
-            stamp, found, *_ = await load_ledger(r)
-        blocks += len(found)
-        frames += stamp.frame + 1 - stamp.replay_from if stamp else 0
+        found = await restore(settings, (SSI, None), partition, DAY)
+        blocks += len(found.image.starting(BLOCK))
+        frames += len(found.image.starting(FRAME))
     return blocks, frames
 
 

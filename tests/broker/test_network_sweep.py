@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents import published
-from agents.ledger import Transactions
+from agents.kafka.transactions import Transactions
 from agents.reader import reader
 from agents.settings import Settings
 from agents.stamps import counted

@@ -219,10 +219,8 @@ def share(part, day, counts, registers):
         v = summed(part["signals"])
         return v / (v + part["half"]) if "half" in part else min(Fraction(1), v / part["target"])
     if part["kind"] == "rate":
-        if "trials" in part:
-            trials = summed(part["trials"])
-        else:
-            trials = max(0, registers.get(part["trials_register"], 0))
+        register = max(0, registers.get(part.get("trials_register"), 0))
+        trials = summed(part["trials"]) if "trials" in part else register
         above, full, prior = Fraction(part["above"], 100), Fraction(part["full"], 100), part["prior"]
         rate = (summed(part["successes"]) + above * prior) / (trials + prior)
         return max(Fraction(0), min(Fraction(1), (rate - above) / (full - above)))

@@ -1,11 +1,14 @@
 """A worker under measurement: started as a user would, its CPU and memory read from /proc (Linux)."""
 
+import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -72,6 +75,28 @@ class Worker:
             name: float(value)
             for name, _, value in (x.rpartition(" ") for x in lines if not x.startswith("#"))
         }
+
+    def wait_metric(self, name: str, least: float, seconds: float = 60) -> dict[str, float]:
+        """All metrics, once the sum of this one is at least so much; raises when it does not get there."""
+        end = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(OSError):
+                metrics = self.metrics()
+                if total(metrics, name) >= least:
+                    return metrics
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{name} did not get to {least}, see {self._log.name}")
+            time.sleep(0.1)  # between looks; the metric is what is waited for
+
+    def problems(self) -> list[str]:
+        """What /ready says is wrong."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=5) as answer:
+                said = answer.read()
+        except urllib.error.HTTPError as error:
+            said = error.read()
+        found: list[str] = json.loads(said)["problems"]
+        return found
 
     def stop(self, kill: bool = False) -> None:
         """SIGTERM (or SIGKILL) and wait."""

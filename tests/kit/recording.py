@@ -1,4 +1,4 @@
-"""Topics of a real Kafka kept in a file: what an earlier version of the program has written, for tests of upgrades."""
+"""Topics of a real Kafka kept in a file: what an earlier version has written, for tests of upgrades."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

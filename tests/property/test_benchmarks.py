@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import blocks, publication
+from pipeline import publication
 from pipeline.bands import BANDS
 from pipeline.benchmarks import Benchmarks
 from pipeline.cohorts import Cohorts, registers_of
@@ -16,13 +16,11 @@ from pipeline.merged import Merged
 from pipeline.shard import Shard
 from schemas.benchmarks import Benchmark
 from schemas.distributions import GONE
-from schemas.frames import decode
-from schemas.ledger import BlockHistory, Stamp
 from schemas.scores import Score
 from tests.kit.benchmarks import Scored
 from tests.property.test_cohorts import DAY, KINDS, Partition, Topic
 from tests.property.test_history import Keeper
-from tests.property.test_restore import NOW, RUBRIC, Log, ingest, make_shard, small_blocks, stream
+from tests.property.test_restore import NOW, RUBRIC, ingest, make_shard, small_blocks, stream
 
 Row = tuple[int, ...]
 
@@ -32,6 +30,7 @@ class Teller(Keeper):
 
     def __init__(self) -> None:
         super().__init__()
+        self._make, self._fresh_day = self.begin, DAY
         self.topic = Topic()
         self.merged = Merged(1, KINDS)
         self.scores: dict[bytes, bytes] = {}
@@ -52,9 +51,6 @@ class Teller(Keeper):
                 self.scores[key] = value
                 self.values[key] = _values(shard, key)
         self.days += emission.history
-        for number in sorted(shard.recorder.outdated):
-            made = blocks.dump_history(shard, number)
-            self.histories[made.key] = made.dump()
         if publication.has_news(shard):
             self.published += 1
             self.topic.put(publication.published(shard))
@@ -82,18 +78,6 @@ class Teller(Keeper):
                 found[*numbers, *(self.merged.cohorts[code][1] for code in codes)] += 1
         return found
 
-    def revive(self, log: Log) -> tuple[Shard, int]:
-        if self.stamp is None:
-            return self.begin(DAY), 0
-        stamp = Stamp.model_validate_json(self.stamp)
-        shard = self.begin(stamp.day)
-        histories = [BlockHistory.load(data) for data in self.histories.values()]
-        blocks.load(shard, [blocks.Block.load(data) for data in self.blocks.values()], stamp, histories)
-        for offset in range(blocks.start_of(stamp), stamp.frame + 1):
-            shard.apply(decode(log.frames[offset]), offset, NOW + offset, replay=True)
-        shard.settle()
-        return shard, stamp.frame + 1
-
 
 def _values(shard: Shard, key: bytes) -> tuple[str, ...]:
     [numbers] = shard.registers.numbers(np.array([shard.directory[key.decode()]]))
@@ -111,17 +95,17 @@ def test_published_is_what_was_emitted_whatever_dies(seed, members, turns, fates
     with small_blocks():
         for log in ingest(stream(seed, 150, members), [9], []):
             teller, fate = Teller(), iter(fates)
-            shard, at = teller.begin(DAY), 0
+            shard, at = teller.revive()
             while at < len(log.frames):
                 shard.turn_day(make_shard().day + sum(by for n, by in turns.items() if n <= at))
                 if shard.roll() is None:
-                    shard.apply(decode(log.frames[at]), at, NOW + at)
+                    teller.apply(shard, log.frames[at], at, NOW + at)
                     at += 1
                 match next(fate, "keep"):
                     case "keep":
                         teller.keep(shard)
                     case "die":
-                        shard, at = teller.revive(log)
+                        shard, at = teller.revive()
             while shard.roll() is not None:
                 pass
             teller.keep(shard)

@@ -9,39 +9,28 @@ from hypothesis import strategies as st
 from pipeline import blocks
 from pipeline.bands import UNKNOWN, bands_of
 from pipeline.shard import Shard
-from schemas.frames import decode
 from schemas.history import Day
-from schemas.ledger import BlockHistory, Stamp
-from tests.property.test_restore import NOW, RUBRIC, Log, Store, ingest, make_shard, small_blocks, stream
+from schemas.ledger import BlockHistory
+from tests.kit.memory_ledger import MemoryLedger
+from tests.property.test_restore import NOW, RUBRIC, Log, ingest, make_shard, small_blocks, stream
 
 
-class Keeper(Store):
-    """A ledger in memory with histories, and the topic of days."""
+class Keeper(MemoryLedger):
+    """A ledger in memory, and the topic of days."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.histories: dict[bytes, bytes] = {}
+        super().__init__(lambda day: Shard(RUBRIC, day, 40, 10**12), make_shard().day)
         self.days: list[tuple[bytes, bytes | None]] = []
 
     def keep(self, shard: Shard) -> None:
         """One transaction: scores, days, outdated histories, a block, the stamp."""
         self.days += shard.drain().history
-        for number in sorted(shard.recorder.outdated):
-            made = blocks.dump_history(shard, number)
-            self.histories[made.key] = made.dump()
         self.commit(shard, 1)
 
-    def revive(self, log: Log) -> tuple[Shard, int]:
-        if self.stamp is None:
-            return make_shard(), 0
-        stamp = Stamp.model_validate_json(self.stamp)
-        shard = Shard(RUBRIC, stamp.day, 40, 10**12)
-        histories = [BlockHistory.load(data) for data in self.histories.values()]
-        blocks.load(shard, [blocks.Block.load(data) for data in self.blocks.values()], stamp, histories)
-        for offset in range(blocks.start_of(stamp), stamp.frame + 1):
-            shard.apply(decode(log.frames[offset]), offset, NOW + offset, replay=True)
+    def revive(self) -> tuple[Shard, int]:
+        shard, at = self.restore()
         shard.settle()
-        return shard, stamp.frame + 1
+        return shard, at
 
 
 def live_through(log: Log, turns: dict[int, int], deaths: list[bool]) -> tuple[Shard, Keeper]:
@@ -50,15 +39,16 @@ def live_through(log: Log, turns: dict[int, int], deaths: list[bool]) -> tuple[S
     deaths: one for each moment at which a worker may die, in turn; after the last nobody dies any more.
     """
     fate = iter(deaths)
-    keeper, shard, at = Keeper(), make_shard(), 0
+    keeper = Keeper()
+    shard, at = keeper.revive()
     while at < len(log.frames):
         shard.turn_day(make_shard().day + sum(by for n, by in turns.items() if n <= at))
         if shard.roll() is None:
-            shard.apply(decode(log.frames[at]), at, NOW + at)
+            keeper.apply(shard, log.frames[at], at, NOW + at)
             at += 1
         match next(fate, None):
             case True:
-                shard, at = keeper.revive(log)
+                shard, at = keeper.revive()
             case None:
                 keeper.keep(shard)
             case False if at % 3 == 0:
@@ -86,7 +76,7 @@ def test_a_restore_finds_the_days_written_alone_and_those_written_whole(seed, st
                 while shard.roll() is not None:
                     keeper.keep(shard)
                 if at in mortal:
-                    shard, _ = keeper.revive(log)
+                    shard, _ = keeper.revive()
             _check_lines(shard, keeper)
             lived.append(history(shard))
         assert lived[0] == lived[1]
@@ -94,9 +84,10 @@ def test_a_restore_finds_the_days_written_alone_and_those_written_whole(seed, st
 
 def begun(log: Log) -> tuple[Shard, Keeper]:
     """A shard that has had all frames, and its ledger."""
-    shard, keeper = make_shard(), Keeper()
+    keeper = Keeper()
+    shard, _ = keeper.revive()
     for at, frame in enumerate(log.frames):
-        shard.apply(decode(frame), at, NOW + at)
+        keeper.apply(shard, frame, at, NOW + at)
     keeper.keep(shard)
     return shard, keeper
 

@@ -11,17 +11,16 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import blocks, days
+from pipeline import days
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
-from pipeline.journal import Journal, restored
 from pipeline.pairs import WINDOW
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
-from schemas.ledger import Block, Stamp
 from schemas.letters import DeadLetter
 from tests.kit.events import BAD, DAY, dumps, event, random_events
+from tests.kit.memory_ledger import MemoryLedger
 from tests.kit.records import FakeRecord, records
 
 RUBRIC = Rubric.parse(files("rubrics").joinpath("ssi.toml").read_text())
@@ -150,48 +149,6 @@ def small_blocks() -> Iterator[None]:
         yield
 
 
-class Store:
-    """A ledger in memory."""
-
-    def __init__(self) -> None:
-        self.stamp: bytes | None = None
-        self.blocks: dict[int, bytes] = {}
-        self.links: dict[bytes, bytes] = {}
-        self.journal: Journal | None = None
-
-    def commit(self, shard: Shard, many: int) -> None:
-        if self.journal is None or self.journal.network is not shard.network:
-            self.journal = Journal(shard.network)
-        if many:
-            self.put(self.journal.save())
-        if many > 1:
-            self.journal.begin()
-            for number in range(len(shard.network.blocks)):
-                shard.network.fold(number, DAY - WINDOW)
-                self.put(self.journal.write(number))
-            self.put(self.journal.finish())
-        for number in sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]:
-            self.blocks[number] = blocks.dump(shard, number).dump()
-        self.stamp = blocks.stamp_of(shard).dump()
-
-    def put(self, records: list[tuple[bytes, bytes | None]]) -> None:
-        self.links.update((key, value) for key, value in records if value is not None)
-        for key in (key for key, value in records if value is None):
-            del self.links[key]
-
-    def restore(self, log: Log) -> tuple[Shard, int]:
-        shard = make_shard()
-        if self.stamp is None:
-            return shard, 0
-        stamp = Stamp.model_validate_json(self.stamp)
-        blocks.load(shard, [Block.load(data) for data in self.blocks.values()], stamp)
-        self.journal = restored(shard, self.links)
-        for offset in range(blocks.start_of(stamp), stamp.frame + 1):
-            shard.apply(decode(log.frames[offset]), offset, NOW + offset, replay=True)
-        assert not shard.drain().scores, "what is replayed must not be emitted again"
-        return shard, stamp.frame + 1
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
@@ -209,15 +166,17 @@ def _killed_at_any_moment(seed, sizes, falls, plan):
     events = stream(seed, 120)
     for log, whole in zip(ingest(events, sizes, falls), ingest(events, sizes, []), strict=True):
         expected = run(whole)
-        store, shard, at, step = Store(), make_shard(), 0, 0
+        store, step = MemoryLedger(lambda day: make_shard(), DAY), 0
+        shard, at = store.restore()
         revisions: list[int] = []
         while at < len(log.frames):
             many, dirty, dies = plan[step % len(plan)]
             for offset in range(at, min(at + many, len(log.frames))):
-                shard.apply(decode(log.frames[offset]), offset, NOW + offset)
+                store.apply(shard, log.frames[offset], offset, NOW + offset)
             at += many
             if dies and step < 3 * len(plan):
-                shard, at = store.restore(log)
+                shard, at = store.restore(compacted=bool(step % 2))
+                assert not shard.drain().scores, "what is replayed must not be emitted again"
             else:
                 if shard.drain().scores:
                     revisions.append(shard.sequence)

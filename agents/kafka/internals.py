@@ -1,0 +1,247 @@
+"""All that reaches into aiokafka's private parts, for the version that is pinned.
+
+aiokafka promises nothing about these parts, so the installed version is checked at the start of every client
+that depends on them, and `tests/broker/test_internals.py` fails when an upgrade changes one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaProducer
+from aiokafka import errors as kafka_errors
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import IllegalOperation, KafkaError, NodeNotReadyError
+from aiokafka.producer import sender
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+
+from agents.errors import UserError
+
+SUPPORTED = "0.14.0"
+Headers = list[tuple[str, bytes]]
+NO_HEADERS: Headers = []
+
+
+def check_version() -> None:
+    """Raise UserError unless the aiokafka that is installed is the one this module was written for."""
+    installed = version("aiokafka")
+    if installed != SUPPORTED:
+        raise UserError(
+            f"aiokafka {installed} is installed, but Pillarscore's transactions need {SUPPORTED}: "
+            "install the versions of requirements.txt"
+        )
+
+
+# --- the end of a transaction -------------------------------------------------------------------------------
+
+
+class EndUnanswered(KafkaError):
+    """Kafka did not answer the end of a transaction: whether it is committed is not known.
+
+    The producer can't be used any more. Sending the request again under the same epoch would not be safe: the
+    first one may still be on its way, and end the *next* transaction half-way. A producer that is started anew
+    has another epoch, so that Kafka refuses the late request.
+    """
+
+
+class EndTxnOnce(sender.EndTxnHandler):
+    """Sends an EndTxn once: without an answer the producer ends, where aiokafka would send it again.
+
+    Answers that refuse (the coordinator moves, is loading, or still completes the transaction before) say that
+    the request has changed nothing, so these are followed by another request, as in aiokafka.
+    """
+
+    async def do(self, node_id: int) -> bool:
+        request = self.create_request()
+        try:
+            answer = await self._sender.client.send(node_id, request, group=self.group)
+        except NodeNotReadyError:
+            # there was no connection, so nothing was sent
+            await sender.asyncio.sleep(self.handle_error())
+            return False
+        except KafkaError as error:
+            unanswered = EndUnanswered(f"the end of a transaction was not answered: {error!r}")
+            unanswered.__cause__ = error
+            self._sender._message_accumulator.fail_all(unanswered)
+            self._sender._txn_manager.fatal_error(unanswered)
+            return False
+        backoff = self.handle_response(answer)
+        if backoff is not None:
+            await sender.asyncio.sleep(backoff)
+        return backoff is None
+
+
+AS_SHIPPED = sender.EndTxnHandler
+"""aiokafka's own handler, for the test that shows what happens without ours."""
+sender.EndTxnHandler = EndTxnOnce
+
+
+@contextmanager
+def fencing_raised(producer: AIOKafkaProducer) -> Iterator[None]:
+    """Raise what ended the producer's transactions (ProducerFenced, mostly) instead of what aiokafka says.
+
+    It notices in a task of its own, and calls whatever is asked of it after that illegal.
+    """
+    try:
+        yield
+    except (IllegalOperation, AssertionError):  # the latter from its state machine, when committing
+        manager = producer._txn_manager
+        if manager is not None and manager.is_fatal_error() and manager._transaction_waiter.done():
+            cause = manager._transaction_waiter.exception()
+            if cause is not None:
+                raise cause from None
+        raise
+
+
+def cause_of(producer: AIOKafkaProducer, error: BaseException) -> BaseException:
+    """What lies behind the error of an acknowledgement: aiokafka hides what ended its sender in a general one."""
+    task = producer._sender.sender_task
+    if task is not None and task.done() and not task.cancelled() and (ended := task.exception()) is not None:
+        return ended.__cause__ or ended
+    return error.__cause__ or error
+
+
+# --- batches ------------------------------------------------------------------------------------------------
+
+
+def batch_of(
+    producer: AIOKafkaProducer,
+    records: Sequence[tuple[bytes | None, bytes | None]],
+    first: int,
+    timestamp_ms: int,
+    headers: Mapping[bytes, Headers] | None = None,
+) -> tuple[Any, int]:
+    """(a batch with the records from number `first` on, as many as fit, and how many these are).
+
+    Appends to the batch's own builder, since the wrapper about it costs more than the append. At least one
+    record is in the batch, however large. headers: by key, of the few records that have any.
+    """
+    batch = producer.create_batch()
+    append: Callable[..., Any] = batch._builder.append
+    count = 0
+    for number in range(first, len(records)):
+        key, value = records[number]
+        with_ = NO_HEADERS if not headers else headers.get(key, NO_HEADERS)  # type: ignore[arg-type]
+        if append(count, timestamp_ms, key, value, with_) is None:
+            break
+        count += 1
+    batch._relative_offset = count
+    return batch, count
+
+
+def batch_bytes(batch: Any) -> int:
+    """The size of a batch so far, uncompressed unless it was sent."""
+    return int(batch.size())
+
+
+# --- topic ids ----------------------------------------------------------------------------------------------
+
+
+class _Uuid:
+    """Kafka's type of 16 bytes."""
+
+    @classmethod
+    def encode(cls, value: UUID) -> bytes:
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: Any) -> UUID:
+        return UUID(bytes=data.read(16))
+
+    @classmethod
+    def repr(cls, value: UUID) -> str:
+        return str(value)
+
+
+_TEXT = CompactString("utf-8")
+_PARTITION = (
+    ("error_code", Int16),
+    ("partition", Int32),
+    ("leader", Int32),
+    ("leader_epoch", Int32),
+    ("replicas", CompactArray(Int32)),
+    ("isr", CompactArray(Int32)),
+    ("offline_replicas", CompactArray(Int32)),
+    ("tags", TaggedFields),
+)
+
+
+class _MetadataResponse_v12(Response):
+    API_KEY = 3
+    API_VERSION = 12
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("node_id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT), ("tags", TaggedFields)
+            ),
+        ),
+        ("cluster_id", _TEXT),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("topic", _TEXT),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                ("partitions", CompactArray(*_PARTITION)),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class _MetadataRequest_v12(RequestStruct):
+    API_KEY = 3
+    API_VERSION = 12
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = _MetadataResponse_v12
+    SCHEMA = Schema(
+        ("topics", CompactArray(("topic_id", _Uuid), ("topic", _TEXT), ("tags", TaggedFields))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _TopicIds(Request[_MetadataRequest_v12]):
+    """Metadata with topic ids (KIP-516), which aiokafka's own request is too old for."""
+
+    API_KEY = 3
+
+    def __init__(self, topics: Sequence[str]) -> None:
+        self._topics = topics
+
+    def build(self, request_struct_class: type[_MetadataRequest_v12]) -> _MetadataRequest_v12:
+        asked: list[Any] = [(UUID(int=0), topic, {}) for topic in self._topics]
+        return request_struct_class(asked, False, False, {})
+
+
+async def topic_ids(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, str]:
+    """The ids of those of the topics that exist, by name: a topic that is made anew has another id.
+
+    client: bootstrapped. Raises KafkaError.
+    """
+    answer = await client.send(client.get_random_node(), _TopicIds(topics))
+    found = {}
+    for code, name, id_, *_ in answer.topics:
+        if code == 0:
+            found[name] = str(id_)
+        elif code != kafka_errors.UnknownTopicOrPartitionError.errno:
+            raise kafka_errors.for_code(code)(name)
+    return found

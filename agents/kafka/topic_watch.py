@@ -1,0 +1,68 @@
+"""The ids of topics, asked of Kafka every few seconds: a topic that was made again has another id.
+
+Its name and partitions say nothing of that, but its offsets mean other records then.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import structlog
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from agents.kafka.internals import topic_ids
+from agents.settings import Settings
+
+log = structlog.get_logger()
+EVERY_S = 5.0
+CLOSE_S = 5.0
+WATCHED = ("events", "frames", "ledger", "scores", "shadow")
+
+
+class TopicWatch:
+    """ids: by the topics' short names, as of the last look; a topic that is not there has none."""
+
+    def __init__(self, settings: Settings, watched: Sequence[str] = WATCHED) -> None:
+        self.ids: dict[str, str] = {}
+        self._settings = settings
+        self._names = {settings.topic(short): short for short in watched}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Look once, and then go on looking. Raises KafkaError."""
+        async with _client(self._settings) as client:
+            await self._look(client)
+        self._task = asyncio.create_task(self._run(), name="topic-watch")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with _client(self._settings) as client:
+                    while True:
+                        await asyncio.sleep(EVERY_S)
+                        await self._look(client)
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.info("Kafka does not say which topics there are", error=repr(error))
+            await asyncio.sleep(EVERY_S)
+
+    async def _look(self, client: AIOKafkaClient) -> None:
+        found = await topic_ids(client, list(self._names))
+        self.ids = {self._names[name]: id_ for name, id_ in found.items()}
+
+
+@contextlib.asynccontextmanager
+async def _client(settings: Settings):  # type: ignore[no-untyped-def]
+    client = AIOKafkaClient(bootstrap_servers=settings.broker)
+    try:
+        await client.bootstrap()
+        yield client
+    finally:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.close(), CLOSE_S)

@@ -1,0 +1,94 @@
+"""Every few seconds one transaction is read back: what the ledger says was emitted against what readers see.
+
+It shares nothing with the way by which the scores were sent, so it notices whatever was lost on that way.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from agents.ledger import Committed
+from agents.settings import Settings
+from agents.worker.emitted import differing
+from agents.worker.health import Health
+
+log = structlog.get_logger()
+EVERY_S = 10.0
+ANSWER_S = 60.0
+
+
+class Audited(Protocol):
+    """A partition that can be audited."""
+
+    @property
+    def last_committed(self) -> Committed | None:
+        """Its last transaction; None when there was none, or while it restores."""
+
+    def emit_again(self) -> None:
+        """Put out all scores again."""
+
+
+class Audit:
+    """Of the partitions of a worker, one after the other. told: of (partition, members, differing)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        health: Health,
+        partitions: Mapping[int, Audited],
+        told: Callable[[int, int, int], object],
+    ) -> None:
+        self._settings = settings
+        self._health = health
+        self._partitions = partitions
+        self._told = told
+        self._done: dict[int, bytes] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="audit")
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        last = -1
+        while True:
+            await asyncio.sleep(EVERY_S)
+            numbers = sorted(self._partitions)
+            chosen = next((n for n in numbers if n > last), numbers[0] if numbers else None)
+            if chosen is None:
+                continue
+            last = chosen
+            try:
+                await asyncio.wait_for(self._look(chosen), ANSWER_S)
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.info("a transaction can't be read back now", partition=chosen, error=repr(error))
+
+    async def _look(self, partition: int) -> None:
+        committed = self._partitions[partition].last_committed
+        if committed is None or self._done.get(partition) == committed.stamp:
+            return
+        members, wrong = await differing(self._settings, partition, committed)
+        self._done[partition] = committed.stamp
+        self._told(partition, members, wrong)
+        where = f"partition {partition}"
+        if wrong:
+            self._health.report(
+                "differs",
+                where,
+                f"of {members:,} scores committed last in partition {partition} readers do not see {wrong:,}; "
+                "all are put out again (see the run book, ReadersDiffer)",
+            )
+            if partition in self._partitions:
+                self._partitions[partition].emit_again()
+        elif members:
+            self._health.clear("differs", where)

@@ -1,0 +1,115 @@
+"""What readers see of a partition's scores, held against what its stamp says was committed.
+
+A transaction that was committed without all of its records, or without its stamp, shows here: a restore looks at
+the last one, and the audit at one every few seconds.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import orjson
+
+from agents.ledger import Committed
+from agents.reader import Reader, reader
+from agents.settings import Settings
+from schemas.ledger import Stamp
+
+REACH_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of a partition of member.scores. end: the offset behind what is committed.
+
+    unaccounted: records newer than the stamp, which no stamp accounts for; missing: members whose record the stamp
+    says is there and is not; revision: the newest there is; foreign: offsets of records that are no scores.
+    """
+
+    end: int
+    unaccounted: int = 0
+    missing: int = 0
+    revision: int = 0
+    foreign: tuple[int, ...] = ()
+
+    @property
+    def torn(self) -> bool:
+        """Whether stamp and scores are not of one transaction."""
+        return bool(self.unaccounted or self.missing)
+
+
+async def tail(settings: Settings, partition: int, stamp: Stamp | None) -> Tail:
+    """Compare the newest scores with the newest stamp; no transaction may be open."""
+    unaccounted = newest = 0
+    members: set[bytes] = set()
+    foreign: list[int] = []
+    known = stamp.transaction if stamp else None
+    async with reader(settings.broker, settings.topic("scores"), partition) as r:
+        first, end = await r.bounds()
+        start = first if stamp is None else end if known is None else max(first, known.scores_from)
+        async for records in r.read(start, end):
+            for record in records:
+                if record.value is None:
+                    continue
+                revision = _revision(record.value)
+                if revision is None:
+                    foreign.append(record.offset)
+                    continue
+                newest = max(newest, revision)
+                if stamp is None or revision > stamp.sequence:
+                    unaccounted += 1
+                elif known is not None and revision > known.revision:
+                    members.add(record.key)
+    missing = known.members - len(members) if known else 0
+    return Tail(end, unaccounted, max(0, missing), newest, tuple(foreign))
+
+
+def _revision(value: bytes) -> int | None:
+    """Of a score record; None when it is none."""
+    try:
+        found = orjson.loads(value)["revision"]
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return None
+    return found if isinstance(found, int) else None
+
+
+async def differing(settings: Settings, partition: int, committed: Committed) -> tuple[int, int]:
+    """(members compared, members of whom readers do not see what was committed last).
+
+    A record that compaction has removed already was followed by a newer one of the same member.
+    """
+    wanted: dict[bytes, bytes | None] = {}
+    for records in committed.scores:
+        wanted.update((key, value) for key, value in records if key is not None)
+    left = dict(wanted)
+    async with reader(settings.broker, settings.topic("scores"), partition) as r:
+        # Kafka answers a commit before its markers are everywhere, and readers see it only behind these
+        end = await _reaching(r, committed.scores_to)
+        async for found in r.read(committed.scores_from, committed.scores_to):
+            for record in found:
+                if record.key in left and left[record.key] == record.value:
+                    del left[record.key]
+        if left:
+            async for found in r.read(committed.scores_to, end):
+                for record in found:
+                    left.pop(record.key, None)
+    stamped = False
+    async with reader(settings.broker, settings.topic("ledger"), partition) as r:
+        end = await _reaching(r, committed.stamp_offset + 1)
+        async for found in r.read(committed.stamp_offset, committed.stamp_offset + 1):
+            stamped = stamped or any(record.value == committed.stamp for record in found)
+        # the stamp of a transaction that others have followed may have been compacted away
+        stamped = stamped or end > committed.stamp_offset + 1
+    return len(wanted), len(left) if stamped else len(wanted)
+
+
+async def _reaching(r: Reader, offset: int) -> int:
+    """The end of what is committed, once it is at `offset` or behind; TimeoutError when it does not get there."""
+    deadline = time.monotonic() + REACH_S
+    while True:
+        _, end = await r.bounds()
+        if end >= offset:
+            return end
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"committed records end at {end}, before {offset}")
+        await asyncio.sleep(0.05)

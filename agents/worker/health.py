@@ -1,0 +1,69 @@
+"""What is wrong with this worker right now, in words: the one list behind /ready, the metrics and the log."""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+
+log = structlog.get_logger()
+AGAIN_S = 60.0
+"""How often a problem that lasts is logged again."""
+
+KINDS = {
+    "topic": "a topic was deleted and made again",
+    "clock": "the clock of this machine is wrong",
+    "refused": "Kafka refuses what a partition puts out",
+    "missing": "frames are gone whose events are still to be counted",
+    "lost": "events are gone that nobody has counted",
+    "torn": "a transaction was found incomplete",
+    "differs": "readers do not see what was committed",
+    "foreign": "something else writes to our topics",
+    "state": "a partition can't be restored",
+    "ingest": "ingest does not get on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """kind: of KINDS; where: which partition, topic or role; text: one line, with what to do."""
+
+    kind: str
+    where: str
+    text: str
+
+
+class Health:
+    """The problems that there are now."""
+
+    def __init__(self) -> None:
+        self._problems: dict[tuple[str, str], Problem] = {}
+        self._logged: dict[tuple[str, str], float] = {}
+
+    def report(self, kind: str, where: str, text: str) -> None:
+        """There is a problem; said again while it lasts, it is logged once a minute."""
+        assert kind in KINDS
+        key = kind, where
+        self._problems[key] = Problem(kind, where, text)
+        now = time.monotonic()
+        if now - self._logged.get(key, -AGAIN_S) >= AGAIN_S:
+            self._logged[key] = now
+            log.error(text, problem=kind, where=where)
+
+    def clear(self, kind: str, where: str) -> None:
+        """It is over, if there was one."""
+        if self._problems.pop((kind, where), None) is not None:
+            self._logged.pop((kind, where), None)
+            log.info("a problem is over", problem=kind, where=where)
+
+    def clear_all(self, where: str) -> None:
+        """Nothing is known of this place any more, a partition that somebody else has now."""
+        for kind, place in [key for key in self._problems if key[1] == where]:
+            self.clear(kind, place)
+
+    def problems(self) -> list[Problem]:
+        """All there are, in the order in which they came up."""
+        return list(self._problems.values())
+
+    def count(self, kind: str) -> int:
+        """How many there are of a kind."""
+        return sum(problem.kind == kind for problem in self._problems.values())

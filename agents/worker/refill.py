@@ -1,0 +1,143 @@
+"""Events whose frames are gone are read again from `activity.events`, exactly the offsets that are missing.
+
+The frames made of them go into the same log, so a replay takes the same decisions; what came anyway is dropped as
+repeated. Offsets that the source no longer has are told to the partition as lost, by a frame as well.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from agents.clock import Clock
+from agents.reader import reader
+from agents.settings import Settings
+from agents.worker.coverage import Promise
+from pipeline.framing import Framer, runs_of
+from pipeline.intake import Intake
+from pipeline.ranges import Range, Ranges
+from pipeline.shard import Shard
+from schemas.frames import Lost
+
+log = structlog.get_logger()
+PATIENCE_S = 5.0
+"""An ingest that failed sends what is missing by itself; it is given so long."""
+AGAIN_S = 30.0
+BATCH = 1_000
+MOST_LETTERS = 4 << 20
+
+
+class Refill:
+    """Of one partition: `look` often; `missing` says how many offsets are being waited for."""
+
+    def __init__(self, settings: Settings, clock: Clock, partition: int) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._partition = partition
+        self._log = log.bind(partition=partition)
+        self._since: float | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._done_at = -AGAIN_S
+        self.missing = 0
+        self.read = 0  # offsets read again so far
+
+    def close(self) -> None:
+        """Stop what is under way; whoever has the partition next looks again."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task, self._since, self.missing = None, None, 0
+
+    def look(self, shard: Shard, promise: Promise | None, events: str) -> None:
+        """See whether anything is missing, and begin to read it when it has been for a while.
+
+        events: the id of the topic, for the frames.
+        """
+        wanted = missing(shard, promise)
+        self.missing = sum(map(len, wanted.values()))
+        now = time.monotonic()
+        if not wanted:
+            self._since = None
+            return
+        self._since = now if self._since is None else self._since
+        if self._task is not None and self._task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                if (error := self._task.exception()) is not None:
+                    self._log.warning("missing events can't be read again yet", error=repr(error))
+            self._task, self._done_at = None, now
+        if self._task is None and now - self._since >= PATIENCE_S and now - self._done_at >= AGAIN_S:
+            work = self._work({source: ranges.pairs() for source, ranges in wanted.items()}, events)
+            self._task = asyncio.create_task(work, name=f"refill-{self._partition}")
+
+    async def _work(self, wanted: Mapping[int, Sequence[Range]], events: str) -> None:
+        s = self._settings
+        self._log.warning("frames are gone; their events are read again", offsets=dict(wanted))
+        producer = AIOKafkaProducer(
+            bootstrap_servers=s.broker,
+            enable_idempotence=True,
+            max_batch_size=1 << 20,
+            max_request_size=32 << 20,
+        )
+        await producer.start()
+        try:
+            for source, ranges in wanted.items():
+                for start, stop in ranges:
+                    async for data in self._frames(source, start, stop, events):
+                        sent = await producer.send(s.topic("frames"), data, partition=self._partition)
+                        await sent
+                    self.read += stop - start
+        finally:
+            await producer.stop()
+
+    async def _frames(self, source: int, start: int, stop: int, events: str) -> Any:
+        """The frames of our partition that cover [start, stop) of a source."""
+        s = self._settings
+        intake = Intake(s.hash_seed, int(s.ahead_s * 1000), s.substantive_words, self._clock.horizon_ms())
+        framer = Framer(s.frame_partitions, events)
+        async with reader(s.broker, s.topic("events"), source) as r:
+            first, end = await r.bounds()
+            stop = min(stop, end)
+            if first > start:
+                gone = min(first, stop)
+                self._log.error("events are lost", source=source, start=start, stop=gone)
+                yield framer.lost(Lost(source, start, gone, here=True))
+                start = gone
+            framer.begin(source, start)
+            async for records in r.read(start, stop, BATCH):
+                for part in _small(intake, records, source, s.topic("events")):
+                    rows, offsets = part
+                    made = framer.frames(rows, {source: (runs_of(offsets), int(offsets[-1]) + 1)})
+                    if self._partition in made:
+                        yield made[self._partition]
+            caught_up = framer.catch_up(source, stop)
+            if self._partition in caught_up:
+                yield caught_up[self._partition]
+
+
+def _small(
+    intake: Intake, records: Sequence[Any], source: int, topic: str
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """(rows, offsets) of the records, in pieces whose dead letters fit into a frame."""
+    rows = intake.rows(records, np.full(len(records), source), topic)
+    if len(records) > 1 and sum(map(len, rows.letters.values())) > MOST_LETTERS:
+        half = len(records) // 2
+        yield from _small(intake, records[:half], source, topic)
+        yield from _small(intake, records[half:], source, topic)
+    else:
+        yield rows, np.array([record.offset for record in records])
+
+
+def missing(shard: Shard, promise: Promise | None) -> dict[int, Ranges]:
+    """By source partition the offsets that frames of this shard should have covered and did not."""
+    marks = shard.watermarks
+    wanted = {source: Ranges(ranges) for source, ranges in marks.missing_ranges().items()}
+    if promise is not None and shard.frame + 1 >= promise.end:
+        for source, committed in promise.committed.items():
+            mark = marks.next.get(source, 0)
+            if committed > mark:
+                wanted.setdefault(source, Ranges()).add(mark, committed)
+    return wanted

@@ -1,0 +1,99 @@
+"""The one way a partition comes back from Kafka: for the worker, for queries on the live state, and for tests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from agents.clock import zone
+from agents.errors import UserError
+from agents.reader import reader
+from agents.settings import Settings
+from pipeline.cohorts import Cohorts
+from pipeline.journal import Journal
+from pipeline.recovery import Image, Recovered, Unreadable, recover, settle_on
+from pipeline.rubric import Rubric
+from pipeline.shard import Shard
+from schemas.frames import decode
+from schemas.ledger import Stamp
+
+log = structlog.get_logger()
+ANEW = "begin anew with another PILLARSCORE_PREFIX and publish the events there"
+
+
+@dataclass(slots=True)
+class Restored:
+    """A partition as of its newest stamp; stamp: None when it never ran.
+
+    image: of the ledger; gone: frames that a ledger of version 1 needed and that are not there any more.
+    """
+
+    shard: Shard
+    stamp: Stamp | None
+    image: Image
+    journal: Journal
+    gone: int = 0
+
+    @property
+    def next_frame(self) -> int:
+        """The first frame to count."""
+        return self.shard.frame + 1
+
+
+async def restore(
+    settings: Settings,
+    rubrics: tuple[Rubric, Rubric | None],
+    partition: int,
+    today: int,
+    cohorts: Cohorts | None = None,
+    progress: Callable[[float], object] = lambda done: None,
+) -> Restored:
+    """Read a partition's ledger and make the shard it describes, as of the stamp's day.
+
+    rubrics: the one served, and a shadow. today: the day of a partition that never ran. progress: is told of the
+    share that is done, 0 to 1. Raises UserError when the settings do not fit the ledger, or it can't be read.
+    """
+    s = settings
+    image = Image()
+    async with reader(s.broker, s.topic("ledger"), partition) as r:
+        first, end = await r.bounds()
+        async for records in r.read(first, end):
+            for record in records:
+                image.add(record.offset, record.key, record.value)
+            progress((records[-1].offset + 1 - first) / (end - first))
+    try:
+        stamp = image.close()
+        if stamp is not None and stamp.zone != s.zone:
+            raise UserError(
+                f"partition {partition} counts days in {stamp.zone}, not {s.zone}: "
+                f"set PILLARSCORE_ZONE={stamp.zone}, or begin anew with another PILLARSCORE_PREFIX"
+            )
+        rubric, shadow = rubrics
+        day, horizon_ms = (today if stamp is None else stamp.day), int(s.dedupe_hours * 3_600_000)
+        shard = Shard(rubric, day, s.dedupe_events, horizon_ms, shadow, zone(s.zone), cohorts)
+        found = recover(shard, image, stamp)
+    except Unreadable as error:
+        raise UserError(
+            f"{s.topic('ledger')} partition {partition}: {error} (see the run book, LedgerUnreadable)"
+        ) from None
+    made = Restored(shard, stamp, image, found.journal)
+    if found.old:
+        assert stamp is not None
+        made.gone = await _replay_frames(s, shard, partition, found, stamp)
+        settle_on(shard, stamp)
+    return made
+
+
+async def _replay_frames(
+    settings: Settings, shard: Shard, partition: int, found: Recovered, stamp: Stamp
+) -> int:
+    """Bring a shard from a ledger of version 1 up to its stamp; how many of the frames were gone."""
+    async with reader(settings.broker, settings.topic("frames"), partition) as r:
+        first, _ = await r.bounds()
+        async for records in r.read(max(found.start, first), stamp.frame + 1):
+            for record in records:
+                try:
+                    shard.apply(decode(record.value), record.offset, record.timestamp, replay=True)
+                except ValueError as error:
+                    log.error("a frame can't be read and is left out", offset=record.offset, error=str(error))
+    return max(0, min(first, stamp.frame + 1) - found.start)

@@ -1,0 +1,146 @@
+"""Becoming the owner of a partition: its state from the ledger, and whether that can be gone on from.
+
+The partition's producer has to be started before, so that no older owner can commit any more.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from agents.errors import UserError
+from agents.ledger import Ledger
+from agents.settings import Settings
+from agents.worker import restore as restoring
+from agents.worker.context import Context
+from agents.worker.emitted import Tail, tail
+from agents.worker.restore import ANEW, Restored
+from pipeline import blocks, days
+from pipeline.journal import Journal
+from pipeline.shard import Shard
+from schemas.ledger import Stamp
+
+log = structlog.get_logger()
+SKEW_S = 60.0
+"""How old a measurement of the clock may be when the day is to turn."""
+TOLD = ("events", "frames", "ledger")
+"""Topics that a partition can't go on from when they were made again."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """topics: the ids of the topics that the state is of, by their short names."""
+
+    shard: Shard
+    journal: Journal
+    topics: dict[str, str]
+
+
+async def take_over(
+    context: Context, partition: int, ledger: Ledger, progress: Callable[[float], object]
+) -> Taken:
+    """Restore a partition and let its ledger go on from there; UserError when that can't be done."""
+    settings, ids = context.settings, dict(context.topics.ids)
+    cohorts = None if context.benchmarks is None else context.benchmarks.cohorts(partition)
+    rubrics = context.rubric, context.shadow
+    today = context.clock.today()
+    found = await restoring.restore(settings, rubrics, partition, today, cohorts, progress)
+    stamp, shard = found.stamp, found.shard
+    if stamp and context.clock.as_of and stamp.day > today:
+        raise UserError(
+            f"partition {partition} is already at {days.calendar(stamp.day)}: as-of cannot go back"
+        )
+    known = stamp.topics if stamp else {}
+    check_topics(settings, known, ids)
+    end = await tail(settings, partition, stamp)
+    _check_start(settings, partition, stamp, end)
+    _report(context, partition, found, end)
+    if stamp and stamp.rubric != blocks.rubrics_of(shard):
+        log.info(
+            "the rubric has changed: all members are scored again", before=stamp.rubric, partition=partition
+        )
+        shard.rolled = 0
+    for short in ("scores", "shadow"):
+        if known.get(short, ids.get(short)) != ids.get(short):
+            log.warning("a topic was made again: all scores are put out again", topic=settings.topic(short))
+            shard.rolled = 0
+    if end.torn:
+        shard.counters.torn += 1
+        # revisions have to rise for readers too who have seen what no stamp accounts for
+        shard.sequence = max(shard.sequence, end.revision)
+        shard.rolled = 0
+    ledger.resume(stamp, found.image, end.end)
+    shard.settle()
+    return Taken(shard, found.journal, known | ids)
+
+
+def _check_start(settings: Settings, partition: int, stamp: Stamp | None, end: Tail) -> None:
+    """Raise UserError when the ledger is empty although the partition has worked before."""
+    if stamp is None and end.unaccounted:
+        raise UserError(
+            f"{settings.topic('ledger')} partition {partition} has no stamp, but {settings.topic('scores')} has "
+            f"scores: the ledger was deleted, or cut off. To go on, {ANEW}"
+        )
+
+
+def _report(context: Context, partition: int, found: Restored, end: Tail) -> None:
+    """Say what the restore has found that should not be."""
+    settings, where = context.settings, f"partition {partition}"
+    metrics = context.metrics.of(partition)
+    foreign = [(one.offset, one.key, one.why) for one in found.image.foreign]
+    for offset, key, why in foreign[:10]:
+        log.error(
+            "a record of the ledger is left out",
+            partition=partition,
+            offset=offset,
+            key=None if key is None else key.decode("ascii", "backslashreplace")[:80],
+            why=why,
+        )
+    if foreign or end.foreign:
+        metrics.foreign.inc(len(foreign) + len(end.foreign))
+        topic = settings.topic("ledger" if foreign else "scores")
+        first = foreign[0][0] if foreign else end.foreign[0]
+        context.health.report(
+            "foreign",
+            where,
+            f"{len(foreign) + len(end.foreign)} records were left out that no worker wrote, the first at offset "
+            f"{first} of {topic} partition {partition} (see the run book, ForeignRecords)",
+        )
+    if found.gone:
+        metrics.holes.inc(found.gone)
+        log.error("frames are gone that an older ledger needed; scores may miss events", partition=partition)
+    for offset in found.image.breaks():
+        context.health.report(
+            "torn", where, f"the stamp at offset {offset} of {where} does not follow from the one before"
+        )
+    if end.torn:
+        metrics.torn.inc()
+        context.health.report(
+            "torn",
+            where,
+            f"the last transaction of {where} is incomplete: {end.unaccounted:,} score records that no stamp "
+            f"accounts for, {end.missing:,} missing; all scores are put out again (see the run book, "
+            "TransactionTorn)",
+        )
+
+
+def check_topics(settings: Settings, known: Mapping[str, str], ids: Mapping[str, str]) -> None:
+    """Raise UserError when a topic that the state is of was deleted and made again, or is gone.
+
+    known, ids: the ids that the state is of, and those of now, by the topics' short names.
+    """
+    for short in TOLD:
+        if known.get(short) and ids and ids.get(short) != known[short]:
+            what = "made again" if short in ids else "not made again"
+            raise UserError(
+                f"{settings.topic(short)} was deleted and {what} since it was last read: its offsets now mean "
+                f"other records, so nothing is counted. The scores stay as they are; to go on, {ANEW}"
+            )
+
+
+def same_events(settings: Settings, known: dict[str, str], events: str) -> dict[str, str]:
+    """The known ids, with that of the events' topic from a frame; UserError when it is another topic's."""
+    if events and known.get("events") != events:
+        check_topics(settings, known, {**known, "events": events})
+        return known | {"events": events}
+    return known

@@ -1,0 +1,39 @@
+"""A digest of all records that a compacted partition holds, kept up to date with every record that is written.
+
+The exclusive or of the records' hashes: a record that takes the place of another takes the other's hash out. So
+whoever reads the newest record of every key can tell whether it is all there is, and nothing else.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+
+def record_hash(key: bytes, value: bytes) -> int:
+    """64 bits of one record."""
+    return int.from_bytes(blake2b(value, digest_size=8, key=key[:64]).digest(), "little")
+
+
+class Digest:
+    """The digest of a set of records by key."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self._hashes: dict[bytes, int] = {}
+
+    @classmethod
+    def of(cls, records: Mapping[bytes, bytes]) -> "Digest":
+        """That of these records."""
+        made = cls()
+        for key, value in records.items():
+            made.put(key, value)
+        return made
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """A record is written; None takes the key out."""
+        self.value ^= self._hashes.pop(key, 0)
+        if value is not None:
+            hashed = self._hashes[key] = record_hash(key, value)
+            self.value ^= hashed
+
+    def __str__(self) -> str:
+        return f"{self.value:016x}"

@@ -1,0 +1,244 @@
+"""A shard from its ledger: the one way from records back to the state as of the newest stamp.
+
+An `Image` takes the records of a ledger partition in order; `recover` puts an empty shard into the state they
+give. Both do no I/O, so the worker, the queries on the live state and the tests all restore in the same way.
+"""
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from pydantic import ValidationError
+
+from pipeline import blocks, journal
+from pipeline.digests import Digest, record_hash
+from pipeline.journal import Journal
+from pipeline.redo import Redo
+from pipeline.shard import Shard
+from pipeline.watermarks import Watermarks
+from schemas.frames import decode
+from schemas.ledger import (
+    BLOCK,
+    FRAME,
+    HISTORY,
+    IDS,
+    STAMP_KEY,
+    VERSION,
+    Block,
+    BlockHistory,
+    ReplayStart,
+    Stamp,
+    load_redo,
+    stamp_hash,
+)
+from schemas.links import PREFIX as LINKS
+
+CHAIN = 200
+"""Stamps whose chain is checked, counted from the newest."""
+_OURS = re.compile(
+    rb"stamp|block/\d+|history/\d+(/\d+)?|frame/\d+|ids/\d+/\d+|network/(codes/\d+|changes/\d+|block/\d+/\d+)"
+)
+_STAYS = (STAMP_KEY, BLOCK, HISTORY)
+"""How keys begin that no worker ever takes back."""
+T = TypeVar("T")
+
+
+class Unreadable(ValueError):
+    """The ledger does not give the state of its stamp; the message says where, and what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A record that no worker wrote, or none that committed; it is left out. why: in a few words."""
+
+    offset: int
+    key: bytes | None
+    why: str
+
+
+@dataclass(slots=True)
+class Image:
+    """What a ledger partition holds: the newest record of each key, as of the newest stamp.
+
+    What stands behind the newest stamp belongs to no transaction, since a stamp is the last record of each.
+    """
+
+    foreign: list[Foreign] = field(default_factory=list)
+    stamp_offset: int = -1
+    _stamp: bytes | None = None
+    _newest: dict[bytes, bytes] = field(default_factory=dict)
+    _since: dict[bytes, tuple[int, bytes | None]] = field(default_factory=dict)
+    _before: dict[bytes, bytes | None] = field(default_factory=dict)  # what each newest record came after
+    _at: dict[bytes, int] = field(default_factory=dict)  # and where that newest one is
+    _chain: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=CHAIN))
+
+    def add(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+        """The next committed record."""
+        if key is None or not _OURS.fullmatch(key):
+            self._leave_out(offset, key, "no worker writes such a key")
+        elif value is None and key.startswith(_STAYS):
+            self._leave_out(offset, key, "it has no value")
+        elif key != STAMP_KEY:
+            self._before[key] = self._since[key][1] if key in self._since else self._newest.get(key)
+            self._since[key] = offset, value
+        elif value is None or not value.startswith(b'{"version":'):
+            self._leave_out(offset, key, "it is no stamp")
+        else:
+            self._take_in()
+            self._stamp, self.stamp_offset = value, offset
+            self._chain.append((offset, value))
+
+    def _leave_out(self, offset: int, key: bytes | None, why: str) -> None:
+        if len(self.foreign) < 1000:
+            self.foreign.append(Foreign(offset, key, why))
+
+    def _take_in(self) -> None:
+        for key, (offset, value) in self._since.items():
+            self._at[key] = offset
+            if value is None:
+                self._newest.pop(key, None)
+            else:
+                self._newest[key] = value
+        self._since.clear()
+
+    def stamp(self) -> Stamp | None:
+        """The newest stamp; None when the partition never ran. Raises Unreadable."""
+        if self._stamp is None:
+            return None
+        try:
+            said = orjson.loads(self._stamp)
+            if isinstance(said, dict) and isinstance(said.get("version"), int) and said["version"] > VERSION:
+                raise Unreadable(
+                    f"the stamp at offset {self.stamp_offset} is of version {said['version']}, this program reads "
+                    f"up to {VERSION}: a newer Pillarscore wrote it, start that one"
+                )
+            return Stamp.model_validate(said)
+        except (orjson.JSONDecodeError, ValidationError) as error:
+            raise Unreadable(
+                f"the stamp at offset {self.stamp_offset} can't be read: {str(error).splitlines()[0]}"
+            ) from None
+
+    def close(self) -> Stamp | None:
+        """All is in: check it against the newest stamp, and return that. Raises Unreadable."""
+        stamp = self.stamp()
+        for key, (offset, _) in self._since.items():
+            self._leave_out(offset, key, "no stamp accounts for it")
+        self._since.clear()
+        if stamp is not None and stamp.digest:
+            self._agree(int(stamp.digest, 16))
+        return stamp
+
+    def _agree(self, wanted: int) -> None:
+        """Leave out the one record that makes the digest differ from the stamp's, if there is such a record."""
+        rest = Digest.of(self._newest).value ^ wanted
+        if not rest:
+            return
+        for key, offset in self._at.items():
+            now, before = self._newest.get(key), self._before.get(key)
+            change = 0 if now is None else record_hash(key, now)
+            change ^= 0 if before is None else record_hash(key, before)
+            if change == rest:
+                if before is None:
+                    self._newest.pop(key, None)
+                else:
+                    self._newest[key] = before
+                self._leave_out(offset, key, "the stamp after it knows another")
+                return
+        raise Unreadable(
+            f"the records do not add up to what the stamp at offset {self.stamp_offset} says: some are "
+            "missing, or something else has written there"
+        )
+
+    def breaks(self) -> list[int]:
+        """Offsets of stamps that do not follow from the stamp before, among the newest."""
+        found = []
+        stamps = list(self._chain)
+        for (_, before), (offset, data) in pairwise(stamps):
+            said = orjson.loads(data).get("transaction")
+            if said and said["previous"] and said["previous"] != stamp_hash(before):
+                found.append(offset)
+        return found
+
+    def starting(self, prefix: bytes) -> dict[bytes, bytes]:
+        """The records whose keys begin so."""
+        return {key: value for key, value in self._newest.items() if key.startswith(prefix)}
+
+    @property
+    def stamp_bytes(self) -> bytes | None:
+        """The newest stamp as it is in the ledger."""
+        return self._stamp
+
+    def digest(self) -> Digest:
+        """That of all records but the stamp."""
+        return Digest.of(self._newest)
+
+
+@dataclass(slots=True)
+class Recovered:
+    """journal: of the networks; start: the first frame that is to be read.
+
+    old: the ledger is of version 1, so the frames from `start` to the stamp's have to be replayed.
+    """
+
+    journal: Journal
+    start: int
+    old: bool = False
+
+
+def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
+    """Put an empty shard, which is of the stamp's day, into the state of the stamp. Raises Unreadable."""
+    if stamp is None:
+        shard.redo = Redo(ReplayStart(frame=-1, watermarks={}))
+        return Recovered(journal.restored(shard, {}), 0)
+    loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK).items()]
+    histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
+    blocks.load(shard, loaded, stamp, histories)
+    networks = journal.restored(shard, image.starting(LINKS))
+    if stamp.start is None:
+        return Recovered(networks, blocks.start_of(stamp), old=True)
+    shard.redo = Redo(stamp.start, _seen(shard, image, stamp.start))
+    for offset, data in sorted((int(key[len(FRAME) :]), data) for key, data in image.starting(FRAME).items()):
+        if stamp.start.frame < offset <= stamp.frame:
+            timestamp, frame = load_redo(data)
+            try:
+                shard.apply(decode(frame), offset, timestamp, replay=True)
+            except ValueError as error:
+                raise Unreadable(f"the redo of frame {offset} can't be read: {error}") from None
+    there = shard.watermarks.next, shard.watermarks.missing_ranges(), shard.members
+    if there != (stamp.watermarks, stamp.missing, stamp.members):
+        raise Unreadable(f"blocks and redo do not lead to what the stamp at offset {image.stamp_offset} says")
+    settle_on(shard, stamp)
+    return Recovered(networks, stamp.frame + 1)
+
+
+def settle_on(shard: Shard, stamp: Stamp) -> None:
+    """All that the stamp accounts for was replayed, or can't be: the guards are the stamp's in any case."""
+    shard.frame = stamp.frame
+    shard.watermarks = Watermarks(stamp.watermarks, stamp.missing, stamp.lost)
+    shard.watermarks.from_zero = stamp.from_zero
+
+
+def _seen(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:
+    """Restore the ids seen up to the start; how many chunks of them there are, by generation."""
+    chunks: dict[int, list[tuple[int, np.ndarray]]] = {}
+    for key, data in image.starting(IDS).items():
+        generation, number = map(int, key[len(IDS) :].split(b"/"))
+        chunks.setdefault(generation, []).append((number, np.frombuffer(data, "<u8").astype(np.uint64)))
+    young, old = (
+        np.concatenate([np.zeros(0, np.uint64), *(ids for _, ids in chunks.get(generation, ()))])
+        for generation in (start.generation, start.generation - 1)
+    )
+    shard.seen.restore(start.generation, start.began, start.rows, young, old)
+    return {generation: 1 + max(number for number, _ in parts) for generation, parts in chunks.items()}
+
+
+def _load(kind: type[T], key: bytes, data: bytes) -> T:
+    try:
+        return kind.load(data)  # type: ignore[attr-defined]
+    except (pa.ArrowException, ValueError, LookupError, TypeError, StopIteration) as error:
+        raise Unreadable(f"the record {key.decode()} can't be read: {str(error).splitlines()[0]}") from None
