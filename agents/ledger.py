@@ -16,7 +16,7 @@ from agents.kafka.transactions import Record, Transactions
 from agents.reader import reader
 from agents.settings import TOPICS, Settings
 from pipeline.recovery import Image
-from schemas.ledger import STAMP_KEY, Stamp, Transaction, stamp_hash
+from schemas.ledger import STAMP_KEY, Stamp, Transaction, readable_stamp, stamp_hash
 
 log = structlog.get_logger()
 
@@ -155,6 +155,6 @@ class Ledger(Transactions):
             first, end = await r.bounds()
             async for records in r.read(max(first, self._stamp_offset), end):
                 for record in records:
-                    if record.key == STAMP_KEY:
+                    if record.key == STAMP_KEY and readable_stamp(record.value) is not None:
                         newest = record.value
         return newest

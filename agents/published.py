@@ -1,8 +1,10 @@
 """What the topics say: the newest score of every member, and the days that were recorded."""
 
+from collections.abc import Callable
 from datetime import date
 
 import numpy as np
+from pydantic import ValidationError
 
 from agents.offline import Standings
 from agents.reader import reader
@@ -13,23 +15,42 @@ from pipeline.rubric import Rubric
 from schemas.history import Day
 from schemas.scores import Score
 
+_BEGINS = b'{"member":'
 _DATE = 10
 """Letters of the date in a key of `member.history`; a blank and the member follow."""
 
 
-async def newest(settings: Settings, short: str = "scores") -> dict[str, Score]:
+async def newest(
+    settings: Settings, short: str = "scores", left_out: Callable[[str], object] = lambda line: None
+) -> dict[str, Score]:
     """Each member's newest committed score; members whose newest record has no value are left out.
 
-    short: the short name of the topic, "shadow" for those by the second rubric.
+    short: the short name of the topic, "shadow" for those by the second rubric. left_out: is told of each record
+    that is no score; who wrote it is not known.
     """
     topic = settings.topic(short)
     found: dict[bytes, bytes | None] = {}
     for partition in range(settings.frame_partitions):
         async with reader(settings.broker, topic, partition) as r:
             async for records in r.read(*await r.bounds()):
-                found.update((record.key, record.value) for record in records)
-    scores = (Score.model_validate_json(value) for value in found.values() if value is not None)
-    return {score.member: score for score in scores}
+                for record in records:
+                    if record.key is None or not (record.value or _BEGINS).startswith(_BEGINS):
+                        left_out(
+                            f"{topic} partition {partition}: the record at offset {record.offset} is no score"
+                        )
+                    else:
+                        found[record.key] = record.value
+    scores = {}
+    for key, value in found.items():
+        if value is None:
+            continue
+        try:
+            score = Score.model_validate_json(value)
+        except ValidationError:
+            left_out(f"{topic}: the newest record with the key {key!r} is no score")
+        else:
+            scores[score.member] = score
+    return scores
 
 
 async def recorded(settings: Settings, rubric: Rubric) -> Recorded:

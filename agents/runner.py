@@ -26,6 +26,7 @@ from agents.topics import admin
 from agents.tracing import Untraced
 from agents.worker import takeover
 from agents.worker.context import Context
+from agents.worker.health import SHOWN_S
 from agents.worker.refill import Refill
 from agents.worker.restore import ANEW
 from pipeline import blocks
@@ -250,7 +251,7 @@ class Runner:
             if first > start:
                 self.metrics.holes.inc(first - start)
                 self.log.error("frames are gone that were not counted yet", start=start, first=first)
-                self._hole(start)
+                self._hole(start, first)
             if end < start:
                 raise UserError(
                     f"{self.settings.topic('frames')} partition {self.partition} ends at {end}, but frames up "
@@ -264,11 +265,13 @@ class Runner:
                     self._at(0.5 + (records[-1].offset + 1 - start) / (end - start) / 2)
         return count
 
-    def _hole(self, start: int) -> None:
+    def _hole(self, start: int, first: int) -> None:
+        """Go on behind frames that are gone: what they covered is missing, and will be noticed as such."""
         shard = self.shard
         assert shard is not None
         if start == 0:  # nothing was ever counted, so what comes first of a source need not be its first
             shard.watermarks.from_zero = True
+        shard.frame = first - 1
 
     def _at(self, progress: float) -> None:
         self.progress = progress
@@ -289,6 +292,7 @@ class Runner:
                 self.where,
                 f"the record at offset {offset} of {self.settings.topic('frames')} partition {self.partition} "
                 f"is skipped: {error} (see the run book, FramesUnreadable)",
+                SHOWN_S,
             )
             shard.frame = offset
             return

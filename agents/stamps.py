@@ -1,12 +1,12 @@
 """How far the workers have come, by the stamps in the ledger: what is committed, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from agents.reader import Reader, reader
 from agents.settings import Settings
-from schemas.ledger import STAMP_KEY, Counters, Stamp
+from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 
 
 class Stamps:
@@ -22,14 +22,13 @@ class Stamps:
         for partition, r in enumerate(self._readers):
             first, end = await r.bounds()
             start = max(first, self._next[partition] or 0)
-            found = None
+            found: list[bytes | None] = []
             async for records in r.read(start, end) if start < end else _nothing():
-                for record in records:
-                    if record.key == STAMP_KEY:
-                        found = record.value
+                found += [record.value for record in records if record.key == STAMP_KEY]
             self._next[partition] = end
-            if found is not None:
-                self.newest[partition] = Stamp.model_validate_json(found)
+            stamp = _last(found)
+            if stamp is not None:
+                self.newest[partition] = stamp
         return self.newest
 
     def covered(self, targets: Mapping[int, int]) -> tuple[int, int]:
@@ -62,16 +61,19 @@ async def newest_stamp(r: Reader) -> Stamp | None:
     size = 64
     while True:
         start = max(first, end - size)
-        found = None
+        found: list[bytes | None] = []
         async for records in r.read(start, end) if start < end else _nothing():
-            for record in records:
-                if record.key == STAMP_KEY and record.value is not None:
-                    found = record.value
-        if found is not None:
-            return Stamp.model_validate_json(found)
+            found += [record.value for record in records if record.key == STAMP_KEY]
+        if (stamp := _last(found)) is not None:
+            return stamp
         if start == first:
             return None
         size *= 4
+
+
+def _last(values: Sequence[bytes | None]) -> Stamp | None:
+    """The last that can be read."""
+    return next((stamp for value in reversed(values) if (stamp := readable_stamp(value)) is not None), None)
 
 
 async def any_stamp(settings: Settings) -> Stamp | None:

@@ -12,15 +12,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
 
-from agents import groups
+from agents import groups, problems
 from agents.errors import UserError
 from agents.groups import Group
+from agents.kafka.internals import topic_ids
+from agents.kafka.topic_watch import kafka_client
 from agents.partitions import Partitions, partitions
 from agents.settings import Settings
 from agents.topics import admin, existing
 from pipeline.directory import BLOCK
-from schemas.ledger import STAMP_KEY, Counters, Stamp
+from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 from schemas.letters import DeadLetter
 
 MOST_LETTERS = 10_000
@@ -74,7 +77,7 @@ class Status:
     """All of it at one moment. at_ms: when, ms since 1970.
 
     settled: all partitions have counted equally far, so that `difference` must be 0. letters: by reason, of
-    the newest dead letters, `letters_seen` of them.
+    the newest dead letters, `letters_seen` of them. problems: one line each, see `agents.problems`.
     """
 
     at_ms: int
@@ -94,6 +97,7 @@ class Status:
     rubrics: list[str]
     letters: dict[str, int]
     letters_seen: int
+    problems: list[str] = field(default_factory=list)
 
     @property
     def workers(self) -> list[str]:
@@ -114,9 +118,18 @@ class _Seen:
 class Survey:
     """`look` gives the status of now."""
 
-    def __init__(self, settings: Settings, client: Any, reading: Partitions, counts: dict[str, int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: Any,
+        topic_client: AIOKafkaClient,
+        reading: Partitions,
+        counts: dict[str, int],
+    ) -> None:
         self._settings = settings
         self._client = client
+        self._topic_client = topic_client
+        self._names = {short: settings.topic(short) for short in problems.FATAL}
         self._reading = reading
         self._topics = {
             short: [TopicPartition(settings.topic(short), p) for p in range(counts[short])]
@@ -125,6 +138,8 @@ class Survey:
         self._seen = [_Seen() for _ in self._topics["ledger"]]
         self._letters: Counter[str] = Counter()
         self._letters_next: dict[TopicPartition, int] = {}
+        self._committed: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
 
     async def look(self) -> Status:
         """How it is now. Raises KafkaError."""
@@ -142,6 +157,13 @@ class Survey:
             for name, value in stamp.counters:
                 setattr(events, name, getattr(events, name) + value)
         marks = {tuple(sorted(stamp.watermarks.items())) for stamp in stamps}
+        seen = [
+            problems.Seen(
+                row.partition, one.stamp, row.lag.records, row.committed_age_s, self._ends[row.partition]
+            )
+            for row, one in zip(rows, self._seen, strict=True)
+        ]
+        wrong = problems.problems(seen, self._committed, await self._ids(), self._names)
         known = [rate for seen in self._seen if (rate := _rate(seen)) is not None]
         return Status(
             now,
@@ -153,7 +175,7 @@ class Survey:
             rows,
             events,
             events.difference(),
-            len(marks) <= 1 and len(stamps) in (0, len(self._seen)),
+            len(marks) <= 1 and len(stamps) in (0, len(self._seen)) and not wrong,
             sum(read for read, _ in known) if known else None,
             sum(scored for _, scored in known) if known else None,
             sum(stamp.members for stamp in stamps),
@@ -161,7 +183,12 @@ class Survey:
             sorted({" ".join(one.split(" ")[:2]) for stamp in stamps for one in stamp.rubric.split(" + ")}),
             dict(self._letters.most_common()),
             self._letters.total(),
+            wrong,
         )
+
+    async def _ids(self) -> dict[str, str]:
+        found = await topic_ids(self._topic_client, list(self._names.values()))
+        return {short: found[name] for short, name in self._names.items() if name in found}
 
     async def _stamps(self, now: int) -> None:
         """The newest stamp of each partition, read from the ledger's end."""
@@ -173,8 +200,8 @@ class Survey:
             while True:
                 begin = max(first, end - size if start is None else start)
                 async for record in self._reading.read(tp, begin, end):
-                    if record.key == STAMP_KEY:
-                        seen.stamp = Stamp.model_validate_json(record.value)
+                    if record.key == STAMP_KEY and (stamp := readable_stamp(record.value)) is not None:
+                        seen.stamp = stamp
                         seen.timestamp = record.timestamp
                 if seen.stamp is not None or begin == first:
                     break
@@ -196,6 +223,7 @@ class Survey:
             # what is in a stamp was read, even if ingest has not said so yet
             counted = [s.stamp.watermarks.get(tp.partition, 0) for s in self._seen if s.stamp is not None]
             at = committed[tp].offset if tp in committed else -1
+            self._committed[tp.partition] = max(0, at)
             position = max(first, at, *counted) if counted else max(first, at)
             rows.append(
                 SourceStatus(
@@ -209,6 +237,7 @@ class Survey:
         for tp, (first, end) in (await self._reading.bounds(self._topics["frames"])).items():
             seen = self._seen[tp.partition]
             stamp = seen.stamp
+            self._ends[tp.partition] = end
             lag = await self._lag(tp, max(first, stamp.frame + 1 if stamp else 0), end, now)
             rate = _rate(seen)
             rows.append(
@@ -271,5 +300,5 @@ async def survey(settings: Settings) -> AsyncIterator[Survey]:
                 "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
             )
         tps = [TopicPartition(settings.topic(short), p) for short in NEEDED for p in range(counts[short])]
-        async with partitions(settings.broker, tps) as reading:
-            yield Survey(settings, client, reading, counts)
+        async with partitions(settings.broker, tps) as reading, kafka_client(settings) as topic_client:
+            yield Survey(settings, client, topic_client, reading, counts)

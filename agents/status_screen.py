@@ -129,7 +129,12 @@ def _seconds(seconds: float) -> str:
 
 
 def _account(status: Status) -> Text:
-    if status.settled:
+    if status.problems:
+        text = Text(account(status.events))
+        text.append(f"\nConservation: open ({status.difference:+,}), since something is wrong:", _BAD)
+        for line in status.problems:
+            text.append(f"\n- {printable(line)}", _BAD)
+    elif status.settled:
         text = Text(account(status.events))
         holds = status.difference == 0
         text.append("\nConservation: ")
@@ -140,7 +145,12 @@ def _account(status: Status) -> Text:
         text = Text(account(counters))
         text.append(f"\nConservation: open, the partitions are not equally far ({status.difference:+,})")
     if status.events.lost:
-        text.append(f"\n{status.events.lost:,} events were gone before they were read", _BAD)
+        text.append(f"\n{status.events.lost:,} events were gone before they were counted", _BAD)
+    if status.events.torn:
+        text.append(
+            f"\n{status.events.torn:,} incomplete transactions were found by restores; scores were put out again",
+            "yellow",
+        )
     return text
 
 

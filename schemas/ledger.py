@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 VERSION = 2
 """1 had neither redo nor ids, so that a restore needed the frames themselves; it is still read."""
@@ -183,6 +183,16 @@ class Stamp(BaseModel):
     def dump(self) -> bytes:
         """As a ledger record."""
         return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_NON_STR_KEYS)
+
+
+def readable_stamp(data: bytes | None) -> Stamp | None:
+    """The stamp in a record under `STAMP_KEY`; None for what is none, as something else may write there."""
+    if data is None or not data.startswith(b'{"version":'):
+        return None
+    try:
+        return Stamp.model_validate_json(data)
+    except ValidationError:
+        return None
 
 
 def stamp_hash(data: bytes) -> str:

@@ -26,7 +26,7 @@ def top(
 
     async def work() -> None:
         await ensure(settings)
-        scores = await published.newest(settings)
+        scores = await published.newest(settings, left_out=screen.say)
         standings = published.standings(scores)
         screen.console().print(screen.table(standings, standings.best_first()[:n]))
         rubrics = sorted({f"{score.rubric.name} {score.rubric.version}" for score in scores.values()})

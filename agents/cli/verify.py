@@ -77,7 +77,9 @@ def verify(
             with screen.progress("waiting for the workers") as told:
                 if not await counted(settings, kept.targets(), wait, told):
                     raise UserError(f"What was published is not counted after {wait:g} s: does a worker run?")
-        return await published.newest(settings), await published.recorded(settings, chosen)
+        return await published.newest(settings, left_out=screen.say), await published.recorded(
+            settings, chosen
+        )
 
     def read(run: Offline) -> None:
         lines = Lines(paths)

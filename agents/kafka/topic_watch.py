@@ -5,7 +5,7 @@ Its name and partitions say nothing of that, but its offsets mean other records 
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import structlog
 from aiokafka.client import AIOKafkaClient
@@ -27,11 +27,12 @@ class TopicWatch:
         self.ids: dict[str, str] = {}
         self._settings = settings
         self._names = {settings.topic(short): short for short in watched}
+        self._gone: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Look once, and then go on looking. Raises KafkaError."""
-        async with _client(self._settings) as client:
+        async with kafka_client(self._settings) as client:
             await self._look(client)
         self._task = asyncio.create_task(self._run(), name="topic-watch")
 
@@ -44,7 +45,7 @@ class TopicWatch:
     async def _run(self) -> None:
         while True:
             try:
-                async with _client(self._settings) as client:
+                async with kafka_client(self._settings) as client:
                     while True:
                         await asyncio.sleep(EVERY_S)
                         await self._look(client)
@@ -54,11 +55,16 @@ class TopicWatch:
 
     async def _look(self, client: AIOKafkaClient) -> None:
         found = await topic_ids(client, list(self._names))
-        self.ids = {self._names[name]: id_ for name, id_ in found.items()}
+        ids = {self._names[name]: id_ for name, id_ in found.items()}
+        # a broker that has just started may not know all topics yet: gone is what is gone twice
+        gone = {short: id_ for short, id_ in self.ids.items() if short not in ids}
+        self.ids = ids | {short: id_ for short, id_ in gone.items() if short not in self._gone}
+        self._gone = set(gone)
 
 
 @contextlib.asynccontextmanager
-async def _client(settings: Settings):  # type: ignore[no-untyped-def]
+async def kafka_client(settings: Settings) -> AsyncIterator[AIOKafkaClient]:
+    """A bootstrapped client for single requests."""
     client = AIOKafkaClient(bootstrap_servers=settings.broker)
     try:
         await client.bootstrap()

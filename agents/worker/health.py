@@ -1,5 +1,6 @@
 """What is wrong with this worker right now, in words: the one list behind /ready, the metrics and the log."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ import structlog
 log = structlog.get_logger()
 AGAIN_S = 60.0
 """How often a problem that lasts is logged again."""
+SHOWN_S = 600.0
+"""How long something is shown that was found and put right at once."""
 
 KINDS = {
     "topic": "a topic was deleted and made again",
@@ -36,15 +39,17 @@ class Health:
     """The problems that there are now."""
 
     def __init__(self) -> None:
-        self._problems: dict[tuple[str, str], Problem] = {}
+        self._problems: dict[tuple[str, str], tuple[Problem, float]] = {}
         self._logged: dict[tuple[str, str], float] = {}
 
-    def report(self, kind: str, where: str, text: str) -> None:
-        """There is a problem; said again while it lasts, it is logged once a minute."""
+    def report(self, kind: str, where: str, text: str, for_s: float = math.inf) -> None:
+        """There is a problem; said again while it lasts, it is logged once a minute.
+
+        for_s: how long it is shown when nobody clears it, for what is over once it is noticed.
+        """
         assert kind in KINDS
-        key = kind, where
-        self._problems[key] = Problem(kind, where, text)
-        now = time.monotonic()
+        key, now = (kind, where), time.monotonic()
+        self._problems[key] = Problem(kind, where, text), now + for_s
         if now - self._logged.get(key, -AGAIN_S) >= AGAIN_S:
             self._logged[key] = now
             log.error(text, problem=kind, where=where)
@@ -62,8 +67,11 @@ class Health:
 
     def problems(self) -> list[Problem]:
         """All there are, in the order in which they came up."""
-        return list(self._problems.values())
+        now = time.monotonic()
+        for kind, where in [key for key, (_, until) in self._problems.items() if until <= now]:
+            self.clear(kind, where)
+        return [problem for problem, _ in self._problems.values()]
 
     def count(self, kind: str) -> int:
         """How many there are of a kind."""
-        return sum(problem.kind == kind for problem in self._problems.values())
+        return sum(problem.kind == kind for problem in self.problems())

@@ -14,6 +14,7 @@ from agents.settings import Settings
 from agents.worker import restore as restoring
 from agents.worker.context import Context
 from agents.worker.emitted import Tail, tail
+from agents.worker.health import SHOWN_S
 from agents.worker.restore import ANEW, Restored
 from pipeline import blocks, days
 from pipeline.journal import Journal
@@ -105,13 +106,17 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
             where,
             f"{len(foreign) + len(end.foreign)} records were left out that no worker wrote, the first at offset "
             f"{first} of {topic} partition {partition} (see the run book, ForeignRecords)",
+            SHOWN_S,
         )
     if found.gone:
         metrics.holes.inc(found.gone)
         log.error("frames are gone that an older ledger needed; scores may miss events", partition=partition)
     for offset in found.image.breaks():
         context.health.report(
-            "torn", where, f"the stamp at offset {offset} of {where} does not follow from the one before"
+            "torn",
+            where,
+            f"the stamp at offset {offset} of {where} does not follow from the one before",
+            SHOWN_S,
         )
     if end.torn:
         metrics.torn.inc()
@@ -121,6 +126,7 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
             f"the last transaction of {where} is incomplete: {end.unaccounted:,} score records that no stamp "
             f"accounts for, {end.missing:,} missing; all scores are put out again (see the run book, "
             "TransactionTorn)",
+            SHOWN_S,
         )
 
 

@@ -3,10 +3,14 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents import published
 from agents.files import writer
@@ -15,6 +19,7 @@ from agents.reader import reader
 from agents.rubrics import load
 from agents.settings import Settings
 from agents.stamps import stamps
+from agents.topics import ensure, specs
 from agents.verification import Difference, differences
 from schemas.ledger import Counters
 from schemas.scores import Score
@@ -76,15 +81,19 @@ class Outcome:
         assert self.members
 
 
-async def outcome(settings: Settings, values: list[bytes], bad: list[bytes], tmp_path: Path) -> Outcome:
-    """Compare; all of `values` must be counted."""
+async def outcome(
+    settings: Settings, values: list[bytes], bad: list[bytes], tmp_path: Path, foreign_scores: int = 0
+) -> Outcome:
+    """Compare; all of `values` must be counted. foreign_scores: records of member.scores that are none."""
     async with stamps(settings) as seen:
         await seen.look()
         counters = seen.counters()
     file = tmp_path / "events.ndjson"
     with writer(file) as write:
         write(b"".join(value + b"\n" for value in values))
-    scores = await published.newest(settings)
+    foreign: list[str] = []
+    scores = await published.newest(settings, left_out=foreign.append)
+    assert len(foreign) == foreign_scores
     found = list(differences(settings, load(None), scores, lambda run: run.read(Lines([file])), DAY))
     return Outcome(
         counters,
@@ -115,9 +124,80 @@ async def falling_revisions(settings: Settings) -> list[str]:
         async with reader(settings.broker, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
-                    if record.value is not None:
+                    if record.value is not None and record.value.startswith(b"{"):
                         revision = Score.model_validate_json(record.value).revision
                         if revision <= last.get(record.key, 0):
                             found.add(record.key.decode())
                         last[record.key] = revision
     return sorted(found)
+
+
+@asynccontextmanager
+async def administered(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client."""
+    client = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def configure(settings: Settings, short: str, **changes: str) -> None:
+    """Set configs of a topic (with _ for .) beside those it is made with; without any: these alone."""
+    [topic] = [topic for topic in specs(settings) if topic.short == short]
+    configs = topic.configs | {name.replace("_", "."): value for name, value in changes.items()}
+    async with administered(settings) as client:
+        asked = ConfigResource(ConfigResourceType.TOPIC, settings.topic(short), configs)
+        for answer in await client.alter_configs([asked]):
+            for code, message, *_ in answer.resources:
+                assert code == 0, message
+
+
+async def remove_before(settings: Settings, short: str, partition: int, offset: int) -> None:
+    """Remove the records before an offset, as retention does; -1: all there are."""
+    async with administered(settings) as client:
+        tp = TopicPartition(settings.topic(short), partition)
+        await client.delete_records({tp: RecordsToDelete(before_offset=offset)})
+
+
+async def ends(settings: Settings, short: str, partitions: int) -> dict[int, int]:
+    """The end offset of each partition of a topic."""
+    found = {}
+    for partition in range(partitions):
+        async with reader(settings.broker, settings.topic(short), partition) as r:
+            found[partition] = (await r.bounds())[1]
+    return found
+
+
+async def recreate(settings: Settings, short: str) -> None:
+    """Delete a topic and make it again under its name."""
+    [topic] = [topic for topic in specs(settings) if topic.short == short]
+    name = settings.topic(short)
+    async with administered(settings) as client:
+        await client.delete_topics([name])
+        while name in await client.list_topics():
+            await asyncio.sleep(0.05)  # between looks; that it is gone is what is waited for
+    await ensure(settings)
+    assert topic.short == short
+
+
+async def send_raw(
+    settings: Settings, short: str, partition: int, *records: tuple[bytes | None, bytes | None]
+) -> None:
+    """Write records (key, value) to a topic of ours, as somebody else might."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.broker)
+    await producer.start()
+    try:
+        for key, value in records:
+            await producer.send_and_wait(settings.topic(short), value, key=key, partition=partition)
+    finally:
+        await producer.stop()
+
+
+async def until(said: Callable[[], bool], seconds: float = 60, what: str = "") -> None:
+    """Wait until it is so; asks in a thread. Raises AssertionError when it does not come to that."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await asyncio.to_thread(said):
+        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {what or said}"
+        await asyncio.sleep(0.1)  # between looks

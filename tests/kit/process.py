@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -29,6 +30,7 @@ class Worker:
         self, environment: dict[str, str], log: Path, *arguments: str, module: str = "agents.cli"
     ) -> None:
         self.port = free_port()
+        self.log = log
         self._log = log.open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, "worker", "--web-port", str(self.port), *arguments],
@@ -78,14 +80,20 @@ class Worker:
 
     def wait_metric(self, name: str, least: float, seconds: float = 60) -> dict[str, float]:
         """All metrics, once the sum of this one is at least so much; raises when it does not get there."""
+        return self.wait_that(lambda metrics: total(metrics, name) >= least, f"{name} >= {least}", seconds)
+
+    def wait_that(
+        self, said: Callable[[dict[str, float]], bool], what: str, seconds: float = 60
+    ) -> dict[str, float]:
+        """All metrics, once something is so of them; raises when it does not come to that."""
         end = time.monotonic() + seconds
         while True:
             with contextlib.suppress(OSError):
                 metrics = self.metrics()
-                if total(metrics, name) >= least:
+                if said(metrics):
                     return metrics
             if self._process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"{name} did not get to {least}, see {self._log.name}")
+                raise RuntimeError(f"not so in time: {what}, see {self._log.name}")
             time.sleep(0.1)  # between looks; the metric is what is waited for
 
     def problems(self) -> list[str]:
@@ -95,6 +103,8 @@ class Worker:
                 said = answer.read()
         except urllib.error.HTTPError as error:
             said = error.read()
+        except OSError:  # its pages are not up yet
+            return []
         found: list[str] = json.loads(said)["problems"]
         return found
 

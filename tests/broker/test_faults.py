@@ -1,0 +1,317 @@
+"""What goes wrong around a worker, and what an operator sees of it: nothing is green while a score may be wrong.
+
+Each test breaks one thing on a real Kafka, looks at /ready, the metrics and the status meanwhile, puts it right, and
+compares every score, letter and revision with what must have come of the events.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from agents.settings import Settings
+from agents.stamps import counted, stamps
+from agents.status import Status, survey
+from pipeline import days
+from schemas.ledger import block_key
+from tests.kit.chaos import (
+    configure,
+    ends,
+    outcome,
+    publish,
+    random_values,
+    recreate,
+    remove_before,
+    send_raw,
+    until,
+)
+from tests.kit.events import DAY
+from tests.kit.process import Worker, total
+
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
+WAIT_S = 60
+Starts = Callable[..., Awaitable[Worker]]
+
+
+@pytest.fixture
+async def start(live: Settings, tmp_path: Path) -> AsyncIterator[Starts]:
+    """Starts a worker, with further settings; all are stopped at the end."""
+    running: list[Worker] = []
+
+    async def one(*, role: str = "all", ready: bool = True, **more: str) -> Worker:
+        environment = {
+            "PILLARSCORE_BROKER": live.broker,
+            "PILLARSCORE_PREFIX": live.prefix,
+            "PILLARSCORE_AS_OF": days.calendar(DAY).isoformat(),
+            "PILLARSCORE_SESSION_TIMEOUT_S": "6",
+            "PILLARSCORE_BLOCK_CYCLE_S": "2",
+            "PILLARSCORE_BATCH_EVENTS": "250",
+        }
+        environment |= {f"PILLARSCORE_{name.upper()}": value for name, value in more.items()}
+        worker = Worker(environment, tmp_path / f"worker-{len(running)}.log", "--role", role)
+        running.append(worker)
+        if ready:
+            await asyncio.to_thread(worker.wait_ready, WAIT_S)
+        return worker
+
+    yield one
+    for worker in running:
+        await asyncio.to_thread(worker.stop)
+
+
+async def _status(settings: Settings) -> Status:
+    async with survey(settings) as seen:
+        return await seen.look()
+
+
+def _targets(settings: Settings, count: int) -> dict[int, int]:
+    """The end of each source partition when so many values were published."""
+    partitions = settings.event_partitions
+    return {p: len(range(p, count, partitions)) for p in range(partitions)}
+
+
+async def _counted(settings: Settings, count: int) -> None:
+    assert await counted(settings, _targets(settings, count), within_s=WAIT_S), (
+        f"{count} events are not counted"
+    )
+
+
+def _log(worker: Worker) -> list[dict]:
+    lines = Path(worker.log).read_text().splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+# --- fault 1: a produce that fails --------------------------------------------------------------------------
+
+
+async def test_records_that_kafka_refuses_abort_their_transaction(
+    live: Settings, start: Starts, tmp_path: Path
+) -> None:
+    values, bad = random_values(3, 6_000, members=900)
+    worker = await start()
+    await publish(live, values, 0, 2_000)
+    await _counted(live, 2_000)
+    await configure(live, "scores", max_message_bytes="1000")
+    await publish(live, values, 2_000, 4_000)
+    await asyncio.to_thread(worker.wait_metric, "pillarscore_produce_failures_total", 1)
+    assert not worker.ready()
+    assert any("Kafka refused" in line and "member.scores" in line for line in worker.problems())
+    metrics = worker.metrics()
+    assert total(metrics, "pillarscore_produce_failures_total", "member.scores") > 0
+    assert total(metrics, "pillarscore_problems", 'kind="refused"') > 0
+    said = await _status(live)
+    assert not said.settled or said.difference or any(row.lag.records for row in said.partitions)
+    await configure(live, "scores")
+    await publish(live, values, 4_000)
+    await _counted(live, len(values))
+    await until(worker.ready, what="ready again")
+    (await outcome(live, values, bad, tmp_path)).check()
+    # after a restart too: what was refused is not taken for counted
+    await asyncio.to_thread(worker.stop, True)
+    await start()
+    (await outcome(live, values, bad, tmp_path)).check()
+    refusals = [line for line in _log(worker) if "Kafka refused" in line["event"]]
+    assert 0 < len(refusals) <= live.frame_partitions, "once for each partition and minute"
+    assert all("bytes" in line["event"] for line in refusals)
+
+
+# --- fault 3: frames that are gone --------------------------------------------------------------------------
+
+
+async def test_frames_that_were_counted_are_not_needed_any_more(
+    live: Settings, start: Starts, tmp_path: Path
+) -> None:
+    values, bad = random_values(4, 4_000, members=900)
+    worker = await start(block_cycle_s="3600")  # nothing is in blocks
+    await publish(live, values, 0, 2_000)
+    await _counted(live, 2_000)
+    await asyncio.to_thread(worker.stop, True)
+    for partition in range(live.frame_partitions):
+        await remove_before(live, "frames", partition, -1)
+    worker = await start()
+    before = values[:500]
+    await publish(live, [*values[:2_000], *before], 2_000)  # duplicates of what was counted from those frames
+    everything = [*values[:2_000], *before, *values[2_000:]]
+    await publish(live, everything, 2_500)
+    await _counted(live, len(everything))
+    found = await outcome(live, everything, bad + [v for v in before if v in set(bad)], tmp_path)
+    found.check()
+    assert worker.ready()
+    assert total(worker.metrics(), "pillarscore_missing_frames_total") == 0
+
+
+async def test_frames_that_were_not_counted_are_made_again(
+    live: Settings, start: Starts, tmp_path: Path
+) -> None:
+    values, bad = random_values(5, 6_000, members=900)
+    both = await start()
+    await publish(live, values, 0, 1_500)
+    await _counted(live, 1_500)
+    await asyncio.to_thread(both.stop)
+    ingest = await start(role="ingest")
+    await publish(live, values, 1_500, 3_000)
+    await asyncio.to_thread(_committed, ingest)
+    # of partition 0 all are gone, of partition 1 all but the last, of partition 2 the last cannot be read
+    frames = await ends(live, "frames", live.frame_partitions)
+    await remove_before(live, "frames", 0, -1)
+    await remove_before(live, "frames", 1, frames[1] - 1)
+    await send_raw(live, "frames", 2, (None, b"garbage"), (b"k", None))
+    score = await start(role="score", ready=False)
+    await asyncio.to_thread(score.wait_metric, "pillarscore_missing_offsets", 1)
+    assert not score.ready()
+    assert any("frames are gone" in line for line in score.problems())
+    said = await _status(live)
+    assert any("frames are gone" in line for line in said.problems)
+    assert not said.settled
+    await publish(live, values, 3_000)
+    await _counted(live, len(values))
+    await until(lambda: total(score.metrics(), "pillarscore_missing_offsets") == 0, what="nothing is missing")
+    await _settled(live, len(values))
+    (await outcome(live, values, bad, tmp_path)).check()
+    assert total(score.metrics(), "pillarscore_unreadable_frames_total") == 2
+    [line] = [line for line in score.problems() if "is skipped" in line]
+    assert "activity.frames partition 2" in line
+    # and a restore decides the same
+    await asyncio.to_thread(score.stop, True)
+    await start(role="score")
+    (await outcome(live, values, bad, tmp_path)).check()
+
+
+async def test_what_nobody_can_read_any_more_is_said_exactly(
+    live: Settings, start: Starts, tmp_path: Path
+) -> None:
+    values, bad = random_values(6, 4_000, members=900)
+    ingest = await start(role="ingest")
+    await publish(live, values, 0, 2_000)
+    await asyncio.to_thread(_committed, ingest)
+    first = await start(role="score")
+    await _counted(live, 2_000)
+    await asyncio.to_thread(first.stop)
+    await publish(live, values, 2_000, 3_000)
+    await asyncio.to_thread(_committed, ingest)
+    # the frames of partition 0 are gone, and of its events those of source 1 up to offset 700
+    await remove_before(live, "frames", 0, -1)
+    await remove_before(live, "events", 1, 700)
+    score = await start(role="score", ready=False)
+    await asyncio.to_thread(score.wait_metric, "pillarscore_lost_offsets", 1)
+    await publish(live, values, 3_000)
+    await _counted(live, len(values))
+    said = await _status(live)
+    assert said.problems == [
+        "partition 0: 200 offsets (source 1: 500 to 699) are lost, uncounted (run book, EventsLost)"
+    ]
+    assert said.events.lost == 200, "each once, not once for each partition"
+    assert not score.ready()
+    assert any("200 source offsets are lost" in line for line in score.problems())
+    # by the run book: publish what was lost again
+    again = [*values, *values[1 + 4 * 500 : 4 * 700 : 4]]
+    await publish(live, again, len(values))
+    await _counted(live, len(again))
+    found = await outcome(live, values, bad, tmp_path)
+    assert found.differences == []
+    assert found.falling == []
+
+
+def _committed(ingest: Worker) -> None:
+    """Ingest has read and committed all there is."""
+    ingest.wait_metric("pillarscore_ingest_events_total", 1)
+    ingest.wait_that(
+        lambda metrics: total(metrics, "pillarscore_ingest_lag_events") == 0, "nothing is unread"
+    )
+    seen = total(ingest.metrics(), "pillarscore_ingest_commits_total")
+    ingest.wait_metric("pillarscore_ingest_commits_total", seen + 2)
+
+
+async def _settled(settings: Settings, count: int) -> None:
+    """All partitions have counted everything, nothing is missing, and the account is even."""
+    async with stamps(settings) as seen:
+        deadline = asyncio.get_running_loop().time() + WAIT_S
+        while True:
+            newest = await seen.look()
+            if not any(stamp.missing for stamp in newest.values()) and seen.counters().read >= count:
+                return
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.1)  # between looks
+
+
+# --- fault 4: topics that are made again --------------------------------------------------------------------
+
+
+async def test_a_topic_made_again_while_workers_run_is_refused(live: Settings, start: Starts) -> None:
+    values, _ = random_values(7, 400, members=90)
+    worker = await start()
+    await publish(live, values)
+    await _counted(live, len(values))
+    await recreate(live, "events")
+    await until(lambda: not worker.ready(), what="not ready")
+    await until(lambda: any("PILLARSCORE_PREFIX" in line for line in worker.problems()), what="the way out")
+    assert any("activity.events was deleted" in line for line in worker.problems())
+    said = await _status(live)
+    assert any("activity.events was deleted and made again" in line for line in said.problems)
+
+
+async def test_a_topic_made_again_while_none_runs_is_refused(live: Settings, start: Starts) -> None:
+    values, _ = random_values(8, 400, members=90)
+    worker = await start()
+    await publish(live, values)
+    await _counted(live, len(values))
+    before = (await _status(live)).events
+    await asyncio.to_thread(worker.stop)
+    await recreate(live, "events")
+    await publish(live, [*values, *values])  # beyond the offsets that were counted
+    worker = await start(ready=False)
+    await until(lambda: any("activity.events was deleted" in line for line in worker.problems()))
+    assert not worker.ready()
+    said = await _status(live)
+    assert any("activity.events was deleted and made again" in line for line in said.problems)
+    assert said.events == before, "nothing of the other topic is counted"
+
+
+async def test_a_ledger_made_again_is_refused(live: Settings, start: Starts) -> None:
+    values, _ = random_values(9, 400, members=90)
+    worker = await start()
+    await publish(live, values)
+    await _counted(live, len(values))
+    await asyncio.to_thread(worker.stop)
+    await recreate(live, "ledger")
+    worker = await start(ready=False)
+    await until(lambda: any("has no stamp" in line for line in worker.problems()))
+    assert not worker.ready()
+
+
+# --- faults 5 and 6: records that no worker wrote -----------------------------------------------------------
+
+
+async def test_foreign_records_in_the_ledger_are_left_out_and_named(
+    live: Settings, start: Starts, tmp_path: Path
+) -> None:
+    values, bad = random_values(10, 2_000, members=900)
+    worker = await start()
+    await publish(live, values, 0, 1_000)
+    await _counted(live, 1_000)
+    await asyncio.to_thread(worker.stop)
+    foreign = [
+        (b"stamp", None),
+        (b"stamp", b"{}"),
+        (block_key(0), b"garbage"),
+        (block_key(0), None),
+        (b"unheard of", b"x"),
+    ]
+    await send_raw(live, "ledger", 0, *foreign)
+    await send_raw(live, "scores", 0, (b"m-1", b"garbage"))
+    worker = await start(ready=False)
+    await asyncio.to_thread(worker.wait_metric, "pillarscore_foreign_records_total", len(foreign) + 1)
+    await until(lambda: any("no worker wrote" in line for line in worker.problems()))
+    assert not worker.ready()
+    named = [line for line in _log(worker) if line["event"] == "a record of the ledger is left out"]
+    assert len(named) == len(foreign)
+    assert {line["key"] for line in named} == {"stamp", "block/0", "unheard of"}
+    assert all(line["offset"] >= 0 for line in named)
+    await publish(live, values, 1_000)
+    await _counted(live, len(values))
+    async with survey(live) as seen:
+        assert (await seen.look()).problems == []
+    found = await outcome(live, values, bad, tmp_path, foreign_scores=1)
+    found.check()
