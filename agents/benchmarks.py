@@ -17,6 +17,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents.kafka.internals import EndUnanswered
+from agents.kafka.outage import away
+from agents.kafka.outage import report as report_outage
 from agents.kafka.transactions import ProduceFailed, Transactions
 from agents.load import Load
 from agents.metrics import Metrics
@@ -90,16 +92,21 @@ class Follower:
             except ProducerFenced:
                 self._owns = False
                 log.warning("another worker publishes the benchmarks now")
-            except (ProduceFailed, EndUnanswered) as error:
-                # what was in the transaction is worked out again by the next publisher, and be it this one
-                self.metrics.ranks.failures.inc()
-                log.error("benchmarks could not be published; it is tried again", error=str(error))
-            except (KafkaError, OSError) as error:
-                log.warning("Kafka does not answer; partitions wait for it", error=repr(error), outage=True)
-            except Exception:
-                log.exception("following the distributions failed; it begins again")
+            except Exception as error:
+                self._after(error)
             await self._disown()
             await asyncio.sleep(AGAIN_S)
+
+    def _after(self, error: Exception) -> None:
+        """Say what ended the following."""
+        if isinstance(error, ProduceFailed | EndUnanswered) and not away(error):
+            # what was in the transaction is worked out again by the next publisher, and be it this one
+            self.metrics.ranks.failures.inc()
+            log.error("benchmarks could not be published; it is tried again", error=str(error))
+        elif isinstance(error, KafkaError | OSError) or away(error):
+            report_outage("benchmarks", error)
+        else:
+            log.error("following the distributions failed; it begins again", exc_info=error)
 
     async def _follow(self) -> None:
         s = self.settings
@@ -114,8 +121,8 @@ class Follower:
             max_partition_fetch_bytes=FETCH_BYTES,
         )
         consumer.assign([tp])
-        await consumer.start()
         try:
+            await consumer.start()
             await consumer.seek_to_beginning(tp)
             end = (await consumer.end_offsets([tp]))[tp]
             interval = s.benchmark_ms / 1000 / 2

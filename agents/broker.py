@@ -337,7 +337,7 @@ def connected(settings: Settings, say: Say | None = None, *, start: bool = True)
     Where none is set it is the local one, started if need be and if `start`. Raises UserError, one line.
     """
     if settings.broker:
-        if not answers(settings.broker):
+        if not any(map(answers, settings.broker.split(","))):
             raise UserError(f"No Kafka answers at {settings.broker}: start it, or correct PILLARSCORE_BROKER")
         return settings
     broker = Broker.of(settings, say)

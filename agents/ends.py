@@ -7,10 +7,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-log = structlog.get_logger()
+from agents.kafka.outage import report as report_outage
+
 EVERY_S = 3.0
 ANSWER_S = 20.0
 CLOSE_S = 5.0
@@ -49,7 +49,7 @@ class Ends:
                     await self._look(consumer)
                     await asyncio.sleep(EVERY_S)
             except Exception as error:
-                log.info("the ends of partitions can't be asked for; lag stands still", error=str(error))
+                report_outage("lag", error)
             finally:
                 with contextlib.suppress(Exception):
                     await asyncio.wait_for(consumer.stop(), CLOSE_S)

@@ -23,6 +23,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from agents.errors import UserError
 from agents.identity import client_id
+from agents.kafka.outage import report as report_outage
 from agents.kafka.transactions import LOG_APPEND_TIME
 from agents.metrics.lag import Lag, lag
 from agents.records import as_it_is
@@ -103,8 +104,8 @@ class Ingest:
             self.context.health.report("topic", WHERE, str(error))
             return REFUSED_S
         self.metrics.failures.inc()
-        if isinstance(error, KafkaError | OSError):
-            log.warning("Kafka does not answer; ingest waits for it", error=repr(error), outage=True)
+        if isinstance(error, KafkaError | OSError | TimeoutError):
+            report_outage("ingest", error)
         else:
             log.error("ingest failed; it starts again from its committed offsets", exc_info=error)
         return 1.0

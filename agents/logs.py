@@ -8,6 +8,7 @@ import sys
 from typing import Any, TextIO
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from agents.settings import Settings
 
@@ -15,14 +16,14 @@ from agents.settings import Settings
 CHATTY = ("aiokafka", "faust", "mode", "aiohttp", "asyncio", "kafka")
 
 
-OFTEN = 5
-WINDOW_S = 10.0
+WINDOW_S = 60.0
 
 
 class Seldom(logging.Filter):
-    """Lets through the first few lines of a kind in ten seconds, and says how many it kept back after them.
+    """Lets through one line of a kind a minute, and says with the next how many it kept back.
 
-    A client that lost its broker says so many times a second; the one line that matters must be found.
+    A client that lost its broker says so many times a second, and every partition of ours says so too; the one line
+    that matters must be found. Of our own lines only those with `outage=True` are of that sort.
     """
 
     def __init__(self) -> None:
@@ -31,18 +32,38 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is to be shown."""
-        if not record.name.startswith(CHATTY):
+        said: Any = record.msg
+        ours = isinstance(said, dict)
+        if ours and not said.pop("outage", False):
             return True
-        kind = (record.name, str(record.msg)[:200])
-        since, count = self._seen.get(kind, (record.created, 0))
-        if record.created - since >= WINDOW_S:
-            if count > OFTEN:
-                record.msg = f"{record.msg} (and {count - OFTEN} times more in the {WINDOW_S:.0f} s before)"
-            since, count = record.created, 0
+        if not ours and not record.name.startswith(CHATTY):
+            return True
+        text = str(said["event"] if ours else said)
+        kind = ("" if ours else record.name, text[:200])
+        since, held = self._seen.get(kind, (-WINDOW_S, 0))
+        if record.created - since < WINDOW_S:
+            self._seen[kind] = since, held + 1
+            return False
+        if held:
+            text = f"{text} (and {held:,} times more in the minute before)"
+            if ours:
+                said["event"] = text
+            else:
+                record.msg = text
         if len(self._seen) > 1000:
             self._seen.clear()
-        self._seen[kind] = (since, count + 1)
-        return count < OFTEN
+        self._seen[kind] = record.created, 0
+        _without_traceback(record)
+        return True
+
+
+def _without_traceback(record: logging.LogRecord) -> None:
+    """That Kafka is away needs none: the error's name is enough."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, KafkaError | OSError):
+        record.exc_info = None
+        record.msg = f"{record.getMessage()}: {error!r}"
+        record.args = ()
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:

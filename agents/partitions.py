@@ -62,8 +62,8 @@ async def partitions(broker: str, tps: Iterable[TopicPartition]) -> AsyncIterato
     )
     consumer.assign(wanted)
     consumer.pause(*wanted)
-    await consumer.start()
     try:
+        await consumer.start()
         yield Partitions(consumer)
     finally:
         await consumer.stop()

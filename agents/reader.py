@@ -53,8 +53,8 @@ async def reader(broker: str, topic: str, partition: int, committed: bool = True
     )
     tp = TopicPartition(topic, partition)
     consumer.assign([tp])
-    await consumer.start()
     try:
+        await consumer.start()
         yield Reader(consumer, tp)
     finally:
         await consumer.stop()

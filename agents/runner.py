@@ -17,6 +17,8 @@ from agents import groups
 from agents.errors import UserError
 from agents.identity import client_id, worker_of
 from agents.inbox import Inbox
+from agents.kafka.outage import away
+from agents.kafka.outage import report as report_outage
 from agents.kafka.transactions import ProduceFailed
 from agents.ledger import Committed, Ledger
 from agents.metrics.lag import Lag, lag
@@ -164,7 +166,9 @@ class Runner:
             return REFUSED_S
         self._failures += 1
         self.metrics.failures.inc()
-        if isinstance(error, ProduceFailed):
+        if away(error):
+            report_outage(self.where, error)
+        elif isinstance(error, ProduceFailed):
             self.metrics.refused(error.topic, error.records)
             health.report(
                 "refused",
@@ -172,8 +176,8 @@ class Runner:
                 f"{error}; nothing of the transaction counts, the partition restores and tries again (see the "
                 "run book, RecordsRefused)",
             )
-        elif isinstance(error, KafkaError | OSError):
-            log.warning("Kafka does not answer; partitions wait for it", error=repr(error), outage=True)
+        elif isinstance(error, KafkaError):
+            report_outage(self.where, error)
         else:
             self.log.error("partition failed; it restores from its ledger", exc_info=error)
         return min(MOST_REST_S, float(2 ** min(self._failures - 1, 5)))

@@ -39,12 +39,16 @@ TOPICS = {
 """The topics' short names in the code, and what Kafka knows them as."""
 
 
-def _address(value: str) -> str:
-    if value:
-        found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:,/]+):(\d{1,5})", value)
+def _addresses(value: str) -> str:
+    """Addresses with commas between, without blanks."""
+    addresses = [address.strip() for address in value.split(",")] if value.strip() else []
+    for address in addresses:
+        found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:,/]+):(\d{1,5})", address)
         if not found or not 1 <= int(found[2]) <= 65535:
-            raise ValueError("must be host:port, as in 127.0.0.1:9092")
-    return value
+            raise ValueError(
+                "must be host:port, as in 127.0.0.1:9092, or several of them with commas between"
+            )
+    return ",".join(addresses)
 
 
 def _zone(value: str) -> str:
@@ -80,8 +84,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
-    broker: Annotated[str, AfterValidator(_address)] = Field(
-        "", description="Kafka to use, host:port. Empty: a local broker, started when needed."
+    broker: Annotated[str, AfterValidator(_addresses)] = Field(
+        "",
+        description="Kafka to use, host:port; several with commas between, so that one may be away. Empty: a "
+        "local broker, started when needed.",
     )
     prefix: str = Field(
         "",

@@ -44,6 +44,11 @@ class Topic:
     configs: dict[str, str] = field(default_factory=dict)
     ours: bool = True  # False: upstream may have made it its own way, with any number of partitions
 
+    def __post_init__(self) -> None:
+        # the broker's clock: what a shard forgets does not depend on which worker wrote a frame, a worker whose clock
+        # is wrong is not refused for it, and its answer tells a worker what time it is
+        self.configs.setdefault("message.timestamp.type", "LogAppendTime")
+
     @property
     def policy(self) -> str:
         return self.configs["cleanup.policy"]
@@ -67,16 +72,14 @@ def specs(settings: Settings) -> list[Topic]:
             "events",
             settings.event_partitions,
             "what members do, from upstream; a week for a worker that was down to catch up",
-            _deleted(7 * DAY, 128 * MB) | {"message.timestamp.type": "LogAppendTime"},
+            _deleted(7 * DAY, 128 * MB),
             ours=False,
         ),
         Topic(
             "frames",
             members,
             "micro-batches by member, the write-ahead log: kept far longer than blocks need to be written",
-            # the broker's clock, so that what a shard forgets doesn't depend on which worker wrote a frame
-            _deleted(7 * DAY, 128 * MB)
-            | {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(16 * MB)},
+            _deleted(7 * DAY, 128 * MB) | {"max.message.bytes": str(16 * MB)},
         ),
         Topic(
             "dead-letters",
@@ -121,15 +124,15 @@ def specs(settings: Settings) -> list[Topic]:
             "networks",
             members,
             "each member's place among their connections, worked out anew every day",
-            _COMPACTED,
+            dict(_COMPACTED),
         ),
         Topic(
             "distributions",
             1,
             "all scores in columns, without names: what benchmarks and ranks are merged from",
-            _COMPACTED,
+            dict(_COMPACTED),
         ),
-        Topic("benchmarks", 1, "the last benchmark of every cohort", _COMPACTED),
+        Topic("benchmarks", 1, "the last benchmark of every cohort", dict(_COMPACTED)),
     ]
 
 

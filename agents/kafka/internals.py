@@ -27,6 +27,7 @@ from aiokafka.protocol.types import (
 )
 
 from agents.errors import UserError
+from agents.kafka.outage import root
 
 SUPPORTED = "0.14.0"
 Headers = list[tuple[str, bytes]]
@@ -108,8 +109,8 @@ def cause_of(producer: AIOKafkaProducer, error: BaseException) -> BaseException:
     """What lies behind the error of an acknowledgement: aiokafka hides what ended its sender in a general one."""
     task = producer._sender.sender_task
     if task is not None and task.done() and not task.cancelled() and (ended := task.exception()) is not None:
-        return ended.__cause__ or ended
-    return error.__cause__ or error
+        return root(ended)
+    return root(error)
 
 
 # --- batches ------------------------------------------------------------------------------------------------

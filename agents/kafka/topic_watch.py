@@ -7,14 +7,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-import structlog
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from agents.kafka.internals import topic_ids
+from agents.kafka.outage import report as report_outage
 from agents.settings import Settings
 
-log = structlog.get_logger()
 EVERY_S = 5.0
 CLOSE_S = 5.0
 WATCHED = ("events", "frames", "ledger", "scores", "shadow")
@@ -50,7 +49,7 @@ class TopicWatch:
                         await asyncio.sleep(EVERY_S)
                         await self._look(client)
             except (KafkaError, OSError, TimeoutError) as error:
-                log.info("Kafka does not say which topics there are", error=repr(error))
+                report_outage("topic watch", error)
             await asyncio.sleep(EVERY_S)
 
     async def _look(self, client: AIOKafkaClient) -> None:

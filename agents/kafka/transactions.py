@@ -45,6 +45,7 @@ class ProduceFailed(Exception):
     def __init__(
         self, topic: str, partition: int, records: int, size_bytes: int, cause: BaseException
     ) -> None:
+        self.__cause__ = cause
         super().__init__(
             f"Kafka refused {records} records ({size_bytes:,} bytes) for {topic} partition {partition}: {cause!r}"
         )
@@ -52,7 +53,6 @@ class ProduceFailed(Exception):
         self.partition = partition
         self.records = records
         self.size_bytes = size_bytes
-        self.cause = cause
 
 
 @dataclass(slots=True)
@@ -250,7 +250,7 @@ async def _closed(producer: AIOKafkaProducer, abort: bool) -> None:
     closing.add_done_callback(_closing.discard)
     done, _ = await asyncio.wait([closing], timeout=CLOSE_S)
     if not done:
-        log.info("Kafka does not answer, so a producer is closed in the background")
+        log.info("Kafka does not answer, so producers are closed in the background", outage=True)
 
 
 async def _close(producer: AIOKafkaProducer, abort: bool) -> None:
@@ -259,11 +259,13 @@ async def _close(producer: AIOKafkaProducer, abort: bool) -> None:
             with fencing_raised(producer):
                 await producer.abort_transaction()
     except Exception as error:
-        log.info("a transaction was not aborted; whoever starts next aborts it", error=repr(error))
+        log.info(
+            "a transaction was not aborted; whoever starts next aborts it", error=repr(error), outage=True
+        )
     try:
         await producer.stop()
     except Exception as error:
-        log.info("a producer was not closed in order", error=repr(error))
+        log.info("a producer was not closed in order", error=repr(error), outage=True)
 
 
 def _retrieved(future: Any) -> None:

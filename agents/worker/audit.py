@@ -7,15 +7,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import structlog
 from aiokafka.errors import KafkaError
 
+from agents.kafka.outage import report as report_outage
 from agents.ledger import Committed
 from agents.settings import Settings
 from agents.worker.emitted import differing
 from agents.worker.health import Health
 
-log = structlog.get_logger()
 EVERY_S = 10.0
 ANSWER_S = 60.0
 
@@ -71,7 +70,7 @@ class Audit:
             try:
                 await asyncio.wait_for(self._look(chosen), ANSWER_S)
             except (KafkaError, OSError, TimeoutError) as error:
-                log.info("a transaction can't be read back now", partition=chosen, error=repr(error))
+                report_outage("audit", error)
 
     async def _look(self, partition: int) -> None:
         committed = self._partitions[partition].last_committed

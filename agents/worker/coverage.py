@@ -9,13 +9,12 @@ import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.kafka.outage import report as report_outage
 from agents.settings import Settings
 from agents.topics import admin
 
-log = structlog.get_logger()
 EVERY_S = 5.0
 ANSWER_S = 20.0
 CLOSE_S = 5.0
@@ -63,7 +62,7 @@ class Coverage:
                         await asyncio.wait_for(self._look(client, consumer), ANSWER_S)
                         await asyncio.sleep(EVERY_S)
             except Exception as error:
-                log.info("what ingest has committed can't be asked for", error=repr(error))
+                report_outage("coverage", error)
             finally:
                 with contextlib.suppress(Exception):
                     await asyncio.wait_for(consumer.stop(), CLOSE_S)

@@ -15,6 +15,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from agents.clock import Clock
+from agents.kafka.outage import report as report_outage
 from agents.reader import reader
 from agents.settings import Settings
 from agents.worker.coverage import Promise
@@ -67,7 +68,7 @@ class Refill:
         if self._task is not None and self._task.done():
             with contextlib.suppress(asyncio.CancelledError):
                 if (error := self._task.exception()) is not None:
-                    self._log.warning("missing events can't be read again yet", error=repr(error))
+                    report_outage(f"refill of partition {self._partition}", error)
             self._task, self._done_at = None, now
         if self._task is None and now - self._since >= PATIENCE_S and now - self._done_at >= AGAIN_S:
             work = self._work({source: ranges.pairs() for source, ranges in wanted.items()}, events)
@@ -82,8 +83,8 @@ class Refill:
             max_batch_size=1 << 20,
             max_request_size=32 << 20,
         )
-        await producer.start()
         try:
+            await producer.start()
             for source, ranges in wanted.items():
                 for start, stop in ranges:
                     async for data in self._frames(source, start, stop, events):

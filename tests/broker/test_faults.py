@@ -6,17 +6,23 @@ compares every score, letter and revision with what must have come of the events
 
 import asyncio
 import json
+import os
+import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import NewPartitions
 
 from agents.settings import Settings
 from agents.stamps import counted, stamps
 from agents.status import Status, survey
+from agents.topics import ensure
 from pipeline import days
 from schemas.ledger import block_key
 from tests.kit.chaos import (
+    administered,
     configure,
     ends,
     outcome,
@@ -27,11 +33,14 @@ from tests.kit.chaos import (
     send_raw,
     until,
 )
+from tests.kit.cluster import cluster
 from tests.kit.events import DAY
-from tests.kit.process import Worker, total
+from tests.kit.process import Worker, free_port, total, wait_shared
+from tests.kit.tools import FAKETIME, tool
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 WAIT_S = 60
+AWAY_S = 8.0
 Starts = Callable[..., Awaitable[Worker]]
 
 
@@ -40,8 +49,10 @@ async def start(live: Settings, tmp_path: Path) -> AsyncIterator[Starts]:
     """Starts a worker, with further settings; all are stopped at the end."""
     running: list[Worker] = []
 
-    async def one(*, role: str = "all", ready: bool = True, **more: str) -> Worker:
-        environment = {
+    async def one(
+        *, role: str = "all", ready: bool = True, environment: dict[str, str] | None = None, **more: str
+    ) -> Worker:
+        settings = {
             "PILLARSCORE_BROKER": live.broker,
             "PILLARSCORE_PREFIX": live.prefix,
             "PILLARSCORE_AS_OF": days.calendar(DAY).isoformat(),
@@ -49,8 +60,10 @@ async def start(live: Settings, tmp_path: Path) -> AsyncIterator[Starts]:
             "PILLARSCORE_BLOCK_CYCLE_S": "2",
             "PILLARSCORE_BATCH_EVENTS": "250",
         }
-        environment |= {f"PILLARSCORE_{name.upper()}": value for name, value in more.items()}
-        worker = Worker(environment, tmp_path / f"worker-{len(running)}.log", "--role", role)
+        settings |= {f"PILLARSCORE_{name.upper()}": value for name, value in more.items()}
+        worker = Worker(
+            settings | (environment or {}), tmp_path / f"worker-{len(running)}.log", "--role", role
+        )
         running.append(worker)
         if ready:
             await asyncio.to_thread(worker.wait_ready, WAIT_S)
@@ -315,3 +328,119 @@ async def test_foreign_records_in_the_ledger_are_left_out_and_named(
         assert (await seen.look()).problems == []
     found = await outcome(live, values, bad, tmp_path, foreign_scores=1)
     found.check()
+
+
+# --- fault 7: a wrong clock ---------------------------------------------------------------------------------
+
+
+async def test_a_worker_with_a_wrong_clock_says_so_and_counts_right(
+    live: Settings, start: Starts, tmp_path: Path
+) -> None:
+    values, bad = random_values(11, 3_000, members=900)
+    faked = {"LD_PRELOAD": str(tool(FAKETIME)), "FAKETIME": "+61m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    right = await start()
+    wrong = await start(ready=False, environment=faked)
+    await until(
+        lambda: any("the clock of this machine" in line for line in wrong.problems()), what="a problem"
+    )
+    await publish(live, values)
+    await _counted(live, len(values))
+    assert not wrong.ready()
+    [line] = [line for line in wrong.problems() if "the clock of this machine" in line]
+    assert "ahead of Kafka's" in line
+    assert 3600 < wrong.metrics()["pillarscore_clock_skew_seconds"] < 3700
+    assert abs(right.metrics()["pillarscore_clock_skew_seconds"]) < 10
+    for worker in (right, wrong):
+        assert total(worker.metrics(), "pillarscore_transactions_total") > 0, "both have partitions"
+    (await outcome(live, values, bad, tmp_path)).check()
+
+
+# --- fault 8: a worker that was frozen ----------------------------------------------------------------------
+
+
+async def test_a_thawed_worker_goes_on_at_once(live: Settings, start: Starts, tmp_path: Path) -> None:
+    values, bad = random_values(12, 4_000, members=900)
+    workers = [await start(), await start()]
+    await asyncio.to_thread(wait_shared, *workers)
+    await publish(live, values, 0, 2_000)
+    frozen, other = workers
+    os.kill(frozen.pid, signal.SIGSTOP)
+    publishing = asyncio.create_task(publish(live, values, 2_000))
+    await asyncio.to_thread(
+        other.wait_that,
+        lambda m: total(m, "pillarscore_partition_live") == live.frame_partitions,
+        "it has all",
+    )
+    os.kill(frozen.pid, signal.SIGCONT)
+    thawed = time.monotonic()
+    await publishing
+
+    def shared() -> bool:
+        lives = [total(worker.metrics(), "pillarscore_partition_live") for worker in workers]
+        return sum(lives) == live.frame_partitions and all(lives)
+
+    await until(shared, 25, "all partitions are served, by both, before anybody has rested for 30 s")
+    print(f"all are served {time.monotonic() - thawed:.1f} s after the thaw")
+    await _counted(live, len(values))
+    (await outcome(live, values, bad, tmp_path)).check()
+
+
+# --- fault 9: partitions that come, brokers that are away ---------------------------------------------------
+
+
+async def test_new_partitions_are_read_within_half_a_minute(live: Settings, start: Starts) -> None:
+    worker = await start()
+    count = live.event_partitions + 2
+    async with administered(live) as client:
+        await client.create_partitions({live.topic("events"): NewPartitions(total_count=count)})
+    grown = live.model_copy(update={"event_partitions": count})
+    values, _ = random_values(13, 600, members=90)
+    await publish(grown, values)
+    assert await counted(live, _targets(grown, len(values)), within_s=40), (
+        "what is in new partitions is not counted"
+    )
+    assert len([k for k in worker.metrics() if k.startswith("pillarscore_ingest_lag_events{")]) == count
+
+
+async def test_one_of_several_addresses_is_enough(live: Settings, start: Starts, tmp_path: Path) -> None:
+    dead = free_port()
+    worker = await start(broker=f"127.0.0.1:{dead},{live.broker}")
+    values, bad = random_values(14, 1_000, members=90)
+    await publish(live, values)
+    await _counted(live, len(values))
+    (await outcome(live, values, bad, tmp_path)).check()
+    assert worker.ready()
+
+
+async def test_an_outage_is_one_line_a_minute_and_nothing_is_lost(tmp_path: Path) -> None:
+    with cluster(tmp_path / "kafka") as made:
+        settings = Settings(broker=made.bootstrap, prefix="away.", state_dir=tmp_path / "state")
+        await ensure(settings)
+        environment = {
+            "PILLARSCORE_BROKER": settings.broker,
+            "PILLARSCORE_PREFIX": settings.prefix,
+            "PILLARSCORE_AS_OF": days.calendar(DAY).isoformat(),
+            "PILLARSCORE_SESSION_TIMEOUT_S": "6",
+        }
+        values, bad = random_values(15, 2_000, members=300)
+        worker = Worker(environment, tmp_path / "worker.log", "--role", "all")
+        try:
+            await asyncio.to_thread(worker.wait_ready, WAIT_S)
+            await publish(settings, values, 0, 1_000)
+            await _counted(settings, 1_000)
+            before = len(worker.log.read_text().splitlines())
+            [node] = made.nodes
+            await asyncio.to_thread(node.stop, True)
+            await asyncio.sleep(AWAY_S)  # the outage itself, not a wait for something
+            node.start()
+            await asyncio.to_thread(made.wait)
+            await publish(settings, values, 1_000)
+            await _counted(settings, len(values))
+            await until(worker.ready, what="ready again")
+        finally:
+            await asyncio.to_thread(worker.stop)
+        (await outcome(settings, values, bad, tmp_path)).check()
+    lines = worker.log.read_text().splitlines()[before:]
+    assert sum("Kafka does not answer" in line for line in lines) <= 2
+    assert not any("Traceback" in line for line in lines)
+    assert len(lines) < 60, "what aiokafka and Faust say about it too is one line of a kind"

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -24,16 +24,26 @@ def free_port() -> int:
 
 
 class Worker:
-    """`pillarscore worker` as a child process, with settings from `environment` beside ours."""
+    """`pillarscore worker` as a child process, with settings from `environment` beside ours.
+
+    prefix: of the command line, as `ip netns exec x`; host: where its pages are.
+    """
 
     def __init__(
-        self, environment: dict[str, str], log: Path, *arguments: str, module: str = "agents.cli"
+        self,
+        environment: dict[str, str],
+        log: Path,
+        *arguments: str,
+        module: str = "agents.cli",
+        prefix: Sequence[str] = (),
+        host: str = "127.0.0.1",
     ) -> None:
+        self.host = host
         self.port = free_port()
         self.log = log
         self._log = log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, "worker", "--web-port", str(self.port), *arguments],
+            [*prefix, sys.executable, "-m", module, "worker", "--web-port", str(self.port), *arguments],
             env=os.environ | environment,
             stdout=self._log,
             stderr=self._log,
@@ -56,7 +66,7 @@ class Worker:
     def ready(self) -> bool:
         """Whether /ready says so."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.host}:{self.port}/ready", timeout=5) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -71,7 +81,7 @@ class Worker:
 
     def metrics(self) -> dict[str, float]:
         """Every sample of /metrics: name with labels -> value."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://{self.host}:{self.port}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         return {
             name: float(value)
@@ -99,7 +109,7 @@ class Worker:
     def problems(self) -> list[str]:
         """What /ready says is wrong."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.host}:{self.port}/ready", timeout=5) as answer:
                 said = answer.read()
         except urllib.error.HTTPError as error:
             said = error.read()

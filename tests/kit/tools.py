@@ -1,4 +1,4 @@
-"""Prometheus, promtool, Alertmanager and amtool for the tests: those of the machine, or those of Debian.
+"""Prometheus, promtool, Alertmanager, amtool and libfaketime for the tests: the machine's, or Debian's.
 
 What is not on PATH is taken out of Debian's packages into `.pillarscore/tools`: nothing is installed and no
 service starts. `python -m tests.kit.tools` does it ahead of the tests and says where they are.
@@ -22,9 +22,10 @@ NAMES = {
     "amtool": ("amtool",),
 }
 """Each tool, and what its program is called upstream and in Debian."""
-PACKAGES = ("prometheus", "prometheus-alertmanager")
+FAKETIME = "libfaketime.so.1"
+PACKAGES = ("prometheus", "prometheus-alertmanager", "libfaketime")
 _MISSING = (
-    "{tools} missing: install them (Debian: apt-get install prometheus prometheus-alertmanager; "
+    "{tools} missing: install them (Debian: apt-get install prometheus prometheus-alertmanager libfaketime; "
     "elsewhere the releases of prometheus.io) so that they are on PATH. {why}"
 )
 _FIXED = b"/usr/share/prometheus/alertmanager", b"usr/share/prometheus/alertmanager/"
@@ -34,7 +35,7 @@ _BUSY_S = 60.0
 
 
 def tool(name: str) -> Path:
-    """The program of a tool of NAMES, fetched on first use; UserError, one line, when it can't be had."""
+    """The program of a tool of NAMES, or FAKETIME; fetched on first use. UserError when it can't be had."""
     found = _find(name)
     if found is None:
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -53,13 +54,16 @@ def root(program: Path) -> Path:
 
 
 def _find(name: str) -> Path | None:
+    if name == FAKETIME:
+        folders = (Path("/usr/lib"), FOLDER / "usr" / "lib")
+        return next((path for folder in folders for path in folder.glob(f"*/faketime/{FAKETIME}")), None)
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(FOLDER / "usr" / "bin")])
     places = (shutil.which(program, path=path) for program in NAMES[name])
     return next((Path(place) for place in places if place), None)
 
 
 def _missing(why: str) -> str:
-    tools = [name for name in NAMES if _find(name) is None]
+    tools = [name for name in (*NAMES, FAKETIME) if _find(name) is None]
     return _MISSING.format(tools=f"{', '.join(tools)} {'are' if len(tools) > 1 else 'is'}", why=why).strip()
 
 
@@ -100,7 +104,7 @@ def _apt(*arguments: str) -> str:
 
 if __name__ == "__main__":
     try:
-        for wanted in NAMES:
+        for wanted in (*NAMES, FAKETIME):
             tool(wanted)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -1,0 +1,40 @@
+"""That Kafka does not answer, said once: every client notices it, and only the first line a minute is shown."""
+
+import structlog
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+)
+
+log = structlog.get_logger()
+AWAY = (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    OSError,
+    TimeoutError,
+)
+
+
+def root(error: BaseException) -> BaseException:
+    """What lies behind an error: aiokafka wraps some, and says of others only that something was unexpected."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def away(error: BaseException) -> bool:
+    """Whether an error says that Kafka can't be reached, rather than that it refuses something."""
+    return isinstance(root(error), AWAY)
+
+
+def report(who: str, error: BaseException) -> None:
+    """Say that `who` gets no answer, and waits."""
+    if isinstance(error, KafkaError | OSError | TimeoutError) or away(error):
+        log.warning("Kafka does not answer; it is asked again", who=who, error=repr(root(error)), outage=True)
+    else:
+        log.error("asking Kafka failed", who=who, exc_info=error)
