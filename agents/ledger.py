@@ -52,7 +52,6 @@ class Ledger(Transactions):
         self._names = {settings.topic(short): short for short in TOPICS}
         self._ledger = TopicPartition(settings.topic("ledger"), partition)
         self._scores = TopicPartition(settings.topic("scores"), partition)
-        self._members: set[bytes] = set()
         self._batches: list[Sequence[Record]] = []
         self.resume(None, Image(), 0)
 
@@ -78,7 +77,6 @@ class Ledger(Transactions):
     ) -> None:
         """Queue records, as `Transactions.put` does."""
         if topic == self._scores.topic:
-            self._members.update(key for key, value in records if key is not None and value is not None)
             self._batches.append(records)
         await super().put(topic, partition, records, headers)
 
@@ -99,7 +97,7 @@ class Ledger(Transactions):
                     number=self._number + 1,
                     previous="" if self._stamp is None else stamp_hash(self._stamp),
                     records={self._names[topic]: count for topic, count in self.counts.items() if count},
-                    members=len(self._members),
+                    members=self._members(),
                     revision=self._sequence,
                     scores_from=self._scores_from,
                 ),
@@ -117,8 +115,15 @@ class Ledger(Transactions):
         self.last = Committed(data, self._stamp_offset, self._batches, self._scores_from, scores_to)
         self._stamp, self._sequence, self._scores_from = data, said.sequence, scores_to
         self._number += 1
-        self._members, self._batches = set(), []
+        self._batches = []
         return said
+
+    def _members(self) -> int:
+        """Members with a score in the transaction."""
+        newest: dict[bytes | None, bytes | None] = {}
+        for records in self._batches:
+            newest.update(records)
+        return len(newest) - [*newest.values()].count(None)
 
     def take_settled(self) -> tuple[int, int]:
         """How often since the last call a commit without an answer was (committed, not committed)."""

@@ -4,6 +4,7 @@ It shares nothing with the way by which the scores were sent, so it notices what
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -45,6 +46,7 @@ class Audit:
         self._partitions = partitions
         self._told = told
         self._done: dict[int, bytes] = {}
+        self._rng = random.Random()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -76,7 +78,7 @@ class Audit:
         committed = self._partitions[partition].last_committed
         if committed is None or self._done.get(partition) == committed.stamp:
             return
-        members, wrong = await differing(self._settings, partition, committed)
+        members, wrong = await differing(self._settings, partition, committed, self._rng)
         self._done[partition] = committed.stamp
         self._told(partition, members, wrong)
         where = f"partition {partition}"

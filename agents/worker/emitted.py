@@ -5,6 +5,7 @@ the last one, and the audit at one every few seconds.
 """
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from agents.settings import Settings
 from schemas.ledger import Stamp
 
 REACH_S = 20.0
+MOST = 5_000
+"""Records of a transaction that the audit compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +76,37 @@ def _revision(value: bytes) -> int | None:
     return found if isinstance(found, int) else None
 
 
-async def differing(settings: Settings, partition: int, committed: Committed) -> tuple[int, int]:
-    """(members compared, members of whom readers do not see what was committed last).
+async def differing(
+    settings: Settings, partition: int, committed: Committed, rng: random.Random
+) -> tuple[int, int]:
+    """(score records compared, those of them that readers do not see as they were committed).
 
-    A record that compaction has removed already was followed by a newer one of the same member.
+    Of a large transaction a part is compared, chosen by `rng`. Its records lie one after the other, since nobody
+    else writes to the partition. One that compaction has removed already was followed by a newer one of its member.
     """
-    wanted: dict[bytes, bytes | None] = {}
-    for records in committed.scores:
-        wanted.update((key, value) for key, value in records if key is not None)
-    left = dict(wanted)
+    sent = [record for records in committed.scores for record in records]
+    first = rng.randrange(max(1, len(sent) - MOST + 1))
+    wanted = sent[first : first + MOST]
+    start = committed.scores_to - len(sent) + first
+    left = {start + n: record for n, record in enumerate(wanted)}
     async with reader(settings.broker, settings.topic("scores"), partition) as r:
         # Kafka answers a commit before its markers are everywhere, and readers see it only behind these
         end = await _reaching(r, committed.scores_to)
-        async for found in r.read(committed.scores_from, committed.scores_to):
+        async for found in r.read(start, start + len(wanted)):
             for record in found:
-                if record.key in left and left[record.key] == record.value:
-                    del left[record.key]
+                if left.get(record.offset) == (record.key, record.value):
+                    del left[record.offset]
         if left:
-            async for found in r.read(committed.scores_to, end):
-                for record in found:
-                    left.pop(record.key, None)
-    stamped = False
+            newer: dict[bytes, int] = {}
+            async for found in r.read(start, end):
+                newer.update((record.key, record.offset) for record in found)
+            left = {offset: one for offset, one in left.items() if newer.get(one[0] or b"", -1) <= offset}
     async with reader(settings.broker, settings.topic("ledger"), partition) as r:
         end = await _reaching(r, committed.stamp_offset + 1)
+        # the stamp of a transaction that others have followed may have been compacted away
+        stamped = end > committed.stamp_offset + 2
         async for found in r.read(committed.stamp_offset, committed.stamp_offset + 1):
             stamped = stamped or any(record.value == committed.stamp for record in found)
-        # the stamp of a transaction that others have followed may have been compacted away
-        stamped = stamped or end > committed.stamp_offset + 1
     return len(wanted), len(left) if stamped else len(wanted)
 
 
