@@ -136,6 +136,7 @@ async def _probes(settings: Settings, end: float) -> list[float]:
         await consumer.position(tp)
         at = 0.0
         probes = 0
+        flying = []
         while time.monotonic() < end or (sent and time.monotonic() < end + DRAIN_S):
             now = time.monotonic()
             if end - 1 > now >= at:
@@ -143,12 +144,14 @@ async def _probes(settings: Settings, end: float) -> list[float]:
                 stamp = datetime.now(UTC).isoformat().encode()
                 value = _PROBE % (n, n, stamp, n)
                 sent[b"team:probe %d" % n] = now
-                await producer.send(settings.topic("events"), value, partition=n % settings.event_partitions)
+                partition = n % settings.event_partitions
+                flying.append(await producer.send(settings.topic("events"), value, partition=partition))
             got = await consumer.getmany(tp, timeout_ms=20)
             now = time.monotonic()
             for record in got.get(tp, []):
                 if record.value is not None and record.key in sent:
                     took.append(now - sent.pop(record.key))
+        await asyncio.gather(*flying)
     finally:
         await producer.stop()
         await consumer.stop()

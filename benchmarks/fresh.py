@@ -8,9 +8,11 @@ letter: their scores go out too, and nobody waits for them.
 import asyncio
 import gc
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 import uvloop
@@ -102,6 +104,7 @@ async def _pace(plan: Plan, producer: AIOKafkaProducer, begin: float) -> np.ndar
     last = int(plan.rate * plan.seconds)
     at = np.zeros(last)
     done, turn = 0, 0
+    flying: deque[Any] = deque()
     while done < last:
         now = time.monotonic()
         due = min(last, int((now - begin) * plan.rate))
@@ -113,7 +116,10 @@ async def _pace(plan: Plan, producer: AIOKafkaProducer, begin: float) -> np.ndar
                 if batch.append(key=key, value=value, timestamp=None) is None:
                     due = number  # the rest comes next, as sent then
                     break
-            await producer.send_batch(batch, plan.topic, partition=turn % plan.partitions)
+            flying.append(await producer.send_batch(batch, plan.topic, partition=turn % plan.partitions))
+            while flying and flying[0].done():
+                flying.popleft().result()
             done, turn = due, turn + 1
         await asyncio.sleep(max(0.0, now + plan.tick - time.monotonic()))
+    await asyncio.gather(*flying)
     return at

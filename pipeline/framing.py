@@ -86,6 +86,11 @@ class Framer:
         """A frame that says nothing but that these offsets are gone."""
         return encode(_EMPTY, (), (), [gone], self.events)
 
+    @staticmethod
+    def resolved(ranges: Sequence[tuple[int, int, int]]) -> bytes:
+        """A frame that says nothing but that these lost offsets, (source, start, stop), are dealt with."""
+        return encode(_EMPTY, (), resolved=ranges)
+
     def _encode(
         self, part: pa.RecordBatch, partition: int, stops: dict[int, int], traces: Sequence[Trace] = ()
     ) -> bytes:

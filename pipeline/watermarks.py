@@ -52,6 +52,11 @@ class Watermarks:
         result = Admission(np.zeros(len(frame), bool))
         for lost in frame.lost or ():
             result.lost += self._lose(lost)
+        for source, start, stop in frame.resolved:
+            if dealt_with := self.lost.get(source):
+                dealt_with.remove(start, stop)
+                if not dealt_with:
+                    del self.lost[source]
         for cover in frame.covers:
             mine = frame.source == cover.source
             count = int(np.count_nonzero(mine))

@@ -69,6 +69,7 @@ class Frame:
     peer: uint64 hash of the member on the other side of a tie (`pipeline.ties`), 0 for rows without one; None
     for a frame in which no row has one. traces: of sampled events, few or none. lost: offsets that are gone,
     None in frames of before this was said. events: the id of the topic that the offsets are of; "" if unknown.
+    resolved: (source, start, stop) of lost offsets that a person says are dealt with.
     """
 
     member: pa.Array
@@ -85,6 +86,7 @@ class Frame:
     traces: list[Trace] = field(default_factory=list)
     lost: list[Lost] | None = None
     events: str = ""
+    resolved: list[tuple[int, int, int]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -120,6 +122,7 @@ def encode(
     traces: Sequence[Trace] = (),
     lost: Sequence[Lost] = (),
     events: str = "",
+    resolved: Sequence[tuple[int, int, int]] = (),
 ) -> bytes:
     """A frame as bytes: an Arrow IPC stream of one batch, all else in the schema's metadata."""
     listed = [[c.source, c.start, c.stop, [list(r) for r in c.runs], c.jump] for c in covers]
@@ -128,6 +131,8 @@ def encode(
     head["lost"] = [[one.source, one.start, one.stop, one.here] for one in lost]
     if events:
         head["events"] = events
+    if resolved:
+        head["resolved"] = [list(one) for one in resolved]
     if traces:
         head["traces"] = [[t.row, t.context.parent, t.context.state] for t in traces]
     schema = SCHEMA.with_metadata({b"pillarscore": orjson.dumps(head)})
@@ -162,4 +167,7 @@ def _frame(version: int, head: dict[str, Any], batch: pa.RecordBatch) -> Frame:
     traces = [Trace(row, TraceContext(parent, state)) for row, parent, state in head.get("traces", ())]
     lost = [Lost(*one) for one in head["lost"]] if "lost" in head else None
     told = head.get("events", "")
-    return Frame(c[0], time, signals, source, offset, id_, side, c[7], c[8], covers, peer, traces, lost, told)
+    resolved = [(int(s), int(a), int(b)) for s, a, b in head.get("resolved", ())]
+    return Frame(
+        c[0], time, signals, source, offset, id_, side, c[7], c[8], covers, peer, traces, lost, told, resolved
+    )

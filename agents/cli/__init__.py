@@ -32,6 +32,7 @@ ORDER = (
     "team",
     "whatif",
     "verify",
+    "ledger",
     "convert",
     "topology",
 )

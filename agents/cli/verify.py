@@ -34,7 +34,8 @@ def verify(
     ] = 7,
     rubric: RubricFile = None,
 ) -> None:
-    """Compare the scores in member.scores with those computed from the files that were published.
+    """Compare the scores in member.scores with those computed from the files that were published, and with what
+    member.ledger says was put out.
 
     Every member, score and pillars, each record as of its own day; and band, trend, changes and weakest
     pillar with what follows from the score and the days in member.history. Exit code 1 when anything
@@ -51,6 +52,7 @@ def verify(
     from agents.broker import connected
     from agents.clock import clock
     from agents.errors import UserError
+    from agents.ledger_check import Checked, check
     from agents.ndjson import Lines
     from agents.offline import Offline
     from agents.played import played
@@ -67,7 +69,13 @@ def verify(
     Lines(paths)  # says now what can't be read
     settings = connected(settings, say=screen.say)
 
-    async def live() -> tuple[dict[str, Score], Recorded]:
+    scores: dict[str, Score] = {}
+
+    async def newest() -> dict[str, Score]:
+        scores.update(await published.newest(settings, left_out=screen.say))
+        return scores
+
+    async def live() -> tuple[Recorded, Checked]:
         await ensure(settings)
         if not paths:
             kept = await played(settings)
@@ -77,16 +85,16 @@ def verify(
             with screen.progress("waiting for the workers") as told:
                 if not await counted(settings, kept.targets(), wait, told):
                     raise UserError(f"What was published is not counted after {wait:g} s: does a worker run?")
-        return await published.newest(settings, left_out=screen.say), await published.recorded(
-            settings, chosen
-        )
+        with screen.progress("restoring from the ledger") as told:
+            checked = await check(settings, chosen, clock(settings).today(), newest, told)
+        return await published.recorded(settings, chosen), checked
 
     def read(run: Offline) -> None:
         lines = Lines(paths)
         with screen.reading("scoring the files", lines) as told:
             run.read(lines, told)
 
-    scores, recorded = asyncio.run(live())
+    recorded, checked = asyncio.run(live())
     found = list(differences(settings, chosen, scores, read, clock(settings).today(), recorded))
     said = look_back(settings, chosen, read, recorded, last)
     if found and limit:
@@ -97,5 +105,13 @@ def verify(
             "give now (late events, or another rubric)"
         )
     more = f", of which {limit:,} are shown" if len(found) > limit else ""
+    for line in checked.problems:
+        typer.echo(line)
+    if checked.differences and limit:
+        screen.console().print(screen.difference_table(checked.differences[:limit]))
+    again = f", {checked.newer:,} scored again meanwhile" if checked.newer else ""
+    typer.echo(
+        f"ledger against member.scores: {checked.members:,} members, {len(checked.differences):,} differences{again}"
+    )
     typer.echo(f"{len(scores):,} members, {len(found):,} differences{more}")
-    raise typer.Exit(1 if found else 0)
+    raise typer.Exit(1 if found or checked.differences or checked.problems else 0)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import NewPartitions
 
+from agents.losses import Loss, losses, resolve
 from agents.settings import Settings
 from agents.stamps import counted, stamps
 from agents.status import Status, survey
@@ -225,6 +226,12 @@ async def test_what_nobody_can_read_any_more_is_said_exactly(
     found = await outcome(live, values, bad, tmp_path)
     assert found.differences == []
     assert found.falling == []
+    lost = await losses(live)
+    assert lost == [Loss(0, 1, 500, 700, "lost")]
+    await resolve(live, lost)
+    assert await losses(live) == []
+    await until(score.ready, what="ready again")
+    assert (await _status(live)).problems == []
 
 
 def _committed(ingest: Worker) -> None:
@@ -327,7 +334,7 @@ async def test_foreign_records_in_the_ledger_are_left_out_and_named(
     async with survey(live) as seen:
         assert (await seen.look()).problems == []
     found = await outcome(live, values, bad, tmp_path, foreign_scores=1)
-    found.check()
+    found.check(problems=True)
 
 
 # --- fault 7: a wrong clock ---------------------------------------------------------------------------------

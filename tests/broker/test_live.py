@@ -35,11 +35,12 @@ async def _publish(settings: Settings, values: list[bytes], targets: dict[int, i
     producer = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True)
     await producer.start()
     try:
+        sent = []
         for number, value in enumerate(values):
             partition = number % settings.event_partitions
-            await producer.send(settings.topic("events"), value, partition=partition)
+            sent.append(await producer.send(settings.topic("events"), value, partition=partition))
             targets[partition] = targets.get(partition, 0) + 1
-        await producer.flush()
+        await asyncio.gather(*sent)
     finally:
         await producer.stop()
     assert await counted(settings, targets, within_s=WAIT_S) is not None

@@ -34,8 +34,9 @@ async def _publish(settings: Settings, values: list[bytes]) -> None:
     await producer.start()
     try:
         async with producer.transaction():
-            for number, value in enumerate(values):
-                await producer.send(settings.topic("events"), value, partition=number % 2)
+            topic = settings.topic("events")
+            sent = [await producer.send(topic, value, partition=n % 2) for n, value in enumerate(values)]
+            await asyncio.gather(*sent)
     finally:
         await producer.stop()
 

@@ -65,11 +65,12 @@ class Load:
         producer = AIOKafkaProducer(bootstrap_servers=self._settings.broker)
         await producer.start()
         try:
+            sent = []
             for value in self._batch():
                 partition = self._sent % self._settings.event_partitions
                 self._sent += 1
-                await producer.send(self._settings.topic("events"), value, partition=partition)
-            await producer.flush()
+                sent.append(await producer.send(self._settings.topic("events"), value, partition=partition))
+            await asyncio.gather(*sent)
         finally:
             await producer.stop()
 

@@ -82,7 +82,7 @@ async def test_from_the_event_to_the_score(live: Settings, collector: Collector,
         producer = AIOKafkaProducer(bootstrap_servers=live.broker)
         await producer.start()
         for value, headers in sent:
-            await producer.send(live.topic("events"), value, partition=0, headers=headers)
+            await producer.send_and_wait(live.topic("events"), value, partition=0, headers=headers)
         await producer.stop()
         for trace in (IN_EVENT, IN_HEADER):
             await _until(lambda trace=trace: bool(collector.trace(trace, "commit")))

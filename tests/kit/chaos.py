@@ -14,6 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents import published
 from agents.files import writer
+from agents.ledger_check import Checked, check
 from agents.ndjson import Lines
 from agents.reader import reader
 from agents.rubrics import load
@@ -69,15 +70,20 @@ class Outcome:
     members: int
     falling: list[str]
     """Members with a revision that does not rise."""
+    ledger: Checked
+    """What the ledger says was put out, against what readers see."""
 
-    def check(self) -> None:
-        """Every event exactly once."""
+    def check(self, problems: bool = False) -> None:
+        """Every event exactly once. problems: whether the check of the ledger has to name some."""
         assert self.counters.read == self.published
         assert self.counters.difference() == 0
         assert self.counters.lost == 0
         assert self.letters == self.bad
         assert self.falling == []
         assert self.differences == []
+        assert (self.ledger.differences, self.ledger.newer) == ([], 0)
+        assert bool(self.ledger.problems) is problems, self.ledger.problems
+        assert self.ledger.members == self.members
         assert self.members
 
 
@@ -103,6 +109,7 @@ async def outcome(
         Counter(bad),
         len(scores),
         await falling_revisions(settings),
+        await check(settings, load(None), DAY, lambda: published.newest(settings)),
     )
 
 

@@ -1,0 +1,57 @@
+"""`pillarscore ledger`: what the partitions keep, and what they miss."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def ledger() -> None:
+    """Look at what the partitions of the members keep in member.ledger."""
+
+
+@app.command()
+def losses(
+    resolve: Annotated[
+        bool,
+        typer.Option(
+            "--resolve", help="Say that what is lost is dealt with, so that it is reported no more."
+        ),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON, one object a line.")] = False,
+) -> None:
+    """List the source offsets whose frames are gone: missing, a worker reads them again from activity.events; or
+    lost, since they are not there any more either.
+
+    Publish lost events again first if you have them: what was counted is dropped as a duplicate. Then --resolve.
+    Exit code 1 when any are listed and --resolve is not given.
+
+    Example: pillarscore ledger losses
+    """
+    import asyncio
+    from dataclasses import asdict
+
+    import orjson
+
+    from agents import losses as found
+    from agents import screen
+    from agents.broker import connected
+    from agents.settings import Settings
+
+    settings = connected(Settings.load(), start=False)
+    every = asyncio.run(found.losses(settings))
+    for one in every:
+        if json:
+            typer.echo(orjson.dumps(asdict(one)).decode())
+        else:
+            where = f"partition {one.partition}, source {one.source}"
+            typer.echo(f"{where}: offsets {one.start:,} to {one.stop - 1:,} {one.state}")
+    lost = [one for one in every if one.state == "lost"]
+    if resolve and lost:
+        asyncio.run(found.resolve(settings, lost))
+        screen.say(f"{sum(one.stop - one.start for one in lost):,} offsets are dealt with")
+    if not every and not json:
+        typer.echo("Nothing is missing and nothing is lost")
+    raise typer.Exit(1 if every and not resolve else 0)

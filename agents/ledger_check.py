@@ -1,0 +1,120 @@
+"""Every score that readers have against what the ledger says was put out: complete, and without any file of events.
+
+The scores are worked out again from the state as of the stamp, and share nothing with the way they were sent by.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiokafka import TopicPartition
+
+from agents.partitions import partitions
+from agents.settings import Settings
+from agents.verification import Difference
+from agents.worker.restore import Restored, restore
+from pipeline import days
+from pipeline.components import PILLARS
+from pipeline.names import as_points
+from pipeline.rubric import Rubric
+from schemas.scores import Score
+
+
+@dataclass(slots=True)
+class Checked:
+    """What came of it. newer: members scored again since the stamps were read; problems: a line each."""
+
+    members: int = 0
+    newer: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+async def check(
+    settings: Settings,
+    rubric: Rubric,
+    today: int,
+    scores: Callable[[], Awaitable[Mapping[str, Score]]],
+    progress: Callable[[int, float, int], object] = lambda members, done, total: None,
+) -> Checked:
+    """Compare; scores: reads the newest scores (`published.newest`), called when all stamps are read."""
+    found = Checked()
+    restored: list[Restored] = []
+    for partition in range(settings.frame_partitions):
+        progress(found.members, partition, settings.frame_partitions)
+        one = await restore(settings, (rubric, None), partition, today)
+        restored.append(one)
+        found.problems += _problems(settings, partition, one)
+    await _letters(settings, restored, found)
+    newest = dict(await scores())
+    for one in restored:
+        _compare(one, newest, found)
+    found.differences += [
+        Difference(name, "ledger", as_points(s.score), "none") for name, s in newest.items()
+    ]
+    return found
+
+
+def _problems(settings: Settings, partition: int, one: Restored) -> list[str]:
+    where = f"{settings.topic('ledger')} partition {partition}"
+    lines = [
+        f"{where}: the record at offset {f.offset}, key {f.key!r}, is left out: {f.why}"
+        for f in one.image.foreign
+    ]
+    lines += [
+        f"{where}: the stamp at offset {at} does not follow from the one before" for at in one.image.breaks()
+    ]
+    stamp = one.stamp
+    if stamp is not None:
+        if stamp.counters.unaccounted():
+            lines.append(f"{where}: {stamp.counters.unaccounted():,} events are not accounted for")
+        lines += [
+            f"{where}: source offsets {ranges} of {source} are lost" for source, ranges in stamp.lost.items()
+        ]
+    return lines
+
+
+def _compare(one: Restored, newest: dict[str, Score], found: Checked) -> None:
+    """The members of a partition; what is left of `newest` after all of them has no member."""
+    shard, stamp = one.shard, one.stamp
+    if stamp is None:
+        return
+    members = shard.scored()
+    points = shard.points(members)
+    names = [str(shard.directory.names[index]) for index in members.tolist()]
+    columns = zip(names, points.score.tolist(), points.pillars.tolist(), strict=True)
+    for name, score, pillars in columns:
+        said = newest.pop(name, None)
+        found.members += 1
+        if said is None:
+            found.differences.append(Difference(name, "ledger", "none", as_points(score)))
+        elif said.revision > stamp.sequence or days.number(said.as_of) != stamp.day:
+            found.newer += 1  # or not brought to the stamp's day yet
+        else:
+            fields = [("score", said.score, score)]
+            fields += [(str(p), getattr(said.pillars, p), n) for p, n in zip(PILLARS, pillars, strict=True)]
+            for field_, there, here in fields:
+                if there != here:
+                    found.differences.append(
+                        Difference(name, f"ledger {field_}", as_points(there), as_points(here))
+                    )
+    for name in [name for name in newest if name in shard.directory]:
+        if newest[name].revision > stamp.sequence:
+            found.newer += 1
+            del newest[name]
+
+
+async def _letters(settings: Settings, restored: list[Restored], found: Checked) -> None:
+    """As many dead letters as the stamps say, unless retention has removed some."""
+    topic = settings.topic("dead-letters")
+    tps = [TopicPartition(topic, partition) for partition in range(settings.letter_partitions)]
+    stamps = [one.stamp for one in restored if one.stamp is not None]
+    count = 0
+    async with partitions(settings.broker, tps) as reading:
+        for tp, (first, end) in (await reading.bounds(tps)).items():
+            if first:
+                return
+            async for _ in reading.read(tp, first, end):
+                count += 1
+    wanted = sum(stamp.counters.dead_lettered for stamp in stamps)
+    if count < wanted:
+        found.problems.append(f"{topic} has {count:,} letters, the stamps say {wanted:,}")

@@ -1,0 +1,70 @@
+"""Source offsets that a partition misses, and those it has lost: which, and the word that they are dealt with.
+
+The word goes the same way as everything else that changes a partition's state: as a frame, so a replay knows it too.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from agents.errors import UserError
+from agents.reader import reader
+from agents.settings import Settings
+from agents.stamps import newest_stamp
+from pipeline.framing import Framer
+
+WAIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Offsets [start, stop) of a source partition. state: missing (read again by a worker), or lost."""
+
+    partition: int
+    source: int
+    start: int
+    stop: int
+    state: str
+
+
+async def losses(settings: Settings) -> list[Loss]:
+    """All that the newest stamps say."""
+    found = []
+    for partition in range(settings.frame_partitions):
+        async with reader(settings.broker, settings.topic("ledger"), partition) as r:
+            stamp = await newest_stamp(r)
+        if stamp is None:
+            continue
+        for state, offsets in (("missing", stamp.missing), ("lost", stamp.lost)):
+            found += [
+                Loss(partition, source, start, stop, state)
+                for source, ranges in sorted(offsets.items())
+                for start, stop in ranges
+            ]
+    return found
+
+
+async def resolve(settings: Settings, lost: list[Loss]) -> None:
+    """Tell the partitions that these losses are dealt with, and wait until they have it. Raises UserError."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True)
+    try:
+        await producer.start()
+        for partition in sorted({one.partition for one in lost}):
+            ranges = [(one.source, one.start, one.stop) for one in lost if one.partition == partition]
+            await producer.send_and_wait(
+                settings.topic("frames"), Framer.resolved(ranges), partition=partition
+            )
+    except KafkaError as error:
+        raise UserError(f"Kafka at {settings.broker} does not take it: {error}") from error
+    finally:
+        await producer.stop()
+    deadline = time.monotonic() + WAIT_S
+    while set(await losses(settings)) & set(lost):
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"No worker has taken it in {WAIT_S:.0f} s: it is done when one runs; see 'status'"
+            )
+        await asyncio.sleep(0.2)
