@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run test test-fast bench lint format docs dashboards broker stop clean python java tools
+.PHONY: help run test test-fast chaos bench lint format docs dashboards broker stop clean python java tools
 
 help: ## show this list
 	@echo "Pillarscore. Needs Python >= 3.11, Java >= 17, Maven."
@@ -28,6 +28,9 @@ test: java tools lint ## all checks and tests, those on a real broker too
 
 test-fast: tools ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
+
+chaos: java tools ## what breaks things, on a real Kafka, for longer than in `test`
+	@CUTS=5 $(BIN)/python -m pytest -n 2 -m chaos $(REAL)
 
 bench: java .venv/run ## throughput and latency, printed: benchmarks/README.md tells how to read them
 	@$(BIN)/python -m benchmarks.throughput

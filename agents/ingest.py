@@ -301,7 +301,6 @@ class _Session(ConsumerRebalanceListener):
         try:
             if offsets:
                 await self.consumer.commit(offsets)
-            self.metrics.commits.inc()
         except (CommitFailedError, IllegalStateError) as error:
             # a rebalance came in between; the frames are out, so reading them again does no harm
             log.info("offsets not committed", error=str(error))

@@ -31,11 +31,11 @@ from agents.worker.context import Context
 from agents.worker.health import SHOWN_S
 from agents.worker.refill import Refill
 from agents.worker.restore import ANEW
-from pipeline import blocks
+from pipeline import blocks, redo
 from pipeline.publication import has_news, published
 from pipeline.shard import Shard
 from schemas.frames import decode
-from schemas.ledger import Stamp, dump_redo, frame_key
+from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
 
 log = structlog.get_logger()
@@ -162,7 +162,8 @@ class Runner:
             self.log.warning("fenced: another worker owns the partition now")
             return FENCED_S
         if isinstance(error, UserError):
-            health.report("state", self.where, str(error))
+            kind = "topic" if isinstance(error, takeover.TopicRecreated) else "state"
+            health.report(kind, self.where, str(error))
             return REFUSED_S
         self._failures += 1
         self.metrics.failures.inc()
@@ -236,8 +237,10 @@ class Runner:
         # told to the ledger at once: it says whose the partition is now, and Kafka's answer what time it is
         await ledger.begin()
         await self._commit()
-        context.health.clear("state", self.where)
-        self.log.info("restored", seconds=round(time.monotonic() - self._began, 2), members=shard.members)
+        for kind in ("state", "topic"):
+            context.health.clear(kind, self.where)
+        seconds = round(time.monotonic() - self._began, 2)
+        self.log.info("restored", seconds=seconds, members=shard.members, frames=taken.replayed)
         shard.turn_day(max(context.clock.today(), shard.day))
         await self._fetch(shard.frame + 1, None)
         self.live = True
@@ -304,7 +307,7 @@ class Runner:
         began = time.time_ns()
         self._rows += shard.apply(frame, offset, timestamp)
         assert data is not None
-        await ledger.write([(frame_key(offset), dump_redo(timestamp, data))])
+        await ledger.write([redo.record(offset, timestamp, data, frame)])
         self.metrics.counted(frame, timestamp)
         self.context.pace.counted()
         if frame.traces:
@@ -483,9 +486,8 @@ class Runner:
         await ledger.write(dumped)
         histories = [blocks.dump_history(shard, number) for number in sorted(shard.recorder.outdated)]
         await ledger.write([(history.key, history.dump()) for history in histories])
-        redo = shard.redo
-        assert redo is not None
-        if now - self._advanced_at >= cycle / 6 or redo.ids > IDS:
+        assert shard.redo is not None
+        if now - self._advanced_at >= cycle / 6 or shard.redo.ids > IDS:
             self._advanced_at = now
-            await ledger.write(redo.advance(blocks.replay_from(shard)))
+            await ledger.write(shard.redo.advance(blocks.replay_from(shard)))
         return sum(len(data) for _, data in dumped)

@@ -20,12 +20,15 @@ class Role:
 
 ROLES = (
     Role("upstream", "your systems, or pillarscore publish", (), ("events",), worker=False),
-    Role("ingest", "checks events and gathers them by member", ("events",), ("frames",)),
+    Role("ingest", "checks events and gathers them by member", ("events", "ledger"), ("frames",)),
     Role(
         "score",
-        "counts and scores, in transactions; restores from its ledger and the frames behind it",
-        ("frames", "ledger", "scores"),
-        ("scores", "shadow", "bands", "history", "networks", "dead-letters", "ledger", "distributions"),
+        "counts and scores, in transactions; restores from its ledger, and reads again what frames have lost",
+        ("frames", "ledger", "scores", "events"),
+        (
+            *("scores", "shadow", "bands", "history", "networks", "dead-letters", "ledger", "distributions"),
+            "frames",
+        ),
     ),
     Role(
         "rank",

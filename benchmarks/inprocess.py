@@ -51,6 +51,7 @@ def runner(shard: Shard, stamp: Stamp | None = None) -> Any:
         stamp=stamp,
         lag=lambda: Lag(1, 0.1),
         networks=SimpleNamespace(unrefreshed=lambda: 0, age=lambda: 1.0),
+        refill=SimpleNamespace(missing=0),
     )
 
 

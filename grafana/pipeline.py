@@ -270,7 +270,9 @@ def _truth() -> list[list[Panel]]:
                 "Missing or unreadable",
                 "short",
                 "In the last hour: offsets of activity.events that retention removed before they were "
-                "read (lost), frames gone before they were counted (missing), frames that cannot be read.",
+                "read (lost), frames gone before they were counted (missing), frames that cannot be read, "
+                "records that "
+                "no worker wrote.",
                 "Anything but 0: scores miss events. PillarscoreEventsLost, PillarscoreFramesMissing, "
                 "PillarscoreFramesUnreadable.",
                 Query(
@@ -279,7 +281,67 @@ def _truth() -> list[list[Panel]]:
                 ),
                 Query("sum(increase(pillarscore_missing_frames_total<P>[1h]))", "frames missing"),
                 Query("sum(increase(pillarscore_unreadable_frames_total<P>[1h]))", "frames unreadable"),
+                Query("sum(increase(pillarscore_foreign_records_total<P>[1h]))", "foreign records left out"),
                 steps=[(1, RED)],
+            ),
+        ],
+        [
+            series(
+                "Problems",
+                "short",
+                "What is wrong with the workers now, by kind, as /ready says it in words.",
+                "Anything: look at /ready of the worker, or at `pillarscore status`. The alerts of the same name say "
+                "what to do.",
+                Query("sum by (kind) (pillarscore_problems<W>) > 0", "{{kind}}"),
+                steps=[(1, RED)],
+                most=5,
+                width=6,
+            ),
+            series(
+                "Missing and lost offsets",
+                "short",
+                "Offsets of activity.events whose frames are gone: missing, they are read again; lost, "
+                "they are not there "
+                "any more either.",
+                "Missing for minutes: PillarscoreEventsMissing. Lost: PillarscoreEventsLost.",
+                Query("sum(max by (partition) (pillarscore_missing_offsets<P>))", "missing"),
+                Query("sum(max by (partition) (pillarscore_lost_offsets<P>))", "lost"),
+                steps=[(1, RED)],
+                width=6,
+            ),
+            series(
+                "Commits that needed care",
+                "short",
+                "In the last hour: records that Kafka refused, so that their transaction was aborted; "
+                "commits without an "
+                "answer, by what the ledger said after; transactions that a restore found incomplete.",
+                "Refused: PillarscoreRecordsRefused. Without an answer: the network or Kafka, nothing is "
+                "lost. Incomplete: "
+                "PillarscoreTransactionTorn.",
+                Query(
+                    "sum by (topic) (increase(pillarscore_produce_failures_total<P>[1h]))",
+                    "refused, {{topic}}",
+                ),
+                Query(
+                    "sum by (outcome) (increase(pillarscore_unanswered_commits_total<P>[1h]))",
+                    "without an answer, {{outcome}}",
+                ),
+                Query("sum(increase(pillarscore_torn_transactions_total<P>[1h]))", "incomplete"),
+                Query("sum(increase(pillarscore_benchmark_failures_total<W>[1h]))", "refused benchmarks"),
+                width=6,
+            ),
+            series(
+                "Scores read back",
+                "short",
+                "Scores that a worker has read back after their commit, in the last hour, and those that "
+                "were not as they "
+                "were committed.",
+                "Any that differ: PillarscoreReadersDiffer. None read back for an hour though scores come "
+                "out: see the log.",
+                Query("sum(increase(pillarscore_audited_scores_total<P>[1h]))", "read back"),
+                Query("sum(increase(pillarscore_audit_differences_total<P>[1h]))", "differ"),
+                colors={"differ": RED},
+                width=6,
             ),
         ],
     ]

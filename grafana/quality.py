@@ -87,7 +87,7 @@ def _numbers() -> list[Panel]:
             "short",
             "Offsets of activity.events that retention removed before they were read, in all.",
             "Anything but 0: these events count nowhere. PillarscoreEventsLost.",
-            Query('sum(max by (partition) (pillarscore_events<P,disposition="lost">))'),
+            Query("sum(max by (partition) (pillarscore_lost_offsets<P>))"),
             width=4,
             steps=[(1, RED)],
         ),

@@ -180,13 +180,14 @@ class Image:
 
 @dataclass(slots=True)
 class Recovered:
-    """journal: of the networks; start: the first frame that is to be read.
+    """journal: of the networks; start: the first frame that is to be read; replayed: frames counted from the redo.
 
     old: the ledger is of version 1, so the frames from `start` to the stamp's have to be replayed.
     """
 
     journal: Journal
     start: int
+    replayed: int = 0
     old: bool = False
 
 
@@ -202,8 +203,10 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     if stamp.start is None:
         return Recovered(networks, blocks.start_of(stamp), old=True)
     shard.redo = Redo(stamp.start, _seen(shard, image, stamp.start))
+    replayed = 0
     for offset, data in sorted((int(key[len(FRAME) :]), data) for key, data in image.starting(FRAME).items()):
         if stamp.start.frame < offset <= stamp.frame:
+            replayed += 1
             timestamp, frame = load_redo(data)
             try:
                 shard.apply(decode(frame), offset, timestamp, replay=True)
@@ -213,7 +216,7 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     if there != (stamp.watermarks, stamp.missing, stamp.members):
         raise Unreadable(f"blocks and redo do not lead to what the stamp at offset {image.stamp_offset} says")
     settle_on(shard, stamp)
-    return Recovered(networks, stamp.frame + 1)
+    return Recovered(networks, stamp.frame + 1, replayed)
 
 
 def settle_on(shard: Shard, stamp: Stamp) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from pipeline.ranges import Range
 from pipeline.seen import Seen
 from pipeline.watermarks import Watermarks
-from schemas.ledger import ReplayStart, frame_key, ids_key
+from schemas.frames import Frame, without_letters
+from schemas.ledger import ReplayStart, dump_redo, frame_key, ids_key
 
 Record = tuple[bytes, bytes | None]
 
@@ -91,6 +92,16 @@ class Redo:
         number = self._chunks.get(generation, 0)
         self._chunks[generation] = number + 1
         return ids_key(generation, number), np.concatenate([*parts]).astype("<u8").tobytes()
+
+
+def record(offset: int, timestamp: int, data: bytes, frame: Frame) -> tuple[bytes, bytes]:
+    """The redo of a frame that was counted. data: the frame as bytes.
+
+    Its dead letters are left out: they are in the same transaction, and a replay puts nothing out.
+    """
+    if frame.letter.null_count < len(frame):
+        data = without_letters(data)
+    return frame_key(offset), dump_redo(timestamp, data)
 
 
 def whole(frame: int, watermarks: Watermarks, seen: Seen) -> tuple[Redo, list[Record]]:

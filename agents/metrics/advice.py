@@ -74,14 +74,53 @@ ADVICE: dict[str, tuple[str, str]] = {
     ),
     "pillarscore_missing_frames_total": (
         "above 0",
-        "Frames were deleted before they were counted, scores miss events: `activity.frames` keeps too "
-        "little. "
-        "Publish the events of that time again, duplicates do no harm.",
+        "Frames were deleted before they were counted; their events are read again. `activity.frames` keeps too "
+        "little: lengthen its retention.",
+    ),
+    "pillarscore_missing_offsets": (
+        "above 0 for minutes",
+        "Frames are gone and their events could not be read again yet: the log of the worker says why.",
+    ),
+    "pillarscore_lost_offsets": (
+        "above 0",
+        "Events are gone that nobody has counted: `pillarscore ledger losses` names them, the run book says what to "
+        "do.",
     ),
     "pillarscore_unreadable_frames_total": (
         "above 0",
-        "Something else writes to `activity.frames`, or an older worker reads frames of a newer one: "
-        "upgrade all.",
+        "Something else writes to `activity.frames`, or an older worker reads frames of a newer one: upgrade all.",
+    ),
+    "pillarscore_foreign_records_total": (
+        "above 0",
+        "Something else writes to `member.ledger` or `member.scores`: the log names offset and key.",
+    ),
+    "pillarscore_produce_failures_total": (
+        "rising",
+        "Kafka refuses records, and their partition's scores stand still: the log has topic, size and cause.",
+    ),
+    "pillarscore_unanswered_commits_total": (
+        "rising steadily",
+        "Kafka, or the network to it, loses requests. Nothing is lost: the ledger says what was committed.",
+    ),
+    "pillarscore_torn_transactions_total": (
+        "above 0",
+        "An error in Pillarscore or Kafka: keep the log and the topics, and report it. All scores are put out again.",
+    ),
+    "pillarscore_audit_differences_total": (
+        "above 0",
+        "Readers do not see what was committed: something else writes to `member.scores`, or Kafka has lost records.",
+    ),
+    "pillarscore_problems": (
+        "anything but 0",
+        "`/ready` of the worker says what is wrong in words, and `pillarscore status` for all of them.",
+    ),
+    "pillarscore_clock_skew_seconds": (
+        "more than 10 either way",
+        "Set the clock of the machine (NTP).",
+    ),
+    "pillarscore_benchmark_failures_total": (
+        "rising",
+        "Kafka refuses the benchmarks: the log has topic, size and cause.",
     ),
     "pillarscore_late_events_total": (
         "a jump",

@@ -28,9 +28,6 @@ class IngestMetrics:
         self.failures = Counter(
             "pillarscore_ingest_failures", "Times ingest had to start again.", registry=registry
         )
-        self.commits = Counter(
-            "pillarscore_ingest_commits", "Times source offsets were committed.", registry=registry
-        )
         self.batch_events = Histogram(
             "pillarscore_ingest_batch_events",
             "Events that ingest took at once.",

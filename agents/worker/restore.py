@@ -25,13 +25,15 @@ ANEW = "begin anew with another PILLARSCORE_PREFIX and publish the events there"
 class Restored:
     """A partition as of its newest stamp; stamp: None when it never ran.
 
-    image: of the ledger; gone: frames that a ledger of version 1 needed and that are not there any more.
+    image: of the ledger; replayed: frames that were in no block yet; gone: frames that a ledger of version 1 needed
+    and that are not there any more.
     """
 
     shard: Shard
     stamp: Stamp | None
     image: Image
     journal: Journal
+    replayed: int = 0
     gone: int = 0
 
     @property
@@ -76,7 +78,7 @@ async def restore(
         raise UserError(
             f"{s.topic('ledger')} partition {partition}: {error} (see the run book, LedgerUnreadable)"
         ) from None
-    made = Restored(shard, stamp, image, found.journal)
+    made = Restored(shard, stamp, image, found.journal, found.replayed)
     if found.old:
         assert stamp is not None
         made.gone = await _replay_frames(s, shard, partition, found, stamp)

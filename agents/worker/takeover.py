@@ -28,12 +28,17 @@ TOLD = ("events", "frames", "ledger")
 """Topics that a partition can't go on from when they were made again."""
 
 
+class TopicRecreated(UserError):
+    """A topic is not the one that the state is of."""
+
+
 @dataclass(slots=True)
 class Taken:
-    """topics: the ids of the topics that the state is of, by their short names."""
+    """topics: the ids of the topics that the state is of, by short names; replayed: frames that were in no block."""
 
     shard: Shard
     journal: Journal
+    replayed: int
     topics: dict[str, str]
 
 
@@ -72,7 +77,7 @@ async def take_over(
         shard.rolled = 0
     ledger.resume(stamp, found.image, end.end)
     shard.settle()
-    return Taken(shard, found.journal, known | ids)
+    return Taken(shard, found.journal, found.replayed, known | ids)
 
 
 def _check_start(settings: Settings, partition: int, stamp: Stamp | None, end: Tail) -> None:
@@ -131,16 +136,18 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
 
 
 def check_topics(settings: Settings, known: Mapping[str, str], ids: Mapping[str, str]) -> None:
-    """Raise UserError when a topic that the state is of was deleted and made again, or is gone.
+    """Raise TopicRecreated when a topic that the state is of was deleted and made again, or is gone.
 
     known, ids: the ids that the state is of, and those of now, by the topics' short names.
     """
     for short in TOLD:
         if known.get(short) and ids and ids.get(short) != known[short]:
             what = "made again" if short in ids else "not made again"
-            raise UserError(
+            raise TopicRecreated(
                 f"{settings.topic(short)} was deleted and {what} since it was last read: its offsets now mean "
-                f"other records, so nothing is counted. The scores stay as they are; to go on, {ANEW}"
+                f"other records, so nothing is counted. The scores stay as they are; to go on, {ANEW} (see "
+                "the run book, "
+                "TopicRecreated)"
             )
 
 

@@ -9,7 +9,7 @@ from pipeline.pairs import WINDOW
 from pipeline.recovery import Image, recover
 from pipeline.shard import Shard
 from schemas.frames import decode
-from schemas.ledger import STAMP_KEY, Stamp, Transaction, dump_redo, frame_key, stamp_hash
+from schemas.ledger import STAMP_KEY, Stamp, Transaction, stamp_hash
 
 Record = tuple[bytes, bytes | None]
 
@@ -30,8 +30,9 @@ class MemoryLedger:
 
     def apply(self, shard: Shard, data: bytes, offset: int, timestamp: int) -> int:
         """Count a frame, and keep it as redo."""
-        rows = shard.apply(decode(data), offset, timestamp)
-        self.write([(frame_key(offset), dump_redo(timestamp, data))])
+        frame = decode(data)
+        rows = shard.apply(frame, offset, timestamp)
+        self.write([redo.record(offset, timestamp, data, frame)])
         return rows
 
     def write(self, records: Sequence[Record]) -> None:

@@ -35,7 +35,7 @@ from tests.kit.rubrics import SSI
 ALL = list(described(Metrics().registry))
 LABELS = {
     *("partition", "source", "disposition", "reason", "band", "pillar", "stage", "kind", "path"),
-    *("version", "python", "rubric", "role"),
+    *("version", "python", "rubric", "role", "topic", "outcome"),
 }
 
 
@@ -94,6 +94,7 @@ def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
         stamp=blocks.stamp_of(shard),
         lag=lambda: Lag(3, 0.25),
         networks=SimpleNamespace(unrefreshed=lambda: 7, age=lambda: 60.0),
+        refill=SimpleNamespace(missing=0),
     )
     runners: Any = {0: runner}
     metrics.state.runners = runners

@@ -118,8 +118,9 @@ def test_run_book_names_panels_and_log_lines_that_exist() -> None:
     titles = {panel["title"] for path in DASHBOARDS for panel in panels(load(path))}
     shown = set(re.findall(r'"([^"`]+)"', re.sub(r"`[^`]*`", "", prose)))
     assert shown - titles == {"emitted", "committed"}
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "agents").rglob("*.py"))
+    folders = (ROOT / "agents", ROOT / "pipeline")
+    code = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
     code = re.sub(r'"\s*\n\s*f?"', "", code)  # texts that go on in the next line
-    commands = ("curl ", "grep ", "du ", "pillarscore ")
+    commands = ("curl ", "grep ", "du ", "kcat ", "pillarscore ")
     for line in re.findall(r"`([a-z][a-z:-]+ [^`]+)`", prose):
         assert line.startswith(commands) or line in code, line

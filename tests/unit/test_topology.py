@@ -10,7 +10,13 @@ from agents import topology
 from agents.settings import TOPICS, Settings
 
 # The modules in which each role of a worker touches Kafka.
-MODULES = {"ingest": ("ingest",), "score": ("score", "runner", "network", "census")}
+MODULES = {
+    "ingest": ("ingest", "stamps"),
+    "score": (
+        *("score", "runner", "network", "census", "ledger"),
+        *("worker/restore", "worker/emitted", "worker/refill", "worker/coverage"),
+    ),
+}
 
 
 @pytest.mark.parametrize("role", [role for role in topology.ROLES if role.worker], ids=lambda role: role.name)
