@@ -24,13 +24,14 @@ run: java .venv/run ## broker, topics, worker and the bundled sample; ONCE=1 end
 
 test: java tools lint ## all checks and tests, those on a real broker too
 	@$(BIN)/python -m pytest -n 2 $(FAST)
-	@$(if $(REAL),$(BIN)/python -m pytest -n 2 $(REAL))
+	@$(if $(REAL),$(BIN)/python -m pytest -n 3 --dist worksteal $(REAL))
 
 test-fast: tools ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 
 chaos: java tools ## what breaks things, on a real Kafka, for longer than in `test`
-	@CUTS=5 $(BIN)/python -m pytest -n 2 -m chaos $(REAL)
+	@CUTS=5 $(BIN)/python -m pytest -n 3 --dist worksteal -m chaos $(REAL)
+	@ORACLE_EVENTS=1000000 $(BIN)/python -m pytest tests/property/test_oracle.py
 
 bench: java .venv/run ## throughput and latency, printed: benchmarks/README.md tells how to read them
 	@$(BIN)/python -m benchmarks.throughput

@@ -292,7 +292,7 @@ def _truth() -> list[list[Panel]]:
                 "What is wrong with the workers now, by kind, as /ready says it in words.",
                 "Anything: look at /ready of the worker, or at `pillarscore status`. The alerts of the same name say "
                 "what to do.",
-                Query("sum by (kind) (pillarscore_problems<W>) > 0", "{{kind}}"),
+                Query("sum by (kind) (pillarscore_problems<W>)", "{{kind}}"),
                 steps=[(1, RED)],
                 most=5,
                 width=6,
@@ -312,19 +312,15 @@ def _truth() -> list[list[Panel]]:
             series(
                 "Commits that needed care",
                 "short",
-                "In the last hour: records that Kafka refused, so that their transaction was aborted; "
-                "commits without an "
-                "answer, by what the ledger said after; transactions that a restore found incomplete.",
+                "In the last hour: records that Kafka refused, so that their transaction was aborted; commits "
+                "without an answer; transactions that a restore found incomplete.",
                 "Refused: PillarscoreRecordsRefused. Without an answer: the network or Kafka, nothing is "
                 "lost. Incomplete: "
                 "PillarscoreTransactionTorn.",
+                Query("sum(increase(pillarscore_produce_failures_total<P>[1h])) or vector(0)", "refused"),
                 Query(
-                    "sum by (topic) (increase(pillarscore_produce_failures_total<P>[1h]))",
-                    "refused, {{topic}}",
-                ),
-                Query(
-                    "sum by (outcome) (increase(pillarscore_unanswered_commits_total<P>[1h]))",
-                    "without an answer, {{outcome}}",
+                    "sum(increase(pillarscore_unanswered_commits_total<P>[1h])) or vector(0)",
+                    "without an answer",
                 ),
                 Query("sum(increase(pillarscore_torn_transactions_total<P>[1h]))", "incomplete"),
                 Query("sum(increase(pillarscore_benchmark_failures_total<W>[1h]))", "refused benchmarks"),
