@@ -17,7 +17,7 @@ import structlog
 from agents.pace import Pace
 from agents.reader import reader
 from agents.settings import Settings
-from pipeline import days
+from pipeline.common import days
 from pipeline.places import UNKNOWN
 from pipeline.publication import said
 from pipeline.shard import Shard

@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.settings import Settings
 from agents.worker.skew import Skew
-from pipeline import days
+from pipeline.common import days
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 

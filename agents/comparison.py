@@ -8,9 +8,9 @@ from rich.text import Text
 
 from agents.screen import printable
 from pipeline.bands import BANDS
+from pipeline.common.days import calendar
+from pipeline.common.points import as_points
 from pipeline.components import PILLARS
-from pipeline.days import calendar
-from pipeline.names import as_points
 from pipeline.trial import Trial
 from pipeline.whatif import Change, Comparison, Distribution, Mover, mean
 

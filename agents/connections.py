@@ -9,9 +9,9 @@ import numpy as np
 from agents.census import AT_ONCE, Gathering
 from agents.reader import reader
 from agents.settings import Settings
+from pipeline.common.tile_keys import WINDOW
 from pipeline.links import Links, connected
 from pipeline.network_records import standing
-from pipeline.pairs import WINDOW
 from pipeline.places import UNKNOWN, places
 from pipeline.population import Population
 from pipeline.rubric import Rubric

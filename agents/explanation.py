@@ -4,9 +4,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agents.screen import printable
-from pipeline.days import calendar
+from pipeline.common.days import calendar
+from pipeline.common.points import as_points
 from pipeline.explain import ComponentReport, Explanation, Source, TargetReport
-from pipeline.names import as_points
 from pipeline.rubric import GENERAL
 from schemas.network import NetworkStanding
 from schemas.scores import Rank

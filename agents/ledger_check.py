@@ -12,9 +12,9 @@ from agents.partitions import partitions
 from agents.settings import Settings
 from agents.verification import Difference
 from agents.worker.restore import Restored, restore
-from pipeline import days
+from pipeline.common import days
+from pipeline.common.points import as_points
 from pipeline.components import PILLARS
-from pipeline.names import as_points
 from pipeline.rubric import Rubric
 from schemas.scores import Score
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from agents.reader import reader
 from agents.settings import Settings
 from agents.worker.restore import restore
-from pipeline.partitioning import partitions
+from pipeline.common.partitioner import partitions
 from pipeline.population import Population
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard

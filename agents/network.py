@@ -13,12 +13,12 @@ import structlog
 
 from agents.ledger import Ledger
 from agents.worker.context import Context
+from pipeline.common.json_columns import Record
 from pipeline.journal import Journal
 from pipeline.links import OWNERS
 from pipeline.places import UNKNOWN
 from pipeline.refresh import Sweep, Telling, block
 from pipeline.shard import Shard
-from pipeline.texts import Record
 
 log = structlog.get_logger()
 SLICE_S = 0.01

@@ -17,7 +17,7 @@ from rich.console import Console
 from agents.comparison import headline, signed, tables
 from agents.errors import UserError
 from agents.screen import WIDTH
-from pipeline.names import as_points
+from pipeline.common.points import as_points
 from pipeline.rubric import Bands
 from pipeline.whatif import Comparison, mean
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.ranges import Range, Ranges
+from pipeline.common.ranges import Range, Ranges
 from schemas.ledger import Stamp
 
 STILL_S = 15.0

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from agents.offline import Standings
 from agents.reader import reader
 from agents.settings import Settings
-from pipeline import days
+from pipeline.common import days
 from pipeline.recorded import Recorded
 from pipeline.rubric import Rubric
 from schemas.history import Day

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from agents.errors import UserError
 from agents.settings import Settings
-from pipeline.partitioning import partitions
+from pipeline.common.partitioner import partitions
 
 BATCH_BYTES = 900_000
 """Of one produce batch, below Kafka's usual limit of 1 MiB."""

@@ -26,8 +26,8 @@ from agents.inputs import Inputs
 from agents.ndjson import Lines
 from agents.offline import Standings
 from agents.verification import Difference
-from pipeline.days import calendar
-from pipeline.names import as_points
+from pipeline.common.days import calendar
+from pipeline.common.points import as_points
 from schemas.ledger import Counters
 
 WIDTH = 110

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.errors import UserError
 from pipeline.cohorts import EVERYONE, KINDS
-from pipeline.names import nearest
+from pipeline.common.suggestions import nearest
 
 PREFIX = "PILLARSCORE_"
 

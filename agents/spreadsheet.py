@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from agents.offline import Standings
 from agents.screen import printable
+from pipeline.common.days import calendar
 from pipeline.components import PILLARS
-from pipeline.days import calendar
 from pipeline.rubric import Rubric
 
 POINTS = pa.decimal128(5, 2)

@@ -13,9 +13,9 @@ from agents.reader import reader
 from agents.screen import printable
 from agents.settings import Settings
 from pipeline.cohorts import EVERYONE, name_of, registers_of
+from pipeline.common.partitioner import partitions
 from pipeline.components import PILLARS
 from pipeline.merged import ALL, Merged, Source
-from pipeline.partitioning import partitions
 from pipeline.population import Population
 from pipeline.ranks import Place, places, rank, rank_among
 from pipeline.rubric import Rubric

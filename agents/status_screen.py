@@ -11,7 +11,7 @@ from rich.text import Text
 from agents.groups import Group as Members
 from agents.screen import account, printable
 from agents.status import Lag, Status
-from pipeline.days import calendar
+from pipeline.common.days import calendar
 
 LATE_S = 10.0
 """From which age on a lag is shown as bad; a partition that is behind commits every second."""

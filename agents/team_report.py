@@ -13,9 +13,9 @@ from agents.comparison import signed
 from agents.screen import printable
 from agents.spreadsheet import harmless
 from pipeline.bands import BANDS
+from pipeline.common.days import calendar
+from pipeline.common.points import as_points
 from pipeline.components import PILLARS
-from pipeline.days import calendar
-from pipeline.names import as_points
 from pipeline.rubric import Rubric
 from pipeline.teams import Mover, Summary, Team, TeamSize
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from pipeline.names import as_points
+from pipeline.common.points import as_points
 from pipeline.population import PastDay
 
 _WIDTH = 20

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from agents.offline import Offline, Standings
 from agents.settings import Settings
-from pipeline import days
+from pipeline.common import days
+from pipeline.common.points import as_points
 from pipeline.components import PILLARS
-from pipeline.names import as_points
 from pipeline.recorded import Recorded
 from pipeline.rubric import Rubric
 from schemas.scores import Score

@@ -19,8 +19,9 @@ from agents.metrics.lag import Lag
 from agents.rubrics import load
 from benchmarks.unmetered import Nothing
 from benchmarks.workload import events
-from pipeline import blocks, days
+from pipeline import blocks
 from pipeline.cohorts import Cohorts
+from pipeline.common import days
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
 from pipeline.shard import Shard

@@ -20,7 +20,7 @@ import numpy as np
 from agents.census import Census, Gathering
 from agents.rubrics import load
 from benchmarks.workload import events
-from pipeline import days
+from pipeline.common import days
 from pipeline.emission import score_records
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake, Line

@@ -22,7 +22,7 @@ from agents.offline import Offline
 from agents.parquet import Writer
 from agents.settings import Settings
 from benchmarks.workload import events
-from pipeline import days
+from pipeline.common import days
 
 UNTIL = date(2026, 11, 20)
 _COLUMNS = (

@@ -13,7 +13,8 @@ import numpy as np
 
 from agents.app import tuned
 from agents.rubrics import load
-from pipeline import blocks, days
+from pipeline import blocks
+from pipeline.common import days
 from pipeline.shard import Shard
 
 

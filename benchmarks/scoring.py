@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.pairs import RING, Pairs
+from pipeline.common.tile_keys import RING, Pairs
 from pipeline.rubric import Rubric
 from pipeline.scoring import Scorer
 from schemas.registers import TEXTS, Register

@@ -12,9 +12,9 @@ import numpy as np
 import orjson
 
 from pipeline.cohorts import kind_of
-from pipeline.days import calendar, number
+from pipeline.common.days import calendar, number
+from pipeline.common.json_columns import TEXTS, ZERO
 from pipeline.merged import ALL, Merged
-from pipeline.texts import TEXTS, ZERO
 from schemas.benchmarks import Benchmark
 
 WEEK = 7

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import redo
+from pipeline.common.tile_keys import RING, WINDOW, key_days
 from pipeline.directory import BLOCK
 from pipeline.journal import Journal
-from pipeline.pairs import RING, WINDOW, key_days
 from pipeline.shard import SLACK, Shard
 from pipeline.watermarks import Watermarks
 from schemas.ledger import Block, BlockHistory, Stamp

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.texts import Piece
+from pipeline.common.json_columns import Piece
 from schemas.distributions import (
     CHUNK,
     GONE,

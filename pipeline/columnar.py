@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import xxhash
 
 from pipeline.combinations import Combinations
+from pipeline.common.partitioner import murmur2
 from pipeline.credits import credits
 from pipeline.intake import COUNTERPART_ID, Intake, Line, Rows, future
-from pipeline.partitioning import murmur2
 from pipeline.tabular import Events
 from pipeline.ties import member_hashes, tied
 from schemas.columns import FIELDS

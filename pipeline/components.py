@@ -17,8 +17,8 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
 
+from pipeline.common.tile_keys import WINDOW
 from pipeline.names import Hundredths, Line, RegisterName, SignalName, Slug
-from pipeline.pairs import WINDOW
 
 VOLUME_LOAD = 9_000_000
 RATE_LOAD = 390_000

@@ -8,9 +8,20 @@ import numpy as np
 import orjson
 
 from pipeline.bands import BANDS, Band
-from pipeline.days import calendar
+from pipeline.common.days import calendar
+from pipeline.common.json_columns import (
+    TEXTS,
+    ZERO,
+    Piece,
+    Record,
+    Table,
+    about,
+    escaped,
+    joined,
+    plain,
+    records,
+)
 from pipeline.standing import BandChange
-from pipeline.texts import TEXTS, ZERO, Piece, Record, Table, escaped, joined, plain, records
 
 
 class HasPoints(Protocol):
@@ -37,11 +48,6 @@ _NAMES = [str(band).encode() for band in BANDS]
 _BEGINS = (b'","score":', b',"pillars":{"brand":', b',"find":', b',"engage":', b',"relate":')
 _POINTS = [Table.hundredths(begin) for begin in _BEGINS]
 """Behind a text that is not closed: the score, and the pillars in their order."""
-
-
-def about(rubric: tuple[str, str]) -> bytes:
-    """The end of a record: which rubric, by (name, version)."""
-    return b'"rubric":{"name":%b,"version":%b}}' % (orjson.dumps(rubric[0]), orjson.dumps(rubric[1]))
 
 
 def _points(points: HasPoints) -> list[Piece]:

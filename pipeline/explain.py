@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.apportion import apportion
+from pipeline.common.tile_keys import WINDOW
 from pipeline.components import PILLARS, Component, Penalty, Rate, Registers, Rhythm, Use, Volume
 from pipeline.members import Member, batch
-from pipeline.pairs import WINDOW
 from pipeline.rubric import Rubric, Step
 from pipeline.scoring import Scorer
 from pipeline.shares import MONDAY

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from pipeline.common.partitioner import partitions
 from pipeline.intake import Rows
-from pipeline.partitioning import partitions
 from schemas.frames import SCHEMA, Cover, Lost, Side, encode
 from schemas.traces import Trace
 

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 import xxhash
 from pydantic import ValidationError
 
+from pipeline.common.partitioner import murmur2
 from pipeline.credits import credits
-from pipeline.partitioning import murmur2
 from pipeline.ties import member_hashes, tied
 from schemas.cloudevents import from_binary
 from schemas.events import FAST, parse, reason

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.pairs import KEYS, RING, WINDOW, Pairs
+from pipeline.common.tile_keys import KEYS, RING, WINDOW, Pairs
 from schemas.registers import Register
 from schemas.signals import Signal
 

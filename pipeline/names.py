@@ -3,26 +3,15 @@
 A rubric is written by people, so a name that is nearly right is answered with the right one.
 """
 
-import difflib
-from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
 
+from pipeline.common.points import as_points
+from pipeline.common.suggestions import nearest
 from schemas.registers import TEXTS, Register
 from schemas.signals import Signal
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for an unknown name: `; did you mean 'post'?`, or nothing when none is near.
-
-    >>> nearest("pots", ["post", "share"])
-    "; did you mean 'post'?"
-    """
-    found = difflib.get_close_matches(name, [word for word in known if word != name], n=1, cutoff=0.6)
-    return f"; did you mean '{found[0]}'?" if found else ""
-
 
 _SIGNALS = {signal.name.lower(): signal for signal in Signal}
 _REGISTERS = {register.name.lower(): register for register in Register}
@@ -59,16 +48,6 @@ def _hundredths(value: Any) -> Any:
     if not exact.is_finite() or exact != int(exact):
         raise ValueError(f"{value} points are finer than 0.01: give at most two decimals")
     return int(exact)
-
-
-def as_points(hundredths: int) -> str:
-    """Hundredths as points for people: 1234 -> '12.34'.
-
-    >>> as_points(1234), as_points(-5)
-    ('12.34', '-0.05')
-    """
-    whole, rest = divmod(abs(hundredths), 100)
-    return f"{'-' if hundredths < 0 else ''}{whole}.{rest:02d}"
 
 
 def _lower(value: Signal | Register) -> str:

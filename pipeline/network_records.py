@@ -6,10 +6,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.days import calendar
-from pipeline.emission import about
+from pipeline.common.days import calendar
+from pipeline.common.json_columns import (
+    NULL,
+    Piece,
+    Record,
+    Table,
+    about,
+    escaped,
+    joined,
+    plain,
+    records,
+    whole,
+)
 from pipeline.places import UNKNOWN, Places
-from pipeline.texts import NULL, Piece, Record, Table, escaped, joined, plain, records, whole
 from schemas.network import NetworkStanding
 
 _HALF = Table([b',"of":', b'.5,"of":'])

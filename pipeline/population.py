@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import BaseModel
 
 from pipeline.bands import UNKNOWN
-from pipeline.days import calendar
+from pipeline.common.days import calendar
+from pipeline.common.tile_keys import Pairs
 from pipeline.directory import BLOCK
 from pipeline.members import Member
-from pipeline.pairs import Pairs
 from pipeline.shard import Shard
 from schemas.registers import Register
 

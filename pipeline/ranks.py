@@ -15,9 +15,9 @@ import orjson
 import pyarrow as pa
 
 from pipeline.cohorts import EVERYONE
+from pipeline.common.json_columns import Piece, Table, joined, whole
 from pipeline.ladder import Ladder
 from pipeline.merged import ALL, NONE, Merged, Source
-from pipeline.texts import Piece, Table, joined, whole
 from schemas.distributions import GONE
 
 N = TypeVar("N", int, np.ndarray)

@@ -6,15 +6,15 @@ Block by block, each day once: which day was the last is known by block, and so 
 import numpy as np
 
 from pipeline.bands import UNKNOWN
-from pipeline.days import Zone
+from pipeline.common.days import Zone
+from pipeline.common.json_columns import Record
+from pipeline.common.tile_keys import WINDOW, Pairs, key_days
 from pipeline.directory import BLOCK, Directory
 from pipeline.emission import history_key, history_records
 from pipeline.history import History
-from pipeline.pairs import WINDOW, Pairs, key_days
 from pipeline.registers import Registers
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points, Scorer
-from pipeline.texts import Record
 from pipeline.tiles import Tiles
 from schemas.ledger import WHOLE_DAYS
 

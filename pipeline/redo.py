@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.ranges import Range
+from pipeline.common.ranges import Range
 from pipeline.seen import Seen
 from pipeline.watermarks import Watermarks
 from schemas.frames import Frame, without_letters

@@ -12,12 +12,12 @@ import numpy as np
 
 from pipeline import journal
 from pipeline.codes import NONE
+from pipeline.common.json_columns import Record
+from pipeline.common.tile_keys import WINDOW
 from pipeline.journal import Journal
 from pipeline.links import OWNERS
 from pipeline.network_records import network_records
-from pipeline.pairs import WINDOW
 from pipeline.places import UNKNOWN, Places, places
-from pipeline.texts import Record
 
 AT_ONCE = 100_000
 """Links, about, whose places are worked out in one piece."""

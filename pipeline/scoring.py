@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.common.tile_keys import KEYS, RING, WINDOW, Pairs
 from pipeline.components import PILLARS, Penalty, Rate, Registers, Rhythm, Use, Volume
-from pipeline.pairs import KEYS, RING, WINDOW, Pairs
 from pipeline.rubric import Rubric
 from pipeline.shares import Curves, Rates, Rhythms, Sections
 from pipeline.weights import weights

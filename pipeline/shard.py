@@ -12,11 +12,12 @@ from pipeline.account import account
 from pipeline.arrivals import Arrivals
 from pipeline.bands import BANDS
 from pipeline.cohorts import Cohorts
-from pipeline.days import UTC, Zone
+from pipeline.common.days import UTC, Zone
+from pipeline.common.json_columns import Piece, Record
+from pipeline.common.tile_keys import RING, WINDOW, Pairs, key_days
 from pipeline.directory import BLOCK, Directory
 from pipeline.emission import Emission, band_records, score_records
 from pipeline.network import Network
-from pipeline.pairs import RING, WINDOW, Pairs, key_days
 from pipeline.recorder import Recorder
 from pipeline.redo import Redo
 from pipeline.registers import Registers
@@ -25,7 +26,6 @@ from pipeline.scoring import Points, Scorer
 from pipeline.seen import Seen
 from pipeline.spread import Spread
 from pipeline.standing import Standing
-from pipeline.texts import Piece, Record
 from pipeline.tiles import Tiles
 from pipeline.watermarks import Watermarks
 from schemas.frames import Frame, Side

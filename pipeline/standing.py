@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.bands import BANDS, DIRECTIONS, UNKNOWN, next_bands, trends_of
+from pipeline.common.json_columns import NULL, Piece, Table, joined, listed
 from pipeline.components import PILLARS
 from pipeline.history import History
 from pipeline.rubric import Rubric
 from pipeline.scoring import Points
-from pipeline.texts import NULL, Piece, Table, joined, listed
 
 _STATES = Table(
     [

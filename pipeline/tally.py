@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from pipeline.pairs import RING
+from pipeline.common.tile_keys import RING
 from pipeline.shard import Shard
 from schemas.frames import Frame
 from schemas.signals import ERASE_BIT, Signal

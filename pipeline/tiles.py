@@ -7,7 +7,7 @@ A tile is only ever added to, and saturates at 65,535, so the order of the input
 
 import numpy as np
 
-from pipeline.pairs import Pairs, key_days
+from pipeline.common.tile_keys import Pairs, key_days
 
 WIDTHS = (16, 64, 256, 1024, 8192)
 _LIMITS = np.array(WIDTHS)

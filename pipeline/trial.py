@@ -12,12 +12,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline import days
 from pipeline.bands import BANDS, Band
+from pipeline.common import days
+from pipeline.common.suggestions import nearest
+from pipeline.common.tile_keys import WINDOW
 from pipeline.components import PILLARS
 from pipeline.members import Member, batch
-from pipeline.names import nearest
-from pipeline.pairs import WINDOW
 from pipeline.rubric import Rubric
 from pipeline.scoring import Scorer
 from pipeline.whatif import bands_now

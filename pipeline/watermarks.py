@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.ranges import Range, Ranges
+from pipeline.common.ranges import Range, Ranges
 from schemas.frames import Cover, Frame, Lost
 
 RANGES = 100

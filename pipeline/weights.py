@@ -11,7 +11,7 @@ that is, floor(2**20 * 2**(-age / h)), found with whole numbers only.
 
 from functools import lru_cache
 
-from pipeline.pairs import WINDOW
+from pipeline.common.tile_keys import WINDOW
 
 BITS = 20
 """Fractional bits: the weight 1.0 is `1 << BITS`."""

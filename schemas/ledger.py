@@ -204,7 +204,7 @@ def stamp_hash(data: bytes) -> str:
 class Block:
     """The state of members number*1000 .. as of a frame; lists have one entry per member.
 
-    keys, counts: flat tiles, `fill` of them per member; keys are relative to `day` (see pipeline.pairs).
+    keys, counts: flat tiles, `fill` of them per member; keys are relative to `day` (see pipeline.common.tile_keys).
     """
 
     number: int

@@ -87,7 +87,7 @@ def _pieces(format: Format, run: "Offline", standings: "Standings", rows: Sequen
     import orjson
 
     from agents import screen, spreadsheet
-    from pipeline import days
+    from pipeline.common import days
 
     if format in ("csv", "parquet"):
         make = spreadsheet.csv if format == "csv" else spreadsheet.parquet

@@ -19,9 +19,9 @@ from agents.kafka.outage import report as report_outage
 from agents.reader import reader
 from agents.settings import Settings
 from agents.worker.coverage import Promise
+from pipeline.common.ranges import Range, Ranges
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
-from pipeline.ranges import Range, Ranges
 from pipeline.shard import Shard
 from schemas.frames import Lost
 

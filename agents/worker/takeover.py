@@ -16,7 +16,8 @@ from agents.worker.context import Context
 from agents.worker.emitted import Tail, tail
 from agents.worker.health import SHOWN_S
 from agents.worker.restore import ANEW, Restored
-from pipeline import blocks, days
+from pipeline import blocks
+from pipeline.common import days
 from pipeline.journal import Journal
 from pipeline.shard import Shard
 from schemas.ledger import Stamp

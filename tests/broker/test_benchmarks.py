@@ -17,8 +17,8 @@ from agents.reader import reader
 from agents.rubrics import load
 from agents.settings import Settings
 from agents.stamps import counted
-from pipeline import days
 from pipeline.cohorts import kind_of, registers_of
+from pipeline.common import days
 from pipeline.components import PILLARS
 from schemas.benchmarks import Benchmark
 from schemas.scores import Score

@@ -14,7 +14,7 @@ from agents.reader import reader
 from agents.settings import Settings
 from agents.stamps import stamps
 from agents.verification import Lookback, differences, look_back
-from pipeline import days
+from pipeline.common import days
 from pipeline.rubric import Rubric
 from schemas.bands import BandChanged
 from schemas.history import Day

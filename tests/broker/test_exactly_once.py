@@ -21,7 +21,7 @@ from agents.rubrics import load
 from agents.settings import Settings
 from agents.stamps import counted, stamps
 from agents.verification import differences
-from pipeline import days
+from pipeline.common import days
 from schemas.scores import Score
 from tests.kit.events import BAD, DAY, TYPES, dumps, event, random_events
 from tests.kit.process import Worker

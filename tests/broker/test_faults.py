@@ -20,7 +20,7 @@ from agents.settings import Settings
 from agents.stamps import counted, stamps
 from agents.status import Status, survey
 from agents.topics import ensure
-from pipeline import days
+from pipeline.common import days
 from schemas.ledger import block_key
 from tests.kit.chaos import (
     administered,

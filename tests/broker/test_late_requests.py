@@ -16,7 +16,7 @@ import pytest
 from agents.settings import Settings
 from agents.stamps import counted
 from agents.topics import ensure
-from pipeline import days
+from pipeline.common import days
 from tests.kit.chaos import Outcome, outcome, publish, random_values
 from tests.kit.cluster import Cluster, Listener, cluster
 from tests.kit.events import DAY

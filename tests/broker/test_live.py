@@ -15,7 +15,7 @@ from agents.rubrics import load
 from agents.settings import Settings
 from agents.stamps import counted
 from agents.worker.restore import restore
-from pipeline import days
+from pipeline.common import days
 from pipeline.explain import explain
 from pipeline.population import Population
 from pipeline.whatif import compare

@@ -12,7 +12,7 @@ from agents import published
 from agents.reader import reader
 from agents.settings import Settings
 from agents.stamps import counted
-from pipeline import days
+from pipeline.common import days
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 from tests.kit.events import DAY, dumps, event, member, random_events

@@ -15,8 +15,8 @@ from agents.reader import reader
 from agents.settings import Settings
 from agents.stamps import counted
 from agents.topics import delete, ensure
-from pipeline import days
 from pipeline.codes import NONE
+from pipeline.common import days
 from pipeline.ties import member_hashes
 from schemas.links import BLOCK, CODES, CodeChunk, LinkBlock
 from tests.broker.test_network import _networks, _publish, _said, expected

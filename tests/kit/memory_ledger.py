@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from pipeline import blocks, redo
+from pipeline.common.tile_keys import WINDOW
 from pipeline.digests import Digest
 from pipeline.journal import Journal
-from pipeline.pairs import WINDOW
 from pipeline.recovery import Image, recover
 from pipeline.shard import Shard
 from schemas.frames import decode

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import days
 from pipeline.columnar import ColumnIntake
 from pipeline.columns import sound
+from pipeline.common import days
 from pipeline.intake import Intake, Line
 from schemas.columns import LAYOUT, check
 from schemas.frames import Side

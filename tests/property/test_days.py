@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import days
+from pipeline.common import days
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
 from pipeline.shard import Shard

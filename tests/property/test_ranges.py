@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ranges import Ranges
+from pipeline.common.ranges import Ranges
 from pipeline.watermarks import Watermarks
 from schemas.frames import SCHEMA, Cover, Lost, decode, encode
 

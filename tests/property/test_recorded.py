@@ -4,8 +4,8 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import days
 from pipeline.bands import BANDS, UNKNOWN, band, trend
+from pipeline.common import days
 from pipeline.recorded import Recorded
 from schemas.frames import decode
 from schemas.history import Day

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from agents.census import Reading
 from agents.pace import SHARE, YIELD_S, Pace
-from pipeline import days, publication, refresh
 from pipeline import journal as journals
+from pipeline import publication, refresh
+from pipeline.common import days
 from pipeline.journal import Journal
 from pipeline.places import UNKNOWN, place_of
 from pipeline.refresh import Sweep, Telling, block

@@ -11,10 +11,10 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import days
+from pipeline.common import days
+from pipeline.common.tile_keys import WINDOW
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
-from pipeline.pairs import WINDOW
 from pipeline.rubric import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode

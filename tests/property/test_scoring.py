@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import reference
+from pipeline.common.tile_keys import Pairs
 from pipeline.components import PILLARS
 from pipeline.members import Member, batch
-from pipeline.pairs import Pairs
 from pipeline.scoring import Scorer
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, NUMBERS, SSI, members, numbers, rubrics, tiles

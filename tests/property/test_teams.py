@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from agents.ndjson import Batch
 from agents.offline import Offline, read_into
 from agents.settings import Settings
-from pipeline import days
 from pipeline.bands import BANDS, UNKNOWN, band
+from pipeline.common import days
 from pipeline.population import Population
 from pipeline.rubric import Rubric
 from pipeline.teams import like, team, teams

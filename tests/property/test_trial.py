@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import days
+from pipeline.common import days
 from pipeline.members import Member
 from pipeline.reference import score
 from pipeline.trial import Setting, TrialError, attempt

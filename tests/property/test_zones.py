@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.clock import zone
-from pipeline import days
+from pipeline.common import days
 
 NAMES = ("UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kolkata", "Pacific/Apia", "Australia/Lord_Howe")
 ZONES = {name: zone(name) for name in NAMES}

@@ -14,9 +14,9 @@ import pipeline.reference
 import pipeline.trial
 import pipeline.weights
 import pipeline.whatif
+from pipeline.common.points import as_points
 from pipeline.explain import explain
 from pipeline.members import Member
-from pipeline.names import as_points
 from schemas.registers import Register
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, SSI

@@ -9,7 +9,7 @@ from agents import rubrics
 from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.settings import Settings
-from pipeline import days
+from pipeline.common import days
 from schemas.signals import Signal
 from tests.kit.files import event, ndjson, small_rubric
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from pipeline import days
+from pipeline.common import days
 from pipeline.emission import score_records
 from pipeline.scoring import Points
 from schemas.export import json_schema

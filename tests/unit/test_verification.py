@@ -10,7 +10,7 @@ from agents.ndjson import STDIN, Lines
 from agents.offline import Offline
 from agents.settings import Settings
 from agents.verification import Difference, Lookback, differences, look_back
-from pipeline import days
+from pipeline.common import days
 from pipeline.recorded import Recorded
 from schemas.scores import Change, Score
 from tests.kit.files import event, ndjson, small_rubric

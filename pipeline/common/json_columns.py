@@ -99,3 +99,8 @@ def escaped(names: Sequence[str], plain: pa.BinaryArray) -> pa.BinaryArray:
 def records(keys: pa.BinaryArray, values: pa.BinaryArray) -> list[Record]:
     """(key, value) of each."""
     return list(zip(keys.to_pylist(), values.to_pylist(), strict=True))
+
+
+def about(rubric: tuple[str, str]) -> bytes:
+    """The end of a record: which rubric, by (name, version)."""
+    return b'"rubric":{"name":%b,"version":%b}}' % (orjson.dumps(rubric[0]), orjson.dumps(rubric[1]))
