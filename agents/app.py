@@ -37,7 +37,7 @@ from agents.worker.context import Context
 from agents.worker.coverage import Coverage
 from agents.worker.health import Health
 from agents.worker.skew import Skew
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 
 log = structlog.get_logger()
 CLOSE_S = 10.0

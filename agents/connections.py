@@ -14,7 +14,7 @@ from pipeline.links import Links, connected
 from pipeline.network_records import standing
 from pipeline.places import UNKNOWN, places
 from pipeline.population import Population
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard
 from pipeline.ties import key_hashes, member_hashes
 from schemas.network import NetworkStanding

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents import cli_page, metrics_page, topics_page
 from pipeline import factors_page
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ from agents.screen import printable
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.explain import ComponentReport, Explanation, Source, TargetReport
-from pipeline.rubric import GENERAL
+from pipeline.rubric.model import GENERAL
 from schemas.network import NetworkStanding
 from schemas.scores import Rank
 

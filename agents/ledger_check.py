@@ -14,8 +14,8 @@ from agents.verification import Difference
 from agents.worker.restore import Restored, restore
 from pipeline.common import days
 from pipeline.common.points import as_points
-from pipeline.components import PILLARS
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 from schemas.scores import Score
 
 

@@ -13,7 +13,7 @@ from agents.settings import Settings
 from agents.worker.restore import restore
 from pipeline.common.partitioner import partitions
 from pipeline.population import Population
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
 

@@ -24,7 +24,7 @@ from pipeline.framing import runs_of
 from pipeline.intake import Intake, Line, Rows
 from pipeline.members import Member
 from pipeline.population import Population
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.tally import Tally
 from schemas.frames import Cover, Frame
 from schemas.ledger import Counters

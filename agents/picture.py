@@ -18,7 +18,7 @@ from agents.comparison import headline, signed, tables
 from agents.errors import UserError
 from agents.screen import WIDTH
 from pipeline.common.points import as_points
-from pipeline.rubric import Bands
+from pipeline.rubric.model import Bands
 from pipeline.whatif import Comparison, mean
 
 KINDS = (".png", ".svg", ".html")

@@ -11,7 +11,7 @@ from agents.reader import reader
 from agents.settings import Settings
 from pipeline.common import days
 from pipeline.recorded import Recorded
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from schemas.history import Day
 from schemas.scores import Score
 

@@ -4,7 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from agents.errors import UserError
-from pipeline.rubric import MAX_TEXT, Rubric, RubricError
+from pipeline.rubric.model import MAX_TEXT, Rubric, RubricError
 
 SHIPPED = "ssi.toml"
 

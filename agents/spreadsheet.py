@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from agents.offline import Standings
 from agents.screen import printable
 from pipeline.common.days import calendar
-from pipeline.components import PILLARS
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 
 POINTS = pa.decimal128(5, 2)
 _AT_ONCE = 1 << 16

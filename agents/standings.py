@@ -14,11 +14,11 @@ from agents.screen import printable
 from agents.settings import Settings
 from pipeline.cohorts import EVERYONE, name_of, registers_of
 from pipeline.common.partitioner import partitions
-from pipeline.components import PILLARS
 from pipeline.merged import ALL, Merged, Source
 from pipeline.population import Population
 from pipeline.ranks import Place, places, rank, rank_among
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard
 from schemas.benchmarks import Benchmark
 from schemas.distributions import GONE

@@ -13,8 +13,8 @@ from agents.screen import printable
 from pipeline.bands import BANDS
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
-from pipeline.components import PILLARS
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 from pipeline.teams import Mover, Summary, Team
 
 STYLE = Path(__file__).with_suffix(".css")

@@ -15,8 +15,8 @@ from agents.spreadsheet import harmless
 from pipeline.bands import BANDS
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
-from pipeline.components import PILLARS
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 from pipeline.teams import Mover, Summary, Team, TeamSize
 
 COLUMNS = ("place", "member", "score", *map(str, PILLARS), "band", "weakest", "change")

@@ -12,9 +12,9 @@ from agents.offline import Offline, Standings
 from agents.settings import Settings
 from pipeline.common import days
 from pipeline.common.points import as_points
-from pipeline.components import PILLARS
 from pipeline.recorded import Recorded
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 from schemas.scores import Score
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.common.tile_keys import RING, Pairs
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.scoring import Scorer
 from schemas.registers import TEXTS, Register
 from schemas.signals import Signal

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from pipeline.rubric import Bands, Trend
+from pipeline.rubric.model import Bands, Trend
 
 UNKNOWN = -1
 """In a history: no score on that day."""

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.apportion import apportion
 from pipeline.common.tile_keys import WINDOW
-from pipeline.components import PILLARS, Component, Penalty, Rate, Registers, Rhythm, Use, Volume
 from pipeline.members import Member, batch
-from pipeline.rubric import Rubric, Step
+from pipeline.rubric.components import PILLARS, Component, Penalty, Rate, Registers, Rhythm, Use, Volume
+from pipeline.rubric.model import Rubric, Step
 from pipeline.scoring import Scorer
 from pipeline.shares import MONDAY
 from pipeline.weights import BITS, weights

@@ -7,10 +7,10 @@ Made from the credit rules, the signals and a rubric, so that it can't say anyth
 from collections.abc import Iterable, Mapping
 
 from pipeline.common.points import as_points
-from pipeline.components import PILLARS, Component, Pillar, Rate, Registers, Rhythm, Use
 from pipeline.credits import CREDITS, GROUP_PREFIX, Data
 from pipeline.explain import rule
-from pipeline.rubric import GENERAL, Rubric, Step
+from pipeline.rubric.components import PILLARS, Component, Pillar, Rate, Registers, Rhythm, Use
+from pipeline.rubric.model import GENERAL, Rubric, Step
 from schemas.examples import DATA_EXAMPLES
 from schemas.registers import Register
 from schemas.signals import Signal

@@ -7,7 +7,7 @@ what was said of yesterday. Bands and trends are functions of it (`pipeline.band
 import numpy as np
 
 from pipeline.bands import UNKNOWN, bands_of, next_bands
-from pipeline.rubric import Bands
+from pipeline.rubric.model import Bands
 from pipeline.scoring import Points
 
 DAYS = 90

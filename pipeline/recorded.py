@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.bands import BANDS, UNKNOWN, Band, Direction, next_band, trend
-from pipeline.components import PILLARS
 from pipeline.history import COLUMNS, DAYS
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 
 
 @dataclass(frozen=True, slots=True)

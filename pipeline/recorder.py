@@ -13,7 +13,7 @@ from pipeline.directory import BLOCK, Directory
 from pipeline.emission import history_key, history_records
 from pipeline.history import History
 from pipeline.registers import Registers
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.scoring import Points, Scorer
 from pipeline.tiles import Tiles
 from schemas.ledger import WHOLE_DAYS

@@ -16,8 +16,18 @@ from functools import cache
 from math import floor
 from typing import TypeAlias
 
-from pipeline.components import PILLARS, Component, Penalty, Pillar, Rate, Registers, Rhythm, Use, Volume
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import (
+    PILLARS,
+    Component,
+    Penalty,
+    Pillar,
+    Rate,
+    Registers,
+    Rhythm,
+    Use,
+    Volume,
+)
+from pipeline.rubric.model import Rubric
 from schemas.registers import Register
 from schemas.signals import Signal
 

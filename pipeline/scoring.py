@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW, Pairs
-from pipeline.components import PILLARS, Penalty, Rate, Registers, Rhythm, Use, Volume
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS, Penalty, Rate, Registers, Rhythm, Use, Volume
+from pipeline.rubric.model import Rubric
 from pipeline.shares import Curves, Rates, Rhythms, Sections
 from pipeline.weights import weights
 from schemas.signals import Signal

@@ -21,7 +21,7 @@ from pipeline.network import Network
 from pipeline.recorder import Recorder
 from pipeline.redo import Redo
 from pipeline.registers import Registers
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.scoring import Points, Scorer
 from pipeline.seen import Seen
 from pipeline.spread import Spread

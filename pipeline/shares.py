@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW
-from pipeline.components import Penalty, Rate, Registers, Rhythm, Volume
+from pipeline.rubric.components import Penalty, Rate, Registers, Rhythm, Volume
 from pipeline.weights import BITS
 from schemas.registers import Register
 

@@ -7,8 +7,8 @@ member, which after a restore `settle` says again.
 import numpy as np
 
 from pipeline.bands import BANDS, UNKNOWN
-from pipeline.components import PILLARS
-from pipeline.rubric import PILLAR_MAX
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import PILLAR_MAX
 from pipeline.scoring import Points
 
 COLUMNS = ("score", *map(str, PILLARS))

@@ -10,9 +10,9 @@ import numpy as np
 
 from pipeline.bands import BANDS, DIRECTIONS, UNKNOWN, next_bands, trends_of
 from pipeline.common.json_columns import NULL, Piece, Table, joined, listed
-from pipeline.components import PILLARS
 from pipeline.history import History
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 from pipeline.scoring import Points
 
 _STATES = Table(

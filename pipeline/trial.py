@@ -16,9 +16,9 @@ from pipeline.bands import BANDS, Band
 from pipeline.common import days
 from pipeline.common.suggestions import nearest
 from pipeline.common.tile_keys import WINDOW
-from pipeline.components import PILLARS
 from pipeline.members import Member, batch
-from pipeline.rubric import Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Rubric
 from pipeline.scoring import Scorer
 from pipeline.whatif import bands_now
 from schemas.registers import TEXTS, Register

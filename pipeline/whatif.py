@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.bands import BANDS, Band, next_bands
-from pipeline.components import PILLARS
 from pipeline.population import People
-from pipeline.rubric import Bands, Rubric
+from pipeline.rubric.components import PILLARS
+from pipeline.rubric.model import Bands, Rubric
 from pipeline.scoring import Points, Scorer
 
 MOST = 10_000

@@ -11,7 +11,7 @@ from agents.errors import UserError
 if TYPE_CHECKING:
     from agents.settings import Settings
     from pipeline.population import Known, Population
-    from pipeline.rubric import Rubric
+    from pipeline.rubric.model import Rubric
     from schemas.network import NetworkStanding
     from schemas.scores import Rank
 

@@ -10,7 +10,7 @@ from agents.errors import UserError
 
 if TYPE_CHECKING:
     from agents.cli._members import Members
-    from pipeline.rubric import Rubric
+    from pipeline.rubric.model import Rubric
     from pipeline.teams import Team
 
 app = typer.Typer()

@@ -15,7 +15,7 @@ from agents.settings import Settings
 from agents.worker.coverage import Coverage
 from agents.worker.health import Health
 from agents.worker.skew import Skew
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 
 if TYPE_CHECKING:
     from agents.tracing.spans import Tracing

@@ -12,7 +12,7 @@ from agents.settings import Settings
 from pipeline.cohorts import Cohorts
 from pipeline.journal import Journal
 from pipeline.recovery import Image, Recovered, Unreadable, recover, settle_on
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import Stamp

@@ -19,7 +19,7 @@ from agents.settings import Settings
 from agents.stamps import counted
 from pipeline.cohorts import kind_of, registers_of
 from pipeline.common import days
-from pipeline.components import PILLARS
+from pipeline.rubric.components import PILLARS
 from schemas.benchmarks import Benchmark
 from schemas.scores import Score
 from tests.broker.test_exactly_once import _publish, _reach

@@ -15,7 +15,7 @@ from agents.settings import Settings
 from agents.stamps import stamps
 from agents.verification import Lookback, differences, look_back
 from pipeline.common import days
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from schemas.bands import BandChanged
 from schemas.history import Day
 from schemas.scores import Score

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipeline.components import PILLARS
+from pipeline.rubric.components import PILLARS
 from schemas.benchmarks import Benchmark
 from schemas.scores import Rank
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.bands import BANDS, DIRECTIONS, UNKNOWN, Band, band, bands_of, next_bands, trend, trends_of
-from pipeline.rubric import Bands, Trend
+from pipeline.rubric.model import Bands, Trend
 from tests.kit.rubrics import SSI
 
 RULE = SSI.bands

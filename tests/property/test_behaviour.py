@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.components import PILLARS, Penalty, Pillar, Rate, Registers, Rhythm, Volume
 from pipeline.members import Member, batch
+from pipeline.rubric.components import PILLARS, Penalty, Pillar, Rate, Registers, Rhythm, Volume
 from pipeline.scoring import Scorer
 from schemas.registers import Register
 from schemas.signals import Signal

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.settings import Settings
-from pipeline.components import PILLARS
 from pipeline.members import batch
+from pipeline.rubric.components import PILLARS
 from pipeline.scoring import Scorer
 from tests.kit import events as kit
 from tests.kit import oracle

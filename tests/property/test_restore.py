@@ -15,7 +15,7 @@ from pipeline.common import days
 from pipeline.common.tile_keys import WINDOW
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode
 from schemas.letters import DeadLetter

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline import reference
 from pipeline.common.tile_keys import Pairs
-from pipeline.components import PILLARS
 from pipeline.members import Member, batch
+from pipeline.rubric.components import PILLARS
 from pipeline.scoring import Scorer
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, NUMBERS, SSI, members, numbers, rubrics, tiles

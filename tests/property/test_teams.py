@@ -15,7 +15,7 @@ from agents.settings import Settings
 from pipeline.bands import BANDS, UNKNOWN, band
 from pipeline.common import days
 from pipeline.population import Population
-from pipeline.rubric import Rubric
+from pipeline.rubric.model import Rubric
 from pipeline.teams import like, team, teams
 from schemas.frames import decode
 from tests.kit.files import RUBRIC, event

@@ -7,10 +7,10 @@ import pytest
 import pipeline.apportion
 import pipeline.bands
 import pipeline.cohorts
-import pipeline.lines
-import pipeline.names
 import pipeline.ranks
 import pipeline.reference
+import pipeline.rubric.field_types
+import pipeline.rubric.toml_lines
 import pipeline.trial
 import pipeline.weights
 import pipeline.whatif
@@ -51,8 +51,8 @@ MODULES = [
     pipeline.ranks,
     pipeline.apportion,
     pipeline.bands,
-    pipeline.lines,
-    pipeline.names,
+    pipeline.rubric.toml_lines,
+    pipeline.rubric.field_types,
     pipeline.reference,
     pipeline.trial,
     pipeline.weights,

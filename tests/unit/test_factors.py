@@ -3,8 +3,8 @@
 import pytest
 
 from agents.docs import pages
-from pipeline.components import Penalty
 from pipeline.factors_page import credited, render
+from pipeline.rubric.components import Penalty
 from schemas.registers import Register
 from schemas.signals import Signal
 from tests.kit.rubrics import SSI

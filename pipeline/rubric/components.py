@@ -18,7 +18,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
 
 from pipeline.common.tile_keys import WINDOW
-from pipeline.names import Hundredths, Line, RegisterName, SignalName, Slug
+from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug
 
 VOLUME_LOAD = 9_000_000
 RATE_LOAD = 390_000

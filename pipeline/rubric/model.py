@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictInt, StringConstraints, ValidationError, field_validator, model_validator
 
-from pipeline import components as kinds
 from pipeline.common.points import as_points
 from pipeline.common.suggestions import nearest
-from pipeline.components import PILLARS, Component, Part, Penalty, Pillar
-from pipeline.lines import Path, line_of, line_of_keys
-from pipeline.names import Hundredths, Line, RegisterName, SignalName, Slug
+from pipeline.rubric import components as kinds
+from pipeline.rubric.components import PILLARS, Component, Part, Penalty, Pillar
+from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug
+from pipeline.rubric.toml_lines import Path, line_of, line_of_keys
 
 MAX_TEXT = 1 << 18
 """Characters a rubric may have."""
