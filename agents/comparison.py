@@ -7,10 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.screen import printable
-from pipeline.bands import BANDS
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.rubric.components import PILLARS
+from pipeline.scoring.bands import BANDS
 from pipeline.trial import Trial
 from pipeline.whatif import Change, Comparison, Distribution, Mover, mean
 

@@ -22,9 +22,9 @@ from pipeline.columnar import ColumnIntake
 from pipeline.emission import score_records
 from pipeline.framing import runs_of
 from pipeline.intake import Intake, Line, Rows
-from pipeline.members import Member
 from pipeline.population import Population
 from pipeline.rubric.model import Rubric
+from pipeline.scoring.member import Member
 from pipeline.tally import Tally
 from schemas.frames import Cover, Frame
 from schemas.ledger import Counters

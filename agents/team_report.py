@@ -12,11 +12,11 @@ from rich.text import Text
 from agents.comparison import signed
 from agents.screen import printable
 from agents.spreadsheet import harmless
-from pipeline.bands import BANDS
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
+from pipeline.scoring.bands import BANDS
 from pipeline.teams import Mover, Summary, Team, TeamSize
 
 COLUMNS = ("place", "member", "score", *map(str, PILLARS), "band", "weakest", "change")

@@ -29,7 +29,7 @@ from pipeline.links import OWNERS, Links, connected
 from pipeline.network import Network
 from pipeline.places import UNKNOWN, place_of
 from pipeline.refresh import Sweep, Telling, block
-from pipeline.scoring import Points
+from pipeline.scoring.scorer import Points
 from pipeline.shard import Shard
 from pipeline.ties import member_hashes
 from schemas.frames import decode

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.common.tile_keys import RING, Pairs
 from pipeline.rubric.model import Rubric
-from pipeline.scoring import Scorer
+from pipeline.scoring.scorer import Scorer
 from schemas.registers import TEXTS, Register
 from schemas.signals import Signal
 

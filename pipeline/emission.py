@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 import orjson
 
-from pipeline.bands import BANDS, Band
 from pipeline.common.days import calendar
 from pipeline.common.json_columns import (
     TEXTS,
@@ -21,6 +20,7 @@ from pipeline.common.json_columns import (
     plain,
     records,
 )
+from pipeline.scoring.bands import BANDS, Band
 from pipeline.standing import BandChange
 
 

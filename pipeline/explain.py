@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.apportion import apportion
 from pipeline.common.tile_keys import WINDOW
-from pipeline.members import Member, batch
 from pipeline.rubric.components import PILLARS, Component, Penalty, Rate, Registers, Rhythm, Use, Volume
 from pipeline.rubric.model import Rubric, Step
-from pipeline.scoring import Scorer
-from pipeline.shares import MONDAY
-from pipeline.weights import BITS, weights
+from pipeline.scoring.component_shares import MONDAY
+from pipeline.scoring.decay import BITS, weights
+from pipeline.scoring.member import Member, batch
+from pipeline.scoring.scorer import Scorer
 from schemas.network import NetworkStanding
 from schemas.registers import Register
 from schemas.scores import Rank

@@ -1,14 +1,14 @@
 """The daily history: what each member's score and pillars were at the end of each of the last 90 days.
 
 It is recorded at the day's turn and never rewritten: a late event or a new rubric changes today's score, not
-what was said of yesterday. Bands and trends are functions of it (`pipeline.bands`).
+what was said of yesterday. Bands and trends are functions of it (`pipeline.scoring.bands`).
 """
 
 import numpy as np
 
-from pipeline.bands import UNKNOWN, bands_of, next_bands
 from pipeline.rubric.model import Bands
-from pipeline.scoring import Points
+from pipeline.scoring.bands import UNKNOWN, bands_of, next_bands
+from pipeline.scoring.scorer import Points
 
 DAYS = 90
 NEVER = 2**31 - 1

@@ -12,11 +12,11 @@ from datetime import date
 import numpy as np
 from pydantic import BaseModel
 
-from pipeline.bands import UNKNOWN
 from pipeline.common.days import calendar
 from pipeline.common.tile_keys import Pairs
 from pipeline.directory import BLOCK
-from pipeline.members import Member
+from pipeline.scoring.bands import UNKNOWN
+from pipeline.scoring.member import Member
 from pipeline.shard import Shard
 from schemas.registers import Register
 

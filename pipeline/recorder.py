@@ -5,7 +5,6 @@ Block by block, each day once: which day was the last is known by block, and so 
 
 import numpy as np
 
-from pipeline.bands import UNKNOWN
 from pipeline.common.days import Zone
 from pipeline.common.json_columns import Record
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days
@@ -14,7 +13,8 @@ from pipeline.emission import history_key, history_records
 from pipeline.history import History
 from pipeline.registers import Registers
 from pipeline.rubric.model import Rubric
-from pipeline.scoring import Points, Scorer
+from pipeline.scoring.bands import UNKNOWN
+from pipeline.scoring.scorer import Points, Scorer
 from pipeline.tiles import Tiles
 from schemas.ledger import WHOLE_DAYS
 

@@ -10,7 +10,6 @@ import orjson
 from pipeline import erasures
 from pipeline.account import account
 from pipeline.arrivals import Arrivals
-from pipeline.bands import BANDS
 from pipeline.cohorts import Cohorts
 from pipeline.common.days import UTC, Zone
 from pipeline.common.json_columns import Piece, Record
@@ -22,7 +21,8 @@ from pipeline.recorder import Recorder
 from pipeline.redo import Redo
 from pipeline.registers import Registers
 from pipeline.rubric.model import Rubric
-from pipeline.scoring import Points, Scorer
+from pipeline.scoring.bands import BANDS
+from pipeline.scoring.scorer import Points, Scorer
 from pipeline.seen import Seen
 from pipeline.spread import Spread
 from pipeline.standing import Standing

@@ -6,10 +6,10 @@ member, which after a restore `settle` says again.
 
 import numpy as np
 
-from pipeline.bands import BANDS, UNKNOWN
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import PILLAR_MAX
-from pipeline.scoring import Points
+from pipeline.scoring.bands import BANDS, UNKNOWN
+from pipeline.scoring.scorer import Points
 
 COLUMNS = ("score", *map(str, PILLARS))
 BUCKETS = (20, 10)

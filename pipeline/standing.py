@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.bands import BANDS, DIRECTIONS, UNKNOWN, next_bands, trends_of
 from pipeline.common.json_columns import NULL, Piece, Table, joined, listed
 from pipeline.history import History
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
-from pipeline.scoring import Points
+from pipeline.scoring.bands import BANDS, DIRECTIONS, UNKNOWN, next_bands, trends_of
+from pipeline.scoring.scorer import Points
 
 _STATES = Table(
     [

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.bands import BANDS, Band, next_bands
 from pipeline.population import People
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Bands, Rubric
-from pipeline.scoring import Points, Scorer
+from pipeline.scoring.bands import BANDS, Band, next_bands
+from pipeline.scoring.scorer import Points, Scorer
 
 MOST = 10_000
 """Hundredths in a score, at most."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from pipeline.members import Member
 from pipeline.rubric.components import PILLARS, WEEKS
 from pipeline.rubric.model import PILLAR_MAX, Rubric
+from pipeline.scoring.member import Member
 from schemas.registers import TEXTS, Register
 from schemas.signals import Signal
 

@@ -7,8 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.bands import BANDS, DIRECTIONS, UNKNOWN, Band, band, bands_of, next_bands, trend, trends_of
 from pipeline.rubric.model import Bands, Trend
+from pipeline.scoring.bands import (
+    BANDS,
+    DIRECTIONS,
+    UNKNOWN,
+    Band,
+    band,
+    bands_of,
+    next_bands,
+    trend,
+    trends_of,
+)
 from tests.kit.rubrics import SSI
 
 RULE = SSI.bands

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.members import Member, batch
 from pipeline.rubric.components import PILLARS, Penalty, Pillar, Rate, Registers, Rhythm, Volume
-from pipeline.scoring import Scorer
+from pipeline.scoring.member import Member, batch
+from pipeline.scoring.scorer import Scorer
 from schemas.registers import Register
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, NUMBERS, SSI, members, rubrics

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import publication
-from pipeline.bands import BANDS
 from pipeline.benchmarks import Benchmarks
 from pipeline.cohorts import Cohorts, registers_of
 from pipeline.merged import Merged
+from pipeline.scoring.bands import BANDS
 from pipeline.shard import Shard
 from schemas.benchmarks import Benchmark
 from schemas.distributions import GONE

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline.apportion import apportion
 from pipeline.explain import Explanation, explain, next_steps, with_step
-from pipeline.members import Member, batch
-from pipeline.scoring import Scorer
+from pipeline.scoring.member import Member, batch
+from pipeline.scoring.scorer import Scorer
 from schemas.registers import Register
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, SSI, members, rubrics

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import blocks
-from pipeline.bands import UNKNOWN, bands_of
+from pipeline.scoring.bands import UNKNOWN, bands_of
 from pipeline.shard import Shard
 from schemas.history import Day
 from schemas.ledger import BlockHistory

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.settings import Settings
-from pipeline.members import batch
 from pipeline.rubric.components import PILLARS
-from pipeline.scoring import Scorer
+from pipeline.scoring.member import batch
+from pipeline.scoring.scorer import Scorer
 from tests.kit import events as kit
 from tests.kit import oracle
 from tests.kit.rubrics import DAY, SSI, SSI_TEXT, members, rubrics

@@ -4,9 +4,9 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.bands import BANDS, UNKNOWN, band, trend
 from pipeline.common import days
 from pipeline.recorded import Recorded
+from pipeline.scoring.bands import BANDS, UNKNOWN, band, trend
 from schemas.frames import decode
 from schemas.history import Day
 from schemas.scores import Score

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import reference
 from pipeline.common.tile_keys import Pairs
-from pipeline.members import Member, batch
 from pipeline.rubric.components import PILLARS
-from pipeline.scoring import Scorer
+from pipeline.scoring import reference
+from pipeline.scoring.member import Member, batch
+from pipeline.scoring.scorer import Scorer
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, NUMBERS, SSI, members, numbers, rubrics, tiles
 

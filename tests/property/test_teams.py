@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from agents.ndjson import Batch
 from agents.offline import Offline, read_into
 from agents.settings import Settings
-from pipeline.bands import BANDS, UNKNOWN, band
 from pipeline.common import days
 from pipeline.population import Population
 from pipeline.rubric.model import Rubric
+from pipeline.scoring.bands import BANDS, UNKNOWN, band
 from pipeline.teams import like, team, teams
 from schemas.frames import decode
 from tests.kit.files import RUBRIC, event

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.common import days
-from pipeline.members import Member
-from pipeline.reference import score
+from pipeline.scoring.member import Member
+from pipeline.scoring.reference import score
 from pipeline.trial import Setting, TrialError, attempt
 from schemas.registers import Register
 from schemas.signals import Signal

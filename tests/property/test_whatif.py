@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.bands import BANDS, band
-from pipeline.members import batch
 from pipeline.population import People
-from pipeline.reference import score
+from pipeline.scoring.bands import BANDS, band
+from pipeline.scoring.member import batch
+from pipeline.scoring.reference import score
 from pipeline.whatif import compare, mean
 from tests.kit.rubrics import DAY, SSI, SSI_TEXT, members, rubrics
 

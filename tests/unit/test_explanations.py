@@ -5,18 +5,18 @@ import doctest
 import pytest
 
 import pipeline.apportion
-import pipeline.bands
 import pipeline.cohorts
 import pipeline.ranks
-import pipeline.reference
 import pipeline.rubric.field_types
 import pipeline.rubric.toml_lines
+import pipeline.scoring.bands
+import pipeline.scoring.decay
+import pipeline.scoring.reference
 import pipeline.trial
-import pipeline.weights
 import pipeline.whatif
 from pipeline.common.points import as_points
 from pipeline.explain import explain
-from pipeline.members import Member
+from pipeline.scoring.member import Member
 from schemas.registers import Register
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, SSI
@@ -50,12 +50,12 @@ MODULES = [
     pipeline.cohorts,
     pipeline.ranks,
     pipeline.apportion,
-    pipeline.bands,
+    pipeline.scoring.bands,
     pipeline.rubric.toml_lines,
     pipeline.rubric.field_types,
-    pipeline.reference,
+    pipeline.scoring.reference,
     pipeline.trial,
-    pipeline.weights,
+    pipeline.scoring.decay,
     pipeline.whatif,
 ]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reference import score
 from pipeline.rubric.components import Penalty, Pillar
 from pipeline.rubric.model import MAX_TEXT, Rubric, RubricError
 from pipeline.rubric.toml_lines import line_of, line_of_keys
+from pipeline.scoring.reference import score
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, SSI, SSI_TEXT, rubrics
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.common import days
 from pipeline.emission import score_records
-from pipeline.scoring import Points
+from pipeline.scoring.scorer import Points
 from schemas.export import json_schema
 from schemas.scores import Score
 

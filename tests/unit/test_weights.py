@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from pipeline.weights import ONE, root, weights
+from pipeline.scoring.decay import ONE, root, weights
 
 
 @pytest.mark.parametrize("half_life", [*range(1, 31), 45, 60, 89, 90, 91, 180, 365])

@@ -12,8 +12,8 @@ import numpy as np
 from pipeline.common.tile_keys import KEYS, RING, WINDOW, Pairs
 from pipeline.rubric.components import PILLARS, Penalty, Rate, Registers, Rhythm, Use, Volume
 from pipeline.rubric.model import Rubric
-from pipeline.shares import Curves, Rates, Rhythms, Sections
-from pipeline.weights import weights
+from pipeline.scoring.component_shares import Curves, Rates, Rhythms, Sections
+from pipeline.scoring.decay import weights
 from schemas.signals import Signal
 
 _PIECE = 16_000

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW
 from pipeline.rubric.components import Penalty, Rate, Registers, Rhythm, Volume
-from pipeline.weights import BITS
+from pipeline.scoring.decay import BITS
 from schemas.registers import Register
 
 MONDAY = 3
