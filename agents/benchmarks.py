@@ -24,10 +24,10 @@ from agents.load import Load
 from agents.metrics import Metrics
 from agents.reader import FETCH_BYTES, reader
 from agents.settings import Settings
-from pipeline.benchmarks import Benchmarks
-from pipeline.cohorts import Cohorts
-from pipeline.merged import Merged
-from pipeline.ranks import Ranks
+from pipeline.cohorts.benchmark_records import Benchmarks
+from pipeline.cohorts.membership import Cohorts
+from pipeline.cohorts.merged_scores import Merged
+from pipeline.cohorts.rank_records import Ranks
 
 log = structlog.get_logger()
 AGAIN_S = 1.0

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.errors import UserError
-from pipeline.cohorts import EVERYONE, KINDS
+from pipeline.cohorts.membership import EVERYONE, KINDS
 from pipeline.common.suggestions import nearest
 
 PREFIX = "PILLARSCORE_"

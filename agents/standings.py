@@ -12,11 +12,11 @@ from rich.text import Text
 from agents.reader import reader
 from agents.screen import printable
 from agents.settings import Settings
-from pipeline.cohorts import EVERYONE, name_of, registers_of
+from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
+from pipeline.cohorts.merged_scores import ALL, Merged, Source
+from pipeline.cohorts.rank_records import Place, places, rank, rank_among
 from pipeline.common.partitioner import partitions
-from pipeline.merged import ALL, Merged, Source
 from pipeline.population import Population
-from pipeline.ranks import Place, places, rank, rank_among
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard

@@ -21,11 +21,11 @@ from agents.metrics import Metrics
 from agents.settings import Settings
 from benchmarks.inprocess import COMMIT_EVENTS, PARTITIONS, Pipeline, compare, fresh, show
 from benchmarks.workload import COHORTS, registers
-from pipeline.benchmarks import Benchmarks
-from pipeline.cohorts import Cohorts
-from pipeline.merged import Merged
+from pipeline.cohorts.benchmark_records import Benchmarks
+from pipeline.cohorts.membership import Cohorts
+from pipeline.cohorts.merged_scores import Merged
+from pipeline.cohorts.rank_records import Ranks
 from pipeline.publication import has_news, published
-from pipeline.ranks import Ranks
 
 PUBLISH = 160_000
 MERGE = 520_000

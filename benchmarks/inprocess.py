@@ -20,7 +20,7 @@ from agents.rubrics import load
 from benchmarks.unmetered import Nothing
 from benchmarks.workload import events
 from pipeline import blocks
-from pipeline.cohorts import Cohorts
+from pipeline.cohorts.membership import Cohorts
 from pipeline.common import days
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake

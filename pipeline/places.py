@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.codes import NONE
+from pipeline.cohorts.rank_records import rank_among
 from pipeline.links import Links, connected
-from pipeline.ranks import rank_among
 
 UNKNOWN = -1
 """In place of a score: there is none."""
@@ -35,11 +35,11 @@ class Places:
     own: np.ndarray
 
     def halves(self) -> np.ndarray:
-        """int64[n]: twice the place as `pipeline.ranks` defines it, the mean of those that the tied share."""
+        """int64[n]: twice the rank (`pipeline.cohorts.rank_records`), the mean of those that the tied share."""
         return 2 * self.above + self.level + 2
 
     def top(self) -> np.ndarray:
-        """int64[n]: the top share in hundredths of a percent, as `pipeline.ranks.rank`."""
+        """int64[n]: the top share in hundredths of a percent, as `pipeline.cohorts.rank_records.rank`."""
         return -(-10_000 * (self.halves() - 1) // (2 * (self.scored + 1)))
 
     def average(self) -> np.ndarray:

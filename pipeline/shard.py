@@ -10,7 +10,7 @@ import orjson
 from pipeline import erasures
 from pipeline.account import account
 from pipeline.arrivals import Arrivals
-from pipeline.cohorts import Cohorts
+from pipeline.cohorts.membership import Cohorts
 from pipeline.common.days import UTC, Zone
 from pipeline.common.json_columns import Piece, Record
 from pipeline.common.tile_keys import RING, WINDOW, Pairs, key_days

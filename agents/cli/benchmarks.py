@@ -30,7 +30,7 @@ def benchmarks(
     from agents.errors import UserError
     from agents.settings import Settings
     from agents.topics import ensure
-    from pipeline.cohorts import EVERYONE, KINDS, kind_of
+    from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 
     if cohort is not None and cohort not in KINDS:
         try:

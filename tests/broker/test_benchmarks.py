@@ -17,7 +17,7 @@ from agents.reader import reader
 from agents.rubrics import load
 from agents.settings import Settings
 from agents.stamps import counted
-from pipeline.cohorts import kind_of, registers_of
+from pipeline.cohorts.membership import kind_of, registers_of
 from pipeline.common import days
 from pipeline.rubric.components import PILLARS
 from schemas.benchmarks import Benchmark

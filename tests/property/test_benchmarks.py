@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import publication
-from pipeline.benchmarks import Benchmarks
-from pipeline.cohorts import Cohorts, registers_of
-from pipeline.merged import Merged
+from pipeline.cohorts.benchmark_records import Benchmarks
+from pipeline.cohorts.membership import Cohorts, registers_of
+from pipeline.cohorts.merged_scores import Merged
 from pipeline.scoring.bands import BANDS
 from pipeline.shard import Shard
 from schemas.benchmarks import Benchmark

@@ -10,12 +10,12 @@ import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from pipeline import cohorts as counting
-from pipeline import ladder
-from pipeline.benchmarks import Benchmarks
-from pipeline.cohorts import Cohorts
-from pipeline.merged import Merged
-from pipeline.ranks import Ranks
+from pipeline.cohorts import membership as counting
+from pipeline.cohorts import sorted_scores
+from pipeline.cohorts.benchmark_records import Benchmarks
+from pipeline.cohorts.membership import Cohorts
+from pipeline.cohorts.merged_scores import Merged
+from pipeline.cohorts.rank_records import Ranks
 from schemas import distributions
 from schemas.benchmarks import Benchmark
 from schemas.registers import Register
@@ -117,7 +117,7 @@ def small() -> Iterator[None]:
     with (
         patch.multiple(counting, CHUNK=4, LAPS=4, NAMES=2, _PIECE=3),
         patch.object(distributions, "LAPS", 4),
-        patch.object(ladder, "FEW", 4),  # so that ladders go from one form to the other
+        patch.object(sorted_scores, "FEW", 4),  # so that ladders go from one form to the other
     ):
         yield
 

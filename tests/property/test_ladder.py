@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ladder import FEW, Ladder, Sorted, Steps, empty, entries_of
+from pipeline.cohorts.sorted_scores import FEW, Ladder, Sorted, Steps, empty, entries_of
 
 SCORES = st.one_of(st.integers(0, 10_000), st.sampled_from([0, 1, 5_000, 10_000]))
 TENTHS = np.arange(1, 10)

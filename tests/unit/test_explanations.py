@@ -5,8 +5,8 @@ import doctest
 import pytest
 
 import pipeline.apportion
-import pipeline.cohorts
-import pipeline.ranks
+import pipeline.cohorts.membership
+import pipeline.cohorts.rank_records
 import pipeline.rubric.field_types
 import pipeline.rubric.toml_lines
 import pipeline.scoring.bands
@@ -47,8 +47,8 @@ def test_standing(pytestconfig):
 
 
 MODULES = [
-    pipeline.cohorts,
-    pipeline.ranks,
+    pipeline.cohorts.membership,
+    pipeline.cohorts.rank_records,
     pipeline.apportion,
     pipeline.scoring.bands,
     pipeline.rubric.toml_lines,

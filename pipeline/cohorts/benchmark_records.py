@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import orjson
 
-from pipeline.cohorts import kind_of
+from pipeline.cohorts.membership import kind_of
+from pipeline.cohorts.merged_scores import ALL, Merged
 from pipeline.common.days import calendar, number
 from pipeline.common.json_columns import TEXTS, ZERO
-from pipeline.merged import ALL, Merged
 from schemas.benchmarks import Benchmark
 
 WEEK = 7

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.cohorts import EVERYONE, name_of
-from pipeline.ladder import Ladder, empty, entries_of
-from pipeline.totals import Totals
+from pipeline.cohorts.histograms import Totals
+from pipeline.cohorts.membership import EVERYONE, name_of
+from pipeline.cohorts.sorted_scores import Ladder, empty, entries_of
 from schemas.distributions import GONE, WIDTH, Head, Rows, load_names, parse_key
 
 NONE, ALL = 0, 1

@@ -14,10 +14,10 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from pipeline.cohorts import EVERYONE
+from pipeline.cohorts.membership import EVERYONE
+from pipeline.cohorts.merged_scores import ALL, NONE, Merged, Source
+from pipeline.cohorts.sorted_scores import Ladder
 from pipeline.common.json_columns import Piece, Table, joined, whole
-from pipeline.ladder import Ladder
-from pipeline.merged import ALL, NONE, Merged, Source
 from schemas.distributions import GONE
 
 N = TypeVar("N", int, np.ndarray)

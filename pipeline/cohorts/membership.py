@@ -44,7 +44,7 @@ class HasPoints(Protocol):
 
 
 class Ranker(Protocol):
-    """What knows the ranks of members: `pipeline.ranks.Ranks`."""
+    """What knows the ranks of members: `pipeline.cohorts.rank_records.Ranks`."""
 
     def pieces(
         self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
