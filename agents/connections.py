@@ -6,10 +6,11 @@ the file, or live the ones published last.
 
 import numpy as np
 
-from agents.census import AT_ONCE, Gathering
+from agents.census import AT_ONCE
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline.common.tile_keys import WINDOW
+from pipeline.latest_scores import Gathering
 from pipeline.links import Links, connected
 from pipeline.network_records import standing
 from pipeline.places import UNKNOWN, places

@@ -21,7 +21,8 @@ from agents.settings import Settings
 from pipeline.columnar import ColumnIntake
 from pipeline.emission import score_records
 from pipeline.framing import runs_of
-from pipeline.intake import Intake, Line, Rows
+from pipeline.intake import Intake
+from pipeline.intake_rows import Line, Rows
 from pipeline.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member

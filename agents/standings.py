@@ -14,7 +14,8 @@ from agents.screen import printable
 from agents.settings import Settings
 from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
 from pipeline.cohorts.merged_scores import ALL, Merged, Source
-from pipeline.cohorts.rank_records import Place, places, rank, rank_among
+from pipeline.cohorts.rank import Place, rank, rank_among
+from pipeline.cohorts.rank_records import places
 from pipeline.common.partitioner import partitions
 from pipeline.population import Population
 from pipeline.rubric.components import PILLARS

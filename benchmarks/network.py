@@ -17,14 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from agents.census import Census, Gathering
+from agents.census import Census
 from agents.rubrics import load
 from benchmarks.workload import events
 from pipeline.common import days
 from pipeline.emission import score_records
 from pipeline.framing import Framer, runs_of
-from pipeline.intake import Intake, Line
+from pipeline.intake import Intake
+from pipeline.intake_rows import Line
 from pipeline.journal import Journal
+from pipeline.latest_scores import Gathering
 from pipeline.links import OWNERS, Links, connected
 from pipeline.network import Network
 from pipeline.places import UNKNOWN, place_of

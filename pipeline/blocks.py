@@ -1,6 +1,6 @@
 """A shard's state as blocks of the ledger, and back: which are due, how they are written and read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +9,7 @@ from pipeline import redo
 from pipeline.common.tile_keys import RING, WINDOW, key_days
 from pipeline.directory import BLOCK
 from pipeline.journal import Journal
-from pipeline.shard import SLACK, Shard
+from pipeline.shard import NEVER, SLACK, Shard
 from pipeline.watermarks import Watermarks
 from schemas.ledger import Block, BlockHistory, Stamp
 
@@ -192,3 +192,15 @@ def upgrade(shard: Shard, networks: Journal) -> list[tuple[bytes, bytes | None]]
         records.append((block.key, block.dump()))
     shard.redo, ids = redo.whole(shard.frame, shard.watermarks, shard.seen)
     return records + ids
+
+
+def restored(shard: Shard, records: Mapping[bytes, bytes]) -> Journal:
+    """The journal of a shard with blocks but no networks yet; these come from the ledger's records."""
+    journal = Journal(shard.network)
+    journal.restore(records)
+    # links may have been written before the erasure of their owner was
+    for index in np.flatnonzero(shard.erased > NEVER).tolist():
+        name, last = shard.directory.names[index], int(shard.erased[index])
+        if name is not None:
+            shard.network.erase(name, last, shard.zone.end_ms(last))
+    return journal

@@ -15,7 +15,8 @@ import xxhash
 from pipeline.combinations import Combinations
 from pipeline.common.partitioner import murmur2
 from pipeline.credits import credits
-from pipeline.intake import COUNTERPART_ID, Intake, Line, Rows, future
+from pipeline.intake import COUNTERPART_ID, Intake, future
+from pipeline.intake_rows import Line, Rows
 from pipeline.tabular import Events
 from pipeline.ties import member_hashes, tied
 from schemas.columns import FIELDS

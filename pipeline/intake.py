@@ -5,8 +5,6 @@ function of the records and of the horizon given, so reading a record again give
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import orjson
@@ -17,62 +15,18 @@ from pydantic import ValidationError
 
 from pipeline.common.partitioner import murmur2
 from pipeline.credits import credits
+from pipeline.intake_rows import Record, Rows
 from pipeline.ties import member_hashes, tied
 from schemas.cloudevents import from_binary
 from schemas.events import FAST, parse, reason
 from schemas.frames import Side
 from schemas.letters import DeadLetter
 from schemas.reasons import quote
-from schemas.traces import TraceContext
 
 _UTC_NS = pa.timestamp("ns", tz="UTC")
 # RFC 3339 demands seconds, an offset and a T; Arrow's parser alone would be more generous
 _RFC3339 = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 COUNTERPART_ID = np.uint64(0x9E3779B97F4A7C15)
-
-
-class Record(Protocol):
-    """What is read of a record of `activity.events`."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
-class Line:
-    """A line of a file in the place of a record; its offset is the line's number."""
-
-    __slots__ = ("offset", "value")
-
-    timestamp: int = 0
-    key: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
-
-    def __init__(self, value: bytes | None, offset: int) -> None:
-        self.value = value
-        self.offset = offset
-
-
-@dataclass(slots=True)
-class Rows:
-    """Columns of n rows, as lists and arrays ready for a frame; `letters` holds those of the dead.
-
-    peer: uint64[n], the hash of whom the row ties its member to, 0 without; None where it was not asked.
-    """
-
-    member: pa.Array
-    time: np.ndarray
-    signals: np.ndarray
-    source: np.ndarray
-    offset: np.ndarray
-    id: np.ndarray
-    side: np.ndarray
-    registers: dict[int, bytes] = field(default_factory=dict)  # by row
-    letters: dict[int, bytes] = field(default_factory=dict)  # by row
-    peer: np.ndarray | None = None
-    traces: dict[int, TraceContext] = field(default_factory=dict)  # by row
 
 
 class _Batch:

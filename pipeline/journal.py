@@ -13,7 +13,6 @@ import numpy as np
 from pipeline.codes import Codes
 from pipeline.links import OWNERS, Links
 from pipeline.network import Network
-from pipeline.shard import NEVER, Shard
 from schemas.links import (
     BLOCK,
     CHANGES,
@@ -158,18 +157,6 @@ class Journal:
         network.blocks[head.number] = Links.of_days(start, *columns)
         network.measure(head.number)
         self._pieces[head.number] = len(pieces)
-
-
-def restored(shard: Shard, records: Mapping[bytes, bytes]) -> Journal:
-    """The journal of a shard with blocks but no networks yet; these come from the ledger's records."""
-    journal = Journal(shard.network)
-    journal.restore(records)
-    # links may have been written before the erasure of their owner was
-    for index in np.flatnonzero(shard.erased > NEVER).tolist():
-        name, last = shard.directory.names[index], int(shard.erased[index])
-        if name is not None:
-            shard.network.erase(name, last, shard.zone.end_ms(last))
-    return journal
 
 
 def _codes(codes: Codes, chunks: list[bytes]) -> None:

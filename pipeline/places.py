@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.codes import NONE
-from pipeline.cohorts.rank_records import rank_among
+from pipeline.cohorts.rank import rank_among
 from pipeline.links import Links, connected
 
 UNKNOWN = -1

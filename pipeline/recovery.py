@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 from pydantic import ValidationError
 
-from pipeline import blocks, journal
+from pipeline import blocks
 from pipeline.digests import Digest, record_hash
 from pipeline.journal import Journal
 from pipeline.redo import Redo
@@ -195,11 +195,11 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     """Put an empty shard, which is of the stamp's day, into the state of the stamp. Raises Unreadable."""
     if stamp is None:
         shard.redo = Redo(ReplayStart(frame=-1, watermarks={}))
-        return Recovered(journal.restored(shard, {}), 0)
+        return Recovered(blocks.restored(shard, {}), 0)
     loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK).items()]
     histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
     blocks.load(shard, loaded, stamp, histories)
-    networks = journal.restored(shard, image.starting(LINKS))
+    networks = blocks.restored(shard, image.starting(LINKS))
     if stamp.start is None:
         return Recovered(networks, blocks.start_of(stamp), old=True)
     shard.redo = Redo(stamp.start, _seen(shard, image, stamp.start))

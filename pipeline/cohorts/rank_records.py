@@ -7,8 +7,6 @@ place is the mean of the places the tied share (mid-rank), above + (ties + 1) / 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import TypeVar
 
 import numpy as np
 import orjson
@@ -16,52 +14,17 @@ import pyarrow as pa
 
 from pipeline.cohorts.membership import EVERYONE
 from pipeline.cohorts.merged_scores import ALL, NONE, Merged, Source
+from pipeline.cohorts.rank import top_of
 from pipeline.cohorts.sorted_scores import Ladder
 from pipeline.common.json_columns import Piece, Table, joined, whole
 from schemas.distributions import GONE
 
-N = TypeVar("N", int, np.ndarray)
 _HALF = Table([b'.0,"top":', b'.5,"top":'])
 _TOP = Table.hundredths(b"", b"}")
 _MOST = 1 << 16
 """Beginnings of ranks that are kept."""
 _SIZE = 32
 """Bits of a cohort's size."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place in a cohort of `of` members; halves: twice the place; top: hundredths of a percent."""
-
-    halves: int
-    of: int
-    top: int
-
-    @property
-    def place(self) -> Fraction:
-        """The place, 1 the best; half places for ties of an even number."""
-        return Fraction(self.halves, 2)
-
-
-def rank(above: int, ties: int, of: int) -> Place:
-    """The rank of one of `ties` members with the same score, with `above` before them, of `of`.
-
-    >>> rank(above=0, ties=1, of=200), rank(above=2, ties=4, of=8)
-    (Place(halves=2, of=200, top=25), Place(halves=9, of=8, top=5000))
-    """
-    halves = 2 * above + ties + 1
-    return Place(halves, of, top_of(halves, of))
-
-
-def top_of(halves: N, of: N) -> N:
-    """The top share in hundredths of a percent, of numbers or arrays of them; see the module."""
-    return -(-10_000 * (halves - 1) // (2 * of))
-
-
-def rank_among(scores: Sequence[int] | np.ndarray, score: int) -> Place:
-    """The rank of a score among all scores of a cohort, of which it is one."""
-    all_scores = np.asarray(scores)
-    return rank(int((all_scores > score).sum()), int((all_scores == score).sum()), len(all_scores))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pipeline.columnar import ColumnIntake
 from pipeline.columns import sound
 from pipeline.common import days
-from pipeline.intake import Intake, Line
+from pipeline.intake import Intake
+from pipeline.intake_rows import Line
 from schemas.columns import LAYOUT, check
 from schemas.frames import Side
 from schemas.letters import DeadLetter

@@ -1,0 +1,54 @@
+"""Records as they come in, and the rows that are made of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.traces import TraceContext
+
+
+class Record(Protocol):
+    """What is read of a record of `activity.events`."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Line:
+    """A line of a file in the place of a record; its offset is the line's number."""
+
+    __slots__ = ("offset", "value")
+
+    timestamp: int = 0
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    def __init__(self, value: bytes | None, offset: int) -> None:
+        self.value = value
+        self.offset = offset
+
+
+@dataclass(slots=True)
+class Rows:
+    """Columns of n rows, as lists and arrays ready for a frame; `letters` holds those of the dead.
+
+    peer: uint64[n], the hash of whom the row ties its member to, 0 without; None where it was not asked.
+    """
+
+    member: pa.Array
+    time: np.ndarray
+    signals: np.ndarray
+    source: np.ndarray
+    offset: np.ndarray
+    id: np.ndarray
+    side: np.ndarray
+    registers: dict[int, bytes] = field(default_factory=dict)  # by row
+    letters: dict[int, bytes] = field(default_factory=dict)  # by row
+    peer: np.ndarray | None = None
+    traces: dict[int, TraceContext] = field(default_factory=dict)  # by row
