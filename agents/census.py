@@ -17,11 +17,11 @@ from agents.pace import Pace
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline.common import days
-from pipeline.latest_scores import Columns, Gathering
-from pipeline.places import UNKNOWN
+from pipeline.network.latest_scores import Columns, Gathering
+from pipeline.network.member_hash import member_hashes
+from pipeline.network.peer_ranks import UNKNOWN
 from pipeline.publication import said
 from pipeline.shard import Shard
-from pipeline.ties import member_hashes
 
 log = structlog.get_logger()
 AT_ONCE = 500

@@ -10,14 +10,14 @@ from agents.census import AT_ONCE
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline.common.tile_keys import WINDOW
-from pipeline.latest_scores import Gathering
-from pipeline.links import Links, connected
-from pipeline.network_records import standing
-from pipeline.places import UNKNOWN, places
+from pipeline.network.latest_scores import Gathering
+from pipeline.network.link_block import Links, connected
+from pipeline.network.member_hash import key_hashes, member_hashes
+from pipeline.network.peer_ranks import UNKNOWN, places
+from pipeline.network.records import standing
 from pipeline.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard
-from pipeline.ties import key_hashes, member_hashes
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 

@@ -1,6 +1,6 @@
 """A partition's networks at work: saved with the scores, and everybody's place refreshed every day.
 
-A *sweep* goes through the blocks a few milliseconds at a time, between frames: see `pipeline.refresh`. Each
+A *sweep* goes through the blocks a few milliseconds at a time, between frames: see `pipeline.network.sweep`. Each
 block and the records of its members are in the same transaction, so a worker that takes over goes on with the
 blocks that are not done.
 """
@@ -14,10 +14,10 @@ import structlog
 from agents.ledger import Ledger
 from agents.worker.context import Context
 from pipeline.common.json_columns import Record
-from pipeline.journal import Journal
-from pipeline.links import OWNERS
-from pipeline.places import UNKNOWN
-from pipeline.refresh import Sweep, Telling, block
+from pipeline.network.journal import Journal
+from pipeline.network.link_block import OWNERS
+from pipeline.network.peer_ranks import UNKNOWN
+from pipeline.network.sweep import Sweep, Telling, block
 from pipeline.shard import Shard
 
 log = structlog.get_logger()

@@ -25,15 +25,15 @@ from pipeline.emission import score_records
 from pipeline.framing import Framer, runs_of
 from pipeline.intake import Intake
 from pipeline.intake_rows import Line
-from pipeline.journal import Journal
-from pipeline.latest_scores import Gathering
-from pipeline.links import OWNERS, Links, connected
-from pipeline.network import Network
-from pipeline.places import UNKNOWN, place_of
-from pipeline.refresh import Sweep, Telling, block
+from pipeline.network.graph import Network
+from pipeline.network.journal import Journal
+from pipeline.network.latest_scores import Gathering
+from pipeline.network.link_block import OWNERS, Links, connected
+from pipeline.network.member_hash import member_hashes
+from pipeline.network.peer_ranks import UNKNOWN, place_of
+from pipeline.network.sweep import Sweep, Telling, block
 from pipeline.scoring.scorer import Points
 from pipeline.shard import Shard
-from pipeline.ties import member_hashes
 from schemas.frames import decode
 from schemas.network import NetworkStanding
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipeline import redo
 from pipeline.common.tile_keys import RING, WINDOW, key_days
 from pipeline.directory import BLOCK
-from pipeline.journal import Journal
+from pipeline.network.journal import Journal
 from pipeline.shard import NEVER, SLACK, Shard
 from pipeline.watermarks import Watermarks
 from schemas.ledger import Block, BlockHistory, Stamp

@@ -17,8 +17,8 @@ from pipeline.common.partitioner import murmur2
 from pipeline.credits import credits
 from pipeline.intake import COUNTERPART_ID, Intake, future
 from pipeline.intake_rows import Line, Rows
+from pipeline.network.member_hash import member_hashes, tied
 from pipeline.tabular import Events
-from pipeline.ties import member_hashes, tied
 from schemas.columns import FIELDS
 from schemas.frames import Side
 from schemas.letters import DeadLetter

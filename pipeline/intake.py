@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.common.partitioner import murmur2
 from pipeline.credits import credits
 from pipeline.intake_rows import Record, Rows
-from pipeline.ties import member_hashes, tied
+from pipeline.network.member_hash import member_hashes, tied
 from schemas.cloudevents import from_binary
 from schemas.events import FAST, parse, reason
 from schemas.frames import Side

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from pipeline import blocks
 from pipeline.digests import Digest, record_hash
-from pipeline.journal import Journal
+from pipeline.network.journal import Journal
 from pipeline.redo import Redo
 from pipeline.shard import Shard
 from pipeline.watermarks import Watermarks

@@ -16,7 +16,7 @@ from pipeline.common.json_columns import Piece, Record
 from pipeline.common.tile_keys import RING, WINDOW, Pairs, key_days
 from pipeline.directory import BLOCK, Directory
 from pipeline.emission import Emission, band_records, score_records
-from pipeline.network import Network
+from pipeline.network.graph import Network
 from pipeline.recorder import Recorder
 from pipeline.redo import Redo
 from pipeline.registers import Registers

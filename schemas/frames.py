@@ -66,10 +66,10 @@ class Frame:
     member: text; time: int64, ms since 1970 UTC; signals: uint64 mask (`schemas.signals`); source: int32
     partition and offset: int64 of `activity.events`; id: uint64 hash of source, id, member and side;
     side: uint8; registers: JSON object or None; letter: a packed dead letter or None.
-    peer: uint64 hash of the member on the other side of a tie (`pipeline.ties`), 0 for rows without one; None
-    for a frame in which no row has one. traces: of sampled events, few or none. lost: offsets that are gone,
-    None in frames of before this was said. events: the id of the topic that the offsets are of; "" if unknown.
-    resolved: (source, start, stop) of lost offsets that a person says are dealt with.
+    peer: uint64 hash of the member on the other side of a tie (`pipeline.network.member_hash`), 0 for rows
+    without one; None for a frame in which no row has one. traces: of sampled events, few or none. lost:
+    offsets that are gone, None in frames of before this was said. events: the id of the topic that the
+    offsets are of; "" if unknown. resolved: (source, start, stop) of lost offsets that a person says are dealt with.
     """
 
     member: pa.Array

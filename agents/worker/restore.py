@@ -10,7 +10,7 @@ from agents.errors import UserError
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline.cohorts.membership import Cohorts
-from pipeline.journal import Journal
+from pipeline.network.journal import Journal
 from pipeline.recovery import Image, Recovered, Unreadable, recover, settle_on
 from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard

@@ -18,7 +18,7 @@ from agents.worker.health import SHOWN_S
 from agents.worker.restore import ANEW, Restored
 from pipeline import blocks
 from pipeline.common import days
-from pipeline.journal import Journal
+from pipeline.network.journal import Journal
 from pipeline.shard import Shard
 from schemas.ledger import Stamp
 

@@ -15,9 +15,9 @@ from agents.reader import reader
 from agents.settings import Settings
 from agents.stamps import counted
 from agents.topics import delete, ensure
-from pipeline.codes import NONE
 from pipeline.common import days
-from pipeline.ties import member_hashes
+from pipeline.network.member_hash import member_hashes
+from pipeline.network.peer_codes import NONE
 from schemas.links import BLOCK, CODES, CodeChunk, LinkBlock
 from tests.broker.test_network import _networks, _publish, _said, expected
 from tests.kit.events import DAY, dumps, event, member

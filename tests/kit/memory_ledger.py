@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pipeline import blocks, redo
 from pipeline.common.tile_keys import WINDOW
 from pipeline.digests import Digest
-from pipeline.journal import Journal
+from pipeline.network.journal import Journal
 from pipeline.recovery import Image, recover
 from pipeline.shard import Shard
 from schemas.frames import decode

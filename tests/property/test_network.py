@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import journal as journals
-from pipeline.codes import NONE, Codes
 from pipeline.framing import Framer
 from pipeline.intake import Intake
-from pipeline.journal import Journal
-from pipeline.links import connected
-from pipeline.places import by_code, place_of, places
+from pipeline.network import journal as journals
+from pipeline.network.journal import Journal
+from pipeline.network.link_block import connected
+from pipeline.network.member_hash import member_hashes
+from pipeline.network.peer_codes import NONE, Codes
+from pipeline.network.peer_ranks import by_code, place_of, places
 from pipeline.shard import Shard
-from pipeline.ties import member_hashes
 from schemas.frames import decode
 from tests.kit.events import DAY, at, dumps, event
 from tests.kit.network import Ties

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from agents.census import Reading
 from agents.pace import SHARE, YIELD_S, Pace
-from pipeline import journal as journals
-from pipeline import publication, refresh
+from pipeline import publication
 from pipeline.common import days
-from pipeline.journal import Journal
-from pipeline.places import UNKNOWN, place_of
-from pipeline.refresh import Sweep, Telling, block
-from pipeline.ties import member_hashes
+from pipeline.network import journal as journals
+from pipeline.network import sweep as refresh
+from pipeline.network.journal import Journal
+from pipeline.network.member_hash import member_hashes
+from pipeline.network.peer_ranks import UNKNOWN, place_of
+from pipeline.network.sweep import Sweep, Telling, block
 from schemas.frames import decode
 from schemas.links import BLOCK, LinkBlock
 from schemas.network import NetworkStanding

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.links import Gaps
+from pipeline.network.link_block import Gaps
 
 _SHIFT = np.uint64(32)
 

@@ -19,7 +19,7 @@ from pipeline.common.json_columns import (
     records,
     whole,
 )
-from pipeline.places import UNKNOWN, Places
+from pipeline.network.peer_ranks import UNKNOWN, Places
 from schemas.network import NetworkStanding
 
 _HALF = Table([b',"of":', b'.5,"of":'])

@@ -10,14 +10,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline import journal
-from pipeline.codes import NONE
 from pipeline.common.json_columns import Record
 from pipeline.common.tile_keys import WINDOW
-from pipeline.journal import Journal
-from pipeline.links import OWNERS
-from pipeline.network_records import network_records
-from pipeline.places import UNKNOWN, Places, places
+from pipeline.network import journal
+from pipeline.network.journal import Journal
+from pipeline.network.link_block import OWNERS
+from pipeline.network.peer_codes import NONE
+from pipeline.network.peer_ranks import UNKNOWN, Places, places
+from pipeline.network.records import network_records
 
 AT_ONCE = 100_000
 """Links, about, whose places are worked out in one piece."""

@@ -10,9 +10,9 @@ from itertools import groupby
 
 import numpy as np
 
-from pipeline.codes import Codes
-from pipeline.links import OWNERS, Links
-from pipeline.network import Network
+from pipeline.network.graph import Network
+from pipeline.network.link_block import OWNERS, Links
+from pipeline.network.peer_codes import Codes
 from schemas.links import (
     BLOCK,
     CHANGES,

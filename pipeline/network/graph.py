@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipeline.codes import NONE, Codes
-from pipeline.links import OWNERS, Links, connected, forget, states
-from pipeline.network_overlay import _SHIFT, Overlay
-from pipeline.ties import LINKS, REMOVED, member_hashes
+from pipeline.network.link_block import OWNERS, Links, connected, forget, states
+from pipeline.network.member_hash import LINKS, REMOVED, member_hashes
+from pipeline.network.overlay import _SHIFT, Overlay
+from pipeline.network.peer_codes import NONE, Codes
 from schemas.frames import Frame
 
 GATHER = 50_000

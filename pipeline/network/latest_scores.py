@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 
-from pipeline.places import UNKNOWN
-from pipeline.ties import key_hashes
+from pipeline.network.member_hash import key_hashes
+from pipeline.network.peer_ranks import UNKNOWN
 
 _MOST = 2_000_000
 

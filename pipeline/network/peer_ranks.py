@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.codes import NONE
 from pipeline.cohorts.rank import rank_among
-from pipeline.links import Links, connected
+from pipeline.network.link_block import Links, connected
+from pipeline.network.peer_codes import NONE
 
 UNKNOWN = -1
 """In place of a score: there is none."""
