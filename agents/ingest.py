@@ -31,8 +31,8 @@ from agents.stamps import any_stamp
 from agents.worker.context import Context
 from agents.worker.restore import ANEW
 from agents.worker.takeover import check_topics
-from pipeline.framing import Framer, runs_of
-from pipeline.intake import Intake
+from pipeline.intake.framer import Framer, runs_of
+from pipeline.intake.record_intake import Intake
 
 log = structlog.get_logger()
 MOST_LETTERS = 4 << 20

@@ -14,7 +14,7 @@ from agents.errors import UserError
 from agents.reader import reader
 from agents.settings import Settings
 from agents.stamps import newest_stamp
-from pipeline.framing import Framer
+from pipeline.intake.framer import Framer
 
 WAIT_S = 30.0
 

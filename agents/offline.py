@@ -18,11 +18,11 @@ from agents.inputs import Input
 from agents.ndjson import Batch
 from agents.parquet import Columns
 from agents.settings import Settings
-from pipeline.columnar import ColumnIntake
 from pipeline.emission import score_records
-from pipeline.framing import runs_of
-from pipeline.intake import Intake
-from pipeline.intake_rows import Line, Rows
+from pipeline.intake.column_intake import ColumnIntake
+from pipeline.intake.framer import runs_of
+from pipeline.intake.record_intake import Intake
+from pipeline.intake.rows import Line, Rows
 from pipeline.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member

@@ -19,7 +19,7 @@ from agents.dead import Dead
 from agents.errors import UserError
 from agents.files import replacing
 from agents.ndjson import Lines
-from pipeline.intake import milliseconds
+from pipeline.intake.record_intake import milliseconds
 from schemas.columns import LAYOUT, check, wanted
 from schemas.events import Event, parse, reason
 from schemas.reasons import quote

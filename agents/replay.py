@@ -23,7 +23,7 @@ from agents.letters import Letter, Place
 from agents.reader import reader
 from agents.settings import Settings
 from agents.topics import admin, existing
-from pipeline.intake import Intake
+from pipeline.intake.record_intake import Intake
 from schemas.letters import DeadLetter
 from schemas.replays import Replay
 

@@ -22,8 +22,8 @@ from benchmarks.workload import events
 from pipeline import blocks
 from pipeline.cohorts.membership import Cohorts
 from pipeline.common import days
-from pipeline.framing import Framer, runs_of
-from pipeline.intake import Intake
+from pipeline.intake.framer import Framer, runs_of
+from pipeline.intake.record_intake import Intake
 from pipeline.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import Stamp

@@ -22,9 +22,9 @@ from agents.rubrics import load
 from benchmarks.workload import events
 from pipeline.common import days
 from pipeline.emission import score_records
-from pipeline.framing import Framer, runs_of
-from pipeline.intake import Intake
-from pipeline.intake_rows import Line
+from pipeline.intake.framer import Framer, runs_of
+from pipeline.intake.record_intake import Intake
+from pipeline.intake.rows import Line
 from pipeline.network.graph import Network
 from pipeline.network.journal import Journal
 from pipeline.network.latest_scores import Gathering

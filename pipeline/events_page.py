@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.credits import CREDITS, JUNIOR, SENIOR, SUBSTANTIVE_WORDS
+from pipeline.intake.credit_rules import CREDITS, JUNIOR, SENIOR, SUBSTANTIVE_WORDS
 from schemas.activities import DATA, MAX_BYTES
 from schemas.examples import DATA_EXAMPLES, examples
 from schemas.reasons import REASONS

@@ -7,8 +7,8 @@ Made from the credit rules, the signals and a rubric, so that it can't say anyth
 from collections.abc import Iterable, Mapping
 
 from pipeline.common.points import as_points
-from pipeline.credits import CREDITS, GROUP_PREFIX, Data
 from pipeline.explain import rule
+from pipeline.intake.credit_rules import CREDITS, GROUP_PREFIX, Data
 from pipeline.rubric.components import PILLARS, Component, Pillar, Rate, Registers, Rhythm, Use
 from pipeline.rubric.model import GENERAL, Rubric, Step
 from schemas.examples import DATA_EXAMPLES
@@ -78,7 +78,7 @@ def render(rubric: Rubric) -> str:
 def _introduction(rubric: Rubric) -> str:
     return f"""# Factors
 
-Made by `python -m agents.docs` from `pipeline/credits.py` and `rubrics/{rubric.name}.toml`; don't edit.
+Made by `python -m agents.docs` from `pipeline/intake/credit_rules.py` and `rubrics/{rubric.name}.toml`; don't edit.
 
 Every factor of the rubric `{rubric.name}` (version {rubric.version}): the events that feed it, the signals
 they add to, the component that turns them into points, and our defaults. Letters name the public articles

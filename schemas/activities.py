@@ -1,6 +1,6 @@
 """What members do: the `data` of every event type of the contract, one TypedDict per type.
 
-Each docstring says what the type credits; `pipeline.credits` is where it happens. Unknown extra fields
+Each docstring says what the type credits; `pipeline.intake.credit_rules` is where it happens. Unknown extra fields
 are ignored, and null is the same as absent.
 """
 

@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.metrics.lag import Lag
-from pipeline.intake_rows import Rows
+from pipeline.intake.rows import Rows
 from schemas.frames import Side
 
 _BYTES_BUCKETS = tuple(1 << n for n in range(10, 25, 2))

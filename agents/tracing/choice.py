@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.intake_rows import Record
+from pipeline.intake.rows import Record
 from schemas.traces import PARENT, STATE, TraceContext, sampled
 
 MOST = 8

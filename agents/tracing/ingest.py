@@ -7,7 +7,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from agents.tracing.choice import chosen
 from agents.tracing.context import carried, parent
-from pipeline.intake_rows import Record, Rows
+from pipeline.intake.rows import Record, Rows
 from schemas.letters import DeadLetter
 
 

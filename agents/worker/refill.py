@@ -20,8 +20,8 @@ from agents.reader import reader
 from agents.settings import Settings
 from agents.worker.coverage import Promise
 from pipeline.common.ranges import Range, Ranges
-from pipeline.framing import Framer, runs_of
-from pipeline.intake import Intake
+from pipeline.intake.framer import Framer, runs_of
+from pipeline.intake.record_intake import Intake
 from pipeline.shard import Shard
 from schemas.frames import Lost
 

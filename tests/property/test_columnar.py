@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.columnar import ColumnIntake
-from pipeline.columns import sound
 from pipeline.common import days
-from pipeline.intake import Intake
-from pipeline.intake_rows import Line
+from pipeline.intake.column_intake import ColumnIntake
+from pipeline.intake.record_intake import Intake
+from pipeline.intake.rows import Line
+from pipeline.intake.typed_columns import sound
 from schemas.columns import LAYOUT, check
 from schemas.frames import Side
 from schemas.letters import DeadLetter

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.credits import CREDITS
+from pipeline.intake.credit_rules import CREDITS
 from schemas.cloudevents import from_binary
 from schemas.events import FAST, MAX_BYTES, STRICT, parse
 from schemas.reasons import REASONS, reason

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.framing import Framer
-from pipeline.intake import Intake
+from pipeline.intake.framer import Framer
+from pipeline.intake.record_intake import Intake
 from pipeline.network import journal as journals
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import connected

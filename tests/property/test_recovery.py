@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.framing import Framer
-from pipeline.intake import Intake
+from pipeline.intake.framer import Framer
+from pipeline.intake.record_intake import Intake
 from pipeline.recovery import Image, Unreadable, recover, settle_on
 from pipeline.shard import Shard
 from schemas.frames import decode

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.common import days
 from pipeline.common.tile_keys import WINDOW
-from pipeline.framing import Framer, runs_of
-from pipeline.intake import Intake
+from pipeline.intake.framer import Framer, runs_of
+from pipeline.intake.record_intake import Intake
 from pipeline.rubric.model import Rubric
 from pipeline.shard import Shard
 from schemas.frames import decode

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.credits import CREDITS, credits
 from pipeline.events_page import render
+from pipeline.intake.credit_rules import CREDITS, credits
 from schemas.activities import DATA
 from schemas.examples import DATA_EXAMPLES
 from schemas.registers import Register

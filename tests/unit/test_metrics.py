@@ -22,8 +22,8 @@ from benchmarks.inprocess import PARTITIONS, Pipeline, fresh
 from benchmarks.metrics_cost import SCRAPE_EVENTS, scrape
 from benchmarks.unmetered import Nothing
 from pipeline import blocks
-from pipeline.framing import Framer, runs_of
-from pipeline.intake import Intake
+from pipeline.intake.framer import Framer, runs_of
+from pipeline.intake.record_intake import Intake
 from pipeline.shard import Shard
 from pipeline.spread import Spread
 from schemas.frames import Frame, Side, decode

@@ -16,8 +16,8 @@ from agents.settings import Settings
 from agents.tracing import tracing
 from agents.tracing.choice import MOST, chosen
 from agents.tracing.spans import Tracing
-from pipeline.framing import Framer, runs_of
-from pipeline.intake import Intake
+from pipeline.intake.framer import Framer, runs_of
+from pipeline.intake.record_intake import Intake
 from pipeline.shard import Shard
 from schemas.frames import Frame, decode
 from schemas.traces import TraceContext, sampled

@@ -12,8 +12,8 @@ from benchmarks.fresh import KINDS, fresh
 from benchmarks.latency import latencies
 from benchmarks.observer import Seen, numbers
 from benchmarks.workload import MIX, events
-from pipeline.credits import CREDITS
-from pipeline.intake import Intake
+from pipeline.intake.credit_rules import CREDITS
+from pipeline.intake.record_intake import Intake
 from schemas.events import STRICT, parse
 from schemas.frames import Side
 

@@ -1,4 +1,5 @@
-"""Credits of many events at once: the rules of `pipeline.credits`, asked once for each distinct combination.
+"""Credits of many events at once: the rules of `pipeline.intake.credit_rules`, asked once for each distinct
+combination.
 
 A rule looks at few fields, and those have few distinct values: whether a message is a reply, the kind of a
 search. So rows that agree in all that the rule has looked at are credited alike, and the rules have no
@@ -14,8 +15,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from pipeline.columns import Column, Text
-from pipeline.credits import Credit, Rule
+from pipeline.intake.credit_rules import Credit, Rule
+from pipeline.intake.typed_columns import Column, Text
 from schemas.columns import COUNTERPARTS, FIELDS
 
 _TABLE = 1 << 16

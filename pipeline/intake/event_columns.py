@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic_core import from_json
 
-from pipeline.columns import Column, Text, column, sound
-from pipeline.intake import milliseconds
+from pipeline.intake.record_intake import milliseconds
+from pipeline.intake.typed_columns import Column, Text, column, sound
 from schemas.columns import ATTRIBUTES, FIELDS, VERSION, Field
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""From events as columns to rows: what `pipeline.intake` does to records, for whole columns at once.
+"""From events as columns to rows: what `pipeline.intake.record_intake` does to records, for whole columns at once.
 
 It gives the very rows that intake would give for the same events as JSON. What it can't accept column-wise
 is written as JSON and given to intake, so that what is accepted, and why not, is said in one place.
@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline.combinations import Combinations
 from pipeline.common.partitioner import murmur2
-from pipeline.credits import credits
-from pipeline.intake import COUNTERPART_ID, Intake, future
-from pipeline.intake_rows import Line, Rows
+from pipeline.intake.bulk_credits import Combinations
+from pipeline.intake.credit_rules import credits
+from pipeline.intake.event_columns import Events
+from pipeline.intake.record_intake import COUNTERPART_ID, Intake, future
+from pipeline.intake.rows import Line, Rows
 from pipeline.network.member_hash import member_hashes, tied
-from pipeline.tabular import Events
 from schemas.columns import FIELDS
 from schemas.frames import Side
 from schemas.letters import DeadLetter

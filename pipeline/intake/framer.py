@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.common.partitioner import partitions
-from pipeline.intake_rows import Rows
+from pipeline.intake.rows import Rows
 from schemas.frames import SCHEMA, Cover, Lost, Side, encode
 from schemas.traces import Trace
 

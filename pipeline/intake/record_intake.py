@@ -14,8 +14,8 @@ import xxhash
 from pydantic import ValidationError
 
 from pipeline.common.partitioner import murmur2
-from pipeline.credits import credits
-from pipeline.intake_rows import Record, Rows
+from pipeline.intake.credit_rules import credits
+from pipeline.intake.rows import Record, Rows
 from pipeline.network.member_hash import member_hashes, tied
 from schemas.cloudevents import from_binary
 from schemas.events import FAST, parse, reason
