@@ -20,8 +20,8 @@ from pipeline.common import days
 from pipeline.network.latest_scores import Columns, Gathering
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_ranks import UNKNOWN
-from pipeline.publication import said
-from pipeline.shard import Shard
+from pipeline.shard.distribution_feed import said
+from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()
 AT_ONCE = 500

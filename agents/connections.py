@@ -17,7 +17,7 @@ from pipeline.network.peer_ranks import UNKNOWN, places
 from pipeline.network.records import standing
 from pipeline.population import Population
 from pipeline.rubric.model import Rubric
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 

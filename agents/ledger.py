@@ -15,7 +15,7 @@ from agents.kafka.internals import EndUnanswered, Headers
 from agents.kafka.transactions import Record, Transactions
 from agents.reader import reader
 from agents.settings import TOPICS, Settings
-from pipeline.recovery import Image
+from pipeline.shard.recovery import Image
 from schemas.ledger import STAMP_KEY, Stamp, Transaction, readable_stamp, stamp_hash
 
 log = structlog.get_logger()

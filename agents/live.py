@@ -14,7 +14,7 @@ from agents.worker.restore import restore
 from pipeline.common.partitioner import partitions
 from pipeline.population import Population
 from pipeline.rubric.model import Rubric
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 
 

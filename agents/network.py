@@ -18,7 +18,7 @@ from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
 from pipeline.network.peer_ranks import UNKNOWN
 from pipeline.network.sweep import Sweep, Telling, block
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()
 SLICE_S = 0.01

@@ -18,7 +18,6 @@ from agents.inputs import Input
 from agents.ndjson import Batch
 from agents.parquet import Columns
 from agents.settings import Settings
-from pipeline.emission import score_records
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake
@@ -26,7 +25,8 @@ from pipeline.intake.rows import Line, Rows
 from pipeline.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member
-from pipeline.tally import Tally
+from pipeline.shard.file_shard import Tally
+from pipeline.shard.score_records import score_records
 from schemas.frames import Cover, Frame
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter

@@ -31,9 +31,9 @@ from agents.worker.context import Context
 from agents.worker.health import SHOWN_S
 from agents.worker.refill import Refill
 from agents.worker.restore import ANEW
-from pipeline import blocks, redo
-from pipeline.publication import has_news, published
-from pipeline.shard import Shard
+from pipeline.shard import checkpoint, redo
+from pipeline.shard.distribution_feed import has_news, published
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
@@ -233,7 +233,7 @@ class Runner:
         now = time.monotonic()
         self._committed_at = self._blocks_at = self._advanced_at = self._progress_at = now
         if shard.redo is None:
-            await ledger.write(blocks.upgrade(shard, self.networks.journal))
+            await ledger.write(checkpoint.upgrade(shard, self.networks.journal))
         # told to the ledger at once: it says whose the partition is now, and Kafka's answer what time it is
         await ledger.begin()
         await self._commit()
@@ -465,7 +465,7 @@ class Runner:
         if self._publishing_in() <= 0:
             await ledger.put(self.settings.topic("distributions"), 0, published(shard))
             self._published_s = self.context.clock.now_ms() / 1000
-        stamp = blocks.stamp_of(shard).model_copy(update={"topics": self._topics})
+        stamp = checkpoint.stamp_of(shard).model_copy(update={"topics": self._topics})
         self._stamped = stamp.frame
         self.stamp = await ledger.commit_with(stamp)
         # from the beginning, since what comes meanwhile waits for the next commit
@@ -479,15 +479,17 @@ class Runner:
     async def _write_blocks(self, shard: Shard, ledger: Ledger, now: float) -> int:
         """Queue the blocks, histories and chunks of ids that are due; the bytes of the blocks."""
         cycle = self.settings.block_cycle_s
-        due = [blocks.dump(shard, number) for number in blocks.due(shard, now - self._blocks_at, cycle)]
+        due = [
+            checkpoint.dump(shard, number) for number in checkpoint.due(shard, now - self._blocks_at, cycle)
+        ]
         if due:
             self._blocks_at = now
         dumped = [(block.key, block.dump()) for block in due]
         await ledger.write(dumped)
-        histories = [blocks.dump_history(shard, number) for number in sorted(shard.recorder.outdated)]
+        histories = [checkpoint.dump_history(shard, number) for number in sorted(shard.recorder.outdated)]
         await ledger.write([(history.key, history.dump()) for history in histories])
         assert shard.redo is not None
         if now - self._advanced_at >= cycle / 6 or shard.redo.ids > IDS:
             self._advanced_at = now
-            await ledger.write(shard.redo.advance(blocks.replay_from(shard)))
+            await ledger.write(shard.redo.advance(checkpoint.replay_from(shard)))
         return sum(len(data) for _, data in dumped)

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from agents.runner import Runner
 from agents.worker.audit import Audit
 from agents.worker.context import Context
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()
 

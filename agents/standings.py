@@ -20,7 +20,7 @@ from pipeline.common.partitioner import partitions
 from pipeline.population import Population
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.benchmarks import Benchmark
 from schemas.distributions import GONE
 from schemas.scores import Rank

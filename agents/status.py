@@ -22,7 +22,7 @@ from agents.kafka.topic_watch import kafka_client
 from agents.partitions import Partitions, partitions
 from agents.settings import Settings
 from agents.topics import admin, existing
-from pipeline.directory import BLOCK
+from pipeline.shard.member_index import BLOCK
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 from schemas.letters import DeadLetter
 

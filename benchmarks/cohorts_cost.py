@@ -25,7 +25,7 @@ from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.membership import Cohorts
 from pipeline.cohorts.merged_scores import Merged
 from pipeline.cohorts.rank_records import Ranks
-from pipeline.publication import has_news, published
+from pipeline.shard.distribution_feed import has_news, published
 
 PUBLISH = 160_000
 MERGE = 520_000

@@ -19,12 +19,12 @@ from agents.metrics.lag import Lag
 from agents.rubrics import load
 from benchmarks.unmetered import Nothing
 from benchmarks.workload import events
-from pipeline import blocks
 from pipeline.cohorts.membership import Cohorts
 from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
-from pipeline.shard import Shard
+from pipeline.shard import checkpoint
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import Stamp
 from tests.kit.records import FakeRecord
@@ -101,7 +101,7 @@ class Pipeline:
                 emission = shard.drain()
                 self.records += len(emission.scores)
                 told.flushed(emission, now)
-                stamp = blocks.stamp_of(shard).dump()
+                stamp = checkpoint.stamp_of(shard).dump()
                 told.committed(0.05, len(stamp), shard.arrivals, now)
 
 

@@ -19,7 +19,7 @@ from agents.metrics import Metrics
 from benchmarks.inprocess import Pipeline, compare, fresh, runner, show
 from benchmarks.rollover import filled
 from benchmarks.unmetered import Nothing
-from pipeline import blocks
+from pipeline.shard import checkpoint
 
 SCRAPE_EVENTS = 90_000
 
@@ -36,7 +36,7 @@ def scraping(members: int) -> None:
     shard.settle()
     metrics = Metrics()
     metrics.of(0)
-    stamp = blocks.stamp_of(shard)
+    stamp = checkpoint.stamp_of(shard)
     metrics.state.runners = {0: runner(shard, stamp)}
     spans = []
     for _ in range(50):

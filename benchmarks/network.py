@@ -21,7 +21,6 @@ from agents.census import Census
 from agents.rubrics import load
 from benchmarks.workload import events
 from pipeline.common import days
-from pipeline.emission import score_records
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.rows import Line
@@ -33,7 +32,8 @@ from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_ranks import UNKNOWN, place_of
 from pipeline.network.sweep import Sweep, Telling, block
 from pipeline.scoring.scorer import Points
-from pipeline.shard import Shard
+from pipeline.shard.score_records import score_records
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.network import NetworkStanding
 

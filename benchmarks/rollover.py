@@ -13,9 +13,9 @@ import numpy as np
 
 from agents.app import tuned
 from agents.rubrics import load
-from pipeline import blocks
 from pipeline.common import days
-from pipeline.shard import Shard
+from pipeline.shard import checkpoint
+from pipeline.shard.shard import Shard
 
 
 def filled(members: int, tiles: int) -> Shard:
@@ -54,7 +54,7 @@ def main() -> None:
                 break
             emission = shard.drain()
             for number in sorted(shard.recorder.outdated):
-                size += len(blocks.dump_history(shard, number).dump())
+                size += len(checkpoint.dump_history(shard, number).dump())
             records += len(emission.scores) + len(emission.history)
             longest = max(longest, time.monotonic() - at)
         seconds = time.process_time() - cpu

@@ -7,7 +7,7 @@ itself needs no switch for it.
 from typing import Any
 
 import agents.app
-import pipeline.shard
+import pipeline.shard.shard
 from agents.cli import main
 
 
@@ -37,5 +37,5 @@ class NoEnds(Nothing):
 
 if __name__ == "__main__":
     vars(agents.app).update(Metrics=Nothing, Ends=NoEnds)
-    vars(pipeline.shard).update(Spread=Nothing, Arrivals=Nothing)
+    vars(pipeline.shard.shard).update(Spread=Nothing, Arrivals=Nothing)
     main()

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 
 from pipeline.common.days import calendar
 from pipeline.common.tile_keys import Pairs
-from pipeline.directory import BLOCK
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.member import Member
-from pipeline.shard import Shard
+from pipeline.shard.member_index import BLOCK
+from pipeline.shard.shard import Shard
 from schemas.registers import Register
 
 _AT_ONCE = 4_000

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.history import COLUMNS, DAYS
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, UNKNOWN, Band, Direction, next_band, trend
+from pipeline.shard.daily_history import COLUMNS, DAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.history import DAYS
 from pipeline.population import Population
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.bands import BANDS, UNKNOWN, Band, next_bands
-from pipeline.shard import Shard
+from pipeline.shard.daily_history import DAYS
+from pipeline.shard.shard import Shard
 from pipeline.whatif import bands_now, mean
 from schemas.registers import Register
 

@@ -127,7 +127,7 @@ Offsets = dict[int, list[tuple[int, int]]]
 class ReplayStart(BaseModel):
     """Where the redo begins: all that the frames up to `frame` have done is in blocks and chunks of ids.
 
-    watermarks, missing: as of that frame. generation, began, rows: of the ids seen then (`pipeline.seen`).
+    watermarks, missing: as of that frame. generation, began, rows: of the ids seen then (`pipeline.shard.dedupe`).
     """
 
     frame: int
@@ -178,7 +178,9 @@ class Stamp(BaseModel):
     start: ReplayStart | None = Field(None, description="Where the redo begins; none in version 1.")
     topics: dict[str, str] = Field({}, description="The ids of topics, by their short names.")
     transaction: Transaction | None = Field(None, description="None in version 1.")
-    digest: str = Field("", description="Of all other records of the ledger partition: `pipeline.digests`.")
+    digest: str = Field(
+        "", description="Of all other records of the ledger partition: `pipeline.shard.digests`."
+    )
 
     def dump(self) -> bytes:
         """As a ledger record."""

@@ -6,8 +6,8 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from agents.metrics.latency import Latencies
-from pipeline.arrivals import Arrivals
-from pipeline.emission import Emission
+from pipeline.shard.score_records import Emission
+from pipeline.shard.source_counts import Arrivals
 from schemas.frames import Frame, Side
 
 _COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)

@@ -15,9 +15,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from agents.metrics.lag import Lag
-from pipeline.directory import BLOCK
-from pipeline.shard import Shard
-from pipeline.spread import COLUMNS, WIDTHS
+from pipeline.shard.member_index import BLOCK
+from pipeline.shard.score_distribution import COLUMNS, WIDTHS
+from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
 
 

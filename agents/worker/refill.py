@@ -22,7 +22,7 @@ from agents.worker.coverage import Promise
 from pipeline.common.ranges import Range, Ranges
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.frames import Lost
 
 log = structlog.get_logger()

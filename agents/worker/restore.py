@@ -11,9 +11,9 @@ from agents.reader import reader
 from agents.settings import Settings
 from pipeline.cohorts.membership import Cohorts
 from pipeline.network.journal import Journal
-from pipeline.recovery import Image, Recovered, Unreadable, recover, settle_on
 from pipeline.rubric.model import Rubric
-from pipeline.shard import Shard
+from pipeline.shard.recovery import Image, Recovered, Unreadable, recover, settle_on
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import Stamp
 

@@ -16,10 +16,10 @@ from agents.worker.context import Context
 from agents.worker.emitted import Tail, tail
 from agents.worker.health import SHOWN_S
 from agents.worker.restore import ANEW, Restored
-from pipeline import blocks
 from pipeline.common import days
 from pipeline.network.journal import Journal
-from pipeline.shard import Shard
+from pipeline.shard import checkpoint
+from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
 
 log = structlog.get_logger()
@@ -62,7 +62,7 @@ async def take_over(
     end = await tail(settings, partition, stamp)
     _check_start(settings, partition, stamp, end)
     _report(context, partition, found, end)
-    if stamp and stamp.rubric != blocks.rubrics_of(shard):
+    if stamp and stamp.rubric != checkpoint.rubrics_of(shard):
         log.info(
             "the rubric has changed: all members are scored again", before=stamp.rubric, partition=partition
         )

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from pipeline import blocks, redo
 from pipeline.common.tile_keys import WINDOW
-from pipeline.digests import Digest
 from pipeline.network.journal import Journal
-from pipeline.recovery import Image, recover
-from pipeline.shard import Shard
+from pipeline.shard import checkpoint, redo
+from pipeline.shard.digests import Digest
+from pipeline.shard.recovery import Image, recover
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import STAMP_KEY, Stamp, Transaction, stamp_hash
 
@@ -51,18 +51,18 @@ class MemoryLedger:
                 self.write(list(self.journal.write(number)))
             self.write(self.journal.finish())
         for number in sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]:
-            block = blocks.dump(shard, number)
+            block = checkpoint.dump(shard, number)
             self.write([(block.key, block.dump())])
         for number in sorted(shard.recorder.outdated):
-            history = blocks.dump_history(shard, number)
+            history = checkpoint.dump_history(shard, number)
             self.write([(history.key, history.dump())])
         assert isinstance(shard.redo, redo.Redo)
         if many:
-            self.write(shard.redo.advance(blocks.replay_from(shard)))
+            self.write(shard.redo.advance(checkpoint.replay_from(shard)))
         for key, value in self._open:
             self._digest.put(key, value)
         self._number += 1
-        self.stamp = blocks.stamp_of(shard).model_copy(
+        self.stamp = checkpoint.stamp_of(shard).model_copy(
             update={
                 "transaction": Transaction(
                     number=self._number,

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import publication
 from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.membership import Cohorts, registers_of
 from pipeline.cohorts.merged_scores import Merged
 from pipeline.scoring.bands import BANDS
-from pipeline.shard import Shard
+from pipeline.shard import distribution_feed
+from pipeline.shard.shard import Shard
 from schemas.benchmarks import Benchmark
 from schemas.distributions import GONE
 from schemas.scores import Score
@@ -51,9 +51,9 @@ class Teller(Keeper):
                 self.scores[key] = value
                 self.values[key] = _values(shard, key)
         self.days += emission.history
-        if publication.has_news(shard):
+        if distribution_feed.has_news(shard):
             self.published += 1
-            self.topic.put(publication.published(shard))
+            self.topic.put(distribution_feed.published(shard))
             self.topic.compact()
             self.topic.read(self.merged)
             assert self.rows() == self.said()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.scores import Score
 from tests.kit.events import DAY, dumps, random_events

@@ -6,9 +6,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import blocks
 from pipeline.scoring.bands import UNKNOWN, bands_of
-from pipeline.shard import Shard
+from pipeline.shard import checkpoint
+from pipeline.shard.shard import Shard
 from schemas.history import Day
 from schemas.ledger import BlockHistory
 from tests.kit.memory_ledger import MemoryLedger
@@ -101,7 +101,7 @@ def test_most_turns_write_a_day_alone():
             shard.turn_day(day)
             while shard.roll() is not None:
                 outdated = sorted(shard.recorder.outdated)
-                whole += [blocks.dump_history(shard, number).whole for number in outdated]
+                whole += [checkpoint.dump_history(shard, number).whole for number in outdated]
         assert whole.count(True) == 2 * shard.blocks
         assert len(whole) == 32 * shard.blocks
 

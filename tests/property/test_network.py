@@ -13,7 +13,7 @@ from pipeline.network.link_block import connected
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE, Codes
 from pipeline.network.peer_ranks import by_code, place_of, places
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from tests.kit.events import DAY, at, dumps, event
 from tests.kit.network import Ties

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.common.ranges import Ranges
-from pipeline.watermarks import Watermarks
+from pipeline.shard.watermarks import Watermarks
 from schemas.frames import SCHEMA, Cover, Lost, decode, encode
 
 BOUNDS = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda two: (min(two), max(two)))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
-from pipeline.recovery import Image, Unreadable, recover, settle_on
-from pipeline.shard import Shard
+from pipeline.shard.recovery import Image, Unreadable, recover, settle_on
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import STAMP_KEY, VERSION
 from tests.kit.events import DAY

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from agents.census import Reading
 from agents.pace import SHARE, YIELD_S, Pace
-from pipeline import publication
 from pipeline.common import days
 from pipeline.network import journal as journals
 from pipeline.network import sweep as refresh
@@ -17,6 +16,7 @@ from pipeline.network.journal import Journal
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_ranks import UNKNOWN, place_of
 from pipeline.network.sweep import Sweep, Telling, block
+from pipeline.shard import distribution_feed
 from schemas.frames import decode
 from schemas.links import BLOCK, LinkBlock
 from schemas.network import NetworkStanding
@@ -89,7 +89,7 @@ def test_a_shard_says_of_its_scores_what_their_records_say(seed, plan):
             put_out[key.decode()] = value and Score.model_validate_json(value)
 
     def check(everybody):
-        score, day = publication.said(shard, len(shard.directory.names))
+        score, day = distribution_feed.said(shard, len(shard.directory.names))
         for name, points, as_of in zip(shard.directory.names, score.tolist(), day.tolist(), strict=True):
             told = put_out.get(name)
             assert points == (UNKNOWN if told is None else told.score)

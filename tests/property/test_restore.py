@@ -16,7 +16,7 @@ from pipeline.common.tile_keys import WINDOW
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.rubric.model import Rubric
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.letters import DeadLetter
 from tests.kit.events import BAD, DAY, dumps, event, random_events

@@ -8,7 +8,7 @@ from agents.settings import Settings
 from benchmarks.cohorts_cost import Compared, rank
 from benchmarks.inprocess import Pipeline, compare, fresh
 from benchmarks.workload import registers
-from pipeline import blocks
+from pipeline.shard import checkpoint
 
 
 def test_both_count_the_same_and_one_of_them_is_compared(monkeypatch):
@@ -28,7 +28,7 @@ def test_both_count_the_same_and_one_of_them_is_compared(monkeypatch):
     assert all(ready), "records have ranks from the first event that is measured"
     assert min(spent.values()) > 0
     for one, other in zip(bare.shards, full.shards, strict=True):
-        assert blocks.stamp_of(one) == blocks.stamp_of(other)
+        assert checkpoint.stamp_of(one) == checkpoint.stamp_of(other)
     assert bare.records == full.records > 0
     assert full.merged.complete
     assert full.merged.totals.size[1] == sum(len(shard.scored()) for shard in full.shards)

@@ -21,11 +21,11 @@ from agents.metrics_page import Described, described
 from benchmarks.inprocess import PARTITIONS, Pipeline, fresh
 from benchmarks.metrics_cost import SCRAPE_EVENTS, scrape
 from benchmarks.unmetered import Nothing
-from pipeline import blocks
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
-from pipeline.shard import Shard
-from pipeline.spread import Spread
+from pipeline.shard import checkpoint
+from pipeline.shard.score_distribution import Spread
+from pipeline.shard.shard import Shard
 from schemas.frames import Frame, Side, decode
 from schemas.ledger import Counters
 from tests.kit.events import DAY, dumps, event, random_events
@@ -91,7 +91,7 @@ def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
         progress=1.0,
         restore_s=2.0,
         shard=shard,
-        stamp=blocks.stamp_of(shard),
+        stamp=checkpoint.stamp_of(shard),
         lag=lambda: Lag(3, 0.25),
         networks=SimpleNamespace(unrefreshed=lambda: 7, age=lambda: 60.0),
         refill=SimpleNamespace(missing=0),
@@ -133,7 +133,7 @@ def test_gauges_are_those_of_the_shard() -> None:
 def test_an_event_that_is_not_accounted_for_shows() -> None:
     shard, metrics = _shard([dumps(event("activity.session.started"))])
     shard.counters.scored = 0
-    metrics.state.runners[0].stamp = blocks.stamp_of(shard)
+    metrics.state.runners[0].stamp = checkpoint.stamp_of(shard)
     assert _samples(metrics)['pillarscore_conservation_difference{partition="0"}'] == 1
 
 
@@ -237,7 +237,7 @@ def test_the_benchmark_of_their_cost_compares_the_same_work() -> None:
             pipeline.count(batch)
             scrape(pipeline, start, start + SCRAPE_EVENTS)
     for one, other in zip(bare.shards, full.shards, strict=True):
-        assert blocks.stamp_of(one) == blocks.stamp_of(other)
+        assert checkpoint.stamp_of(one) == checkpoint.stamp_of(other)
         assert one.counters.admitted > 0
     found = _samples(full.metrics)
     assert found['pillarscore_event_latency_seconds_count{stage="committed"}'] == 3_000

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from pipeline.common import days
-from pipeline.emission import score_records
 from pipeline.scoring.scorer import Points
+from pipeline.shard.score_records import score_records
 from schemas.export import json_schema
 from schemas.scores import Score
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.seen import HashSet, Seen
+from pipeline.shard.dedupe import HashSet, Seen
 
 IDS = st.integers(1, 40) | st.integers(1, 2**64 - 1) | st.integers(1, 9).map(lambda n: n << 60)
 BATCHES = st.lists(st.lists(IDS, max_size=50), max_size=12)

@@ -18,7 +18,7 @@ from agents.tracing.choice import MOST, chosen
 from agents.tracing.spans import Tracing
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.frames import Frame, decode
 from schemas.traces import TraceContext, sampled
 from tests.kit.events import DAY, dumps, event, member

@@ -21,7 +21,7 @@ from pipeline.common.json_columns import (
     records,
 )
 from pipeline.scoring.bands import BANDS, Band
-from pipeline.standing import BandChange
+from pipeline.shard.score_extras import BandChange
 
 
 class HasPoints(Protocol):

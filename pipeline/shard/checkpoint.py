@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline import redo
 from pipeline.common.tile_keys import RING, WINDOW, key_days
-from pipeline.directory import BLOCK
 from pipeline.network.journal import Journal
-from pipeline.shard import NEVER, SLACK, Shard
-from pipeline.watermarks import Watermarks
+from pipeline.shard import redo
+from pipeline.shard.member_index import BLOCK
+from pipeline.shard.shard import NEVER, SLACK, Shard
+from pipeline.shard.watermarks import Watermarks
 from schemas.ledger import Block, BlockHistory, Stamp
 
 

@@ -15,12 +15,12 @@ import orjson
 import pyarrow as pa
 from pydantic import ValidationError
 
-from pipeline import blocks
-from pipeline.digests import Digest, record_hash
 from pipeline.network.journal import Journal
-from pipeline.redo import Redo
-from pipeline.shard import Shard
-from pipeline.watermarks import Watermarks
+from pipeline.shard import checkpoint
+from pipeline.shard.digests import Digest, record_hash
+from pipeline.shard.redo import Redo
+from pipeline.shard.shard import Shard
+from pipeline.shard.watermarks import Watermarks
 from schemas.frames import decode
 from schemas.ledger import (
     BLOCK,
@@ -195,13 +195,13 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     """Put an empty shard, which is of the stamp's day, into the state of the stamp. Raises Unreadable."""
     if stamp is None:
         shard.redo = Redo(ReplayStart(frame=-1, watermarks={}))
-        return Recovered(blocks.restored(shard, {}), 0)
+        return Recovered(checkpoint.restored(shard, {}), 0)
     loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK).items()]
     histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
-    blocks.load(shard, loaded, stamp, histories)
-    networks = blocks.restored(shard, image.starting(LINKS))
+    checkpoint.load(shard, loaded, stamp, histories)
+    networks = checkpoint.restored(shard, image.starting(LINKS))
     if stamp.start is None:
-        return Recovered(networks, blocks.start_of(stamp), old=True)
+        return Recovered(networks, checkpoint.start_of(stamp), old=True)
     shard.redo = Redo(stamp.start, _seen(shard, image, stamp.start))
     replayed = 0
     for offset, data in sorted((int(key[len(FRAME) :]), data) for key, data in image.starting(FRAME).items()):

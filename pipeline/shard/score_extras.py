@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.json_columns import NULL, Piece, Table, joined, listed
-from pipeline.history import History
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, DIRECTIONS, UNKNOWN, next_bands, trends_of
 from pipeline.scoring.scorer import Points
+from pipeline.shard.daily_history import History
 
 _STATES = Table(
     [

@@ -8,14 +8,14 @@ import numpy as np
 from pipeline.common.days import Zone
 from pipeline.common.json_columns import Record
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days
-from pipeline.directory import BLOCK, Directory
-from pipeline.emission import history_key, history_records
-from pipeline.history import History
-from pipeline.registers import Registers
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.scorer import Points, Scorer
-from pipeline.tiles import Tiles
+from pipeline.shard.daily_history import History
+from pipeline.shard.member_index import BLOCK, Directory
+from pipeline.shard.registers import Registers
+from pipeline.shard.score_records import history_key, history_records
+from pipeline.shard.tiles import Tiles
 from schemas.ledger import WHOLE_DAYS
 
 HISTORY_DAYS = 2 * 366

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.watermarks import Admission
+from pipeline.shard.watermarks import Admission
 from schemas.ledger import Counters
 
 

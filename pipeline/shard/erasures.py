@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.directory import Directory
+from pipeline.shard.member_index import Directory
 from schemas.frames import Frame
 
 

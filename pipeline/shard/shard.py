@@ -7,27 +7,27 @@ and the frames since then is the shard that was lost. It does no I/O; `agents.sc
 import numpy as np
 import orjson
 
-from pipeline import erasures
-from pipeline.account import account
-from pipeline.arrivals import Arrivals
 from pipeline.cohorts.membership import Cohorts
 from pipeline.common.days import UTC, Zone
 from pipeline.common.json_columns import Piece, Record
 from pipeline.common.tile_keys import RING, WINDOW, Pairs, key_days
-from pipeline.directory import BLOCK, Directory
-from pipeline.emission import Emission, band_records, score_records
 from pipeline.network.graph import Network
-from pipeline.recorder import Recorder
-from pipeline.redo import Redo
-from pipeline.registers import Registers
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS
 from pipeline.scoring.scorer import Points, Scorer
-from pipeline.seen import Seen
-from pipeline.spread import Spread
-from pipeline.standing import Standing
-from pipeline.tiles import Tiles
-from pipeline.watermarks import Watermarks
+from pipeline.shard import erasures
+from pipeline.shard.accounting import account
+from pipeline.shard.day_recorder import Recorder
+from pipeline.shard.dedupe import Seen
+from pipeline.shard.member_index import BLOCK, Directory
+from pipeline.shard.redo import Redo
+from pipeline.shard.registers import Registers
+from pipeline.shard.score_distribution import Spread
+from pipeline.shard.score_extras import Standing
+from pipeline.shard.score_records import Emission, band_records, score_records
+from pipeline.shard.source_counts import Arrivals
+from pipeline.shard.tiles import Tiles
+from pipeline.shard.watermarks import Watermarks
 from schemas.frames import Frame, Side
 from schemas.ledger import Counters, Turn
 from schemas.signals import ERASE_BIT, Signal

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.ranges import Range
-from pipeline.seen import Seen
-from pipeline.watermarks import Watermarks
+from pipeline.shard.dedupe import Seen
+from pipeline.shard.watermarks import Watermarks
 from schemas.frames import Frame, without_letters
 from schemas.ledger import ReplayStart, dump_redo, frame_key, ids_key
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.directory import BLOCK
-from pipeline.shard import Shard
+from pipeline.shard.member_index import BLOCK
+from pipeline.shard.shard import Shard
 
 
 def as_of(shard: Shard) -> int:

@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from pipeline.common.tile_keys import RING
-from pipeline.shard import Shard
+from pipeline.shard.shard import Shard
 from schemas.frames import Frame
 from schemas.signals import ERASE_BIT, Signal
 
