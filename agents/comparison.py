@@ -9,10 +9,10 @@ from rich.text import Text
 from agents.screen import printable
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
+from pipeline.reports.member_trial import Trial
+from pipeline.reports.rubric_comparison import Change, Comparison, Distribution, Mover, mean
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.bands import BANDS
-from pipeline.trial import Trial
-from pipeline.whatif import Change, Comparison, Distribution, Mover, mean
 
 BAR = 24
 """Characters of the longest bar."""

@@ -15,7 +15,7 @@ from pipeline.network.link_block import Links, connected
 from pipeline.network.member_hash import key_hashes, member_hashes
 from pipeline.network.peer_ranks import UNKNOWN, places
 from pipeline.network.records import standing
-from pipeline.population import Population
+from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard
 from schemas.network import NetworkStanding

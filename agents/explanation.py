@@ -6,7 +6,7 @@ from rich.tree import Tree
 from agents.screen import printable
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
-from pipeline.explain import ComponentReport, Explanation, Source, TargetReport
+from pipeline.reports.explain import ComponentReport, Explanation, Source, TargetReport
 from pipeline.rubric.model import GENERAL
 from schemas.network import NetworkStanding
 from schemas.scores import Rank

@@ -12,7 +12,7 @@ from agents.reader import reader
 from agents.settings import Settings
 from agents.worker.restore import restore
 from pipeline.common.partitioner import partitions
-from pipeline.population import Population
+from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard
 from schemas.frames import decode

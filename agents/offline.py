@@ -22,7 +22,7 @@ from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.rows import Line, Rows
-from pipeline.population import Population
+from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member
 from pipeline.shard.file_shard import Tally

@@ -18,8 +18,8 @@ from agents.comparison import headline, signed, tables
 from agents.errors import UserError
 from agents.screen import WIDTH
 from pipeline.common.points import as_points
+from pipeline.reports.rubric_comparison import Comparison, mean
 from pipeline.rubric.model import Bands
-from pipeline.whatif import Comparison, mean
 
 KINDS = (".png", ".svg", ".html")
 BEFORE, AFTER, UP, DOWN, INK, FAINT = "#9aa5b1", "#0b6e99", "#2e8b57", "#c8553d", "#1f2933", "#cbd2d9"

@@ -10,7 +10,7 @@ from agents.offline import Standings
 from agents.reader import reader
 from agents.settings import Settings
 from pipeline.common import days
-from pipeline.recorded import Recorded
+from pipeline.reports.recorded_history import Recorded
 from pipeline.rubric.model import Rubric
 from schemas.history import Day
 from schemas.scores import Score

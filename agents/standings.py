@@ -17,7 +17,7 @@ from pipeline.cohorts.merged_scores import ALL, Merged, Source
 from pipeline.cohorts.rank import Place, rank, rank_among
 from pipeline.cohorts.rank_records import places
 from pipeline.common.partitioner import partitions
-from pipeline.population import Population
+from pipeline.reports.population import Population
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard

@@ -12,10 +12,10 @@ from agents.comparison import signed
 from agents.screen import printable
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
+from pipeline.reports.team import Mover, Summary, Team
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS
-from pipeline.teams import Mover, Summary, Team
 
 STYLE = Path(__file__).with_suffix(".css")
 _ALL = 2500

@@ -14,10 +14,10 @@ from agents.screen import printable
 from agents.spreadsheet import harmless
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
+from pipeline.reports.team import Mover, Summary, Team, TeamSize
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS
-from pipeline.teams import Mover, Summary, Team, TeamSize
 
 COLUMNS = ("place", "member", "score", *map(str, PILLARS), "band", "weakest", "change")
 _AT_ONCE = 10_000

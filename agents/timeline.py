@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from pipeline.common.points import as_points
-from pipeline.population import PastDay
+from pipeline.reports.population import PastDay
 
 _WIDTH = 20
 

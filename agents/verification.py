@@ -12,7 +12,7 @@ from agents.offline import Offline, Standings
 from agents.settings import Settings
 from pipeline.common import days
 from pipeline.common.points import as_points
-from pipeline.recorded import Recorded
+from pipeline.reports.recorded_history import Recorded
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from schemas.scores import Score

@@ -7,8 +7,8 @@ Made from the credit rules, the signals and a rubric, so that it can't say anyth
 from collections.abc import Iterable, Mapping
 
 from pipeline.common.points import as_points
-from pipeline.explain import rule
 from pipeline.intake.credit_rules import CREDITS, GROUP_PREFIX, Data
+from pipeline.reports.explain import rule
 from pipeline.rubric.components import PILLARS, Component, Pillar, Rate, Registers, Rhythm, Use
 from pipeline.rubric.model import GENERAL, Rubric, Step
 from schemas.examples import DATA_EXAMPLES

@@ -10,7 +10,7 @@ from agents.errors import UserError
 
 if TYPE_CHECKING:
     from agents.settings import Settings
-    from pipeline.population import Known, Population
+    from pipeline.reports.population import Known, Population
     from pipeline.rubric.model import Rubric
     from schemas.network import NetworkStanding
     from schemas.scores import Rank

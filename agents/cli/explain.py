@@ -29,7 +29,7 @@ def explain(
     from agents.cli._members import members
     from agents.explanation import tree
     from agents.settings import Settings
-    from pipeline.explain import explain as explained
+    from pipeline.reports.explain import explain as explained
 
     settings = Settings.load()
     chosen = rubrics.load(rubric or settings.rubric)

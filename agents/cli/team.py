@@ -10,8 +10,8 @@ from agents.errors import UserError
 
 if TYPE_CHECKING:
     from agents.cli._members import Members
+    from pipeline.reports.team import Team
     from pipeline.rubric.model import Rubric
-    from pipeline.teams import Team
 
 app = typer.Typer()
 TABLE_ROWS, PAGE_ROWS = 20, 500
@@ -84,7 +84,7 @@ def team(
 
 def _team(found: "Members", name: str) -> "Team":
     from agents.screen import printable
-    from pipeline.teams import like, team, teams
+    from pipeline.reports.team import like, team, teams
 
     one = team(found.population, name, found.week_ago)
     if one is None:
@@ -98,7 +98,7 @@ def _list(found: "Members", as_json: bool, minimum: int) -> None:
     import orjson
 
     from agents import screen, team_report
-    from pipeline.teams import teams
+    from pipeline.reports.team import teams
 
     listed = teams(found.population, minimum)
     if as_json:

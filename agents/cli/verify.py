@@ -60,7 +60,7 @@ def verify(
     from agents.stamps import counted
     from agents.topics import ensure
     from agents.verification import differences, look_back
-    from pipeline.recorded import Recorded
+    from pipeline.reports.recorded_history import Recorded
     from schemas.scores import Score
 
     settings = Settings.load()

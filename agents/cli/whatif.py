@@ -11,9 +11,9 @@ from agents.errors import UserError
 
 if TYPE_CHECKING:
     from agents.cli._members import Members
+    from pipeline.reports.member_trial import Trial
+    from pipeline.reports.rubric_comparison import Comparison
     from pipeline.rubric.model import Rubric
-    from pipeline.trial import Trial
-    from pipeline.whatif import Comparison
 
 app = typer.Typer()
 
@@ -74,7 +74,7 @@ def whatif(
     trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
     comparison = None
     if new is not None and not trials:
-        from pipeline.whatif import compare
+        from pipeline.reports.rubric_comparison import compare
 
         _say_what_is_the_same(old, new)
         population = found.population
@@ -99,7 +99,7 @@ def _check_plot(plot: Path, rubric: Path | None) -> None:
 def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Members") -> "Iterator[Trial]":
     """Each member that is named, with all that is set for it, by each rubric."""
     from agents.screen import printable
-    from pipeline.trial import Setting, TrialError, attempt
+    from pipeline.reports.member_trial import Setting, TrialError, attempt
 
     day = found.population.day
     by_member: dict[str, list[Setting]] = {}

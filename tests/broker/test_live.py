@@ -16,9 +16,9 @@ from agents.settings import Settings
 from agents.stamps import counted
 from agents.worker.restore import restore
 from pipeline.common import days
-from pipeline.explain import explain
-from pipeline.population import Population
-from pipeline.whatif import compare
+from pipeline.reports.explain import explain
+from pipeline.reports.population import Population
+from pipeline.reports.rubric_comparison import compare
 from schemas.ledger import BLOCK, FRAME
 from tests.kit.events import DAY, dumps, random_events
 from tests.kit.process import Worker

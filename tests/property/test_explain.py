@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.apportion import apportion
-from pipeline.explain import Explanation, explain, next_steps, with_step
+from pipeline.reports.apportion import apportion
+from pipeline.reports.explain import Explanation, explain, next_steps, with_step
 from pipeline.scoring.member import Member, batch
 from pipeline.scoring.scorer import Scorer
 from schemas.registers import Register

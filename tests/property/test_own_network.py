@@ -9,7 +9,7 @@ from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.screen import console
 from agents.settings import Settings
-from pipeline.explain import explain
+from pipeline.reports.explain import explain
 from tests.kit.events import DAY, TYPES, dumps, member, random_events
 from tests.kit.network import Ties, standing
 from tests.kit.rubrics import SSI

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.common import days
-from pipeline.recorded import Recorded
+from pipeline.reports.recorded_history import Recorded
 from pipeline.scoring.bands import BANDS, UNKNOWN, band, trend
 from schemas.frames import decode
 from schemas.history import Day

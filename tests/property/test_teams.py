@@ -13,10 +13,10 @@ from agents.ndjson import Batch
 from agents.offline import Offline, read_into
 from agents.settings import Settings
 from pipeline.common import days
-from pipeline.population import Population
+from pipeline.reports.population import Population
+from pipeline.reports.team import like, team, teams
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, UNKNOWN, band
-from pipeline.teams import like, team, teams
 from schemas.frames import decode
 from tests.kit.files import RUBRIC, event
 from tests.property.test_restore import NOW, ingest, make_shard, small_blocks, stream
@@ -123,7 +123,7 @@ def test_the_list_has_every_team_and_no_average_of_a_small_one(crowd, pieces):
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 9), min_size=1, max_size=5))
 def test_a_live_change_is_the_one_against_the_recorded_day(seed, turns):
     """Whatever days were recorded, and also while a turn is under way."""
-    with small_blocks(), patch("pipeline.population.BLOCK", 7):
+    with small_blocks(), patch("pipeline.reports.population.BLOCK", 7):
         shards = []
         for log in ingest(stream(seed, 300, 60), [9], []):
             shard = make_shard()

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.common import days
+from pipeline.reports.member_trial import Setting, TrialError, attempt
 from pipeline.scoring.member import Member
 from pipeline.scoring.reference import score
-from pipeline.trial import Setting, TrialError, attempt
 from schemas.registers import Register
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, NUMBERS, SSI, members, rubrics

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.population import People
+from pipeline.reports.population import People
+from pipeline.reports.rubric_comparison import compare, mean
 from pipeline.scoring.bands import BANDS, band
 from pipeline.scoring.member import batch
 from pipeline.scoring.reference import score
-from pipeline.whatif import compare, mean
 from tests.kit.rubrics import DAY, SSI, SSI_TEXT, members, rubrics
 
 many = st.lists(members, min_size=1, max_size=8)

@@ -4,18 +4,18 @@ import doctest
 
 import pytest
 
-import pipeline.apportion
 import pipeline.cohorts.membership
 import pipeline.cohorts.rank_records
+import pipeline.reports.apportion
+import pipeline.reports.member_trial
+import pipeline.reports.rubric_comparison
 import pipeline.rubric.field_types
 import pipeline.rubric.toml_lines
 import pipeline.scoring.bands
 import pipeline.scoring.decay
 import pipeline.scoring.reference
-import pipeline.trial
-import pipeline.whatif
 from pipeline.common.points import as_points
-from pipeline.explain import explain
+from pipeline.reports.explain import explain
 from pipeline.scoring.member import Member
 from schemas.registers import Register
 from schemas.signals import Signal
@@ -49,14 +49,14 @@ def test_standing(pytestconfig):
 MODULES = [
     pipeline.cohorts.membership,
     pipeline.cohorts.rank_records,
-    pipeline.apportion,
+    pipeline.reports.apportion,
     pipeline.scoring.bands,
     pipeline.rubric.toml_lines,
     pipeline.rubric.field_types,
     pipeline.scoring.reference,
-    pipeline.trial,
+    pipeline.reports.member_trial,
     pipeline.scoring.decay,
-    pipeline.whatif,
+    pipeline.reports.rubric_comparison,
 ]
 
 

@@ -11,7 +11,7 @@ from agents.offline import Offline
 from agents.settings import Settings
 from agents.verification import Difference, Lookback, differences, look_back
 from pipeline.common import days
-from pipeline.recorded import Recorded
+from pipeline.reports.recorded_history import Recorded
 from schemas.scores import Change, Score
 from tests.kit.files import event, ndjson, small_rubric
 

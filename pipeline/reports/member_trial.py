@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.common import days
 from pipeline.common.suggestions import nearest
 from pipeline.common.tile_keys import WINDOW
+from pipeline.reports.rubric_comparison import bands_now
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, Band
 from pipeline.scoring.member import Member, batch
 from pipeline.scoring.scorer import Scorer
-from pipeline.whatif import bands_now
 from schemas.registers import TEXTS, Register
 from schemas.signals import Signal
 

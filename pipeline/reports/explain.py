@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.apportion import apportion
 from pipeline.common.tile_keys import WINDOW
+from pipeline.reports.apportion import apportion
 from pipeline.rubric.components import PILLARS, Component, Penalty, Rate, Registers, Rhythm, Use, Volume
 from pipeline.rubric.model import Rubric, Step
 from pipeline.scoring.component_shares import MONDAY

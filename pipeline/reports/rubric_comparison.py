@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.population import People
+from pipeline.reports.population import People
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Bands, Rubric
 from pipeline.scoring.bands import BANDS, Band, next_bands

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.population import Population
+from pipeline.reports.population import Population
+from pipeline.reports.rubric_comparison import bands_now, mean
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.bands import BANDS, UNKNOWN, Band, next_bands
 from pipeline.shard.daily_history import DAYS
 from pipeline.shard.shard import Shard
-from pipeline.whatif import bands_now, mean
 from schemas.registers import Register
 
 WEEK = 7
