@@ -48,7 +48,7 @@ format: .venv/dev ## put the code into the house format
 
 docs: .venv/run ## make the generated reference pages anew
 	@$(BIN)/python -m agents.settings > docs/reference/settings.md
-	@$(BIN)/python -m pipeline.events_page > docs/reference/events.md
+	@$(BIN)/python -m pipeline.docgen.events > docs/reference/events.md
 	@$(BIN)/python -m agents.docs
 	@$(BIN)/python -m schemas.export
 

@@ -9,7 +9,7 @@ with what they make.
 from pathlib import Path
 
 from agents import cli_page, metrics_page, topics_page
-from pipeline import factors_page
+from pipeline.docgen import factors
 from pipeline.rubric.model import Rubric
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +19,7 @@ def pages() -> dict[Path, str]:
     """Every page made here, by its path in the project."""
     rubric = Rubric.parse((ROOT / "rubrics" / "ssi.toml").read_text(encoding="utf-8"))
     made = {
-        "factors": factors_page.render(rubric),
+        "factors": factors.render(rubric),
         "cli": cli_page.render(),
         "metrics": metrics_page.render(),
         "topics": topics_page.render(),

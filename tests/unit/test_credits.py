@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.events_page import render
+from pipeline.docgen.events import render
 from pipeline.intake.credit_rules import CREDITS, credits
 from schemas.activities import DATA
 from schemas.examples import DATA_EXAMPLES
@@ -263,4 +263,4 @@ def test_levels_are_senior_or_junior_or_neither():
 
 def test_page_of_events_is_current(pytestconfig):
     page = pytestconfig.rootpath / "docs" / "reference" / "events.md"
-    assert page.read_text(encoding="utf-8") == render(), "make it anew with python -m pipeline.events_page"
+    assert page.read_text(encoding="utf-8") == render(), "make it anew with python -m pipeline.docgen.events"

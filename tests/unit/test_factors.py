@@ -3,7 +3,7 @@
 import pytest
 
 from agents.docs import pages
-from pipeline.factors_page import credited, render
+from pipeline.docgen.factors import credited, render
 from pipeline.rubric.components import Penalty
 from schemas.registers import Register
 from schemas.signals import Signal

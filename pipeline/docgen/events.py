@@ -1,6 +1,6 @@
 """The reference page of events, made from the schemas, their examples and the credit rules.
 
-    python -m pipeline.events_page > docs/reference/events.md
+    python -m pipeline.docgen.events > docs/reference/events.md
 
 A test compares the committed page with `render()`, so it can't go stale.
 """
@@ -19,7 +19,7 @@ from schemas.signals import ERASE_BIT, Signal
 
 _INTRODUCTION = f"""# Events
 
-Made by `python -m pipeline.events_page`; don't edit.
+Made by `python -m pipeline.docgen.events`; don't edit.
 
 `activity.events` carries CloudEvents 1.0 in JSON, one per record, in structured mode or in binary mode
 (attributes in `ce_` headers). Key and partition are free. Required attributes: `specversion` "1.0", `id`,
