@@ -13,6 +13,7 @@ from pipeline.network.link_block import connected
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE, Codes
 from pipeline.network.peer_ranks import by_code, place_of, places
+from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from tests.kit.events import DAY, at, dumps, event
@@ -134,8 +135,8 @@ def test_networks_killed_at_any_moment_are_those_that_never_were(seed, size):
     rng = np.random.default_rng(seed)
     events = ties(rng, 80)
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("links", "network", "journal"):
-            patch.setattr(f"pipeline.{module}.OWNERS", 2)
+        for module in ("link_block", "graph", "journal"):
+            patch.setattr(f"pipeline.network.{module}.OWNERS", 2)
         patch.setattr(journals, "PIECE", 3)
         patch.setattr(journals, "CHUNK", 4)
         _killed(frames(events, [size]), rng, expected(events))
@@ -184,7 +185,7 @@ def _killed(log, rng, wanted):
                     index = shard.directory[name]
                     shard.resize()
                     shard.erased[index] = last
-                journal = journals.restored(shard, store.records)
+                journal = checkpoint.restored(shard, store.records)
                 for offset in range(store.replay_from, at_):
                     shard.apply(decode(log[offset]), offset, NOW + offset)
                 if died == "half":  # the sweep goes on

@@ -40,8 +40,8 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
     wanted = expected(events)
     scores = {name: int(rng.integers(0, 30)) for name in NAMES if rng.random() < 0.8}
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("links", "network", "journal", "refresh"):
-            patch.setattr(f"pipeline.{module}.OWNERS", owners)
+        for module in ("link_block", "graph", "journal", "sweep"):
+            patch.setattr(f"pipeline.network.{module}.OWNERS", owners)
         patch.setattr(refresh, "AT_ONCE", links)
         patch.setattr(journals, "PIECE", piece)
         shard = make_shard()

@@ -144,8 +144,8 @@ def run(log: Log, keep: int = 40) -> Shard:
 def small_blocks() -> Iterator[None]:
     """Blocks of 7, so that a few dozen members fill several."""
     with ExitStack() as stack:
-        for module in ("shard", "blocks", "directory", "recorder", "publication"):
-            stack.enter_context(patch(f"pipeline.{module}.BLOCK", 7))
+        for module in ("shard", "checkpoint", "member_index", "day_recorder", "distribution_feed"):
+            stack.enter_context(patch(f"pipeline.shard.{module}.BLOCK", 7))
         yield
 
 

@@ -5,11 +5,12 @@ import doctest
 import pytest
 
 import pipeline.cohorts.membership
-import pipeline.cohorts.rank_records
+import pipeline.cohorts.rank
+import pipeline.common.points
+import pipeline.common.suggestions
 import pipeline.reports.apportion
 import pipeline.reports.member_trial
 import pipeline.reports.rubric_comparison
-import pipeline.rubric.field_types
 import pipeline.rubric.toml_lines
 import pipeline.scoring.bands
 import pipeline.scoring.decay
@@ -48,11 +49,12 @@ def test_standing(pytestconfig):
 
 MODULES = [
     pipeline.cohorts.membership,
-    pipeline.cohorts.rank_records,
+    pipeline.cohorts.rank,
     pipeline.reports.apportion,
     pipeline.scoring.bands,
     pipeline.rubric.toml_lines,
-    pipeline.rubric.field_types,
+    pipeline.common.points,
+    pipeline.common.suggestions,
     pipeline.scoring.reference,
     pipeline.reports.member_trial,
     pipeline.scoring.decay,
