@@ -47,7 +47,7 @@ format: .venv/dev ## put the code into the house format
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
 docs: .venv/run ## make the generated reference pages anew
-	@$(BIN)/python -m agents.settings > docs/reference/settings.md
+	@$(BIN)/python -m agents.config.settings > docs/reference/settings.md
 	@$(BIN)/python -m pipeline.docgen.events > docs/reference/events.md
 	@$(BIN)/python -m agents.docs
 	@$(BIN)/python -m schemas.export

@@ -17,10 +17,12 @@ import structlog
 from aiokafka import TopicPartition
 from faust.types.enums import ProcessingGuarantee
 
-from agents import rubrics
 from agents.benchmarks import Follower
 from agents.census import Censuses
-from agents.clock import Clock
+from agents.config import rubric_file
+from agents.config.clock import Clock
+from agents.config.clock_skew import Skew
+from agents.config.settings import Settings
 from agents.ends import Ends
 from agents.identity import client_id
 from agents.ingest import Ingest
@@ -30,13 +32,11 @@ from agents.metrics import Metrics
 from agents.pace import Pace
 from agents.runner import Runner
 from agents.score import Score, live_shard
-from agents.settings import Settings
 from agents.tracing import tracing
 from agents.web import add_pages
 from agents.worker.context import Context
 from agents.worker.coverage import Coverage
 from agents.worker.health import Health
-from agents.worker.skew import Skew
 from pipeline.rubric.model import Rubric
 
 log = structlog.get_logger()
@@ -108,7 +108,7 @@ class Worker:
         return Context(
             settings=settings,
             rubric=rubric,
-            shadow=rubrics.load(settings.shadow_rubric) if settings.shadow_rubric else None,
+            shadow=rubric_file.load(settings.shadow_rubric) if settings.shadow_rubric else None,
             clock=replace(clock, skew=skew),
             metrics=metrics,
             health=Health(),

@@ -16,6 +16,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from agents.config.settings import Settings
 from agents.kafka.internals import EndUnanswered
 from agents.kafka.outage import away
 from agents.kafka.outage import report as report_outage
@@ -23,7 +24,6 @@ from agents.kafka.transactions import ProduceFailed, Transactions
 from agents.load import Load
 from agents.metrics import Metrics
 from agents.reader import FETCH_BYTES, reader
-from agents.settings import Settings
 from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.membership import Cohorts
 from pipeline.cohorts.merged_scores import Merged

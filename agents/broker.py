@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.kafka_jars import Say, fetch, locked
 from agents.processes import Process, find
-from agents.settings import Settings
 
 LASTING = range(20_000, 32_000)
 HOST = "127.0.0.1"

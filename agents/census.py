@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import structlog
 
+from agents.config.settings import Settings
 from agents.pace import Pace
 from agents.reader import reader
-from agents.settings import Settings
 from pipeline.common import days
 from pipeline.network.latest_scores import Columns, Gathering
 from pipeline.network.member_hash import member_hashes

@@ -7,8 +7,8 @@ the file, or live the ones published last.
 import numpy as np
 
 from agents.census import AT_ONCE
+from agents.config.settings import Settings
 from agents.reader import reader
-from agents.settings import Settings
 from pipeline.common.tile_keys import WINDOW
 from pipeline.network.latest_scores import Gathering
 from pipeline.network.link_block import Links, connected

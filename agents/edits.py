@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.letters import Letter
 from schemas.cloudevents import PREFIX, from_binary
 from schemas.letters import DeadLetter

@@ -2,7 +2,7 @@
 
 import socket
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 
 _PROGRAM = "pillarscore@"
 

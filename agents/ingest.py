@@ -21,7 +21,7 @@ from aiokafka import (
 )
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.identity import client_id
 from agents.kafka.outage import report as report_outage
 from agents.kafka.transactions import LOG_APPEND_TIME

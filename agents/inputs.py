@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.files import PARQUET_MAGIC
 from agents.ndjson import STDIN, Batch, Lines
 from agents.parquet import Columns, Table

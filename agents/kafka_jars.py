@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import agents
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 POM = Path(agents.__file__).parent.parent / "broker" / "pom.xml"
 Say = Callable[[str], None]

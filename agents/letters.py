@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import orjson
 from aiokafka import TopicPartition
 
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.partitions import Partitions, partitions
-from agents.settings import Settings
 from agents.topics import admin, existing
 from schemas.letters import DeadLetter
 

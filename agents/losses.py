@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.reader import reader
-from agents.settings import Settings
 from agents.stamps import newest_stamp
 from pipeline.intake.framer import Framer
 

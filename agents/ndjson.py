@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.files import GZIP_MAGIC, PARQUET_MAGIC
 
 STDIN = Path("-")

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agents.clock import zone
+from agents.config.clock import zone
+from agents.config.settings import Settings
 from agents.dead import PLACES, Dead
 from agents.inputs import Input
 from agents.ndjson import Batch
 from agents.parquet import Columns
-from agents.settings import Settings
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake

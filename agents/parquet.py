@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from agents.config.errors import UserError
 from agents.dead import Dead
-from agents.errors import UserError
 from agents.files import replacing
 from agents.ndjson import Lines
 from pipeline.intake.record_intake import milliseconds

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from agents.comparison import headline, signed, tables
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.screen import WIDTH
 from pipeline.common.points import as_points
 from pipeline.reports.rubric_comparison import Comparison, mean

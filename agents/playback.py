@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.ndjson import STDIN, Batch, Lines
 from agents.played import Keeper
 from agents.publisher import Publisher

@@ -2,7 +2,7 @@
 
 import socket
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 
 def require_free(host: str, port: int) -> None:

@@ -6,9 +6,9 @@ from datetime import date
 import numpy as np
 from pydantic import ValidationError
 
+from agents.config.settings import Settings
 from agents.offline import Standings
 from agents.reader import reader
-from agents.settings import Settings
 from pipeline.common import days
 from pipeline.reports.recorded_history import Recorded
 from pipeline.rubric.model import Rubric

@@ -12,8 +12,8 @@ import pyarrow as pa
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from agents.errors import UserError
-from agents.settings import Settings
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from pipeline.common.partitioner import partitions
 
 BATCH_BYTES = 900_000

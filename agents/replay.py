@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 import numpy as np
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from agents.clock import clock
+from agents.config.clock import clock
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.edits import headers_of
-from agents.errors import UserError
 from agents.kafka.internals import EndUnanswered
 from agents.kafka.transactions import ProduceFailed, Transactions
 from agents.letters import Letter, Place
 from agents.reader import reader
-from agents.settings import Settings
 from agents.topics import admin, existing
 from pipeline.intake.record_intake import Intake
 from schemas.letters import DeadLetter

@@ -9,9 +9,9 @@ from aiokafka.errors import ProducerFenced
 from rich.console import Console
 
 from agents import letters_screen
+from agents.config.settings import Settings
 from agents.letters import Letter, Wanted, letters, now_ms
 from agents.replay import Candidate, Judge, Judged, remembered, sender
-from agents.settings import Settings
 from agents.topics import ensure
 
 LOT = 1_000

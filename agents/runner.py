@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents import groups
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.identity import client_id, worker_of
 from agents.inbox import Inbox
 from agents.kafka.outage import away

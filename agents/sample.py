@@ -9,14 +9,14 @@ import orjson
 
 import agents
 from agents import collegemsg
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.files import read_lines, writer
 from agents.ndjson import Lines
 from agents.playback import play
 from agents.played import Part, Played
 from agents.profiles import with_profiles
 from agents.publisher import publisher
-from agents.settings import Settings
 from agents.shift import to_end_at
 
 SAMPLE = Path(agents.__file__).parent.parent / "samples" / "collegemsg.txt.gz"

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from schemas.events import parse
 
 

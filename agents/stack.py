@@ -12,10 +12,10 @@ from pathlib import Path
 import aiohttp
 
 from agents.broker import Broker, connected
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import PREFIX, Settings
 from agents.kafka_jars import Say
 from agents.ports import require_free
-from agents.settings import PREFIX, Settings
 from agents.topics import ensure
 
 READY_S = 90.0

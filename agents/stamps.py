@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from agents.config.settings import Settings
 from agents.reader import Reader, reader
-from agents.settings import Settings
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 
 

@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from agents.config.settings import Settings
 from agents.reader import reader
 from agents.screen import printable
-from agents.settings import Settings
 from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
 from pipeline.cohorts.merged_scores import ALL, Merged, Source
 from pipeline.cohorts.rank import Place, rank, rank_among

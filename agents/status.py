@@ -15,12 +15,12 @@ from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 
 from agents import groups, problems
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.groups import Group
 from agents.kafka.internals import topic_ids
 from agents.kafka.topic_watch import kafka_client
 from agents.partitions import Partitions, partitions
-from agents.settings import Settings
 from agents.topics import admin, existing
 from pipeline.shard.member_index import BLOCK
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp

@@ -15,8 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from agents.errors import UserError
-from agents.settings import Settings
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -36,7 +36,7 @@ _COMPACTED = {
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it should be. short: its name in the code (`agents.settings.TOPICS`); why: in one line."""
+    """A topic as it should be. short: its name in the code (`agents.config.settings.TOPICS`); why: in one line."""
 
     short: str
     partitions: int

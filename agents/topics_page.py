@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 from agents.topics import Topic, specs
 from agents.topology import ROLES
 from schemas.bands import BandChanged

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 from agents.topics import Topic, specs
 
 

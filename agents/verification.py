@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from agents.config.settings import Settings
 from agents.offline import Offline, Standings
-from agents.settings import Settings
 from pipeline.common import days
 from pipeline.common.points import as_points
 from pipeline.reports.recorded_history import Recorded

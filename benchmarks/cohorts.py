@@ -20,8 +20,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from agents.errors import UserError
-from agents.settings import PREFIX, Settings
+from agents.config.errors import UserError
+from agents.config.settings import PREFIX, Settings
 from benchmarks.fresh import Plan, Sent, send
 from benchmarks.ground import accounted, ground, run, running
 from benchmarks.latency import busy_since, machine, process, told, until

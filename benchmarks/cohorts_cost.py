@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from agents.config.settings import Settings
 from agents.metrics import Metrics
-from agents.settings import Settings
 from benchmarks.inprocess import COMMIT_EVENTS, PARTITIONS, Pipeline, compare, fresh, show
 from benchmarks.workload import COHORTS, registers
 from pipeline.cohorts.benchmark_records import Benchmarks

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from agents import topics
 from agents.broker import Broker, connected
-from agents.errors import UserError
-from agents.settings import PREFIX, Settings
+from agents.config.errors import UserError
+from agents.config.settings import PREFIX, Settings
 from tests.kit.process import Worker, total
 
 ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from agents.config.rubric_file import load
 from agents.metrics.lag import Lag
-from agents.rubrics import load
 from benchmarks.unmetered import Nothing
 from benchmarks.workload import events
 from pipeline.cohorts.membership import Cohorts

@@ -31,8 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.errors import UserError
-from agents.settings import Settings
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from benchmarks.fresh import KINDS, PAIRED, Plan, Sent, send
 from benchmarks.ground import accounted, ground, run, running
 from benchmarks.load import load

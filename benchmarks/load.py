@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from aiokafka import AIOKafkaProducer
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 
 BATCH_BYTES = 900_000
 

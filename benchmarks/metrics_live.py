@@ -15,8 +15,8 @@ import threading
 import time
 from typing import NamedTuple
 
-from agents.errors import UserError
-from agents.settings import Settings
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.stamps import stamps
 from benchmarks.ground import ground, run, running
 from benchmarks.inprocess import fresh

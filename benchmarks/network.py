@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from agents.census import Census
-from agents.rubrics import load
+from agents.config.rubric_file import load
 from benchmarks.workload import events
 from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of

@@ -15,12 +15,12 @@ import time
 from datetime import date
 from pathlib import Path
 
-from agents import rubrics
+from agents.config import rubric_file
+from agents.config.settings import Settings
 from agents.inputs import Inputs
 from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.parquet import Writer
-from agents.settings import Settings
 from benchmarks.workload import events
 from pipeline.common import days
 
@@ -65,7 +65,7 @@ def measure(path: Path) -> None:
     """Score the file on the core this process is bound to, and print a line."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     settings = Settings.load()
-    run = Offline(settings, rubrics.load(settings.rubric), days.number(UNTIL))
+    run = Offline(settings, rubric_file.load(settings.rubric), days.number(UNTIL))
     before = _peak()
     start, cpu = time.perf_counter(), time.process_time()
     run.read(Inputs([path]))

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.errors import UserError
-from agents.settings import PREFIX, Settings
+from agents.config.errors import UserError
+from agents.config.settings import PREFIX, Settings
 from benchmarks.fresh import Plan
 from benchmarks.ground import accounted, ground, run, running
 from benchmarks.latency import Phase, measure, until

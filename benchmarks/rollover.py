@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from agents.app import tuned
-from agents.rubrics import load
+from agents.config.rubric_file import load
 from pipeline.common import days
 from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard

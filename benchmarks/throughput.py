@@ -15,7 +15,7 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from benchmarks.ground import ENDS, accounted, ground, run, running
 from benchmarks.load import load
 from benchmarks.workload import events

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 # As one meets them; what is not named here comes after these.
 ORDER = (

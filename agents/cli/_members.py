@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.cli._options import date_of
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.config.settings import Settings
     from pipeline.reports.population import Known, Population
     from pipeline.rubric.model import Rubric
     from schemas.network import NetworkStanding
@@ -55,7 +55,7 @@ def members(
     week: those of the files as of a week before, too; the live state has its own history.
     """
     from agents import connections, screen, standings
-    from agents.clock import clock
+    from agents.config.clock import clock
     from agents.inputs import Inputs
     from agents.offline import Offline, read_into
 
@@ -86,7 +86,7 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
 
     from agents import connections, live, screen, standings
     from agents.broker import connected
-    from agents.clock import clock
+    from agents.config.clock import clock
     from agents.topics import ensure
 
     settings = connected(settings, say=screen.say)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 Files = Annotated[
     list[Path],

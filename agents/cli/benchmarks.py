@@ -27,8 +27,8 @@ def benchmarks(
 
     from agents import screen, standings
     from agents.broker import connected
-    from agents.errors import UserError
-    from agents.settings import Settings
+    from agents.config.errors import UserError
+    from agents.config.settings import Settings
     from agents.topics import ensure
     from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 

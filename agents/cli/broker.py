@@ -17,7 +17,7 @@ def broker() -> None:
 def start() -> None:
     """Start it unless it runs, and print its address, once it answers."""
     from agents.broker import Broker
-    from agents.settings import Settings
+    from agents.config.settings import Settings
 
     typer.echo(Broker.of(Settings.load(), say=_say).start())
 
@@ -26,7 +26,7 @@ def start() -> None:
 def stop() -> None:
     """Stop it in order; its data stays."""
     from agents.broker import Broker
-    from agents.settings import Settings
+    from agents.config.settings import Settings
 
     stopped = Broker.of(Settings.load(), say=_say).stop()
     typer.echo("The local broker has stopped." if stopped else "The local broker does not run.")
@@ -36,7 +36,7 @@ def stop() -> None:
 def status() -> None:
     """Tell its address, pid and log; exit code 1 when it does not run or answer."""
     from agents.broker import Broker
-    from agents.settings import Settings
+    from agents.config.settings import Settings
 
     local = Broker.of(Settings.load())
     now = local.status()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agents.cli._options import NdjsonFiles
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -52,9 +52,9 @@ def list_letters(
 
     from agents import letters_screen, screen
     from agents.broker import connected
+    from agents.config.settings import Settings
     from agents.letters import letters
     from agents.replay import remembered
-    from agents.settings import Settings
 
     wanted = _wanted((), reason, type, since, until)
     settings = connected(Settings.load(), start=False)
@@ -101,9 +101,9 @@ def show(
 
     from agents import letters_screen
     from agents.broker import connected
+    from agents.config.settings import Settings
     from agents.letters import letters, places
     from agents.replay import remembered
-    from agents.settings import Settings
 
     wanted = _wanted(places([letter]))
     settings = connected(Settings.load(), start=False)
@@ -162,9 +162,9 @@ def replay(
 
     from agents import edits, replaying, screen
     from agents.broker import connected
-    from agents.errors import UserError
+    from agents.config.errors import UserError
+    from agents.config.settings import Settings
     from agents.letters import places
-    from agents.settings import Settings
 
     wanted = _wanted(places(letter or ()), reason, type, since, until)
     if not (wanted.places or wanted.filters or every):
@@ -194,7 +194,7 @@ def _wanted(
     since: str | None = None,
     until: str | None = None,
 ) -> "Wanted":
-    from agents.errors import UserError
+    from agents.config.errors import UserError
     from agents.letters import Wanted
     from schemas.reasons import REASONS
 

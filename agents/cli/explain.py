@@ -25,14 +25,15 @@ def explain(
 
     Example: pillarscore explain m-42 events.ndjson.gz --as-of 2004-06-14
     """
-    from agents import rubrics, screen
+    from agents import screen
     from agents.cli._members import members
+    from agents.config import rubric_file
+    from agents.config.settings import Settings
     from agents.explanation import tree
-    from agents.settings import Settings
     from pipeline.reports.explain import explain as explained
 
     settings = Settings.load()
-    chosen = rubrics.load(rubric or settings.rubric)
+    chosen = rubric_file.load(rubric or settings.rubric)
     found = members(settings, chosen, files or (), as_of, member)
     known = found.find(member)
     explanation = explained(chosen, found.population.day, known.member, role=known.role)

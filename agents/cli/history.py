@@ -20,13 +20,14 @@ def history(
 
     Example: pillarscore history m-42 --days 14
     """
-    from agents import rubrics, screen, timeline
+    from agents import screen, timeline
     from agents.cli._members import members
-    from agents.errors import UserError
-    from agents.settings import Settings
+    from agents.config import rubric_file
+    from agents.config.errors import UserError
+    from agents.config.settings import Settings
 
     settings = Settings.load()
-    found = members(settings, rubrics.load(settings.rubric), (), None, member)
+    found = members(settings, rubric_file.load(settings.rubric), (), None, member)
     days = found.population.past(member, last)
     if days is None:
         found.find(member)  # says it, with names that are alike

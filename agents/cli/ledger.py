@@ -38,7 +38,7 @@ def losses(
     from agents import losses as found
     from agents import screen
     from agents.broker import connected
-    from agents.settings import Settings
+    from agents.config.settings import Settings
 
     settings = connected(Settings.load(), start=False)
     every = asyncio.run(found.losses(settings))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.config.settings import Settings
     from agents.stack import Stack
 
 app = typer.Typer()
@@ -27,7 +27,7 @@ def run(
 
     Example: pillarscore run --once
     """
-    from agents.settings import Settings
+    from agents.config.settings import Settings
 
     raise typer.Exit(asyncio.run(_supervised(Settings.load(), once)))
 
@@ -72,11 +72,12 @@ async def _supervised(settings: "Settings", once: bool) -> int:
 
 async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     """What there is to see; 1 when live and offline scores differ."""
-    from agents import published, rubrics, sample, screen
+    from agents import published, sample, screen
+    from agents.config import rubric_file
     from agents.played import played
     from agents.stamps import counted
 
-    rubric = rubrics.load(stack.settings.rubric)
+    rubric = rubric_file.load(stack.settings.rubric)
     settings = await stack.start()
     kept = await played(settings)
     part = sample.find(kept)
@@ -106,13 +107,14 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
 
 async def _verified(settings: "Settings", paths: list) -> int:
     """Say whether live and offline scores agree; 1 when they don't."""
-    from agents import published, rubrics, screen
-    from agents.clock import clock
+    from agents import published, screen
+    from agents.config import rubric_file
+    from agents.config.clock import clock
     from agents.ndjson import Lines
     from agents.verification import differences
 
     live = await published.newest(settings)
-    rubric, today = rubrics.load(settings.rubric), clock(settings).today()
+    rubric, today = rubric_file.load(settings.rubric), clock(settings).today()
     recorded = await published.recorded(settings, rubric)
     found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today, recorded))
     if found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agents.cli._options import AsOf, Files, RubricFile, date_of
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 if TYPE_CHECKING:
     from agents.offline import Offline, Standings
@@ -46,15 +46,16 @@ def score(
 
     Example: pillarscore convert collegemsg samples/collegemsg.txt.gz | pillarscore score - --as-of 2004-06-14
     """
-    from agents import rubrics, screen
-    from agents.clock import clock
+    from agents import screen
+    from agents.config import rubric_file
+    from agents.config.clock import clock
+    from agents.config.settings import Settings
     from agents.files import writer
     from agents.inputs import Inputs
     from agents.offline import Offline
-    from agents.settings import Settings
 
     settings = Settings.load()
-    chosen = rubrics.load(rubric or settings.rubric)
+    chosen = rubric_file.load(rubric or settings.rubric)
     run = Offline(settings, chosen, clock(settings, date_of(as_of)).today())
     form = format or _form(out)
     if form == "parquet" and out is None:

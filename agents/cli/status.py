@@ -34,8 +34,8 @@ def status(
 
     from agents import screen
     from agents.broker import connected
-    from agents.errors import UserError
-    from agents.settings import Settings
+    from agents.config.errors import UserError
+    from agents.config.settings import Settings
     from agents.status import Status, survey
     from agents.status_screen import as_json
     from agents.status_screen import screen as drawn

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agents.cli._options import AsOf
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 if TYPE_CHECKING:
     from agents.cli._members import Members
@@ -59,9 +59,9 @@ def team(
 
     Example: pillarscore team --list events.ndjson; pillarscore team sales events.ndjson --html team.html
     """
-    from agents import rubrics
     from agents.cli._members import members
-    from agents.settings import Settings
+    from agents.config import rubric_file
+    from agents.config.settings import Settings
 
     if teams and name is not None:
         files, name = [Path(name), *(files or ())], None
@@ -70,7 +70,7 @@ def team(
     if name is None and (html is not None or csv is not None or limit is not None):
         raise UserError("The list of teams is a table or --json: name a TEAM for its page or CSV")
     settings = Settings.load()
-    chosen = rubrics.load(settings.rubric)
+    chosen = rubric_file.load(settings.rubric)
     found = members(settings, chosen, files or (), as_of, week=name is not None)
     if name is None:
         _list(found, as_json, settings.cohort_minimum)

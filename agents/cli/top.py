@@ -19,7 +19,7 @@ def top(
 
     from agents import published, screen
     from agents.broker import connected
-    from agents.settings import Settings
+    from agents.config.settings import Settings
     from agents.topics import ensure
 
     settings = connected(Settings.load(), say=screen.say)

@@ -17,7 +17,7 @@ def topics() -> None:
     from rich.table import Table
 
     from agents.broker import connected
-    from agents.settings import Settings
+    from agents.config.settings import Settings
     from agents.topics import ensure
 
     settings = connected(Settings.load(), say=lambda line: typer.echo(line, err=True))

@@ -18,7 +18,7 @@ def topology(
     Example: pillarscore topology --format mermaid
     """
     from agents import topology as graph
-    from agents.settings import Settings
+    from agents.config.settings import Settings
 
     lines = graph.text if format == "text" else graph.mermaid
     for line in lines(Settings.load()):

@@ -48,15 +48,16 @@ def verify(
     """
     import asyncio
 
-    from agents import published, rubrics, screen
+    from agents import published, screen
     from agents.broker import connected
-    from agents.clock import clock
-    from agents.errors import UserError
+    from agents.config import rubric_file
+    from agents.config.clock import clock
+    from agents.config.errors import UserError
+    from agents.config.settings import Settings
     from agents.ledger_check import Checked, check
     from agents.ndjson import Lines
     from agents.offline import Offline
     from agents.played import played
-    from agents.settings import Settings
     from agents.stamps import counted
     from agents.topics import ensure
     from agents.verification import differences, look_back
@@ -64,7 +65,7 @@ def verify(
     from schemas.scores import Score
 
     settings = Settings.load()
-    chosen = rubrics.load(rubric or settings.rubric)
+    chosen = rubric_file.load(rubric or settings.rubric)
     paths = list(files or ())
     Lines(paths)  # says now what can't be read
     settings = connected(settings, say=screen.say)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agents.cli._options import AsOf, FilesOrLive
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 if TYPE_CHECKING:
     from agents.cli._members import Members
@@ -57,9 +57,10 @@ def whatif(
 
     Example: pillarscore whatif --rubric rubrics/ssi-rhythm.toml events.ndjson.gz --plot whatif.png
     """
-    from agents import rubrics, screen
+    from agents import screen
     from agents.cli._members import members
-    from agents.settings import Settings
+    from agents.config import rubric_file as rubrics
+    from agents.config.settings import Settings
 
     if rubric is None and not settings_:
         raise UserError("Say what to try: --rubric NEW.toml, or --set MEMBER:SIGNAL=+N")

@@ -33,21 +33,22 @@ def worker(
 
     import uvloop
 
-    from agents import logs, rubrics, screen
+    from agents import screen
     from agents.app import Worker
     from agents.broker import connected
-    from agents.clock import clock
+    from agents.config import logging_setup, rubric_file
+    from agents.config.clock import clock
+    from agents.config.settings import Settings
     from agents.ports import require_free
-    from agents.settings import Settings
     from agents.topics import ensure
 
     given = {} if web_port is None else {"web_port": web_port}
     settings = Settings.load(**given)
-    rubric = rubrics.load(settings.rubric)
+    rubric = rubric_file.load(settings.rubric)
     time = clock(settings, date_of(as_of))
     settings = connected(settings, say=screen.say)
     require_free(settings.web_host, settings.web_port)
-    logs.configure(settings)
+    logging_setup.configure(settings)
 
     async def work() -> None:
         await ensure(settings)

@@ -26,7 +26,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.kafka.outage import root
 
 SUPPORTED = "0.14.0"

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from agents.config.settings import Settings
 from agents.kafka.internals import topic_ids
 from agents.kafka.outage import report as report_outage
-from agents.settings import Settings
 
 EVERY_S = 5.0
 CLOSE_S = 5.0

@@ -9,8 +9,8 @@ from platform import python_version
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
+from agents.config.clock_skew import Skew
 from agents.worker.health import KINDS, Health
-from agents.worker.skew import Skew
 
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 from schemas.frames import Frame
 
 if TYPE_CHECKING:

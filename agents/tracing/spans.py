@@ -12,7 +12,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 from agents.tracing.ingest import IngestTraces
 from agents.tracing.score import PartitionTraces
 

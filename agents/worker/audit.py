@@ -10,9 +10,9 @@ from typing import Protocol
 
 from aiokafka.errors import KafkaError
 
+from agents.config.settings import Settings
 from agents.kafka.outage import report as report_outage
 from agents.ledger import Committed
-from agents.settings import Settings
 from agents.worker.emitted import differing
 from agents.worker.health import Health
 

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 from agents.benchmarks import Follower
 from agents.census import Censuses
-from agents.clock import Clock
+from agents.config.clock import Clock
+from agents.config.clock_skew import Skew
+from agents.config.settings import Settings
 from agents.ends import Ends
 from agents.kafka.topic_watch import TopicWatch
 from agents.load import Load
 from agents.metrics import Metrics
 from agents.pace import Pace
-from agents.settings import Settings
 from agents.worker.coverage import Coverage
 from agents.worker.health import Health
-from agents.worker.skew import Skew
 from pipeline.rubric.model import Rubric
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.config.settings import Settings
 from agents.kafka.outage import report as report_outage
-from agents.settings import Settings
 from agents.topics import admin
 
 EVERY_S = 5.0

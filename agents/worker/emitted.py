@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import orjson
 
+from agents.config.settings import Settings
 from agents.ledger import Committed
 from agents.reader import Reader, reader
-from agents.settings import Settings
 from schemas.ledger import Stamp
 
 REACH_S = 20.0

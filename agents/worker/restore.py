@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from agents.clock import zone
-from agents.errors import UserError
+from agents.config.clock import zone
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.reader import reader
-from agents.settings import Settings
 from pipeline.cohorts.membership import Cohorts
 from pipeline.network.journal import Journal
 from pipeline.rubric.model import Rubric

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.ledger import Ledger
-from agents.settings import Settings
 from agents.worker import restore as restoring
 from agents.worker.context import Context
 from agents.worker.emitted import Tail, tail

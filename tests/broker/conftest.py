@@ -17,8 +17,8 @@ import pytest
 
 import agents
 from agents.broker import Broker
+from agents.config.settings import Settings
 from agents.kafka_jars import locked
-from agents.settings import Settings
 from agents.topics import delete, ensure
 
 JARS = Path(agents.__file__).parent.parent / ".pillarscore" / "jars"

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from agents import published
+from agents.config.rubric_file import load
+from agents.config.settings import Settings
 from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.reader import reader
-from agents.rubrics import load
-from agents.settings import Settings
 from agents.stamps import counted
 from pipeline.cohorts.membership import kind_of, registers_of
 from pipeline.common import days

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agents.broker import Broker, answers, connected
-from agents.errors import UserError
-from agents.settings import Settings
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.topics import ensure
 
 

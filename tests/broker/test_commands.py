@@ -19,8 +19,8 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from agents.config.settings import PREFIX, Settings
 from agents.played import played
-from agents.settings import PREFIX, Settings
 from agents.topics import delete
 from tests.kit.events import random_events
 from tests.kit.files import event, ndjson

@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 from tests.kit import container
 
 PATIENCE_S = 60

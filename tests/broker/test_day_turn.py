@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents import published, rubrics
+from agents import published
+from agents.config import rubric_file
+from agents.config.settings import Settings
 from agents.live import population
 from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.reader import reader
-from agents.settings import Settings
 from agents.stamps import stamps
 from agents.verification import Lookback, differences, look_back
 from pipeline.common import days
@@ -63,7 +64,7 @@ def _differ(settings: Settings, rubric: Rubric, scores: dict[str, Score], file: 
 @pytest.mark.slow
 async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None:
     second = tmp_path / "second.toml"
-    text = (Path(rubrics.__file__).parent.parent / "rubrics" / "ssi.toml").read_text()
+    text = (Path(rubric_file.__file__).parent.parent / "rubrics" / "ssi.toml").read_text()
     second.write_text(text.replace("version = 1", "version = 2", 1).replace("half = ", "half = 1", 5))
     types = [name for name in TYPES if name != ERASED]
     values = [dumps(made) for made in random_events(5, 4000, members=300, types=types)]
@@ -91,7 +92,7 @@ async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None
     await _check_verified(live, scores, file)
     assert "m-00007" not in scores
     shadow = await published.newest(live, "shadow")
-    assert _differ(live, rubrics.load(second), shadow, file) == []
+    assert _differ(live, rubric_file.load(second), shadow, file) == []
     assert {score.rubric.version for score in shadow.values()} == {"2"}
     await _check_history(live, scores)
     await _check_line(live, scores)
@@ -99,7 +100,7 @@ async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None
 
 async def _check_verified(live: Settings, scores: dict[str, Score], file: Path) -> None:
     """What `verify` compares: nothing differs, and of the days only those of the member erased since."""
-    rubric = rubrics.load(None)
+    rubric = rubric_file.load(None)
     recorded = await published.recorded(live, rubric)
 
     def read(run: Offline) -> None:
@@ -113,7 +114,7 @@ async def _check_verified(live: Settings, scores: dict[str, Score], file: Path) 
 
 async def _check_line(live: Settings, scores: dict[str, Score]) -> None:
     """What `pillarscore history` shows, from the ledger of the workers that are gone."""
-    found = await population(live, rubrics.load(None), LATER, print)
+    found = await population(live, rubric_file.load(None), LATER, print)
     for member, score in scores.items():
         line = found.past(member, 90)
         assert line is not None

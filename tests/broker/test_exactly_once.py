@@ -14,11 +14,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents import published
+from agents.config.rubric_file import load
+from agents.config.settings import Settings
 from agents.files import writer
 from agents.ndjson import Lines
 from agents.reader import reader
-from agents.rubrics import load
-from agents.settings import Settings
 from agents.stamps import counted, stamps
 from agents.verification import differences
 from pipeline.common import days

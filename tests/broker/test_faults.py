@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import NewPartitions
 
+from agents.config.settings import Settings
 from agents.losses import Loss, losses, resolve
-from agents.settings import Settings
 from agents.stamps import counted, stamps
 from agents.status import Status, survey
 from agents.topics import ensure

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka.errors import ProducerFenced
 
+from agents.config.settings import Settings
 from agents.kafka.transactions import Transactions
-from agents.settings import Settings
 
 CALLS: dict[str, Callable[[Transactions, str], Awaitable[None]]] = {
     "put": lambda mine, topic: mine.put(topic, 0, [(b"k", b"v")]),

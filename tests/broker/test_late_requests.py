@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 from agents.stamps import counted
 from agents.topics import ensure
 from pipeline.common import days

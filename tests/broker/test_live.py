@@ -9,10 +9,10 @@ from aiokafka import AIOKafkaProducer
 
 from agents import live as live_state
 from agents.cli import _run
+from agents.config.rubric_file import load
+from agents.config.settings import Settings
 from agents.ndjson import Lines
 from agents.offline import Offline
-from agents.rubrics import load
-from agents.settings import Settings
 from agents.stamps import counted
 from agents.worker.restore import restore
 from pipeline.common import days

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 from tests.kit.events import dumps, event, member
 from tests.kit.process import Worker, total
 

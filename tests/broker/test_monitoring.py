@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from agents.config.settings import Settings
 from agents.metrics import Metrics
-from agents.settings import Settings
 from tests.kit.dashboards import Asked, asked, bind, names, rules, variables
 from tests.kit.events import TYPES, dumps, random_events
 from tests.kit.monitoring import Alertmanager, Prometheus, until

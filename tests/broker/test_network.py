@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents import published
+from agents.config.settings import Settings
 from agents.reader import reader
-from agents.settings import Settings
 from agents.stamps import counted
 from pipeline.common import days
 from schemas.network import NetworkStanding

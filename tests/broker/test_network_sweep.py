@@ -10,9 +10,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents import published
+from agents.config.settings import Settings
 from agents.kafka.transactions import Transactions
 from agents.reader import reader
-from agents.settings import Settings
 from agents.stamps import counted
 from agents.topics import delete, ensure
 from pipeline.common import days

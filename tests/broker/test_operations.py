@@ -16,10 +16,10 @@ from aiokafka import AIOKafkaProducer
 
 from agents import published
 from agents.cli import _run
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.letters import Letter, Wanted, letters
 from agents.replay import HEADER, Candidate, Judge, remembered, sender
-from agents.settings import Settings
 from agents.stamps import counted
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter

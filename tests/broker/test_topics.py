@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from agents.errors import UserError
-from agents.settings import TOPICS, Settings
+from agents.config.errors import UserError
+from agents.config.settings import TOPICS, Settings
 from agents.topics import admin, delete, ensure, specs
 
 

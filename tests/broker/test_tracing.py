@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaProducer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from agents.config.settings import Settings
 from agents.reader import reader
-from agents.settings import Settings
 from tests.kit.events import dumps, event, member
 from tests.kit.process import Worker
 

@@ -13,12 +13,12 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents import published
+from agents.config.rubric_file import load
+from agents.config.settings import Settings
 from agents.files import writer
 from agents.ledger_check import Checked, check
 from agents.ndjson import Lines
 from agents.reader import reader
-from agents.rubrics import load
-from agents.settings import Settings
 from agents.stamps import stamps
 from agents.topics import ensure, specs
 from agents.verification import Difference, differences

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from agents.config.settings import Settings
 from agents.reader import reader
-from agents.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from agents.settings import PREFIX, Settings
+from agents.config.settings import PREFIX, Settings
 
 
 def load(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> Settings:

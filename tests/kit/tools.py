@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.kafka_jars import locked
 
 FOLDER = Path(__file__).parents[2] / ".pillarscore" / "tools"

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import parquet
+from agents.config.settings import Settings
 from agents.inputs import Inputs
 from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.parquet import Writer
-from agents.settings import Settings
 from tests.kit import oracle
 from tests.kit.events import DAY, events, random_events
 from tests.kit.files import ndjson

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import ndjson, offline
+from agents.config.settings import Settings
 from agents.ndjson import Lines
 from agents.offline import Offline
-from agents.settings import Settings
 from tests.kit.events import DAY, events
 from tests.kit.rubrics import SSI
 

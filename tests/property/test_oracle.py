@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.config.settings import Settings
 from agents.ndjson import Lines
 from agents.offline import Offline
-from agents.settings import Settings
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.member import batch
 from pipeline.scoring.scorer import Scorer

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from agents import connections
+from agents.config.settings import Settings
 from agents.explanation import tree
 from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.screen import console
-from agents.settings import Settings
 from pipeline.reports.explain import explain
 from tests.kit.events import DAY, TYPES, dumps, member, random_events
 from tests.kit.network import Ties, standing

@@ -9,9 +9,9 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.config.settings import Settings
 from agents.ndjson import Batch
 from agents.offline import Offline, read_into
-from agents.settings import Settings
 from pipeline.common import days
 from pipeline.reports.population import Population
 from pipeline.reports.team import like, team, teams

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from agents import cli
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 Commands = Callable[..., None]
 

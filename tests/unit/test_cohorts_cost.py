@@ -3,8 +3,8 @@
 import itertools
 from datetime import UTC, datetime
 
+from agents.config.settings import Settings
 from agents.metrics import Metrics
-from agents.settings import Settings
 from benchmarks.cohorts_cost import Compared, rank
 from benchmarks.inprocess import Pipeline, compare, fresh
 from benchmarks.workload import registers

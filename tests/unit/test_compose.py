@@ -20,7 +20,7 @@ import yaml
 
 from agents.app import STOP_S
 from agents.broker import PROPERTIES
-from agents.errors import UserError
+from agents.config.errors import UserError
 from tests.kit import container
 from tests.kit.settings import load
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.cli.convert import app
-from agents.errors import UserError
+from agents.config.errors import UserError
 
 LINES = "src dst time\n1 2 1082040961\n2 1 1082127361\n"
 RUN = CliRunner()

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from agents import edits, letters_screen, pretty
 from agents.cli import _run
 from agents.cli._options import moment
-from agents.errors import UserError
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from agents.letters import Letter, Wanted, places
 from agents.replay import HEADER, Candidate, Judge
-from agents.settings import Settings
 from schemas.letters import DeadLetter
 from schemas.replays import Replay
 from tests.kit.events import BAD, dumps, event

@@ -8,8 +8,8 @@ import typer
 
 import agents
 from agents.cli import app
+from agents.config.settings import PREFIX, TOPICS, Settings
 from agents.metrics import Metrics
-from agents.settings import PREFIX, TOPICS, Settings
 
 ROOT = Path(agents.__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])

@@ -21,8 +21,8 @@ from pydantic import ValidationError
 
 from agents.app import STOP_S, faust_app
 from agents.cli import app
-from agents.errors import UserError
-from agents.settings import Settings
+from agents.config.errors import UserError
+from agents.config.settings import Settings
 from tests.kit import container
 from tests.kit.settings import load
 

@@ -9,8 +9,8 @@ import pytest
 import structlog
 from aiokafka.errors import KafkaConnectionError
 
-from agents.logs import configure
-from agents.settings import Settings
+from agents.config.logging_setup import configure
+from agents.config.settings import Settings
 
 
 class Terminal(io.StringIO):

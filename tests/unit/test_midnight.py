@@ -11,7 +11,7 @@ from benchmarks.midnight import NAME, midnight
 LOOK = f"""
 import sys
 import numpy as np
-from agents.clock import zone
+from agents.config.clock import zone
 moment = int(sys.argv[1]) * 1000
 print(*zone("{NAME}").of(np.array([moment - 1, moment])))
 """

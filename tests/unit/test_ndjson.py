@@ -6,7 +6,7 @@ import io
 import pytest
 
 from agents import ndjson
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.ndjson import STDIN, Lines
 
 

@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
-from agents import rubrics
+from agents.config import rubric_file
+from agents.config.settings import Settings
 from agents.ndjson import Lines
 from agents.offline import Offline
-from agents.settings import Settings
 from pipeline.common import days
 from schemas.signals import Signal
 from tests.kit.files import event, ndjson, small_rubric
@@ -20,7 +20,7 @@ NOON = "2025-11-20T12:00:00Z"
 @pytest.fixture
 def scored(tmp_path):
     """Runs the lines of files through the engine."""
-    rubric = rubrics.load(small_rubric(tmp_path))
+    rubric = rubric_file.load(small_rubric(tmp_path))
 
     def run(*files, as_of=DAY, **settings):
         engine = Offline(Settings(**settings), rubric, days.number(as_of))
@@ -150,6 +150,6 @@ def test_gzip_is_the_same(scored, tmp_path):
     plain = points(scored(lines))
     zipped = tmp_path / "z"
     zipped.write_bytes(gzip.compress(ndjson(lines)))
-    engine = Offline(Settings(), rubrics.load(small_rubric(tmp_path)), days.number(DAY))
+    engine = Offline(Settings(), rubric_file.load(small_rubric(tmp_path)), days.number(DAY))
     engine.read(Lines([zipped]))
     assert points(engine) == plain

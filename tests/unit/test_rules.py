@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from tests.kit import tools
 from tests.kit.dashboards import DASHBOARDS, ROOT, alerts, load, names, panels, rules
 from tests.kit.tools import tool

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 import agents
-from agents.errors import UserError
-from agents.settings import PREFIX, TOPICS, Settings, reference
+from agents.config.errors import UserError
+from agents.config.settings import PREFIX, TOPICS, Settings, reference
 
 ROOT = Path(agents.__file__).parent.parent
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from agents.shift import to_end_at
 from tests.kit.files import event
 

@@ -7,7 +7,7 @@ import pytest
 
 import agents
 from agents import topology
-from agents.settings import TOPICS, Settings
+from agents.config.settings import TOPICS, Settings
 
 # The modules in which each role of a worker touches Kafka.
 MODULES = {

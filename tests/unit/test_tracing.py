@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 from agents.tracing import tracing
 from agents.tracing.choice import MOST, chosen
 from agents.tracing.spans import Tracing
@@ -297,7 +297,7 @@ def test_off_loads_nothing_of_opentelemetry() -> None:
     assert tracing(Settings()) is None
     code = (
         "import sys, agents.app, agents.cli.worker\n"
-        "from agents.settings import Settings\n"
+        "from agents.config.settings import Settings\n"
         "from agents.tracing import tracing\n"
         "assert tracing(Settings()) is None\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"

@@ -5,10 +5,11 @@ from datetime import date
 
 import pytest
 
-from agents import published, rubrics
+from agents import published
+from agents.config import rubric_file
+from agents.config.settings import Settings
 from agents.ndjson import STDIN, Lines
 from agents.offline import Offline
-from agents.settings import Settings
 from agents.verification import Difference, Lookback, differences, look_back
 from pipeline.common import days
 from pipeline.reports.recorded_history import Recorded
@@ -25,7 +26,7 @@ EVENTS = [
 
 @pytest.fixture
 def rubric(tmp_path):
-    return rubrics.load(small_rubric(tmp_path))
+    return rubric_file.load(small_rubric(tmp_path))
 
 
 @pytest.fixture

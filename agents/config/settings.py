@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from pipeline.cohorts.membership import EVERYONE, KINDS
 from pipeline.common.suggestions import nearest
 
@@ -287,7 +287,7 @@ def reference() -> str:
         "# Settings",
         "",
         "Environment variables, read once at the start. A wrong or misspelt one is an error.",
-        "This page is made from `agents/settings.py` by `make docs`.",
+        "This page is made from `agents/config/settings.py` by `make docs`.",
         "",
         "| Variable | Default | Meaning |",
         "| --- | --- | --- |",

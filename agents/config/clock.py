@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from agents.settings import Settings
-from agents.worker.skew import Skew
+from agents.config.clock_skew import Skew
+from agents.config.settings import Settings
 from pipeline.common import days
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import structlog
 from aiokafka.errors import KafkaError
 
-from agents.settings import Settings
+from agents.config.settings import Settings
 
 # These tell at INFO what they do every few seconds; what matters of it we log ourselves.
 CHATTY = ("aiokafka", "faust", "mode", "aiohttp", "asyncio", "kafka")

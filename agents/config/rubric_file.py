@@ -3,7 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
-from agents.errors import UserError
+from agents.config.errors import UserError
 from pipeline.rubric.model import MAX_TEXT, Rubric, RubricError
 
 SHIPPED = "ssi.toml"
