@@ -23,9 +23,9 @@ from agents.config import rubric_file
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
-from agents.ends import Ends
-from agents.identity import client_id
 from agents.ingest import Ingest
+from agents.kafka.client_id import client_id
+from agents.kafka.end_offsets import Ends
 from agents.kafka.topic_watch import TopicWatch
 from agents.load import Load
 from agents.metrics import Metrics

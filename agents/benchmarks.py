@@ -20,10 +20,10 @@ from agents.config.settings import Settings
 from agents.kafka.internals import EndUnanswered
 from agents.kafka.outage import away
 from agents.kafka.outage import report as report_outage
+from agents.kafka.range_reader import FETCH_BYTES, reader
 from agents.kafka.transactions import ProduceFailed, Transactions
 from agents.load import Load
 from agents.metrics import Metrics
-from agents.reader import FETCH_BYTES, reader
 from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.membership import Cohorts
 from pipeline.cohorts.merged_scores import Merged

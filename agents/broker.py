@@ -51,7 +51,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# Topics are made by agents/topics.py; a misspelt one must not come into being.
+# Topics are made by agents/kafka/topics.py; a misspelt one must not come into being.
 auto.create.topics.enable=false
 # A lone worker need not wait for others to join its group.
 group.initial.rebalance.delay.ms=0

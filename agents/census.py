@@ -14,8 +14,8 @@ import numpy as np
 import structlog
 
 from agents.config.settings import Settings
+from agents.kafka.range_reader import reader
 from agents.pace import Pace
-from agents.reader import reader
 from pipeline.common import days
 from pipeline.network.latest_scores import Columns, Gathering
 from pipeline.network.member_hash import member_hashes

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.census import AT_ONCE
 from agents.config.settings import Settings
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 from pipeline.common.tile_keys import WINDOW
 from pipeline.network.latest_scores import Gathering
 from pipeline.network.link_block import Links, connected

@@ -22,11 +22,11 @@ from aiokafka import (
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from agents.config.errors import UserError
-from agents.identity import client_id
+from agents.kafka.client_id import client_id
 from agents.kafka.outage import report as report_outage
+from agents.kafka.raw_records import as_it_is
 from agents.kafka.transactions import LOG_APPEND_TIME
 from agents.metrics.lag import Lag, lag
-from agents.records import as_it_is
 from agents.stamps import any_stamp
 from agents.worker.context import Context
 from agents.worker.restore import ANEW
@@ -215,7 +215,7 @@ class _Session(ConsumerRebalanceListener):
     async def close(self) -> None:
         for closing in (self.consumer.stop, self.producer.stop):
             try:
-                # aiokafka 0.14 can hang here after a rebalance (agents.reader says why)
+                # aiokafka 0.14 can hang here after a rebalance (agents.kafka.range_reader says why)
                 await asyncio.wait_for(closing(), CLOSE_S)
             except Exception as error:
                 log.info("closing after a failure", error=str(error))

@@ -13,8 +13,8 @@ from aiokafka.errors import ProducerFenced
 
 from agents.config.settings import TOPICS, Settings
 from agents.kafka.internals import EndUnanswered, Headers
+from agents.kafka.range_reader import reader
 from agents.kafka.transactions import Record, Transactions
-from agents.reader import reader
 from pipeline.shard.recovery import Image
 from schemas.ledger import STAMP_KEY, Stamp, Transaction, readable_stamp, stamp_hash
 

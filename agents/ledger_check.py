@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aiokafka import TopicPartition
 
 from agents.config.settings import Settings
-from agents.partitions import partitions
+from agents.kafka.multi_reader import partitions
 from agents.verification import Difference
 from agents.worker.restore import Restored, restore
 from pipeline.common import days

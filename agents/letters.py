@@ -10,8 +10,8 @@ from aiokafka import TopicPartition
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.partitions import Partitions, partitions
-from agents.topics import admin, existing
+from agents.kafka.multi_reader import Partitions, partitions
+from agents.kafka.topics import admin, existing
 from schemas.letters import DeadLetter
 
 Place = tuple[int, int]

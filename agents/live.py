@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from agents.config.settings import Settings
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 from agents.worker.restore import restore
 from pipeline.common.partitioner import partitions
 from pipeline.reports.population import Population

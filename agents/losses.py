@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 from agents.stamps import newest_stamp
 from pipeline.intake.framer import Framer
 

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.topics import admin
+from agents.kafka.topics import admin
 
 
 @dataclass(slots=True)

@@ -19,10 +19,10 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.edits import headers_of
 from agents.kafka.internals import EndUnanswered
+from agents.kafka.range_reader import reader
+from agents.kafka.topics import admin, existing
 from agents.kafka.transactions import ProduceFailed, Transactions
 from agents.letters import Letter, Place
-from agents.reader import reader
-from agents.topics import admin, existing
 from pipeline.intake.record_intake import Intake
 from schemas.letters import DeadLetter
 from schemas.replays import Replay

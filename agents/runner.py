@@ -13,18 +13,18 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from agents import groups
 from agents.config.errors import UserError
-from agents.identity import client_id, worker_of
 from agents.inbox import Inbox
+from agents.kafka import consumer_groups
+from agents.kafka.client_id import client_id, worker_of
 from agents.kafka.outage import away
 from agents.kafka.outage import report as report_outage
+from agents.kafka.range_reader import reader
+from agents.kafka.topics import admin
 from agents.kafka.transactions import ProduceFailed
 from agents.ledger import Committed, Ledger
 from agents.metrics.lag import Lag, lag
 from agents.network import Networks
-from agents.reader import reader
-from agents.topics import admin
 from agents.tracing import Untraced
 from agents.worker import takeover
 from agents.worker.context import Context
@@ -189,7 +189,7 @@ class Runner:
 
         async def owner() -> str | None:
             async with admin(s) as client:
-                group = await groups.describe(client, f"{s.prefix}score", s.topic("frames"))
+                group = await consumer_groups.describe(client, f"{s.prefix}score", s.topic("frames"))
                 return group.owners.get(self.partition)
 
         try:

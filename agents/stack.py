@@ -14,9 +14,9 @@ import aiohttp
 from agents.broker import Broker, connected
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
+from agents.kafka.topics import ensure
 from agents.kafka_jars import Say
 from agents.ports import require_free
-from agents.topics import ensure
 
 READY_S = 90.0
 STOP_S = 30.0

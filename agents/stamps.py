@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from agents.config.settings import Settings
-from agents.reader import Reader, reader
+from agents.kafka.range_reader import Reader, reader
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 
 

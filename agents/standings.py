@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.config.settings import Settings
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 from agents.screen import printable
 from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
 from pipeline.cohorts.merged_scores import ALL, Merged, Source

@@ -14,14 +14,15 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 
-from agents import groups, problems
+from agents import problems
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.groups import Group
+from agents.kafka import consumer_groups
+from agents.kafka.consumer_groups import Group
 from agents.kafka.internals import topic_ids
+from agents.kafka.multi_reader import Partitions, partitions
 from agents.kafka.topic_watch import kafka_client
-from agents.partitions import Partitions, partitions
-from agents.topics import admin, existing
+from agents.kafka.topics import admin, existing
 from pipeline.shard.member_index import BLOCK
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 from schemas.letters import DeadLetter
@@ -145,8 +146,8 @@ class Survey:
         """How it is now. Raises KafkaError."""
         s = self._settings
         now = int(time.time() * 1000)
-        ingest = await groups.describe(self._client, f"{s.prefix}ingest", s.topic("events"))
-        score = await groups.describe(self._client, f"{s.prefix}score", s.topic("frames"))
+        ingest = await consumer_groups.describe(self._client, f"{s.prefix}ingest", s.topic("events"))
+        score = await consumer_groups.describe(self._client, f"{s.prefix}score", s.topic("frames"))
         await self._stamps(now)
         sources = await self._sources(ingest, now)
         rows = await self._partitions(score, now)

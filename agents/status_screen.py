@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agents.groups import Group as Members
+from agents.kafka.consumer_groups import Group as Members
 from agents.screen import account, printable
 from agents.status import Lag, Status
 from pipeline.common.days import calendar

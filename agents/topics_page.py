@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from agents.config.settings import Settings
-from agents.topics import Topic, specs
-from agents.topology import ROLES
+from agents.kafka.topics import Topic, specs
+from agents.kafka.topology import ROLES
 from schemas.bands import BandChanged
 from schemas.benchmarks import Benchmark
 from schemas.history import Day
@@ -18,7 +18,7 @@ from schemas.scores import Score
 
 _INTRODUCTION = """# Topics
 
-Made by `make docs` from `agents/topics.py` and `schemas/`; don't edit.
+Made by `make docs` from `agents/kafka/topics.py` and `schemas/`; don't edit.
 
 All topics are made by whatever starts first (`pillarscore topics` makes and lists them), never by accident.
 [`PILLARSCORE_PREFIX`](settings.md) stands before every name. Numbers of partitions are the defaults.

@@ -87,7 +87,7 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
     from agents import connections, live, screen, standings
     from agents.broker import connected
     from agents.config.clock import clock
-    from agents.topics import ensure
+    from agents.kafka.topics import ensure
 
     settings = connected(settings, say=screen.say)
 

@@ -29,7 +29,7 @@ def benchmarks(
     from agents.broker import connected
     from agents.config.errors import UserError
     from agents.config.settings import Settings
-    from agents.topics import ensure
+    from agents.kafka.topics import ensure
     from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 
     if cohort is not None and cohort not in KINDS:

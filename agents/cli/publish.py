@@ -41,11 +41,11 @@ def publish(
     from agents import screen
     from agents.broker import connected
     from agents.config.settings import Settings
+    from agents.kafka.topics import ensure
     from agents.ndjson import Lines
     from agents.playback import move_of, play
     from agents.played import keeping, played
     from agents.publisher import publisher
-    from agents.topics import ensure
 
     settings = Settings.load()
     lines = Lines(files)

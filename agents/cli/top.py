@@ -20,7 +20,7 @@ def top(
     from agents import published, screen
     from agents.broker import connected
     from agents.config.settings import Settings
-    from agents.topics import ensure
+    from agents.kafka.topics import ensure
 
     settings = connected(Settings.load(), say=screen.say)
 

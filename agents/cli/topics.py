@@ -18,7 +18,7 @@ def topics() -> None:
 
     from agents.broker import connected
     from agents.config.settings import Settings
-    from agents.topics import ensure
+    from agents.kafka.topics import ensure
 
     settings = connected(Settings.load(), say=lambda line: typer.echo(line, err=True))
     table = Table("topic", "partitions", "kept", "", "for", box=None, pad_edge=False)

@@ -54,12 +54,12 @@ def verify(
     from agents.config.clock import clock
     from agents.config.errors import UserError
     from agents.config.settings import Settings
+    from agents.kafka.topics import ensure
     from agents.ledger_check import Checked, check
     from agents.ndjson import Lines
     from agents.offline import Offline
     from agents.played import played
     from agents.stamps import counted
-    from agents.topics import ensure
     from agents.verification import differences, look_back
     from pipeline.reports.recorded_history import Recorded
     from schemas.scores import Score

@@ -39,8 +39,8 @@ def worker(
     from agents.config import logging_setup, rubric_file
     from agents.config.clock import clock
     from agents.config.settings import Settings
+    from agents.kafka.topics import ensure
     from agents.ports import require_free
-    from agents.topics import ensure
 
     given = {} if web_port is None else {"web_port": web_port}
     settings = Settings.load(**given)

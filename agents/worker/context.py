@@ -8,7 +8,7 @@ from agents.census import Censuses
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
-from agents.ends import Ends
+from agents.kafka.end_offsets import Ends
 from agents.kafka.topic_watch import TopicWatch
 from agents.load import Load
 from agents.metrics import Metrics

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.config.settings import Settings
 from agents.kafka.outage import report as report_outage
-from agents.topics import admin
+from agents.kafka.topics import admin
 
 EVERY_S = 5.0
 ANSWER_S = 20.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import orjson
 
 from agents.config.settings import Settings
+from agents.kafka.range_reader import Reader, reader
 from agents.ledger import Committed
-from agents.reader import Reader, reader
 from schemas.ledger import Stamp
 
 REACH_S = 20.0

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from agents.config.clock import Clock
 from agents.config.settings import Settings
 from agents.kafka.outage import report as report_outage
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 from agents.worker.coverage import Promise
 from pipeline.common.ranges import Range, Ranges
 from pipeline.intake.framer import Framer, runs_of

@@ -8,7 +8,7 @@ import structlog
 from agents.config.clock import zone
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 from pipeline.cohorts.membership import Cohorts
 from pipeline.network.journal import Journal
 from pipeline.rubric.model import Rubric

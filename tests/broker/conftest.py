@@ -18,8 +18,8 @@ import pytest
 import agents
 from agents.broker import Broker
 from agents.config.settings import Settings
+from agents.kafka.topics import delete, ensure
 from agents.kafka_jars import locked
-from agents.topics import delete, ensure
 
 JARS = Path(agents.__file__).parent.parent / ".pillarscore" / "jars"
 

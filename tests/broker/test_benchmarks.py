@@ -13,9 +13,9 @@ import pytest
 from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
+from agents.kafka.range_reader import reader
 from agents.ndjson import Lines
 from agents.offline import Offline
-from agents.reader import reader
 from agents.stamps import counted
 from pipeline.cohorts.membership import kind_of, registers_of
 from pipeline.common import days

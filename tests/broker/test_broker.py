@@ -14,7 +14,7 @@ import pytest
 from agents.broker import Broker, answers, connected
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.topics import ensure
+from agents.kafka.topics import ensure
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files import writer
+from agents.kafka.range_reader import reader
 from agents.ndjson import Lines
-from agents.reader import reader
 from agents.stamps import counted, stamps
 from agents.verification import differences
 from pipeline.common import days

@@ -16,10 +16,10 @@ import pytest
 from aiokafka.admin import NewPartitions
 
 from agents.config.settings import Settings
+from agents.kafka.topics import ensure
 from agents.losses import Loss, losses, resolve
 from agents.stamps import counted, stamps
 from agents.status import Status, survey
-from agents.topics import ensure
 from pipeline.common import days
 from schemas.ledger import block_key
 from tests.kit.chaos import (

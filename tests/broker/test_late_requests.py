@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from agents.config.settings import Settings
+from agents.kafka.topics import ensure
 from agents.stamps import counted
-from agents.topics import ensure
 from pipeline.common import days
 from tests.kit.chaos import Outcome, outcome, publish, random_values
 from tests.kit.cluster import Cluster, Listener, cluster

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from agents import published
 from agents.config.settings import Settings
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 from agents.stamps import counted
 from pipeline.common import days
 from schemas.network import NetworkStanding

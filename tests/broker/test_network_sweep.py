@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaProducer
 
 from agents import published
 from agents.config.settings import Settings
+from agents.kafka.range_reader import reader
+from agents.kafka.topics import delete, ensure
 from agents.kafka.transactions import Transactions
-from agents.reader import reader
 from agents.stamps import counted
-from agents.topics import delete, ensure
 from pipeline.common import days
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE

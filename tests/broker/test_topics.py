@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.config.errors import UserError
 from agents.config.settings import TOPICS, Settings
-from agents.topics import admin, delete, ensure, specs
+from agents.kafka.topics import admin, delete, ensure, specs
 
 
 async def names(settings: Settings) -> set[str]:

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from agents.config.settings import Settings
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 from tests.kit.events import dumps, event, member
 from tests.kit.process import Worker
 

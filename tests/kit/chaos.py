@@ -16,11 +16,11 @@ from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files import writer
+from agents.kafka.range_reader import reader
+from agents.kafka.topics import ensure, specs
 from agents.ledger_check import Checked, check
 from agents.ndjson import Lines
-from agents.reader import reader
 from agents.stamps import stamps
-from agents.topics import ensure, specs
 from agents.verification import Difference, differences
 from schemas.ledger import Counters
 from schemas.scores import Score

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from agents.config.settings import Settings
-from agents.reader import reader
+from agents.kafka.range_reader import reader
 
 
 @dataclass(frozen=True, slots=True)

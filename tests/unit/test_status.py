@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from agents.config.settings import Settings
-from agents.groups import Group
-from agents.identity import client_id, worker_of
+from agents.kafka.client_id import client_id, worker_of
+from agents.kafka.consumer_groups import Group
 from agents.status import Lag, PartitionStatus, SourceStatus, Status
 from agents.status_screen import as_json, screen
 from schemas.ledger import Counters

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import agents
-from agents import topology
 from agents.config.settings import TOPICS, Settings
+from agents.kafka import topology
 
 # The modules in which each role of a worker touches Kafka.
 MODULES = {

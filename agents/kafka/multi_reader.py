@@ -1,7 +1,7 @@
 """Reading here and there in many partitions with one consumer: for who looks on from outside.
 
-All partitions are assigned once, for the reason that agents.reader gives, and all but the one that is read
-are paused; so nothing is fetched that nobody asked for.
+All partitions are assigned once, for the reason that agents.kafka.range_reader gives, and all but the one
+that is read are paused; so nothing is fetched that nobody asked for.
 """
 
 from collections.abc import AsyncIterator, Iterable

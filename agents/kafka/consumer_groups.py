@@ -13,7 +13,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from agents.identity import worker_of
+from agents.kafka.client_id import worker_of
 
 PATIENCE_S = 10.0
 NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
