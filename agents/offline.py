@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from agents.config.clock import zone
 from agents.config.settings import Settings
-from agents.dead import PLACES, Dead
-from agents.inputs import Input
-from agents.ndjson import Batch
-from agents.parquet import Columns
+from agents.files.inputs import Input
+from agents.files.ndjson import Batch
+from agents.files.parquet import Columns
+from agents.files.rejected import PLACES, Dead
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake

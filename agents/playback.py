@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.config.errors import UserError
-from agents.ndjson import STDIN, Batch, Lines
+from agents.files.ndjson import STDIN, Batch, Lines
 from agents.played import Keeper
 from agents.publisher import Publisher
 from agents.shift import Shift, to_end_at

@@ -11,8 +11,8 @@ import agents
 from agents import collegemsg
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.files import read_lines, writer
-from agents.ndjson import Lines
+from agents.files.ndjson import Lines
+from agents.files.text_files import read_lines, writer
 from agents.playback import play
 from agents.played import Part, Played
 from agents.profiles import with_profiles

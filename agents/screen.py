@@ -21,9 +21,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from agents.dead import Dead
-from agents.inputs import Inputs
-from agents.ndjson import Lines
+from agents.files.inputs import Inputs
+from agents.files.ndjson import Lines
+from agents.files.rejected import Dead
 from agents.offline import Standings
 from agents.verification import Difference
 from pipeline.common.days import calendar

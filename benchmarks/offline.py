@@ -17,10 +17,10 @@ from pathlib import Path
 
 from agents.config import rubric_file
 from agents.config.settings import Settings
-from agents.inputs import Inputs
-from agents.ndjson import Lines
+from agents.files.inputs import Inputs
+from agents.files.ndjson import Lines
+from agents.files.parquet import Writer
 from agents.offline import Offline
-from agents.parquet import Writer
 from benchmarks.workload import events
 from pipeline.common import days
 

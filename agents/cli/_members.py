@@ -56,7 +56,7 @@ def members(
     """
     from agents import connections, screen, standings
     from agents.config.clock import clock
-    from agents.inputs import Inputs
+    from agents.files.inputs import Inputs
     from agents.offline import Offline, read_into
 
     if not files:

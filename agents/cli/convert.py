@@ -44,7 +44,7 @@ def collegemsg(
     import orjson
 
     from agents import collegemsg as source
-    from agents.files import read_lines, writer
+    from agents.files.text_files import read_lines, writer
     from agents.profiles import with_profiles
 
     end = None if until is None else _time(until)
@@ -80,8 +80,8 @@ def parquet(
     Example: pillarscore convert parquet events.ndjson.gz --out events.parquet
     """
     from agents import screen
-    from agents.ndjson import Lines
-    from agents.parquet import Writer
+    from agents.files.ndjson import Lines
+    from agents.files.parquet import Writer
 
     lines = Lines(files)
     file = Writer(out)

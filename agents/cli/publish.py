@@ -41,8 +41,8 @@ def publish(
     from agents import screen
     from agents.broker import connected
     from agents.config.settings import Settings
+    from agents.files.ndjson import Lines
     from agents.kafka.topics import ensure
-    from agents.ndjson import Lines
     from agents.playback import move_of, play
     from agents.played import keeping, played
     from agents.publisher import publisher

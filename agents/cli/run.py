@@ -110,7 +110,7 @@ async def _verified(settings: "Settings", paths: list) -> int:
     from agents import published, screen
     from agents.config import rubric_file
     from agents.config.clock import clock
-    from agents.ndjson import Lines
+    from agents.files.ndjson import Lines
     from agents.verification import differences
 
     live = await published.newest(settings)

@@ -50,8 +50,8 @@ def score(
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.config.settings import Settings
-    from agents.files import writer
-    from agents.inputs import Inputs
+    from agents.files.inputs import Inputs
+    from agents.files.text_files import writer
     from agents.offline import Offline
 
     settings = Settings.load()

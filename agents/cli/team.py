@@ -123,7 +123,7 @@ def _write(
 ) -> None:
     """The report in the forms that were asked for; files first, since these may fail."""
     from agents import screen, team_page, team_report
-    from agents.files import writer
+    from agents.files.text_files import writer
 
     said = one.summary()
     if html is not None:

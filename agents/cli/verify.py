@@ -54,9 +54,9 @@ def verify(
     from agents.config.clock import clock
     from agents.config.errors import UserError
     from agents.config.settings import Settings
+    from agents.files.ndjson import Lines
     from agents.kafka.topics import ensure
     from agents.ledger_check import Checked, check
-    from agents.ndjson import Lines
     from agents.offline import Offline
     from agents.played import played
     from agents.stamps import counted

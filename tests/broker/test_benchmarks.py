@@ -13,8 +13,8 @@ import pytest
 from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
+from agents.files.ndjson import Lines
 from agents.kafka.range_reader import reader
-from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.stamps import counted
 from pipeline.cohorts.membership import kind_of, registers_of

@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaProducer
 from agents import published
 from agents.config import rubric_file
 from agents.config.settings import Settings
+from agents.files.ndjson import Lines
 from agents.kafka.range_reader import reader
 from agents.live import population
-from agents.ndjson import Lines
 from agents.offline import Offline
 from agents.stamps import stamps
 from agents.verification import Lookback, differences, look_back

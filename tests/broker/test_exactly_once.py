@@ -16,9 +16,9 @@ from aiokafka import AIOKafkaProducer
 from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
-from agents.files import writer
+from agents.files.ndjson import Lines
+from agents.files.text_files import writer
 from agents.kafka.range_reader import reader
-from agents.ndjson import Lines
 from agents.stamps import counted, stamps
 from agents.verification import differences
 from pipeline.common import days

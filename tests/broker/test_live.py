@@ -11,7 +11,7 @@ from agents import live as live_state
 from agents.cli import _run
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
-from agents.ndjson import Lines
+from agents.files.ndjson import Lines
 from agents.offline import Offline
 from agents.stamps import counted
 from agents.worker.restore import restore

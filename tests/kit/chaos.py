@@ -15,11 +15,11 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
-from agents.files import writer
+from agents.files.ndjson import Lines
+from agents.files.text_files import writer
 from agents.kafka.range_reader import reader
 from agents.kafka.topics import ensure, specs
 from agents.ledger_check import Checked, check
-from agents.ndjson import Lines
 from agents.stamps import stamps
 from agents.verification import Difference, differences
 from schemas.ledger import Counters

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import parquet
 from agents.config.settings import Settings
-from agents.inputs import Inputs
-from agents.ndjson import Lines
+from agents.files import parquet
+from agents.files.inputs import Inputs
+from agents.files.ndjson import Lines
+from agents.files.parquet import Writer
 from agents.offline import Offline
-from agents.parquet import Writer
 from tests.kit import oracle
 from tests.kit.events import DAY, events, random_events
 from tests.kit.files import ndjson

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import ndjson, offline
+from agents import offline
 from agents.config.settings import Settings
-from agents.ndjson import Lines
+from agents.files import ndjson
+from agents.files.ndjson import Lines
 from agents.offline import Offline
 from tests.kit.events import DAY, events
 from tests.kit.rubrics import SSI

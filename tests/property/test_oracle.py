@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.config.settings import Settings
-from agents.ndjson import Lines
+from agents.files.ndjson import Lines
 from agents.offline import Offline
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.member import batch

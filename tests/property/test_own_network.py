@@ -6,7 +6,7 @@ import pytest
 from agents import connections
 from agents.config.settings import Settings
 from agents.explanation import tree
-from agents.ndjson import Lines
+from agents.files.ndjson import Lines
 from agents.offline import Offline
 from agents.screen import console
 from pipeline.reports.explain import explain

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.config.settings import Settings
-from agents.ndjson import Batch
+from agents.files.ndjson import Batch
 from agents.offline import Offline, read_into
 from pipeline.common import days
 from pipeline.reports.population import Population

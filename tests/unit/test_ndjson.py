@@ -5,9 +5,9 @@ import io
 
 import pytest
 
-from agents import ndjson
 from agents.config.errors import UserError
-from agents.ndjson import STDIN, Lines
+from agents.files import ndjson
+from agents.files.ndjson import STDIN, Lines
 
 
 def read(*paths):

@@ -7,7 +7,7 @@ import pytest
 
 from agents.config import rubric_file
 from agents.config.settings import Settings
-from agents.ndjson import Lines
+from agents.files.ndjson import Lines
 from agents.offline import Offline
 from pipeline.common import days
 from schemas.signals import Signal

@@ -8,7 +8,7 @@ import pytest
 from agents import published
 from agents.config import rubric_file
 from agents.config.settings import Settings
-from agents.ndjson import STDIN, Lines
+from agents.files.ndjson import STDIN, Lines
 from agents.offline import Offline
 from agents.verification import Difference, Lookback, differences, look_back
 from pipeline.common import days

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agents.config.errors import UserError
-from agents.files import PARQUET_MAGIC
-from agents.ndjson import STDIN, Batch, Lines
-from agents.parquet import Columns, Table
+from agents.files.ndjson import STDIN, Batch, Lines
+from agents.files.parquet import Columns, Table
+from agents.files.text_files import PARQUET_MAGIC
 
 
 class Input(Protocol):

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from agents.config.errors import UserError
-from agents.dead import Dead
-from agents.files import replacing
-from agents.ndjson import Lines
+from agents.files.ndjson import Lines
+from agents.files.rejected import Dead
+from agents.files.text_files import replacing
 from pipeline.intake.record_intake import milliseconds
 from schemas.columns import LAYOUT, check, wanted
 from schemas.events import Event, parse, reason

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.config.errors import UserError
-from agents.files import GZIP_MAGIC, PARQUET_MAGIC
+from agents.files.text_files import GZIP_MAGIC, PARQUET_MAGIC
 
 STDIN = Path("-")
 PIECE = 1 << 20
