@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agents.broker import Broker, connected
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.kafka import topics
+from agents.local.broker import Broker, connected
 from tests.kit.process import Worker, total
 
 ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")

@@ -85,9 +85,9 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
     import asyncio
 
     from agents import connections, live, screen, standings
-    from agents.broker import connected
     from agents.config.clock import clock
     from agents.kafka.topics import ensure
+    from agents.local.broker import connected
 
     settings = connected(settings, say=screen.say)
 

@@ -26,10 +26,10 @@ def benchmarks(
     import asyncio
 
     from agents import screen, standings
-    from agents.broker import connected
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
+    from agents.local.broker import connected
     from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 
     if cohort is not None and cohort not in KINDS:

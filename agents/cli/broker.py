@@ -16,8 +16,8 @@ def broker() -> None:
 @app.command()
 def start() -> None:
     """Start it unless it runs, and print its address, once it answers."""
-    from agents.broker import Broker
     from agents.config.settings import Settings
+    from agents.local.broker import Broker
 
     typer.echo(Broker.of(Settings.load(), say=_say).start())
 
@@ -25,8 +25,8 @@ def start() -> None:
 @app.command()
 def stop() -> None:
     """Stop it in order; its data stays."""
-    from agents.broker import Broker
     from agents.config.settings import Settings
+    from agents.local.broker import Broker
 
     stopped = Broker.of(Settings.load(), say=_say).stop()
     typer.echo("The local broker has stopped." if stopped else "The local broker does not run.")
@@ -35,8 +35,8 @@ def stop() -> None:
 @app.command()
 def status() -> None:
     """Tell its address, pid and log; exit code 1 when it does not run or answer."""
-    from agents.broker import Broker
     from agents.config.settings import Settings
+    from agents.local.broker import Broker
 
     local = Broker.of(Settings.load())
     now = local.status()

@@ -51,9 +51,9 @@ def list_letters(
     import orjson
 
     from agents import letters_screen, screen
-    from agents.broker import connected
     from agents.config.settings import Settings
     from agents.letters import letters
+    from agents.local.broker import connected
     from agents.replay import remembered
 
     wanted = _wanted((), reason, type, since, until)
@@ -100,9 +100,9 @@ def show(
     import sys
 
     from agents import letters_screen
-    from agents.broker import connected
     from agents.config.settings import Settings
     from agents.letters import letters, places
+    from agents.local.broker import connected
     from agents.replay import remembered
 
     wanted = _wanted(places([letter]))
@@ -161,10 +161,10 @@ def replay(
     import asyncio
 
     from agents import edits, replaying, screen
-    from agents.broker import connected
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.letters import places
+    from agents.local.broker import connected
 
     wanted = _wanted(places(letter or ()), reason, type, since, until)
     if not (wanted.places or wanted.filters or every):

@@ -37,8 +37,8 @@ def losses(
 
     from agents import losses as found
     from agents import screen
-    from agents.broker import connected
     from agents.config.settings import Settings
+    from agents.local.broker import connected
 
     settings = connected(Settings.load(), start=False)
     every = asyncio.run(found.losses(settings))

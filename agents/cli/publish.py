@@ -39,10 +39,10 @@ def publish(
     import asyncio
 
     from agents import screen
-    from agents.broker import connected
     from agents.config.settings import Settings
     from agents.files.ndjson import Lines
     from agents.kafka.topics import ensure
+    from agents.local.broker import connected
     from agents.playback import move_of, play
     from agents.played import keeping, played
     from agents.publisher import publisher

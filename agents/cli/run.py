@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from agents.config.settings import Settings
-    from agents.stack import Stack
+    from agents.local.stack import Stack
 
 app = typer.Typer()
 TOP = 10
@@ -37,7 +37,7 @@ async def _supervised(settings: "Settings", once: bool) -> int:
     import signal
 
     from agents import screen
-    from agents.stack import Stack
+    from agents.local.stack import Stack
 
     stack = Stack(settings, screen.say)
     serving = asyncio.Event()

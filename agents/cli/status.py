@@ -33,9 +33,9 @@ def status(
     from rich.text import Text
 
     from agents import screen
-    from agents.broker import connected
     from agents.config.errors import UserError
     from agents.config.settings import Settings
+    from agents.local.broker import connected
     from agents.status import Status, survey
     from agents.status_screen import as_json
     from agents.status_screen import screen as drawn

@@ -18,9 +18,9 @@ def top(
     import asyncio
 
     from agents import published, screen
-    from agents.broker import connected
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
+    from agents.local.broker import connected
 
     settings = connected(Settings.load(), say=screen.say)
 

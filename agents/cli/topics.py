@@ -16,9 +16,9 @@ def topics() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from agents.broker import connected
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
+    from agents.local.broker import connected
 
     settings = connected(Settings.load(), say=lambda line: typer.echo(line, err=True))
     table = Table("topic", "partitions", "kept", "", "for", box=None, pad_edge=False)

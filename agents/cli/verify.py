@@ -49,7 +49,6 @@ def verify(
     import asyncio
 
     from agents import published, screen
-    from agents.broker import connected
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.config.errors import UserError
@@ -57,6 +56,7 @@ def verify(
     from agents.files.ndjson import Lines
     from agents.kafka.topics import ensure
     from agents.ledger_check import Checked, check
+    from agents.local.broker import connected
     from agents.offline import Offline
     from agents.played import played
     from agents.stamps import counted

@@ -35,12 +35,12 @@ def worker(
 
     from agents import screen
     from agents.app import Worker
-    from agents.broker import connected
     from agents.config import logging_setup, rubric_file
     from agents.config.clock import clock
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
-    from agents.ports import require_free
+    from agents.local.broker import connected
+    from agents.local.ports import require_free
 
     given = {} if web_port is None else {"web_port": web_port}
     settings = Settings.load(**given)

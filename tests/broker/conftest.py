@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 import agents
-from agents.broker import Broker
 from agents.config.settings import Settings
 from agents.kafka.topics import delete, ensure
-from agents.kafka_jars import locked
+from agents.local.broker import Broker
+from agents.local.kafka_jars import locked
 
 JARS = Path(agents.__file__).parent.parent / ".pillarscore" / "jars"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.broker import Broker, answers, connected
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka.topics import ensure
+from agents.local.broker import Broker, answers, connected
 
 
 @pytest.fixture

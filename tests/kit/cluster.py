@@ -1,6 +1,6 @@
 """Real Kafka nodes with listeners of the test's own: behind a proxy, in a network namespace, secured, several.
 
-`agents.broker` starts the one plain node that users get; here a test says what it needs beside that.
+`agents.local.broker` starts the one plain node that users get; here a test says what it needs beside that.
 """
 
 import shutil
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.broker import CLUSTER_ID, answers
-from agents.kafka_jars import fetch
+from agents.local.broker import CLUSTER_ID, answers
+from agents.local.kafka_jars import fetch
 from tests.kit.process import free_port
 
 JARS = Path(__file__).parents[2] / ".pillarscore" / "jars"

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from agents.config.errors import UserError
-from agents.kafka_jars import locked
+from agents.local.kafka_jars import locked
 
 FOLDER = Path(__file__).parents[2] / ".pillarscore" / "tools"
 NAMES = {

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from agents.app import STOP_S
-from agents.broker import PROPERTIES
 from agents.config.errors import UserError
+from agents.local.broker import PROPERTIES
 from tests.kit import container
 from tests.kit.settings import load
 

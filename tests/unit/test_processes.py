@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.processes import Process, find
+from agents.local.processes import Process, find
 
 WAIT = "import sys; print('up', flush=True); sys.stdin.read()"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAIT

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka_jars import Say, fetch, locked
-from agents.processes import Process, find
+from agents.local.kafka_jars import Say, fetch, locked
+from agents.local.processes import Process, find
 
 LASTING = range(20_000, 32_000)
 HOST = "127.0.0.1"
@@ -32,7 +32,7 @@ CLUSTER_ID = "cGlsbGFyc2NvcmUtMDAwMQ"
 LARGEST_LOG = 5 << 20
 
 PROPERTIES = """\
-# Written anew at every start by agents/broker.py.
+# Written anew at every start by agents/local/broker.py.
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}

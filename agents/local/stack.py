@@ -11,12 +11,12 @@ from pathlib import Path
 
 import aiohttp
 
-from agents.broker import Broker, connected
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.kafka.topics import ensure
-from agents.kafka_jars import Say
-from agents.ports import require_free
+from agents.local.broker import Broker, connected
+from agents.local.kafka_jars import Say
+from agents.local.ports import require_free
 
 READY_S = 90.0
 STOP_S = 30.0
