@@ -43,9 +43,9 @@ def collegemsg(
     """
     import orjson
 
-    from agents import collegemsg as source
     from agents.files.text_files import read_lines, writer
-    from agents.profiles import with_profiles
+    from agents.publish import collegemsg as source
+    from agents.publish.profiles import with_profiles
 
     end = None if until is None else _time(until)
     if whole_days and end is None:

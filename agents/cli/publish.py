@@ -43,9 +43,9 @@ def publish(
     from agents.files.ndjson import Lines
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
-    from agents.playback import move_of, play
-    from agents.played import keeping, played
-    from agents.publisher import publisher
+    from agents.publish.kept_copies import keeping, played
+    from agents.publish.paced import move_of, play
+    from agents.publish.publisher import publisher
 
     settings = Settings.load()
     lines = Lines(files)

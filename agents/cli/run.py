@@ -72,9 +72,10 @@ async def _supervised(settings: "Settings", once: bool) -> int:
 
 async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     """What there is to see; 1 when live and offline scores differ."""
-    from agents import published, sample, screen
+    from agents import published, screen
     from agents.config import rubric_file
-    from agents.played import played
+    from agents.publish import sample
+    from agents.publish.kept_copies import played
     from agents.stamps import counted
 
     rubric = rubric_file.load(stack.settings.rubric)

@@ -58,7 +58,7 @@ def verify(
     from agents.ledger_check import Checked, check
     from agents.local.broker import connected
     from agents.offline import Offline
-    from agents.played import played
+    from agents.publish.kept_copies import played
     from agents.stamps import counted
     from agents.verification import differences, look_back
     from pipeline.reports.recorded_history import Recorded

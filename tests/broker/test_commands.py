@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer
 
 from agents.config.settings import PREFIX, Settings
 from agents.kafka.topics import delete
-from agents.played import played
+from agents.publish.kept_copies import played
 from tests.kit.events import random_events
 from tests.kit.files import event, ndjson
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.collegemsg import BadLine, convert, member, shifted
+from agents.publish.collegemsg import BadLine, convert, member, shifted
 from schemas.events import STRICT, parse
 from tests.kit.events import dumps
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from agents.config.errors import UserError
-from agents.shift import to_end_at
+from agents.publish.time_shift import to_end_at
 from tests.kit.files import event
 
 END = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)

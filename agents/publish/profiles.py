@@ -20,7 +20,7 @@ INDUSTRIES = ("software", "finance", "health", "retail", "energy", "media")
 
 
 def with_profiles(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The events of `agents.collegemsg`, each member's first one preceded by their made-up profile."""
+    """The events of `agents.publish.collegemsg`, each member's first one preceded by their made-up profile."""
     known = set[str]()
     for event in events:
         subject = event["subject"]

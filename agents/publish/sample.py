@@ -8,16 +8,16 @@ from pathlib import Path
 import orjson
 
 import agents
-from agents import collegemsg
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.files.text_files import read_lines, writer
-from agents.playback import play
-from agents.played import Part, Played
-from agents.profiles import with_profiles
-from agents.publisher import publisher
-from agents.shift import to_end_at
+from agents.publish import collegemsg
+from agents.publish.kept_copies import Part, Played
+from agents.publish.paced import play
+from agents.publish.profiles import with_profiles
+from agents.publish.publisher import publisher
+from agents.publish.time_shift import to_end_at
 
 SAMPLE = Path(agents.__file__).parent.parent / "samples" / "collegemsg.txt.gz"
 NAME = "0000-sample"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from agents.config.errors import UserError
 from agents.files.ndjson import STDIN, Batch, Lines
-from agents.played import Keeper
-from agents.publisher import Publisher
-from agents.shift import Shift, to_end_at
+from agents.publish.kept_copies import Keeper
+from agents.publish.publisher import Publisher
+from agents.publish.time_shift import Shift, to_end_at
 
 AT_ONCE = 4_000
 SLICES = 20
