@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from agents.config.settings import Settings
 from agents.kafka.multi_reader import partitions
-from agents.verification import Difference
+from agents.offline.verification import Difference
 from agents.worker.restore import Restored, restore
 from pipeline.common import days
 from pipeline.common.points import as_points

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from agents.offline import Standings
+from agents.offline.engine import Standings
 from pipeline.common import days
 from pipeline.reports.recorded_history import Recorded
 from pipeline.rubric.model import Rubric

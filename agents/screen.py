@@ -24,8 +24,8 @@ from rich.text import Text
 from agents.files.inputs import Inputs
 from agents.files.ndjson import Lines
 from agents.files.rejected import Dead
-from agents.offline import Standings
-from agents.verification import Difference
+from agents.offline.engine import Standings
+from agents.offline.verification import Difference
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from schemas.ledger import Counters

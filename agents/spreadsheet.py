@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from agents.offline import Standings
+from agents.offline.engine import Standings
 from agents.screen import printable
 from pipeline.common.days import calendar
 from pipeline.rubric.components import PILLARS

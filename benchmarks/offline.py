@@ -20,7 +20,7 @@ from agents.config.settings import Settings
 from agents.files.inputs import Inputs
 from agents.files.ndjson import Lines
 from agents.files.parquet import Writer
-from agents.offline import Offline
+from agents.offline.engine import Offline
 from benchmarks.workload import events
 from pipeline.common import days
 

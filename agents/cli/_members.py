@@ -57,7 +57,7 @@ def members(
     from agents import connections, screen, standings
     from agents.config.clock import clock
     from agents.files.inputs import Inputs
-    from agents.offline import Offline, read_into
+    from agents.offline.engine import Offline, read_into
 
     if not files:
         if as_of is not None:

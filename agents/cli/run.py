@@ -112,7 +112,7 @@ async def _verified(settings: "Settings", paths: list) -> int:
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.files.ndjson import Lines
-    from agents.verification import differences
+    from agents.offline.verification import differences
 
     live = await published.newest(settings)
     rubric, today = rubric_file.load(settings.rubric), clock(settings).today()

@@ -10,7 +10,7 @@ from agents.cli._options import AsOf, Files, RubricFile, date_of
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
-    from agents.offline import Offline, Standings
+    from agents.offline.engine import Offline, Standings
 
 app = typer.Typer()
 Format = Literal["table", "json", "ndjson", "csv", "parquet"]
@@ -52,7 +52,7 @@ def score(
     from agents.config.settings import Settings
     from agents.files.inputs import Inputs
     from agents.files.text_files import writer
-    from agents.offline import Offline
+    from agents.offline.engine import Offline
 
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)

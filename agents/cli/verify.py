@@ -57,10 +57,10 @@ def verify(
     from agents.kafka.topics import ensure
     from agents.ledger_check import Checked, check
     from agents.local.broker import connected
-    from agents.offline import Offline
+    from agents.offline.engine import Offline
+    from agents.offline.verification import differences, look_back
     from agents.publish.kept_copies import played
     from agents.stamps import counted
-    from agents.verification import differences, look_back
     from pipeline.reports.recorded_history import Recorded
     from schemas.scores import Score
 

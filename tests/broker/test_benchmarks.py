@@ -15,7 +15,7 @@ from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.kafka.range_reader import reader
-from agents.offline import Offline
+from agents.offline.engine import Offline
 from agents.stamps import counted
 from pipeline.cohorts.membership import kind_of, registers_of
 from pipeline.common import days

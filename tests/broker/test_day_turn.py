@@ -12,9 +12,9 @@ from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.kafka.range_reader import reader
 from agents.live import population
-from agents.offline import Offline
+from agents.offline.engine import Offline
+from agents.offline.verification import Lookback, differences, look_back
 from agents.stamps import stamps
-from agents.verification import Lookback, differences, look_back
 from pipeline.common import days
 from pipeline.rubric.model import Rubric
 from schemas.bands import BandChanged

@@ -19,8 +19,8 @@ from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.files.text_files import writer
 from agents.kafka.range_reader import reader
+from agents.offline.verification import differences
 from agents.stamps import counted, stamps
-from agents.verification import differences
 from pipeline.common import days
 from schemas.scores import Score
 from tests.kit.events import BAD, DAY, TYPES, dumps, event, random_events

@@ -12,7 +12,7 @@ from agents.cli import _run
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
-from agents.offline import Offline
+from agents.offline.engine import Offline
 from agents.stamps import counted
 from agents.worker.restore import restore
 from pipeline.common import days

@@ -20,8 +20,8 @@ from agents.files.text_files import writer
 from agents.kafka.range_reader import reader
 from agents.kafka.topics import ensure, specs
 from agents.ledger_check import Checked, check
+from agents.offline.verification import Difference, differences
 from agents.stamps import stamps
-from agents.verification import Difference, differences
 from schemas.ledger import Counters
 from schemas.scores import Score
 from tests.kit.events import BAD, DAY, TYPES, dumps, event, random_events

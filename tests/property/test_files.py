@@ -14,7 +14,7 @@ from agents.files import parquet
 from agents.files.inputs import Inputs
 from agents.files.ndjson import Lines
 from agents.files.parquet import Writer
-from agents.offline import Offline
+from agents.offline.engine import Offline
 from tests.kit import oracle
 from tests.kit.events import DAY, events, random_events
 from tests.kit.files import ndjson

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import offline
 from agents.config.settings import Settings
 from agents.files import ndjson
 from agents.files.ndjson import Lines
-from agents.offline import Offline
+from agents.offline import engine
+from agents.offline.engine import Offline
 from tests.kit.events import DAY, events
 from tests.kit.rubrics import SSI
 
@@ -74,5 +74,5 @@ def test_repeats_change_nothing(folder, log, rng: random.Random):
 @given(logs, st.integers(1, 20), st.integers(1, 5_000))
 def test_the_size_of_batches_changes_nothing(folder, log, most, piece):
     expected = scores(folder, log)
-    with patch.object(offline, "_AT_ONCE", most), patch.object(ndjson, "PIECE", piece):
+    with patch.object(engine, "_AT_ONCE", most), patch.object(ndjson, "PIECE", piece):
         assert scores(folder, log) == expected

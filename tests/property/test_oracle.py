@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
-from agents.offline import Offline
+from agents.offline.engine import Offline
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.member import batch
 from pipeline.scoring.scorer import Scorer

@@ -7,7 +7,7 @@ from agents import connections
 from agents.config.settings import Settings
 from agents.explanation import tree
 from agents.files.ndjson import Lines
-from agents.offline import Offline
+from agents.offline.engine import Offline
 from agents.screen import console
 from pipeline.reports.explain import explain
 from tests.kit.events import DAY, TYPES, dumps, member, random_events

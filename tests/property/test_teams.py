@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agents.config.settings import Settings
 from agents.files.ndjson import Batch
-from agents.offline import Offline, read_into
+from agents.offline.engine import Offline, read_into
 from pipeline.common import days
 from pipeline.reports.population import Population
 from pipeline.reports.team import like, team, teams

@@ -8,7 +8,7 @@ import pytest
 from agents.config import rubric_file
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
-from agents.offline import Offline
+from agents.offline.engine import Offline
 from pipeline.common import days
 from schemas.signals import Signal
 from tests.kit.files import event, ndjson, small_rubric

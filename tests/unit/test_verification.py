@@ -9,8 +9,8 @@ from agents import published
 from agents.config import rubric_file
 from agents.config.settings import Settings
 from agents.files.ndjson import STDIN, Lines
-from agents.offline import Offline
-from agents.verification import Difference, Lookback, differences, look_back
+from agents.offline.engine import Offline
+from agents.offline.verification import Difference, Lookback, differences, look_back
 from pipeline.common import days
 from pipeline.reports.recorded_history import Recorded
 from schemas.scores import Change, Score

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.config.settings import Settings
-from agents.offline import Offline, Standings
+from agents.offline.engine import Offline, Standings
 from pipeline.common import days
 from pipeline.common.points import as_points
 from pipeline.reports.recorded_history import Recorded
