@@ -9,8 +9,6 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Iterator
-from typing import Generic, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -20,11 +18,12 @@ from agents.config.settings import Settings
 from agents.kafka.internals import EndUnanswered
 from agents.kafka.outage import away
 from agents.kafka.outage import report as report_outage
-from agents.kafka.range_reader import FETCH_BYTES, reader
-from agents.kafka.transactions import ProduceFailed, Transactions
+from agents.kafka.range_reader import FETCH_BYTES
+from agents.kafka.transactions import ProduceFailed
 from agents.load import Load
 from agents.metrics import Metrics
-from pipeline.cohorts.benchmark_records import Benchmarks
+from agents.worker.cpu_slices import CpuSlices
+from agents.worker.rank_publisher import RankPublisher
 from pipeline.cohorts.membership import Cohorts
 from pipeline.cohorts.merged_scores import Merged
 from pipeline.cohorts.rank_records import Ranks
@@ -39,9 +38,6 @@ BEHIND_SHARE, BEHIND_REST = 0.02, 16
 """or this share and so many, while the worker is behind with the events themselves: scores come first."""
 GATHER = 0.4
 """Of an interval: for how long a merge waits for partitions that have not published since the last one."""
-AT_ONCE_S = 0.015
-"""For how long a merge may hold up the event loop."""
-T = TypeVar("T")
 
 
 class Follower:
@@ -57,7 +53,7 @@ class Follower:
         self.ranks = Ranks(self.merged, settings.rank_kinds, settings.cohort_minimum)
         self._current_at = time.monotonic()
         self._owns = False
-        self._publisher: _Publisher | None = None
+        self._publisher: RankPublisher | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         metrics.ranks.age = lambda: time.monotonic() - self._current_at
@@ -167,7 +163,7 @@ class Follower:
         if not self.merged.waiting and not self.merged.changed.any():
             return 0.0
         had = self.merged.waiting
-        work = _Timed(self.merged.merge())
+        work = CpuSlices(self.merged.merge())
         for _ in work:
             await work.breathe()
         worked = work.seconds
@@ -182,9 +178,9 @@ class Follower:
 
     async def _take_over(self) -> None:
         s = self.settings
-        self._publisher = publisher = _Publisher(s)
+        self._publisher = publisher = RankPublisher(s)
         await publisher.start()
-        work = _Timed(self.merged.count())
+        work = CpuSlices(self.merged.count())
         for _ in work:
             await work.breathe()
         log.info("this worker publishes the benchmarks")
@@ -194,62 +190,3 @@ class Follower:
         if publisher is not None:
             self.merged.totals = None
             await publisher.stop()
-
-
-class _Timed(Generic[T]):
-    """An iterator that knows how many seconds of CPU its steps took, without what runs between them."""
-
-    def __init__(self, steps: Iterator[T]) -> None:
-        self.seconds = 0.0
-        self._breathed = 0.0
-        self._steps = steps
-
-    def __iter__(self) -> Iterator[T]:
-        return self
-
-    async def breathe(self) -> None:
-        """Let others have the loop, if they have waited for long enough; a round of theirs is long too."""
-        if self.seconds - self._breathed > AT_ONCE_S:
-            self._breathed = self.seconds
-            await asyncio.sleep(0)
-
-    def __next__(self) -> T:
-        began = time.thread_time()
-        try:
-            return next(self._steps)
-        finally:
-            self.seconds += time.thread_time() - began
-
-
-class _Publisher:
-    """The one who writes `score.benchmarks`."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._topic = settings.topic("benchmarks")
-        self._benchmarks = Benchmarks(settings.cohort_minimum)
-        # a sixth of the time of aiokafka's lz4, which is of level 9, and smaller
-        self._out = Transactions(settings.broker, f"{settings.prefix}rank", "zstd")
-
-    async def start(self) -> None:
-        """Fence whoever was it before, and learn what they published."""
-        await self._out.start()
-        async with reader(self._settings.broker, self._topic, 0) as r:
-            async for records in r.read(*await r.bounds()):
-                for record in records:
-                    self._benchmarks.load(record.key, record.value)
-
-    async def publish(self, merged: Merged) -> float:
-        """All benchmarks that changed, in one transaction; seconds of CPU."""
-        work = _Timed(self._benchmarks.records(merged))
-        made = []
-        for records in work:
-            made += records
-            await work.breathe()
-        if made:
-            await self._out.put(self._topic, 0, made)  # at once, since a batch waits for the one before
-        await self._out.commit()
-        return work.seconds
-
-    async def stop(self) -> None:
-        await self._out.stop()

@@ -27,8 +27,8 @@ from agents.kafka.outage import report as report_outage
 from agents.kafka.raw_records import as_it_is
 from agents.kafka.transactions import LOG_APPEND_TIME
 from agents.metrics.lag import Lag, lag
-from agents.stamps import any_stamp
 from agents.worker.context import Context
+from agents.worker.newest_stamp import any_stamp
 from agents.worker.restore import ANEW
 from agents.worker.takeover import check_topics
 from pipeline.intake.framer import Framer, runs_of

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from agents.stamps import newest_stamp
+from agents.worker.newest_stamp import newest_stamp
 from pipeline.intake.framer import Framer
 
 WAIT_S = 30.0

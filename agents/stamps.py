@@ -1,12 +1,13 @@
 """How far the workers have come, by the stamps in the ledger: what is committed, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import Reader, reader
-from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
+from agents.worker.newest_stamp import last_readable
+from schemas.ledger import STAMP_KEY, Counters, Stamp
 
 
 class Stamps:
@@ -23,10 +24,10 @@ class Stamps:
             first, end = await r.bounds()
             start = max(first, self._next[partition] or 0)
             found: list[bytes | None] = []
-            async for records in r.read(start, end) if start < end else _nothing():
+            async for records in r.read(start, end):
                 found += [record.value for record in records if record.key == STAMP_KEY]
             self._next[partition] = end
-            stamp = _last(found)
+            stamp = last_readable(found)
             if stamp is not None:
                 self.newest[partition] = stamp
         return self.newest
@@ -52,42 +53,6 @@ class Stamps:
             for name, value in stamp.counters:
                 setattr(total, name, getattr(total, name) + value)
         return total
-
-
-async def newest_stamp(r: Reader) -> Stamp | None:
-    """The newest stamp of the ledger partition that is read, looked for from its end."""
-    first, end = await r.bounds()
-    # a stamp is the last of what a commit writes, so one is near the end
-    size = 64
-    while True:
-        start = max(first, end - size)
-        found: list[bytes | None] = []
-        async for records in r.read(start, end) if start < end else _nothing():
-            found += [record.value for record in records if record.key == STAMP_KEY]
-        if (stamp := _last(found)) is not None:
-            return stamp
-        if start == first:
-            return None
-        size *= 4
-
-
-def _last(values: Sequence[bytes | None]) -> Stamp | None:
-    """The last that can be read."""
-    return next((stamp for value in reversed(values) if (stamp := readable_stamp(value)) is not None), None)
-
-
-async def any_stamp(settings: Settings) -> Stamp | None:
-    """The newest stamp of the first member partition that has one."""
-    for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("ledger"), partition) as r:
-            if (found := await newest_stamp(r)) is not None:
-                return found
-    return None
-
-
-async def _nothing() -> AsyncIterator[list]:
-    for _ in ():
-        yield []
 
 
 @asynccontextmanager

@@ -32,6 +32,8 @@ class Reader:
 
         most: of a list, for a loop that has other things to do.
         """
+        if start >= stop:
+            return
         self._consumer.seek(self._tp, start)
         while await self._consumer.position(self._tp) < stop:
             got = await self._consumer.getmany(self._tp, timeout_ms=200, max_records=most)
