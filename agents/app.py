@@ -36,7 +36,7 @@ from agents.tracing import tracing
 from agents.web import add_pages
 from agents.worker.context import Context
 from agents.worker.coverage import Coverage
-from agents.worker.health import Health
+from agents.worker.health import KINDS, Health
 from pipeline.rubric.model import Rubric
 
 log = structlog.get_logger()
@@ -97,7 +97,7 @@ class Worker:
         self._stop = asyncio.Event()
         about = f"{rubric.name} {rubric.version}"
         self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
-        self.metrics.worker.watch_health(context.health, context.skew)
+        self.metrics.worker.watch_health(KINDS, context.health.count, lambda: context.skew.seconds)
         add_pages(self.app, self)
 
     def _context(
@@ -131,6 +131,14 @@ class Worker:
 
     def _partitions(self) -> list[TopicPartition]:
         return [tp for role in (self.ingest, self.score) if role is not None for tp in role.partitions()]
+
+    def restored(self) -> dict[int, bool]:
+        """Of the score partitions that the worker has, whether they are restored."""
+        return {} if self.score is None else {p: runner.live for p, runner in self.score.runners.items()}
+
+    def problems(self) -> list[str]:
+        """What is wrong now, a line each."""
+        return [problem.text for problem in self.health.problems()]
 
     async def _watch_clock(self) -> None:
         """Say it while the clock of this machine is wrong."""

@@ -3,21 +3,37 @@
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import faust
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-if TYPE_CHECKING:
-    from agents.app import Worker
+from agents.metrics import Metrics
 
 STALLED_S = 10.0
 BEAT_S = 0.25
 
 
-def add_pages(app: faust.App, worker: "Worker") -> None:
+class Shown(Protocol):
+    """What the pages show of a worker. restored: of its partitions, by number; problems: a line each."""
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    def restored(self) -> dict[int, bool]: ...
+
+    def problems(self) -> list[str]: ...
+
+
+def add_pages(app: faust.App, worker: Shown) -> None:
     """Register the pages with the app."""
     beat = {"at": time.monotonic()}
 
@@ -42,11 +58,8 @@ def add_pages(app: faust.App, worker: "Worker") -> None:
 
     @app.page("/ready")
     async def ready(self: Any, request: Any) -> Any:
-        partitions = (
-            {} if worker.score is None else {str(p): r.live for p, r in sorted(worker.score.runners.items())}
-        )
-        problems = [problem.text for problem in worker.health.problems()]
-        about = {"role": worker.role, "partitions_restored": partitions, "problems": problems}
+        partitions = {str(number): live for number, live in sorted(worker.restored().items())}
+        about = {"role": worker.role, "partitions_restored": partitions, "problems": worker.problems()}
         return _answer(self, worker.ready, about)
 
 

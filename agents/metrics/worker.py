@@ -1,16 +1,13 @@
 """The worker itself: which program it is, whether it is ready, whether its event loop and disk have room."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
-
-from agents.config.clock_skew import Skew
-from agents.worker.health import KINDS, Health
 
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -54,11 +51,13 @@ class WorkerMetrics:
             registry=registry,
         )
 
-    def watch_health(self, health: Health, skew: Skew) -> None:
-        """Show these at each scrape."""
-        for kind in KINDS:
-            self.problems.labels(kind).set_function(partial(health.count, kind))
-        self.skew.set_function(lambda: skew.seconds)
+    def watch_health(
+        self, kinds: Iterable[str], count: Callable[[str], int], skew_s: Callable[[], float]
+    ) -> None:
+        """Show at each scrape how many problems of each kind there are, and how far the clock is ahead."""
+        for kind in kinds:
+            self.problems.labels(kind).set_function(partial(count, kind))
+        self.skew.set_function(skew_s)
 
     def watch(self, ready: Callable[[], bool], state_dir: Path, rubric: str, role: str) -> None:
         """What to ask at each scrape. rubric: name and version."""
