@@ -6,9 +6,9 @@ the file, or live the ones published last.
 
 import numpy as np
 
-from agents.census import AT_ONCE
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
+from agents.worker.score_census import AT_ONCE
 from pipeline.common.tile_keys import WINDOW
 from pipeline.network.latest_scores import Gathering
 from pipeline.network.link_block import Links, connected

@@ -25,7 +25,7 @@ SCRAPE_EVENTS = 90_000
 
 
 def scrape(pipeline: Pipeline, before: int, done: int) -> None:
-    """As `agents.web` answers, about once a second."""
+    """As `agents.worker.http` answers, about once a second."""
     if isinstance(pipeline.metrics, Metrics) and before // SCRAPE_EVENTS != done // SCRAPE_EVENTS:
         generate_latest(pipeline.metrics.registry)
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.census import Census
 from agents.config.rubric_file import load
+from agents.worker.score_census import Census
 from benchmarks.workload import events
 from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of

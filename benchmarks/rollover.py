@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from agents.app import tuned
 from agents.config.rubric_file import load
+from agents.worker.worker import tuned
 from pipeline.common import days
 from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard

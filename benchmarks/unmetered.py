@@ -6,7 +6,7 @@ itself needs no switch for it.
 
 from typing import Any
 
-import agents.app
+import agents.worker.worker
 import pipeline.shard.shard
 from agents.cli import main
 
@@ -36,6 +36,6 @@ class NoEnds(Nothing):
 
 
 if __name__ == "__main__":
-    vars(agents.app).update(Metrics=Nothing, Ends=NoEnds)
+    vars(agents.worker.worker).update(Metrics=Nothing, Ends=NoEnds)
     vars(pipeline.shard.shard).update(Spread=Nothing, Arrivals=Nothing)
     main()

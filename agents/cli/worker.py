@@ -34,13 +34,13 @@ def worker(
     import uvloop
 
     from agents import screen
-    from agents.app import Worker
     from agents.config import logging_setup, rubric_file
     from agents.config.clock import clock
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.local.ports import require_free
+    from agents.worker.worker import Worker
 
     given = {} if web_port is None else {"web_port": web_port}
     settings = Settings.load(**given)

@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaError
 
 from agents.config.settings import Settings
 from agents.kafka.outage import report as report_outage
-from agents.ledger import Committed
 from agents.worker.emitted import differing
 from agents.worker.health import Health
+from agents.worker.ledger import Committed
 
 EVERY_S = 10.0
 ANSWER_S = 60.0

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.benchmarks import Follower
-from agents.census import Censuses
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
 from agents.kafka.end_offsets import Ends
 from agents.kafka.topic_watch import TopicWatch
-from agents.load import Load
 from agents.metrics import Metrics
-from agents.pace import Pace
+from agents.worker.background_share import Pace
 from agents.worker.coverage import Coverage
 from agents.worker.health import Health
+from agents.worker.rank_role import Follower
+from agents.worker.round_length import Load
+from agents.worker.score_census import Censuses
 from pipeline.rubric.model import Rubric
 
 if TYPE_CHECKING:

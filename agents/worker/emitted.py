@@ -13,7 +13,7 @@ import orjson
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import Reader, reader
-from agents.ledger import Committed
+from agents.worker.ledger import Committed
 from schemas.ledger import Stamp
 
 REACH_S = 20.0

@@ -10,11 +10,11 @@ import structlog
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.ledger import Ledger
 from agents.worker import restore as restoring
 from agents.worker.context import Context
 from agents.worker.emitted import Tail, tail
 from agents.worker.health import SHOWN_S
+from agents.worker.ledger import Ledger
 from agents.worker.restore import ANEW, Restored
 from pipeline.common import days
 from pipeline.network.journal import Journal

@@ -1,7 +1,7 @@
 """A shard: the state of one member partition, and the one way frames change it.
 
 It is a deterministic function of the frames it is given and of the day: a shard restored from the ledger
-and the frames since then is the shard that was lost. It does no I/O; `agents.score` feeds and drains it.
+and the frames since then is the shard that was lost. It does no I/O; `agents.worker.score_role` feeds and drains it.
 """
 
 import numpy as np

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.census import Reading
-from agents.pace import SHARE, YIELD_S, Pace
+from agents.worker.background_share import SHARE, YIELD_S, Pace
+from agents.worker.score_census import Reading
 from pipeline.common import days
 from pipeline.network import journal as journals
 from pipeline.network import sweep as refresh
@@ -143,8 +143,8 @@ async def test_what_prepares_takes_its_share_while_events_come_and_goes_on_at_on
         slept.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr("agents.pace.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("agents.pace.asyncio.sleep", sleep)
+    monkeypatch.setattr("agents.worker.background_share.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("agents.worker.background_share.asyncio.sleep", sleep)
     pace = Pace()
     await pace.turn(0.1)
     assert not any(slept)

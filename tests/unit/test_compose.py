@@ -18,9 +18,9 @@ import orjson
 import pytest
 import yaml
 
-from agents.app import STOP_S
 from agents.config.errors import UserError
 from agents.local.broker import PROPERTIES
+from agents.worker.worker import STOP_S
 from tests.kit import container
 from tests.kit.settings import load
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.load import BEHIND_S, FULL, HIGH, MOST, Load
+from agents.worker.round_length import BEHIND_S, FULL, HIGH, MOST, Load
 
 LEAST = 0.04
 
@@ -26,8 +26,8 @@ class Times:
 @pytest.fixture
 def times(monkeypatch: pytest.MonkeyPatch) -> Times:
     made = Times()
-    monkeypatch.setattr("agents.load.time.monotonic", lambda: made.wall)
-    monkeypatch.setattr("agents.load.time.process_time", lambda: made.cpu)
+    monkeypatch.setattr("agents.worker.round_length.time.monotonic", lambda: made.wall)
+    monkeypatch.setattr("agents.worker.round_length.time.process_time", lambda: made.cpu)
     return made
 
 

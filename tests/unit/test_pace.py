@@ -1,10 +1,10 @@
 """The day's turn takes a share of the process while events come in, and all of it when none do."""
 
-from agents.pace import SHARE, Pace
+from agents.worker.background_share import SHARE, Pace
 
 
 def at(monkeypatch, now: float) -> None:
-    monkeypatch.setattr("agents.pace.time.monotonic", lambda: now)
+    monkeypatch.setattr("agents.worker.background_share.time.monotonic", lambda: now)
 
 
 def test_a_block_waits_for_its_share(monkeypatch):

@@ -296,7 +296,7 @@ def test_a_state_that_is_not_valid_is_left_out(state: Any, good: bool) -> None:
 def test_off_loads_nothing_of_opentelemetry() -> None:
     assert tracing(Settings()) is None
     code = (
-        "import sys, agents.app, agents.cli.worker\n"
+        "import sys, agents.worker.worker, agents.cli.worker\n"
         "from agents.config.settings import Settings\n"
         "from agents.tracing import tracing\n"
         "assert tracing(Settings()) is None\n"

@@ -14,7 +14,6 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents.config.errors import UserError
-from agents.inbox import Inbox
 from agents.kafka import consumer_groups
 from agents.kafka.client_id import client_id, worker_of
 from agents.kafka.outage import away
@@ -22,13 +21,14 @@ from agents.kafka.outage import report as report_outage
 from agents.kafka.range_reader import reader
 from agents.kafka.topics import admin
 from agents.kafka.transactions import ProduceFailed
-from agents.ledger import Committed, Ledger
 from agents.metrics.lag import Lag, lag
-from agents.network import Networks
 from agents.tracing import Untraced
 from agents.worker import takeover
 from agents.worker.context import Context
 from agents.worker.health import SHOWN_S
+from agents.worker.inbox import Inbox
+from agents.worker.ledger import Committed, Ledger
+from agents.worker.network_refresh import Networks
 from agents.worker.refill import Refill
 from agents.worker.restore import ANEW
 from pipeline.shard import checkpoint, redo

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import structlog
 
-from agents.ledger import Ledger
 from agents.worker.context import Context
+from agents.worker.ledger import Ledger
 from pipeline.common.json_columns import Record
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS

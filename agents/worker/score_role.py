@@ -7,9 +7,9 @@ import faust
 import structlog
 from aiokafka import TopicPartition
 
-from agents.runner import Runner
 from agents.worker.audit import Audit
 from agents.worker.context import Context
+from agents.worker.partition_runner import Runner
 from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()

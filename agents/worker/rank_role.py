@@ -20,10 +20,10 @@ from agents.kafka.outage import away
 from agents.kafka.outage import report as report_outage
 from agents.kafka.range_reader import FETCH_BYTES
 from agents.kafka.transactions import ProduceFailed
-from agents.load import Load
 from agents.metrics import Metrics
 from agents.worker.cpu_slices import CpuSlices
 from agents.worker.rank_publisher import RankPublisher
+from agents.worker.round_length import Load
 from pipeline.cohorts.membership import Cohorts
 from pipeline.cohorts.merged_scores import Merged
 from pipeline.cohorts.rank_records import Ranks

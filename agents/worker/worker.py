@@ -17,26 +17,26 @@ import structlog
 from aiokafka import TopicPartition
 from faust.types.enums import ProcessingGuarantee
 
-from agents.benchmarks import Follower
-from agents.census import Censuses
 from agents.config import rubric_file
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
-from agents.ingest import Ingest
 from agents.kafka.client_id import client_id
 from agents.kafka.end_offsets import Ends
 from agents.kafka.topic_watch import TopicWatch
-from agents.load import Load
 from agents.metrics import Metrics
-from agents.pace import Pace
-from agents.runner import Runner
-from agents.score import Score, live_shard
 from agents.tracing import tracing
-from agents.web import add_pages
+from agents.worker.background_share import Pace
 from agents.worker.context import Context
 from agents.worker.coverage import Coverage
 from agents.worker.health import KINDS, Health
+from agents.worker.http import add_pages
+from agents.worker.ingest_role import Ingest
+from agents.worker.partition_runner import Runner
+from agents.worker.rank_role import Follower
+from agents.worker.round_length import Load
+from agents.worker.score_census import Censuses
+from agents.worker.score_role import Score, live_shard
 from pipeline.rubric.model import Rubric
 
 log = structlog.get_logger()

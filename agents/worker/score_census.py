@@ -15,7 +15,7 @@ import structlog
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from agents.pace import Pace
+from agents.worker.background_share import Pace
 from pipeline.common import days
 from pipeline.network.latest_scores import Columns, Gathering
 from pipeline.network.member_hash import member_hashes
