@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.kafka.consumer_groups import Group as Members
+from agents.queries.status import Lag, Status
 from agents.screen import account, printable
-from agents.status import Lag, Status
 from pipeline.common.days import calendar
 
 LATE_S = 10.0

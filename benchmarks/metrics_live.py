@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.stamps import stamps
+from agents.queries.commit_progress import stamps
 from benchmarks.ground import ground, run, running
 from benchmarks.inprocess import fresh
 from benchmarks.load import load

@@ -54,10 +54,11 @@ def members(
 
     week: those of the files as of a week before, too; the live state has its own history.
     """
-    from agents import connections, screen, standings
+    from agents import screen
     from agents.config.clock import clock
     from agents.files.inputs import Inputs
     from agents.offline.engine import Offline, read_into
+    from agents.queries import member_network, member_ranks
 
     if not files:
         if as_of is not None:
@@ -75,8 +76,8 @@ def members(
     return Members(
         now,
         account,
-        lambda name: standings.in_file(now, name, settings),
-        lambda name: connections.in_file(now, name, settings),
+        lambda name: member_ranks.in_file(now, name, settings),
+        lambda name: member_network.in_file(now, name, settings),
         runs[1].population if week else None,
     )
 
@@ -84,10 +85,11 @@ def members(
 def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members:
     import asyncio
 
-    from agents import connections, live, screen, standings
+    from agents import screen
     from agents.config.clock import clock
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
+    from agents.queries import live_state, member_network, member_ranks
 
     settings = connected(settings, say=screen.say)
 
@@ -95,14 +97,14 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
         await ensure(settings)
         with screen.progress("reading the live state") as told:
             today = clock(settings).today()
-            return await live.population(settings, rubric, today, screen.say, member, told)
+            return await live_state.population(settings, rubric, today, screen.say, member, told)
 
     population = asyncio.run(read())
 
     def ranks(name: str) -> "dict[str, Rank | None] | None":
-        return asyncio.run(standings.live(settings, rubric, population, name))
+        return asyncio.run(member_ranks.live(settings, rubric, population, name))
 
     def network(name: str) -> "NetworkStanding | None":
-        return asyncio.run(connections.live(settings, rubric, population, name))
+        return asyncio.run(member_network.live(settings, rubric, population, name))
 
     return Members(population, "the live state", ranks, network)

@@ -25,11 +25,12 @@ def benchmarks(
     """
     import asyncio
 
-    from agents import screen, standings
+    from agents import screen
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
+    from agents.queries import member_ranks
     from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 
     if cohort is not None and cohort not in KINDS:
@@ -41,14 +42,14 @@ def benchmarks(
 
     async def read() -> list:
         await ensure(settings)
-        return list((await standings.benchmarks(settings)).values())
+        return list((await member_ranks.benchmarks(settings)).values())
 
     found = asyncio.run(read())
     one = cohort is not None and cohort not in KINDS
     chosen = [b for b in found if cohort in (None, b.cohort, b.kind)]
     chosen.sort(key=lambda b: (b.cohort != EVERYONE, -(b.size or 0), b.cohort))
     if not chosen and cohort is not None:
-        near = standings.nearest(cohort, [b.cohort for b in found])
+        near = member_ranks.nearest(cohort, [b.cohort for b in found])
         raise UserError(f"There is no benchmark of {screen.printable(cohort)}{near}")
     if as_json:
         for benchmark in chosen:
@@ -58,9 +59,9 @@ def benchmarks(
         screen.say("There is no benchmark yet: they are made by workers from scores")
         return
     if one:
-        for part in standings.detail(chosen[0]):
+        for part in member_ranks.detail(chosen[0]):
             screen.console().print(part)
         return
-    screen.console().print(standings.table(chosen[:n]))
+    screen.console().print(member_ranks.table(chosen[:n]))
     if len(chosen) > n:
         screen.say(f"and {len(chosen) - n:,} more: see --n")

@@ -35,10 +35,10 @@ def losses(
 
     import orjson
 
-    from agents import losses as found
     from agents import screen
     from agents.config.settings import Settings
     from agents.local.broker import connected
+    from agents.queries import losses as found
 
     settings = connected(Settings.load(), start=False)
     every = asyncio.run(found.losses(settings))

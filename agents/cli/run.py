@@ -72,11 +72,12 @@ async def _supervised(settings: "Settings", once: bool) -> int:
 
 async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     """What there is to see; 1 when live and offline scores differ."""
-    from agents import published, screen
+    from agents import screen
     from agents.config import rubric_file
     from agents.publish import sample
     from agents.publish.kept_copies import played
-    from agents.stamps import counted
+    from agents.queries import published_scores
+    from agents.queries.commit_progress import counted
 
     rubric = rubric_file.load(stack.settings.rubric)
     settings = await stack.start()
@@ -93,7 +94,7 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     with screen.progress("scoring") as told:
         counters = await counted(settings, kept.targets(), None, told)
     assert counters is not None
-    standings = published.standings(await published.newest(settings))
+    standings = published_scores.standings(await published_scores.newest(settings))
     screen.console().print(screen.table(standings, standings.best_first()[:TOP]))
     screen.say(screen.about(standings, f"{rubric.name} {rubric.version}"))
     screen.say(screen.account(counters))
@@ -108,15 +109,16 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
 
 async def _verified(settings: "Settings", paths: list) -> int:
     """Say whether live and offline scores agree; 1 when they don't."""
-    from agents import published, screen
+    from agents import screen
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.files.ndjson import Lines
     from agents.offline.verification import differences
+    from agents.queries import published_scores
 
-    live = await published.newest(settings)
+    live = await published_scores.newest(settings)
     rubric, today = rubric_file.load(settings.rubric), clock(settings).today()
-    recorded = await published.recorded(settings, rubric)
+    recorded = await published_scores.recorded(settings, rubric)
     found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today, recorded))
     if found:
         screen.console().print(screen.difference_table(found[:TOP]))

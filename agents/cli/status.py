@@ -36,7 +36,7 @@ def status(
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.local.broker import connected
-    from agents.status import Status, survey
+    from agents.queries.status import Status, survey
     from agents.status_screen import as_json
     from agents.status_screen import screen as drawn
 

@@ -17,17 +17,18 @@ def top(
     """
     import asyncio
 
-    from agents import published, screen
+    from agents import screen
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
+    from agents.queries import published_scores
 
     settings = connected(Settings.load(), say=screen.say)
 
     async def work() -> None:
         await ensure(settings)
-        scores = await published.newest(settings, left_out=screen.say)
-        standings = published.standings(scores)
+        scores = await published_scores.newest(settings, left_out=screen.say)
+        standings = published_scores.standings(scores)
         screen.console().print(screen.table(standings, standings.best_first()[:n]))
         rubrics = sorted({f"{score.rubric.name} {score.rubric.version}" for score in scores.values()})
         screen.say(screen.about(standings, " and ".join(rubrics)) if scores else "No member has a score yet")

@@ -48,19 +48,20 @@ def verify(
     """
     import asyncio
 
-    from agents import published, screen
+    from agents import screen
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.files.ndjson import Lines
     from agents.kafka.topics import ensure
-    from agents.ledger_check import Checked, check
     from agents.local.broker import connected
     from agents.offline.engine import Offline
     from agents.offline.verification import differences, look_back
     from agents.publish.kept_copies import played
-    from agents.stamps import counted
+    from agents.queries import published_scores
+    from agents.queries.commit_progress import counted
+    from agents.queries.ledger_check import Checked, check
     from pipeline.reports.recorded_history import Recorded
     from schemas.scores import Score
 
@@ -73,7 +74,7 @@ def verify(
     scores: dict[str, Score] = {}
 
     async def newest() -> dict[str, Score]:
-        scores.update(await published.newest(settings, left_out=screen.say))
+        scores.update(await published_scores.newest(settings, left_out=screen.say))
         return scores
 
     async def live() -> tuple[Recorded, Checked]:
@@ -88,7 +89,7 @@ def verify(
                     raise UserError(f"What was published is not counted after {wait:g} s: does a worker run?")
         with screen.progress("restoring from the ledger") as told:
             checked = await check(settings, chosen, clock(settings).today(), newest, told)
-        return await published.recorded(settings, chosen), checked
+        return await published_scores.recorded(settings, chosen), checked
 
     def read(run: Offline) -> None:
         lines = Lines(paths)

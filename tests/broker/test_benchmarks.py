@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.kafka.range_reader import reader
 from agents.offline.engine import Offline
-from agents.stamps import counted
+from agents.queries import published_scores
+from agents.queries.commit_progress import counted
 from pipeline.cohorts.membership import kind_of, registers_of
 from pipeline.common import days
 from pipeline.rubric.components import PILLARS
@@ -138,7 +138,7 @@ async def test_benchmarks_are_a_sort_of_all_scores(live: Settings, tmp_path: Pat
         await publishing
         await _publish(live, values, 2 * third, len(values))
         assert await counted(live, targets, within_s=WAIT_S) is not None
-        scores = await published.newest(live)
+        scores = await published_scores.newest(live)
         wanted = cohorts_of(_members(scores, _values(file)))
         assert {len(members) < LEAST for members in wanted.values()} == {True, False}
         clock = asyncio.get_running_loop().time

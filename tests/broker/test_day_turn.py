@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents import published
 from agents.config import rubric_file
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.kafka.range_reader import reader
-from agents.live import population
 from agents.offline.engine import Offline
 from agents.offline.verification import Lookback, differences, look_back
-from agents.stamps import stamps
+from agents.queries import published_scores
+from agents.queries.commit_progress import stamps
+from agents.queries.live_state import population
 from pipeline.common import days
 from pipeline.rubric.model import Rubric
 from schemas.bands import BandChanged
@@ -87,11 +87,11 @@ async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None
     file.write_bytes(b"".join(value + b"\n" for value in values))
     with file.open("ab") as more:
         more.write(batch[0] + b"\n")
-    scores = await published.newest(live)
+    scores = await published_scores.newest(live)
     assert {score.as_of for score in scores.values()} == {days.calendar(LATER)}
     await _check_verified(live, scores, file)
     assert "m-00007" not in scores
-    shadow = await published.newest(live, "shadow")
+    shadow = await published_scores.newest(live, "shadow")
     assert _differ(live, rubric_file.load(second), shadow, file) == []
     assert {score.rubric.version for score in shadow.values()} == {"2"}
     await _check_history(live, scores)
@@ -101,7 +101,7 @@ async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None
 async def _check_verified(live: Settings, scores: dict[str, Score], file: Path) -> None:
     """What `verify` compares: nothing differs, and of the days only those of the member erased since."""
     rubric = rubric_file.load(None)
-    recorded = await published.recorded(live, rubric)
+    recorded = await published_scores.recorded(live, rubric)
 
     def read(run: Offline) -> None:
         run.read(Lines([file]))

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.files.text_files import writer
 from agents.kafka.range_reader import reader
 from agents.offline.verification import differences
-from agents.stamps import counted, stamps
+from agents.queries import published_scores
+from agents.queries.commit_progress import counted, stamps
 from pipeline.common import days
 from schemas.scores import Score
 from tests.kit.events import BAD, DAY, TYPES, dumps, event, random_events
@@ -111,7 +111,7 @@ async def test_killed_workers_lose_and_double_nothing(live: Settings, tmp_path: 
     with writer(file) as write:
         write(b"".join(value + b"\n" for value in values))
     rubric = load(None)
-    scores = await published.newest(live)
+    scores = await published_scores.newest(live)
     found = list(differences(live, rubric, scores, lambda run: run.read(Lines([file])), DAY))
     assert found == []
     assert len(scores) > 2900

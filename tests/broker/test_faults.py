@@ -17,9 +17,9 @@ from aiokafka.admin import NewPartitions
 
 from agents.config.settings import Settings
 from agents.kafka.topics import ensure
-from agents.losses import Loss, losses, resolve
-from agents.stamps import counted, stamps
-from agents.status import Status, survey
+from agents.queries.commit_progress import counted, stamps
+from agents.queries.losses import Loss, losses, resolve
+from agents.queries.status import Status, survey
 from pipeline.common import days
 from schemas.ledger import block_key
 from tests.kit.chaos import (

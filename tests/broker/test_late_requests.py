@@ -15,7 +15,7 @@ import pytest
 
 from agents.config.settings import Settings
 from agents.kafka.topics import ensure
-from agents.stamps import counted
+from agents.queries.commit_progress import counted
 from pipeline.common import days
 from tests.kit.chaos import Outcome, outcome, publish, random_values
 from tests.kit.cluster import Cluster, Listener, cluster

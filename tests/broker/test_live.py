@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents import live as live_state
 from agents.cli import _run
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.offline.engine import Offline
-from agents.stamps import counted
+from agents.queries import live_state as live_state
+from agents.queries.commit_progress import counted
 from agents.worker.restore import restore
 from pipeline.common import days
 from pipeline.reports.explain import explain

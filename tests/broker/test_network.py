@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents import published
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from agents.stamps import counted
+from agents.queries import published_scores
+from agents.queries.commit_progress import counted
 from pipeline.common import days
 from schemas.network import NetworkStanding
 from schemas.scores import Score
@@ -112,7 +112,7 @@ def _said(told: NetworkStanding) -> tuple:
 async def _until(settings: Settings, events: list[dict], targets: dict[int, int]) -> dict:
     """Wait until every record is what the reference says of the scores; the reference."""
     assert await counted(settings, targets, within_s=60) is not None
-    scores = await published.newest(settings)
+    scores = await published_scores.newest(settings)
     wanted = expected(events, scores, [*map(member, range(MEMBERS)), LONELY])
     for _ in range(100):
         found = await _networks(settings)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents import published
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
 from agents.kafka.topics import delete, ensure
 from agents.kafka.transactions import Transactions
-from agents.stamps import counted
+from agents.queries import published_scores
+from agents.queries.commit_progress import counted
 from pipeline.common import days
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE
@@ -158,7 +158,7 @@ async def test_a_refresh_cut_short_goes_on_with_the_blocks_that_are_left(
             await asyncio.sleep(0.5)  # between looks, the members in blocks are the condition
     finally:
         worker.stop()
-    scores = await published.newest(alone)
+    scores = await published_scores.newest(alone)
     wanted = expected(events, scores, [member(n) for n in range(MEMBERS)])
     rounds, people = await _killed_in_a_refresh(alone, often, log)
     last = max(rounds.values())

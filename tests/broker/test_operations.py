@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents import published
 from agents.cli import _run
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.letters import Letter, Wanted, letters
+from agents.queries import published_scores
+from agents.queries.commit_progress import counted
 from agents.replay import HEADER, Candidate, Judge, remembered, sender
-from agents.stamps import counted
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter
 from tests.kit.events import dumps, event
@@ -173,7 +173,7 @@ def test_a_letter_is_mended_sent_again_and_scored(
     assert "1 letter: 1 sent" in pillarscore("dead-letters", "replay", late, *mend, "--yes")
     # a transaction's marker has an offset too
     assert _counted(live, 4).scored == 1
-    assert set(asyncio.run(published.newest(live))) == {"bob"}
+    assert set(asyncio.run(published_scores.newest(live))) == {"bob"}
 
     # once more is held back; when it is meant, it is a duplicate to the score
     assert "0 sent, 1 sent before" in pillarscore("dead-letters", "replay", late, *mend, "--yes")

@@ -12,16 +12,16 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from agents import published
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.files.text_files import writer
 from agents.kafka.range_reader import reader
 from agents.kafka.topics import ensure, specs
-from agents.ledger_check import Checked, check
 from agents.offline.verification import Difference, differences
-from agents.stamps import stamps
+from agents.queries import published_scores as published
+from agents.queries.commit_progress import stamps
+from agents.queries.ledger_check import Checked, check
 from schemas.ledger import Counters
 from schemas.scores import Score
 from tests.kit.events import BAD, DAY, TYPES, dumps, event, random_events

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from agents import connections
 from agents.config.settings import Settings
 from agents.explanation import tree
 from agents.files.ndjson import Lines
 from agents.offline.engine import Offline
+from agents.queries import member_network
 from agents.screen import console
 from pipeline.reports.explain import explain
 from tests.kit.events import DAY, TYPES, dumps, member, random_events
@@ -48,7 +48,7 @@ def test_every_member_stands_where_a_sort_puts_them(events, run, least):
     sizes = []
     for name in map(member, range(MEMBERS)):
         mine = plain.network(name, DAY)
-        told = connections.in_file(run.population, name, Settings(cohort_minimum=least))
+        told = member_network.in_file(run.population, name, Settings(cohort_minimum=least))
         if not mine:
             assert told is None
             continue
@@ -71,7 +71,7 @@ def test_every_member_stands_where_a_sort_puts_them(events, run, least):
 def test_it_is_shown_with_the_score(run):
     name = max(run.standings().members, key=lambda m: len(_links(run, m)))
     known = run.population.find(name)
-    told = connections.in_file(run.population, name, Settings())
+    told = member_network.in_file(run.population, name, Settings())
     explanation = explain(SSI, DAY, known.member).model_copy(update={"network": told})
     screen = console()
     with screen.capture() as captured:

@@ -12,7 +12,7 @@ from rich.console import Console
 from agents.config.settings import Settings
 from agents.kafka.client_id import client_id, worker_of
 from agents.kafka.consumer_groups import Group
-from agents.status import Lag, PartitionStatus, SourceStatus, Status
+from agents.queries.status import Lag, PartitionStatus, SourceStatus, Status
 from agents.status_screen import as_json, screen
 from schemas.ledger import Counters
 

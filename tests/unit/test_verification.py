@@ -5,12 +5,12 @@ from datetime import date
 
 import pytest
 
-from agents import published
 from agents.config import rubric_file
 from agents.config.settings import Settings
 from agents.files.ndjson import STDIN, Lines
 from agents.offline.engine import Offline
 from agents.offline.verification import Difference, Lookback, differences, look_back
+from agents.queries import published_scores
 from pipeline.common import days
 from pipeline.reports.recorded_history import Recorded
 from schemas.scores import Change, Score
@@ -170,10 +170,10 @@ def test_recorded_days_are_counted_against_the_files(rubric, read):
 
 
 def test_standings_of_live_scores(live):
-    standings = published.standings(live)
+    standings = published_scores.standings(live)
     assert standings.day == DAY
     assert sorted(zip(standings.members, standings.score.tolist(), strict=True)) == [
         ("ada", 250),
         ("bob", 250),
     ]
-    assert len(published.standings({})) == 0
+    assert len(published_scores.standings({})) == 0

@@ -14,7 +14,6 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 
-from agents import problems
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import consumer_groups
@@ -23,6 +22,7 @@ from agents.kafka.internals import topic_ids
 from agents.kafka.multi_reader import Partitions, partitions
 from agents.kafka.topic_watch import kafka_client
 from agents.kafka.topics import admin, existing
+from agents.queries import problems
 from pipeline.shard.member_index import BLOCK
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 from schemas.letters import DeadLetter
@@ -78,7 +78,7 @@ class Status:
     """All of it at one moment. at_ms: when, ms since 1970.
 
     settled: all partitions have counted equally far, so that `difference` must be 0. letters: by reason, of
-    the newest dead letters, `letters_seen` of them. problems: one line each, see `agents.problems`.
+    the newest dead letters, `letters_seen` of them. problems: one line each, see `agents.queries.problems`.
     """
 
     at_ms: int
