@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agents import pretty
-from agents.letters import Letter
-from agents.replay import Judged, Memory
+from agents.dead_letters.redrive import Judged, Memory
+from agents.dead_letters.store import Letter
 from agents.screen import printable
 from schemas.replays import Replay
 

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from agents import letters_screen
 from agents.config.settings import Settings
+from agents.dead_letters.redrive import Candidate, Judge, Judged, remembered, sender
+from agents.dead_letters.store import Letter, Wanted, letters, now_ms
 from agents.kafka.topics import ensure
-from agents.letters import Letter, Wanted, letters, now_ms
-from agents.replay import Candidate, Judge, Judged, remembered, sender
 
 LOT = 1_000
 """Letters of a transaction."""

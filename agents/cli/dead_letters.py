@@ -8,7 +8,7 @@ import typer
 from agents.cli._options import moment
 
 if TYPE_CHECKING:
-    from agents.letters import Wanted
+    from agents.dead_letters.store import Wanted
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at the events that could not be counted, mend them, and send them again."
@@ -52,9 +52,9 @@ def list_letters(
 
     from agents import letters_screen, screen
     from agents.config.settings import Settings
-    from agents.letters import letters
+    from agents.dead_letters.redrive import remembered
+    from agents.dead_letters.store import letters
     from agents.local.broker import connected
-    from agents.replay import remembered
 
     wanted = _wanted((), reason, type, since, until)
     settings = connected(Settings.load(), start=False)
@@ -101,9 +101,9 @@ def show(
 
     from agents import letters_screen
     from agents.config.settings import Settings
-    from agents.letters import letters, places
+    from agents.dead_letters.redrive import remembered
+    from agents.dead_letters.store import letters, places
     from agents.local.broker import connected
-    from agents.replay import remembered
 
     wanted = _wanted(places([letter]))
     settings = connected(Settings.load(), start=False)
@@ -160,10 +160,11 @@ def replay(
     """
     import asyncio
 
-    from agents import edits, replaying, screen
+    from agents import replaying, screen
     from agents.config.errors import UserError
     from agents.config.settings import Settings
-    from agents.letters import places
+    from agents.dead_letters import edits
+    from agents.dead_letters.store import places
     from agents.local.broker import connected
 
     wanted = _wanted(places(letter or ()), reason, type, since, until)
@@ -195,7 +196,7 @@ def _wanted(
     until: str | None = None,
 ) -> "Wanted":
     from agents.config.errors import UserError
-    from agents.letters import Wanted
+    from agents.dead_letters.store import Wanted
     from schemas.reasons import REASONS
 
     for code in reason or ():

@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaProducer
 from agents.cli import _run
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.letters import Letter, Wanted, letters
+from agents.dead_letters.redrive import HEADER, Candidate, Judge, remembered, sender
+from agents.dead_letters.store import Letter, Wanted, letters
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted
-from agents.replay import HEADER, Candidate, Judge, remembered, sender
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter
 from tests.kit.events import dumps, event

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import edits, letters_screen, pretty
+from agents import letters_screen, pretty
 from agents.cli import _run
 from agents.cli._options import moment
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.letters import Letter, Wanted, places
-from agents.replay import HEADER, Candidate, Judge
+from agents.dead_letters import edits
+from agents.dead_letters.redrive import HEADER, Candidate, Judge
+from agents.dead_letters.store import Letter, Wanted, places
 from schemas.letters import DeadLetter
 from schemas.replays import Replay
 from tests.kit.events import BAD, dumps, event

@@ -17,12 +17,12 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from agents.config.clock import clock
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.edits import headers_of
+from agents.dead_letters.edits import headers_of
+from agents.dead_letters.store import Letter, Place
 from agents.kafka.internals import EndUnanswered
 from agents.kafka.range_reader import reader
 from agents.kafka.topics import admin, existing
 from agents.kafka.transactions import ProduceFailed, Transactions
-from agents.letters import Letter, Place
 from pipeline.intake.record_intake import Intake
 from schemas.letters import DeadLetter
 from schemas.replays import Replay

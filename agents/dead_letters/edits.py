@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.config.errors import UserError
-from agents.letters import Letter
+from agents.dead_letters.store import Letter
 from schemas.cloudevents import PREFIX, from_binary
 from schemas.letters import DeadLetter
 
