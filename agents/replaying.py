@@ -8,11 +8,11 @@ from typing import Any
 from aiokafka.errors import ProducerFenced
 from rich.console import Console
 
-from agents import letters_screen
 from agents.config.settings import Settings
 from agents.dead_letters.redrive import Candidate, Judge, Judged, remembered, sender
 from agents.dead_letters.store import Letter, Wanted, letters, now_ms
 from agents.kafka.topics import ensure
+from agents.screens import dead_letters
 
 LOT = 1_000
 """Letters of a transaction."""
@@ -86,7 +86,7 @@ class Run:
         if not self.chosen:
             console.print("There is no such dead letter")
             return
-        console.print(letters_screen.plan(self._shown, self._says))
+        console.print(dead_letters.plan(self._shown, self._says))
         if self.chosen > len(self._shown):
             console.print(f"… and {self.chosen - len(self._shown):,} more")
         parts = [f"{self.sent:,} {'sent' if self._yes else 'to be sent'}"]

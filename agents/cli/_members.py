@@ -32,7 +32,7 @@ class Members:
 
     def find(self, name: str) -> "Known":
         """A member; raises UserError, with the names that are like it, when nothing is known of one."""
-        from agents.screen import printable
+        from agents.screens.console import printable
 
         known = self.population.find(name)
         if known is None:
@@ -54,11 +54,11 @@ def members(
 
     week: those of the files as of a week before, too; the live state has its own history.
     """
-    from agents import screen
     from agents.config.clock import clock
     from agents.files.inputs import Inputs
     from agents.offline.engine import Offline, read_into
     from agents.queries import member_network, member_ranks
+    from agents.screens import console
 
     if not files:
         if as_of is not None:
@@ -70,9 +70,9 @@ def members(
         for ago in ((0, 7) if week else (0,))
     ]
     lines = Inputs(files)
-    with screen.reading("reading", lines) as told:
+    with console.reading("reading", lines) as told:
         read_into(runs, lines, told)
-    now, account = runs[0].population, screen.account(runs[0].counters)
+    now, account = runs[0].population, console.account(runs[0].counters)
     return Members(
         now,
         account,
@@ -85,19 +85,19 @@ def members(
 def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members:
     import asyncio
 
-    from agents import screen
     from agents.config.clock import clock
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.queries import live_state, member_network, member_ranks
+    from agents.screens import console
 
-    settings = connected(settings, say=screen.say)
+    settings = connected(settings, say=console.say)
 
     async def read() -> "Population":
         await ensure(settings)
-        with screen.progress("reading the live state") as told:
+        with console.progress("reading the live state") as told:
             today = clock(settings).today()
-            return await live_state.population(settings, rubric, today, screen.say, member, told)
+            return await live_state.population(settings, rubric, today, console.say, member, told)
 
     population = asyncio.run(read())
 

@@ -25,20 +25,20 @@ def benchmarks(
     """
     import asyncio
 
-    from agents import screen
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.queries import member_ranks
+    from agents.screens import console
     from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 
     if cohort is not None and cohort not in KINDS:
         try:
             kind_of(cohort)
         except ValueError as error:
-            raise UserError(f"{screen.printable(cohort)}: {error}") from None
-    settings = connected(Settings.load(), say=screen.say)
+            raise UserError(f"{console.printable(cohort)}: {error}") from None
+    settings = connected(Settings.load(), say=console.say)
 
     async def read() -> list:
         await ensure(settings)
@@ -50,18 +50,18 @@ def benchmarks(
     chosen.sort(key=lambda b: (b.cohort != EVERYONE, -(b.size or 0), b.cohort))
     if not chosen and cohort is not None:
         near = member_ranks.nearest(cohort, [b.cohort for b in found])
-        raise UserError(f"There is no benchmark of {screen.printable(cohort)}{near}")
+        raise UserError(f"There is no benchmark of {console.printable(cohort)}{near}")
     if as_json:
         for benchmark in chosen:
             typer.echo(benchmark.model_dump_json())
         return
     if not chosen:
-        screen.say("There is no benchmark yet: they are made by workers from scores")
+        console.say("There is no benchmark yet: they are made by workers from scores")
         return
     if one:
         for part in member_ranks.detail(chosen[0]):
-            screen.console().print(part)
+            console.console().print(part)
         return
-    screen.console().print(member_ranks.table(chosen[:n]))
+    console.console().print(member_ranks.table(chosen[:n]))
     if len(chosen) > n:
-        screen.say(f"and {len(chosen) - n:,} more: see --n")
+        console.say(f"and {len(chosen) - n:,} more: see --n")

@@ -79,19 +79,19 @@ def parquet(
 
     Example: pillarscore convert parquet events.ndjson.gz --out events.parquet
     """
-    from agents import screen
     from agents.files.ndjson import Lines
     from agents.files.parquet import Writer
+    from agents.screens import console
 
     lines = Lines(files)
     file = Writer(out)
-    with screen.reading("converting", lines) as told:
+    with console.reading("converting", lines) as told:
         for count in file.write(lines):
             told(count)
     left_out = sum(one.count for one in file.dead.values())
     typer.echo(f"{file.written:,} events written, {left_out:,} lines left out", err=True)
-    for line in screen.letters(file.dead):
-        screen.say(line)
+    for line in console.letters(file.dead):
+        console.say(line)
 
 
 def _time(text: str) -> datetime:

@@ -50,24 +50,25 @@ def list_letters(
 
     import orjson
 
-    from agents import letters_screen, screen
     from agents.config.settings import Settings
     from agents.dead_letters.redrive import remembered
     from agents.dead_letters.store import letters
     from agents.local.broker import connected
+    from agents.screens import console as screen
+    from agents.screens import dead_letters
 
     wanted = _wanted((), reason, type, since, until)
     settings = connected(Settings.load(), start=False)
 
     async def work() -> None:
-        newest = letters_screen.Newest(limit)
+        newest = dead_letters.Newest(limit)
         async with letters(settings) as box:
             async for found in box.read(wanted):
                 newest.add(found)
         memory = await remembered(settings)
         if json:
             for found in newest.ordered():
-                line = orjson.dumps(letters_screen.as_json(found, memory)) + b"\n"
+                line = orjson.dumps(dead_letters.as_json(found, memory)) + b"\n"
                 sys.stdout.buffer.write(line)
             return
         console = screen.console()
@@ -75,9 +76,9 @@ def list_letters(
         if not total:
             screen.say("There is no such dead letter" if wanted.filters else "There are no dead letters")
             return
-        console.print(letters_screen.reasons(newest))
+        console.print(dead_letters.reasons(newest))
         console.print()
-        console.print(letters_screen.listing(newest.ordered(), memory))
+        console.print(dead_letters.listing(newest.ordered(), memory))
         if total > len(newest.letters):
             screen.say(f"The newest {len(newest.letters):,} of {total:,}; --limit 0 shows all")
 
@@ -99,11 +100,11 @@ def show(
     import asyncio
     import sys
 
-    from agents import letters_screen
     from agents.config.settings import Settings
     from agents.dead_letters.redrive import remembered
     from agents.dead_letters.store import letters, places
     from agents.local.broker import connected
+    from agents.screens import dead_letters
 
     wanted = _wanted(places([letter]))
     settings = connected(Settings.load(), start=False)
@@ -115,7 +116,7 @@ def show(
             sys.stdout.buffer.write(found.letter.value or b"")
             return
         most = 1 << 30 if full else 1 << 14
-        for line in letters_screen.details(found, await remembered(settings), most):
+        for line in dead_letters.details(found, await remembered(settings), most):
             typer.echo(line)
 
     asyncio.run(work())
@@ -160,12 +161,13 @@ def replay(
     """
     import asyncio
 
-    from agents import replaying, screen
+    from agents import replaying
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.dead_letters import edits
     from agents.dead_letters.store import places
     from agents.local.broker import connected
+    from agents.screens import console as screen
 
     wanted = _wanted(places(letter or ()), reason, type, since, until)
     if not (wanted.places or wanted.filters or every):

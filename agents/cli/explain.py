@@ -25,11 +25,11 @@ def explain(
 
     Example: pillarscore explain m-42 events.ndjson.gz --as-of 2004-06-14
     """
-    from agents import screen
     from agents.cli._members import members
     from agents.config import rubric_file
     from agents.config.settings import Settings
-    from agents.explanation import tree
+    from agents.screens import console
+    from agents.screens.explanation import tree
     from pipeline.reports.explain import explain as explained
 
     settings = Settings.load()
@@ -42,4 +42,4 @@ def explain(
     if as_json:
         typer.echo(explanation.model_dump_json(indent=2))
     else:
-        screen.console().print(tree(member, explanation))
+        console.console().print(tree(member, explanation))

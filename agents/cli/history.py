@@ -20,11 +20,12 @@ def history(
 
     Example: pillarscore history m-42 --days 14
     """
-    from agents import screen, timeline
     from agents.cli._members import members
     from agents.config import rubric_file
     from agents.config.errors import UserError
     from agents.config.settings import Settings
+    from agents.screens import console
+    from agents.screens import history as timeline
 
     settings = Settings.load()
     found = members(settings, rubric_file.load(settings.rubric), (), None, member)
@@ -37,4 +38,4 @@ def history(
         for day in days:
             typer.echo(day.model_dump_json())
     else:
-        screen.console().print(timeline.table(days))
+        console.console().print(timeline.table(days))

@@ -35,10 +35,10 @@ def losses(
 
     import orjson
 
-    from agents import screen
     from agents.config.settings import Settings
     from agents.local.broker import connected
     from agents.queries import losses as found
+    from agents.screens import console
 
     settings = connected(Settings.load(), start=False)
     every = asyncio.run(found.losses(settings))
@@ -51,7 +51,7 @@ def losses(
     lost = [one for one in every if one.state == "lost"]
     if resolve and lost:
         asyncio.run(found.resolve(settings, lost))
-        screen.say(f"{sum(one.stop - one.start for one in lost):,} offsets are dealt with")
+        console.say(f"{sum(one.stop - one.start for one in lost):,} offsets are dealt with")
     if not every and not json:
         typer.echo("Nothing is missing and nothing is lost")
     raise typer.Exit(1 if every and not resolve else 0)

@@ -38,7 +38,6 @@ def publish(
     """
     import asyncio
 
-    from agents import screen
     from agents.config.settings import Settings
     from agents.files.ndjson import Lines
     from agents.kafka.topics import ensure
@@ -46,20 +45,21 @@ def publish(
     from agents.publish.kept_copies import keeping, played
     from agents.publish.paced import move_of, play
     from agents.publish.publisher import publisher
+    from agents.screens import console
 
     settings = Settings.load()
     lines = Lines(files)
     shift = move_of(files, until, whole_days)
-    settings = connected(settings, say=screen.say)
+    settings = connected(settings, say=console.say)
     if shift is not None:
-        screen.say(str(shift))
+        console.say(str(shift))
 
     async def work() -> int:
         await ensure(settings)
         part = (await played(settings)).new(_name(files)) if keep else None
         sender = None
         try:
-            with screen.reading("publishing", lines) as told, keeping(part) as keeper:
+            with console.reading("publishing", lines) as told, keeping(part) as keeper:
                 async with publisher(settings) as sender:
                     await play(sender, lines, shift=shift, rate=rate, keeper=keeper, told=told)
         finally:
@@ -68,7 +68,7 @@ def publish(
                 part.about = str(shift or "")
                 part.save()
             if sender is not None:
-                screen.say(f"{sender.acknowledged:,} events published to {settings.topic('events')}")
+                console.say(f"{sender.acknowledged:,} events published to {settings.topic('events')}")
         return sender.acknowledged
 
     asyncio.run(work())

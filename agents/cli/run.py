@@ -36,10 +36,10 @@ async def _supervised(settings: "Settings", once: bool) -> int:
     """Run all of it until it is done, a signal comes, or a part dies; the exit code."""
     import signal
 
-    from agents import screen
     from agents.local.stack import Stack
+    from agents.screens import console
 
-    stack = Stack(settings, screen.say)
+    stack = Stack(settings, console.say)
     serving = asyncio.Event()
     work = asyncio.create_task(_work(stack, once, serving))
     loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ async def _supervised(settings: "Settings", once: bool) -> int:
     try:
         await asyncio.wait({work, death}, return_when=asyncio.FIRST_COMPLETED)
         if death.done() and not work.done():
-            screen.say(f"pillarscore: {death.result()}")
+            console.say(f"pillarscore: {death.result()}")
             return 1
         if work.cancelled() and asked.is_set():
             return 0 if serving.is_set() else 130
@@ -72,36 +72,36 @@ async def _supervised(settings: "Settings", once: bool) -> int:
 
 async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     """What there is to see; 1 when live and offline scores differ."""
-    from agents import screen
     from agents.config import rubric_file
     from agents.publish import sample
     from agents.publish.kept_copies import played
     from agents.queries import published_scores
     from agents.queries.commit_progress import counted
+    from agents.screens import console
 
     rubric = rubric_file.load(stack.settings.rubric)
     settings = await stack.start()
     kept = await played(settings)
     part = sample.find(kept)
     if part is not None:
-        screen.say("The sample was played in a run before: going on from the kept state")
+        console.say("The sample was played in a run before: going on from the kept state")
     else:
         part = sample.prepare(kept)
-        screen.say(f"Playing the sample, {sample.SAMPLE.name}. {part.about}")
-        with screen.progress("publishing") as told:
+        console.say(f"Playing the sample, {sample.SAMPLE.name}. {part.about}")
+        with console.progress("publishing") as told:
             await sample.send(settings, part, told)
         kept = await played(settings)
-    with screen.progress("scoring") as told:
+    with console.progress("scoring") as told:
         counters = await counted(settings, kept.targets(), None, told)
     assert counters is not None
     standings = published_scores.standings(await published_scores.newest(settings))
-    screen.console().print(screen.table(standings, standings.best_first()[:TOP]))
-    screen.say(screen.about(standings, f"{rubric.name} {rubric.version}"))
-    screen.say(screen.account(counters))
+    console.console().print(console.table(standings, standings.best_first()[:TOP]))
+    console.say(console.about(standings, f"{rubric.name} {rubric.version}"))
+    console.say(console.account(counters))
     if once:
         return await _verified(settings, [part.file for part in kept.parts])
-    screen.say(f"Pages: {stack.url}/metrics, {stack.url}/ready; the worker's log: {stack.log}")
-    screen.say("Serving; Ctrl-C stops everything that was started here")
+    console.say(f"Pages: {stack.url}/metrics, {stack.url}/ready; the worker's log: {stack.log}")
+    console.say("Serving; Ctrl-C stops everything that was started here")
     serving.set()
     await asyncio.Event().wait()
     return 0
@@ -109,18 +109,18 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
 
 async def _verified(settings: "Settings", paths: list) -> int:
     """Say whether live and offline scores agree; 1 when they don't."""
-    from agents import screen
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.files.ndjson import Lines
     from agents.offline.verification import differences
     from agents.queries import published_scores
+    from agents.screens import console
 
     live = await published_scores.newest(settings)
     rubric, today = rubric_file.load(settings.rubric), clock(settings).today()
     recorded = await published_scores.recorded(settings, rubric)
     found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today, recorded))
     if found:
-        screen.console().print(screen.difference_table(found[:TOP]))
-    screen.say(f"Live against offline: {len(live):,} members, {len(found):,} differences")
+        console.console().print(console.difference_table(found[:TOP]))
+    console.say(f"Live against offline: {len(live):,} members, {len(found):,} differences")
     return 1 if found else 0

@@ -46,13 +46,13 @@ def score(
 
     Example: pillarscore convert collegemsg samples/collegemsg.txt.gz | pillarscore score - --as-of 2004-06-14
     """
-    from agents import screen
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.config.settings import Settings
     from agents.files.inputs import Inputs
     from agents.files.text_files import writer
     from agents.offline.engine import Offline
+    from agents.screens import console
 
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
@@ -62,16 +62,16 @@ def score(
         raise UserError("Parquet is not for the terminal: give --out FILE too")
     inputs = Inputs(files)
     with writer(out) as write:
-        with screen.reading("scoring", inputs) as told:
+        with console.reading("scoring", inputs) as told:
             run.read(inputs, told)
         standings = run.standings(components=form in ("csv", "parquet"))
         rows = standings.best_first()[: top or (TABLE_ROWS if form == "table" else None)]
         for piece in _pieces(form, run, standings, rows):
             write(piece)
     name = f"{chosen.name} {chosen.version}"
-    screen.say(f"{screen.about(standings, name)}; {screen.account(run.counters)}")
-    for line in screen.letters(run.dead):
-        screen.say(line)
+    console.say(f"{console.about(standings, name)}; {console.account(run.counters)}")
+    for line in console.letters(run.dead):
+        console.say(line)
 
 
 def _form(out: Path | None) -> Format:
@@ -87,16 +87,16 @@ def _pieces(format: Format, run: "Offline", standings: "Standings", rows: Sequen
 
     import orjson
 
-    from agents import screen, spreadsheet
+    from agents.screens import console, scores_export
     from pipeline.common import days
 
     if format in ("csv", "parquet"):
-        make = spreadsheet.csv if format == "csv" else spreadsheet.parquet
+        make = scores_export.csv if format == "csv" else scores_export.parquet
         yield from make(standings, rows, run.rubric)
         return
     if format == "table":
         text = StringIO()
-        screen.console(text).print(screen.table(standings, rows))
+        console.console(text).print(console.table(standings, rows))
         yield text.getvalue().encode()
         return
     records = run.records(standings, rows)

@@ -32,13 +32,13 @@ def status(
     from rich.live import Live
     from rich.text import Text
 
-    from agents import screen
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.local.broker import connected
     from agents.queries.status import Status, survey
-    from agents.status_screen import as_json
-    from agents.status_screen import screen as drawn
+    from agents.screens import console as screen
+    from agents.screens.status import as_json
+    from agents.screens.status import screen as drawn
 
     settings = Settings.load()
     console = screen.console()

@@ -77,13 +77,13 @@ def team(
         return
     one = _team(found, name)
     _write(one, chosen, limit, html, csv, as_json)
-    from agents import screen
+    from agents.screens import console
 
-    screen.say(f"From {found.account}")
+    console.say(f"From {found.account}")
 
 
 def _team(found: "Members", name: str) -> "Team":
-    from agents.screen import printable
+    from agents.screens.console import printable
     from pipeline.reports.team import like, team, teams
 
     one = team(found.population, name, found.week_ago)
@@ -97,7 +97,8 @@ def _team(found: "Members", name: str) -> "Team":
 def _list(found: "Members", as_json: bool, minimum: int) -> None:
     import orjson
 
-    from agents import screen, team_report
+    from agents.screens import console
+    from agents.screens import team as team_report
     from pipeline.reports.team import teams
 
     listed = teams(found.population, minimum)
@@ -106,11 +107,11 @@ def _list(found: "Members", as_json: bool, minimum: int) -> None:
         typer.echo(orjson.dumps(made, option=orjson.OPT_INDENT_2))
         return
     if listed:
-        screen.console().print(team_report.list_table(listed))
+        console.console().print(team_report.list_table(listed))
     hidden = sum(one.mean is None for one in listed)
     small = f"; {hidden:,} with fewer than {minimum} members show no average" if hidden else ""
     count = "1 team" if len(listed) == 1 else f"{len(listed):,} teams"
-    screen.say(f"{count}{small} ({found.account})")
+    console.say(f"{count}{small} ({found.account})")
 
 
 def _write(
@@ -122,27 +123,28 @@ def _write(
     as_json: bool,
 ) -> None:
     """The report in the forms that were asked for; files first, since these may fail."""
-    from agents import screen, team_page, team_report
     from agents.files.text_files import writer
+    from agents.screens import console, team_html
+    from agents.screens import team as team_report
 
     said = one.summary()
     if html is not None:
         with writer(html) as write:
-            for piece in team_page.page(one, said, rubric, limit or PAGE_ROWS):
+            for piece in team_html.page(one, said, rubric, limit or PAGE_ROWS):
                 write(piece)
-        screen.say(f"Written: {html}")
+        console.say(f"Written: {html}")
     if csv is not None:
         with writer(None if csv == _STDOUT else csv) as write:
             for piece in team_report.as_csv(one):
                 write(piece)
         if csv != _STDOUT:
-            screen.say(f"Written: {csv}")
+            console.say(f"Written: {csv}")
     if as_json:
         with writer(None) as write:
             write(team_report.as_json(one, said, rubric))
     elif csv != _STDOUT:
         rows = limit or TABLE_ROWS
-        screen.console().print(team_report.table(one, rows))
+        console.console().print(team_report.table(one, rows))
         if len(one) > rows:
             typer.echo(f"and {len(one) - rows:,} more: --limit, --csv")
         for line in team_report.lines(one, said, rubric):

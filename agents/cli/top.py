@@ -17,20 +17,22 @@ def top(
     """
     import asyncio
 
-    from agents import screen
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.queries import published_scores
+    from agents.screens import console
 
-    settings = connected(Settings.load(), say=screen.say)
+    settings = connected(Settings.load(), say=console.say)
 
     async def work() -> None:
         await ensure(settings)
-        scores = await published_scores.newest(settings, left_out=screen.say)
+        scores = await published_scores.newest(settings, left_out=console.say)
         standings = published_scores.standings(scores)
-        screen.console().print(screen.table(standings, standings.best_first()[:n]))
+        console.console().print(console.table(standings, standings.best_first()[:n]))
         rubrics = sorted({f"{score.rubric.name} {score.rubric.version}" for score in scores.values()})
-        screen.say(screen.about(standings, " and ".join(rubrics)) if scores else "No member has a score yet")
+        console.say(
+            console.about(standings, " and ".join(rubrics)) if scores else "No member has a score yet"
+        )
 
     asyncio.run(work())

@@ -48,7 +48,6 @@ def verify(
     """
     import asyncio
 
-    from agents import screen
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.config.errors import UserError
@@ -62,6 +61,7 @@ def verify(
     from agents.queries import published_scores
     from agents.queries.commit_progress import counted
     from agents.queries.ledger_check import Checked, check
+    from agents.screens import console
     from pipeline.reports.recorded_history import Recorded
     from schemas.scores import Score
 
@@ -69,12 +69,12 @@ def verify(
     chosen = rubric_file.load(rubric or settings.rubric)
     paths = list(files or ())
     Lines(paths)  # says now what can't be read
-    settings = connected(settings, say=screen.say)
+    settings = connected(settings, say=console.say)
 
     scores: dict[str, Score] = {}
 
     async def newest() -> dict[str, Score]:
-        scores.update(await published_scores.newest(settings, left_out=screen.say))
+        scores.update(await published_scores.newest(settings, left_out=console.say))
         return scores
 
     async def live() -> tuple[Recorded, Checked]:
@@ -84,23 +84,23 @@ def verify(
             paths.extend(part.file for part in kept.parts)
             if not paths:
                 raise UserError("Nothing was published from here: name the FILE that was")
-            with screen.progress("waiting for the workers") as told:
+            with console.progress("waiting for the workers") as told:
                 if not await counted(settings, kept.targets(), wait, told):
                     raise UserError(f"What was published is not counted after {wait:g} s: does a worker run?")
-        with screen.progress("restoring from the ledger") as told:
+        with console.progress("restoring from the ledger") as told:
             checked = await check(settings, chosen, clock(settings).today(), newest, told)
         return await published_scores.recorded(settings, chosen), checked
 
     def read(run: Offline) -> None:
         lines = Lines(paths)
-        with screen.reading("scoring the files", lines) as told:
+        with console.reading("scoring the files", lines) as told:
             run.read(lines, told)
 
     recorded, checked = asyncio.run(live())
     found = list(differences(settings, chosen, scores, read, clock(settings).today(), recorded))
     said = look_back(settings, chosen, read, recorded, last)
     if found and limit:
-        screen.console().print(screen.difference_table(found[:limit]))
+        console.console().print(console.difference_table(found[:limit]))
     if said.days:
         typer.echo(
             f"last {said.days:,} days, {said.records:,} records: {said.changed:,} are not what the files "
@@ -110,7 +110,7 @@ def verify(
     for line in checked.problems:
         typer.echo(line)
     if checked.differences and limit:
-        screen.console().print(screen.difference_table(checked.differences[:limit]))
+        console.console().print(console.difference_table(checked.differences[:limit]))
     again = f", {checked.newer:,} scored again meanwhile" if checked.newer else ""
     typer.echo(
         f"ledger against member.scores: {checked.members:,} members, {len(checked.differences):,} differences{again}"

@@ -57,10 +57,10 @@ def whatif(
 
     Example: pillarscore whatif --rubric rubrics/ssi-rhythm.toml events.ndjson.gz --plot whatif.png
     """
-    from agents import screen
     from agents.cli._members import members
     from agents.config import rubric_file as rubrics
     from agents.config.settings import Settings
+    from agents.screens import console
 
     if rubric is None and not settings_:
         raise UserError("Say what to try: --rubric NEW.toml, or --set MEMBER:SIGNAL=+N")
@@ -82,24 +82,24 @@ def whatif(
         comparison = compare(old, new, population.day, population.batches(), top)
     _show(format, comparison, trials)
     if plot is not None and comparison is not None and new is not None:
-        from agents import picture
+        from agents.screens import comparison_plot
 
-        picture.write(plot, comparison, new.bands)
-        screen.say(f"Drawn: {plot}")
-    screen.say(f"From {found.account}")
+        comparison_plot.write(plot, comparison, new.bands)
+        console.say(f"Drawn: {plot}")
+    console.say(f"From {found.account}")
 
 
 def _check_plot(plot: Path, rubric: Path | None) -> None:
-    from agents import picture
+    from agents.screens import comparison_plot
 
-    picture.check(plot)
+    comparison_plot.check(plot)
     if rubric is None:
         raise UserError("--plot draws a comparison: give --rubric NEW.toml too")
 
 
 def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Members") -> "Iterator[Trial]":
     """Each member that is named, with all that is set for it, by each rubric."""
-    from agents.screen import printable
+    from agents.screens.console import printable
     from pipeline.reports.member_trial import Setting, TrialError, attempt
 
     day = found.population.day
@@ -117,19 +117,19 @@ def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Mem
 
 
 def _say_what_is_the_same(old: "Rubric", new: "Rubric") -> None:
-    from agents import screen
+    from agents.screens import console
 
     if old.fingerprint == new.fingerprint:
-        screen.say("Both rubrics say the same")
+        console.say("Both rubrics say the same")
     elif (old.name, old.version) == (new.name, new.version):
-        screen.say(f"Both rubrics are called {new.name} {new.version}: raise the version before you switch")
+        console.say(f"Both rubrics are called {new.name} {new.version}: raise the version before you switch")
 
 
 def _show(format: str, comparison: "Comparison | None", trials: "list[Trial]") -> None:
     import orjson
 
-    from agents import comparison as shown
-    from agents import screen
+    from agents.screens import comparison as shown
+    from agents.screens import console
 
     if format == "json":
         said = {
@@ -142,4 +142,4 @@ def _show(format: str, comparison: "Comparison | None", trials: "list[Trial]") -
     for at, table in enumerate(tables):
         if at:
             typer.echo()
-        screen.console().print(table)
+        console.console().print(table)

@@ -33,20 +33,20 @@ def worker(
 
     import uvloop
 
-    from agents import screen
     from agents.config import logging_setup, rubric_file
     from agents.config.clock import clock
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.local.ports import require_free
+    from agents.screens import console
     from agents.worker.worker import Worker
 
     given = {} if web_port is None else {"web_port": web_port}
     settings = Settings.load(**given)
     rubric = rubric_file.load(settings.rubric)
     time = clock(settings, date_of(as_of))
-    settings = connected(settings, say=screen.say)
+    settings = connected(settings, say=console.say)
     require_free(settings.web_host, settings.web_port)
     logging_setup.configure(settings)
 

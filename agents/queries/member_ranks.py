@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from agents.screen import printable
+from agents.screens.console import printable
 from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
 from pipeline.cohorts.merged_scores import ALL, Merged, Source
 from pipeline.cohorts.rank import Place, rank, rank_among

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from agents.config.settings import Settings
-from agents.explanation import tree
 from agents.files.ndjson import Lines
 from agents.offline.engine import Offline
 from agents.queries import member_network
-from agents.screen import console
+from agents.screens.console import console
+from agents.screens.explanation import tree
 from pipeline.reports.explain import explain
 from tests.kit.events import DAY, TYPES, dumps, member, random_events
 from tests.kit.network import Ties, standing

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import letters_screen, pretty
 from agents.cli import _run
 from agents.cli._options import moment
 from agents.config.errors import UserError
@@ -17,6 +16,7 @@ from agents.config.settings import Settings
 from agents.dead_letters import edits
 from agents.dead_letters.redrive import HEADER, Candidate, Judge
 from agents.dead_letters.store import Letter, Wanted, places
+from agents.screens import dead_letters, raw_json
 from schemas.letters import DeadLetter
 from schemas.replays import Replay
 from tests.kit.events import BAD, dumps, event
@@ -188,13 +188,13 @@ def test_a_replay_of_another_letter_at_the_same_place_is_not_this_ones() -> None
         note = Replay(at=datetime.now(UTC), letter_timestamp=timestamp, edited=False, forced=False)
         (judged,) = Judge(Settings()).judge(candidates, {found.place: note}, NOW)
         assert (judged.before is not None) == known
-        assert (letters_screen.as_json(found, {found.place: note})["sent_again"] is not None) == known
+        assert (dead_letters.as_json(found, {found.place: note})["sent_again"] is not None) == known
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "surrogatepass")))
 def test_nothing_reaches_the_terminal(value: bytes) -> None:
     found = letter(value, ("h\x1b", value), reason="\x1b[2J")
-    for line in (*pretty.lines(value, 100), *letters_screen.details(found, {}, 100)):
+    for line in (*raw_json.lines(value, 100), *dead_letters.details(found, {}, 100)):
         assert line.isprintable()
 
 
@@ -207,7 +207,7 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.text(max_size=4), json_values, max_size=3) | st.lists(json_values, max_size=3))
 def test_json_is_laid_out_and_nothing_else(value: Any) -> None:
-    laid = "\n".join(pretty.lines(json.dumps(value).encode(), 10_000))
+    laid = "\n".join(raw_json.lines(json.dumps(value).encode(), 10_000))
     assert json.loads(laid) == value
     assert laid == json.dumps(value, indent=2)
 
@@ -224,17 +224,17 @@ def test_json_is_laid_out_and_nothing_else(value: Any) -> None:
     ],
 )
 def test_what_is_no_json_is_shown_as_it_is(value: bytes, shown: list[str]) -> None:
-    assert list(pretty.lines(value, 100)) == shown
+    assert list(raw_json.lines(value, 100)) == shown
 
 
 def test_a_hundred_thousand_brackets_are_shown_quickly() -> None:
-    lines = list(pretty.lines(b"[" * 100_000, 100_000))
+    lines = list(raw_json.lines(b"[" * 100_000, 100_000))
     assert len(lines) >= 100_000
     assert max(map(len, lines)) < 100
 
 
 def test_the_newest_are_kept_and_all_are_counted() -> None:
-    newest = letters_screen.Newest(2)
+    newest = dead_letters.Newest(2)
     for offset in range(5):
         newest.add(Letter((0, offset), NOW + offset, letter(b"").letter))
     assert newest.count == {"bad_time": 5}

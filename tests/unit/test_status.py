@@ -13,7 +13,7 @@ from agents.config.settings import Settings
 from agents.kafka.client_id import client_id, worker_of
 from agents.kafka.consumer_groups import Group
 from agents.queries.status import Lag, PartitionStatus, SourceStatus, Status
-from agents.status_screen import as_json, screen
+from agents.screens.status import as_json, screen
 from schemas.ledger import Counters
 
 AT = 1_790_000_000_000

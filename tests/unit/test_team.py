@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.cli import _run, app
-from agents.spreadsheet import harmless
+from agents.screens.scores_export import harmless
 from tests.kit.files import event, ndjson, small_rubric
 
 NOW, OLD = "2025-11-20T12:00:00Z", "2025-11-10T12:00:00Z"

@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from agents.offline.engine import Standings
-from agents.screen import printable
+from agents.screens.console import printable
 from pipeline.common.days import calendar
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric

@@ -3,7 +3,7 @@
 from rich.text import Text
 from rich.tree import Tree
 
-from agents.screen import printable
+from agents.screens.console import printable
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.explain import ComponentReport, Explanation, Source, TargetReport

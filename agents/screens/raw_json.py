@@ -6,7 +6,7 @@ JSON is not parsed, only laid out: what is broken, too deep or repeated is shown
 import re
 from collections.abc import Iterator
 
-from agents.screen import printable
+from agents.screens.console import printable
 
 DEEPEST = 30
 """Levels that are indented."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agents.kafka.consumer_groups import Group as Members
 from agents.queries.status import Lag, Status
-from agents.screen import account, printable
+from agents.screens.console import account, printable
 from pipeline.common.days import calendar
 
 LATE_S = 10.0

@@ -8,10 +8,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from agents import pretty
 from agents.dead_letters.redrive import Judged, Memory
 from agents.dead_letters.store import Letter
-from agents.screen import printable
+from agents.screens import raw_json
+from agents.screens.console import printable
 from schemas.replays import Replay
 
 LONGEST = 100
@@ -104,7 +104,7 @@ def details(found: Letter, memory: Memory, most: int) -> Iterator[str]:
         yield f"{printable(name):{width}}  {printable(text)}"
     if letter.value is not None:
         yield ""
-        yield from pretty.lines(letter.value, most)
+        yield from raw_json.lines(letter.value, most)
 
 
 def plan(judged: Sequence[Judged], says: Mapping[int, str]) -> Table:

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from agents.comparison import headline, signed, tables
 from agents.config.errors import UserError
-from agents.screen import WIDTH
+from agents.screens.comparison import headline, signed, tables
+from agents.screens.console import WIDTH
 from pipeline.common.points import as_points
 from pipeline.reports.rubric_comparison import Comparison, mean
 from pipeline.rubric.model import Bands

@@ -9,9 +9,9 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from agents.comparison import signed
-from agents.screen import printable
-from agents.spreadsheet import harmless
+from agents.screens.comparison import signed
+from agents.screens.console import printable
+from agents.screens.scores_export import harmless
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.team import Mover, Summary, Team, TeamSize

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agents.screen import printable
+from agents.screens.console import printable
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.member_trial import Trial

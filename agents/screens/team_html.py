@@ -8,8 +8,8 @@ import html
 from collections.abc import Iterator
 from pathlib import Path
 
-from agents.comparison import signed
-from agents.screen import printable
+from agents.screens.comparison import signed
+from agents.screens.console import printable
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.team import Mover, Summary, Team
