@@ -49,7 +49,7 @@ format: .venv/dev ## put the code into the house format
 docs: .venv/run ## make the generated reference pages anew
 	@$(BIN)/python -m agents.config.settings > docs/reference/settings.md
 	@$(BIN)/python -m pipeline.docgen.events > docs/reference/events.md
-	@$(BIN)/python -m agents.docs
+	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export
 
 dashboards: .venv/dev ## make the Grafana dashboards' JSON anew from grafana/*.py

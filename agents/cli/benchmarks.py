@@ -29,7 +29,8 @@ def benchmarks(
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
-    from agents.queries import member_ranks
+    from agents.queries import benchmarks as published
+    from agents.screens import benchmarks as drawn
     from agents.screens import console
     from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 
@@ -42,14 +43,14 @@ def benchmarks(
 
     async def read() -> list:
         await ensure(settings)
-        return list((await member_ranks.benchmarks(settings)).values())
+        return list((await published.benchmarks(settings)).values())
 
     found = asyncio.run(read())
     one = cohort is not None and cohort not in KINDS
     chosen = [b for b in found if cohort in (None, b.cohort, b.kind)]
     chosen.sort(key=lambda b: (b.cohort != EVERYONE, -(b.size or 0), b.cohort))
     if not chosen and cohort is not None:
-        near = member_ranks.nearest(cohort, [b.cohort for b in found])
+        near = drawn.nearest(cohort, [b.cohort for b in found])
         raise UserError(f"There is no benchmark of {console.printable(cohort)}{near}")
     if as_json:
         for benchmark in chosen:
@@ -59,9 +60,9 @@ def benchmarks(
         console.say("There is no benchmark yet: they are made by workers from scores")
         return
     if one:
-        for part in member_ranks.detail(chosen[0]):
+        for part in drawn.detail(chosen[0]):
             console.console().print(part)
         return
-    console.console().print(member_ranks.table(chosen[:n]))
+    console.console().print(drawn.table(chosen[:n]))
     if len(chosen) > n:
         console.say(f"and {len(chosen) - n:,} more: see --n")

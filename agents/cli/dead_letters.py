@@ -161,7 +161,7 @@ def replay(
     """
     import asyncio
 
-    from agents import replaying
+    from agents.cli import _redrive
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.dead_letters import edits
@@ -184,7 +184,7 @@ def replay(
     elif edit:
         change = edits.editing
     settings = connected(Settings.load(), start=False)
-    run = replaying.Run(settings, change, yes=yes, force=force, again=again)
+    run = _redrive.Run(settings, change, yes=yes, force=force, again=again)
     asyncio.run(run.work(wanted))
     run.show(screen.console())
     raise typer.Exit(1 if run.failing and not force else 0)

@@ -1,7 +1,7 @@
 """The reference page of factors: what counts, where it comes from, and for how much.
 
 Made from the credit rules, the signals and a rubric, so that it can't say anything else than they do.
-`agents/docs.py` writes it; a test compares the committed page with it.
+`agents/docgen/write.py` writes it; a test compares the committed page with it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -78,7 +78,7 @@ def render(rubric: Rubric) -> str:
 def _introduction(rubric: Rubric) -> str:
     return f"""# Factors
 
-Made by `python -m agents.docs` from `pipeline/intake/credit_rules.py` and `rubrics/{rubric.name}.toml`; don't edit.
+Made by `make docs` from `pipeline/intake/credit_rules.py` and `rubrics/{rubric.name}.toml`; don't edit.
 
 Every factor of the rubric `{rubric.name}` (version {rubric.version}): the events that feed it, the signals
 they add to, the component that turns them into points, and our defaults. Letters name the public articles

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.docs import pages
+from agents.docgen.write import pages
 from pipeline.docgen.factors import credited, render
 from pipeline.rubric.components import Penalty
 from schemas.registers import Register
@@ -86,4 +86,4 @@ def test_the_page_shows_every_component_with_its_events():
 @pytest.mark.parametrize("path", list(pages()), ids=str)
 def test_the_committed_pages_are_current(path, pytestconfig):
     committed = (pytestconfig.rootpath / path).read_text(encoding="utf-8")
-    assert committed == pages()[path], "make it anew: python -m agents.docs"
+    assert committed == pages()[path], "make it anew: python -m agents.docgen.write"

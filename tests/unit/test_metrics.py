@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
+from agents.docgen.metrics import Described, described
 from agents.metrics import Metrics
 from agents.metrics.advice import ADVICE
 from agents.metrics.lag import Lag, lag
 from agents.metrics.latency import Latencies
 from agents.metrics.partition import FRESH_MS
-from agents.metrics_page import Described, described
 from benchmarks.inprocess import PARTITIONS, Pipeline, fresh
 from benchmarks.metrics_cost import SCRAPE_EVENTS, scrape
 from benchmarks.unmetered import Nothing

@@ -1,6 +1,6 @@
 """Write the reference pages that are made from code and rubric.
 
-    python -m agents.docs
+    python -m agents.docgen.write
 
 The text is made by pure functions; this is only their way to the disk. A test compares the committed pages
 with what they make.
@@ -8,7 +8,7 @@ with what they make.
 
 from pathlib import Path
 
-from agents import cli_page, metrics_page, topics_page
+from agents.docgen import cli, metrics, topics
 from pipeline.docgen import factors
 from pipeline.rubric.model import Rubric
 
@@ -20,9 +20,9 @@ def pages() -> dict[Path, str]:
     rubric = Rubric.parse((ROOT / "rubrics" / "ssi.toml").read_text(encoding="utf-8"))
     made = {
         "factors": factors.render(rubric),
-        "cli": cli_page.render(),
-        "metrics": metrics_page.render(),
-        "topics": topics_page.render(),
+        "cli": cli.render(),
+        "metrics": metrics.render(),
+        "topics": topics.render(),
     }
     return {Path("docs/reference") / f"{name}.md": text for name, text in made.items()}
 
