@@ -8,11 +8,12 @@ with what they make.
 
 from pathlib import Path
 
+import agents
 from agents.docgen import cli, metrics, topics
 from pipeline.docgen import factors
 from pipeline.rubric.model import Rubric
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(agents.__file__).parent.parent
 
 
 def pages() -> dict[Path, str]:

@@ -160,7 +160,9 @@ def test_each_role_is_a_worker_with_its_pages(
 ) -> None:
     settings = settings_of(manifests, monkeypatch)
     command = typer.main.get_command(app).commands["worker"]  # type: ignore[attr-defined]
-    pages = set(re.findall(r'@app\.page\("(.+?)"\)', (container.ROOT / "agents" / "web.py").read_text()))
+    pages = set(
+        re.findall(r'@app\.page\("(.+?)"\)', (container.ROOT / "agents" / "worker" / "http.py").read_text())
+    )
     assert set(pods(manifests)) == {"ingest", "score"}
     for role, template in pods(manifests).items():
         (one,) = template["spec"]["containers"]
