@@ -33,9 +33,9 @@ chaos: java tools ## what breaks things, on a real Kafka, for longer than in `te
 	@CUTS=5 $(BIN)/python -m pytest -n 3 --dist worksteal -m chaos $(REAL)
 	@ORACLE_EVENTS=1000000 $(BIN)/python -m pytest tests/property/test_oracle.py
 
-bench: java .venv/run ## throughput and latency, printed: benchmarks/README.md tells how to read them
-	@$(BIN)/python -m benchmarks.throughput
-	@$(BIN)/python -m benchmarks.latency
+bench: java .venv/run ## throughput and latency, printed: perf/README.md tells how to read them
+	@$(BIN)/python -m perf.throughput
+	@$(BIN)/python -m perf.latency
 
 lint: .venv/dev .venv/run ## ruff, import-linter, mypy
 	@$(BIN)/ruff check -q .

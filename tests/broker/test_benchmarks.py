@@ -17,6 +17,7 @@ from agents.kafka.range_reader import reader
 from agents.offline.engine import Offline
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted
+from perf.worker_process import Worker, total
 from pipeline.cohorts.membership import kind_of, registers_of
 from pipeline.common import days
 from pipeline.rubric.components import PILLARS
@@ -25,7 +26,6 @@ from schemas.scores import Score
 from tests.broker.test_exactly_once import _publish, _reach
 from tests.kit.benchmarks import Scored, cohorts_of, expected, told
 from tests.kit.events import DAY, TYPES, dumps, event, random_events
-from tests.kit.process import Worker, total
 
 EVENTS = 8_000
 WAIT_S = 60

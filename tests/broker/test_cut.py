@@ -14,12 +14,12 @@ import pytest
 from agents.config.settings import Settings
 from agents.kafka.topics import ensure
 from agents.queries.commit_progress import counted
+from perf.worker_process import Worker, free_port
 from pipeline.common import days
 from tests.kit.chaos import outcome, publish, random_values
 from tests.kit.cluster import Cluster, Listener, cluster
 from tests.kit.events import DAY
 from tests.kit.namespace import Namespace, namespace, why_not
-from tests.kit.process import Worker, free_port
 
 CUTS = int(os.environ.get("CUTS", "1"))
 CUT_S = 44.0

@@ -15,13 +15,13 @@ from agents.offline.verification import Lookback, differences, look_back
 from agents.queries import published_scores
 from agents.queries.commit_progress import stamps
 from agents.queries.live_state import population
+from perf.worker_process import Worker
 from pipeline.common import days
 from pipeline.rubric.model import Rubric
 from schemas.bands import BandChanged
 from schemas.history import Day
 from schemas.scores import Score
 from tests.kit.events import DAY, TYPES, dumps, event, random_events
-from tests.kit.process import Worker
 
 ERASED = "activity.member.erased"
 LATER = DAY + 3

@@ -21,10 +21,10 @@ from agents.kafka.range_reader import reader
 from agents.offline.verification import differences
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted, stamps
+from perf.worker_process import Worker
 from pipeline.common import days
 from schemas.scores import Score
 from tests.kit.events import BAD, DAY, TYPES, dumps, event, random_events
-from tests.kit.process import Worker
 
 EVENTS = 60_000
 KILLS = 6

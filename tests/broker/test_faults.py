@@ -20,6 +20,7 @@ from agents.kafka.topics import ensure
 from agents.queries.commit_progress import counted, stamps
 from agents.queries.losses import Loss, losses, resolve
 from agents.queries.status import Status, survey
+from perf.worker_process import Worker, free_port, total, wait_shared
 from pipeline.common import days
 from schemas.ledger import block_key
 from tests.kit.chaos import (
@@ -36,7 +37,6 @@ from tests.kit.chaos import (
 )
 from tests.kit.cluster import cluster
 from tests.kit.events import DAY
-from tests.kit.process import Worker, free_port, total, wait_shared
 from tests.kit.tools import FAKETIME, tool
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]

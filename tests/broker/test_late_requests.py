@@ -16,11 +16,11 @@ import pytest
 from agents.config.settings import Settings
 from agents.kafka.topics import ensure
 from agents.queries.commit_progress import counted
+from perf.worker_process import Worker, free_port, total
 from pipeline.common import days
 from tests.kit.chaos import Outcome, outcome, publish, random_values
 from tests.kit.cluster import Cluster, Listener, cluster
 from tests.kit.events import DAY
-from tests.kit.process import Worker, free_port, total
 from tests.kit.proxy import Fate, Proxy, Request, proxy
 
 EVENTS = 12_000

@@ -15,13 +15,13 @@ from agents.offline.engine import Offline
 from agents.queries import live_state as live_state
 from agents.queries.commit_progress import counted
 from agents.worker.restore import restore
+from perf.worker_process import Worker
 from pipeline.common import days
 from pipeline.reports.explain import explain
 from pipeline.reports.population import Population
 from pipeline.reports.rubric_comparison import compare
 from schemas.ledger import BLOCK, FRAME
 from tests.kit.events import DAY, dumps, random_events
-from tests.kit.process import Worker
 from tests.kit.rubrics import SSI
 
 RHYTHM = Path(__file__).parents[2] / "rubrics" / "ssi-rhythm.toml"

@@ -8,8 +8,8 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from agents.config.settings import Settings
+from perf.worker_process import Worker, total
 from tests.kit.events import dumps, event, member
-from tests.kit.process import Worker, total
 
 NOW = datetime.now(UTC)
 EVENTS = 3_000

@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaProducer
 
 from agents.config.settings import Settings
 from agents.metrics import Metrics
+from perf.worker_process import Worker
 from tests.kit.dashboards import Asked, asked, bind, names, rules, variables
 from tests.kit.events import TYPES, dumps, random_events
 from tests.kit.monitoring import Alertmanager, Prometheus, until
-from tests.kit.process import Worker
 
 WAIT_S = 60.0
 DATA_S = 120.0

@@ -12,12 +12,12 @@ from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted
+from perf.worker_process import Worker, wait_shared
 from pipeline.common import days
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 from tests.kit.events import DAY, dumps, event, member, random_events
 from tests.kit.network import Ties, standing
-from tests.kit.process import Worker, wait_shared
 
 MEMBERS = 60
 TYPES = [

@@ -15,13 +15,13 @@ from agents.kafka.topics import delete, ensure
 from agents.kafka.transactions import Transactions
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted
+from perf.worker_process import Worker
 from pipeline.common import days
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE
 from schemas.links import BLOCK, CODES, CodeChunk, LinkBlock
 from tests.broker.test_network import _networks, _publish, _said, expected
 from tests.kit.events import DAY, dumps, event, member
-from tests.kit.process import Worker
 
 MEMBERS = 12_000
 FRIENDS = 3

@@ -21,10 +21,10 @@ from agents.dead_letters.redrive import HEADER, Candidate, Judge, remembered, se
 from agents.dead_letters.store import Letter, Wanted, letters
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted
+from perf.worker_process import Worker
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter
 from tests.kit.events import dumps, event
-from tests.kit.process import Worker
 
 WAIT_S = 60
 HOSTILE = b"\x1b]0;pwned\x07\xff{" + b"\x00" * 5

@@ -14,8 +14,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
+from perf.worker_process import Worker
 from tests.kit.events import dumps, event, member
-from tests.kit.process import Worker
 
 IN_EVENT, IN_HEADER, UNSAMPLED = "a" * 32, "b" * 32, "c" * 32
 WAIT_S = 60

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agents.local.broker import CLUSTER_ID, answers
 from agents.local.kafka_jars import fetch
-from tests.kit.process import free_port
+from perf.worker_process import free_port
 
 JARS = Path(__file__).parents[2] / ".pillarscore" / "jars"
 START_S = 60.0

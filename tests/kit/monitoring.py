@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from perf.worker_process import free_port
 from tests.kit.dashboards import ROOT, RULES, Asked
-from tests.kit.process import free_port
 from tests.kit.tools import root, tool
 
 PACE = "1s"

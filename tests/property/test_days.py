@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perf.fake_records import FakeRecord
 from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
@@ -11,7 +12,6 @@ from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.scores import Score
 from tests.kit.events import DAY, dumps, random_events
-from tests.kit.records import FakeRecord
 from tests.property.test_restore import RUBRIC
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perf.fake_records import records
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
 from pipeline.network import journal as journals
@@ -18,7 +19,6 @@ from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from tests.kit.events import DAY, at, dumps, event
 from tests.kit.network import Ties
-from tests.kit.records import records
 from tests.property.test_restore import NOW, RUBRIC, frames_of
 
 NAMES = [f"m-{n}" for n in range(6)]

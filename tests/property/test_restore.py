@@ -11,6 +11,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perf.fake_records import FakeRecord, records
 from pipeline.common import days
 from pipeline.common.tile_keys import WINDOW
 from pipeline.intake.framer import Framer, runs_of
@@ -21,7 +22,6 @@ from schemas.frames import decode
 from schemas.letters import DeadLetter
 from tests.kit.events import BAD, DAY, dumps, event, random_events
 from tests.kit.memory_ledger import MemoryLedger
-from tests.kit.records import FakeRecord, records
 
 RUBRIC = Rubric.parse(files("rubrics").joinpath("ssi.toml").read_text())
 PARTITIONS = 2

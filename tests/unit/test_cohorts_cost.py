@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 from agents.config.settings import Settings
 from agents.metrics import Metrics
-from benchmarks.cohorts_cost import Compared, rank
-from benchmarks.inprocess import Pipeline, compare, fresh
-from benchmarks.workload import registers
+from perf.cohorts_cost import Compared, rank
+from perf.inprocess import Pipeline, compare, fresh
+from perf.workload import registers
 from pipeline.shard import checkpoint
 
 
 def test_both_count_the_same_and_one_of_them_is_compared(monkeypatch):
-    monkeypatch.setattr("benchmarks.cohorts_cost.PUBLISH", 1_000)
+    monkeypatch.setattr("perf.cohorts_cost.PUBLISH", 1_000)
     bare, full = Pipeline(Metrics(), commit=500), Compared(Settings(), commit=500)
     made = itertools.chain(registers(200, datetime.now(UTC).date()), fresh(3_800, 200))
     ready = []

@@ -93,11 +93,11 @@ def test_make_targets_exist(page: Path) -> None:
 
 
 def test_files_that_are_run_or_named_exist(page: Path) -> None:
-    top = "agents|benchmarks|broker|docs|grafana|pipeline|prometheus|rubrics|samples|schemas|tests"
+    top = "agents|perf|broker|docs|grafana|pipeline|prometheus|rubrics|samples|schemas|tests"
     for name in re.findall(rf"`((?:{top})/[\w./-]+)`", text_of(page)):
         assert (ROOT / name).exists(), name
     for line in shell(page):
-        for name in re.findall(r"\bpython ((?:docs|benchmarks|samples)/\S+\.py)", line):
+        for name in re.findall(r"\bpython ((?:docs|perf|samples)/\S+\.py)", line):
             assert (ROOT / name).is_file(), line
         for name in re.findall(r"\bpython -m ([\w.]+)", line):
             assert (ROOT / (name.replace(".", "/") + ".py")).is_file(), line

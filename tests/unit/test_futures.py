@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("agents", "benchmarks", "docs", "tests")
+FOLDERS = ("agents", "perf", "docs", "tests")
 SENDS = {"send", "send_batch"}
 """Methods of aiokafka's producer that return such a future; `send_and_wait` waits for it."""
 

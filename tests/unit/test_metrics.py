@@ -18,9 +18,10 @@ from agents.metrics.advice import ADVICE
 from agents.metrics.lag import Lag, lag
 from agents.metrics.latency import Latencies
 from agents.metrics.partition import FRESH_MS
-from benchmarks.inprocess import PARTITIONS, Pipeline, fresh
-from benchmarks.metrics_cost import SCRAPE_EVENTS, scrape
-from benchmarks.unmetered import Nothing
+from perf.fake_records import NOW, records
+from perf.inprocess import PARTITIONS, Pipeline, fresh
+from perf.metrics_cost import SCRAPE_EVENTS, scrape
+from perf.unmetered import Nothing
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.shard import checkpoint
@@ -29,7 +30,6 @@ from pipeline.shard.shard import Shard
 from schemas.frames import Frame, Side, decode
 from schemas.ledger import Counters
 from tests.kit.events import DAY, dumps, event, random_events
-from tests.kit.records import NOW, records
 from tests.kit.rubrics import SSI
 
 ALL = list(described(Metrics().registry))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks.midnight import NAME, midnight
+from perf.midnight import NAME, midnight
 
 LOOK = f"""
 import sys

@@ -16,13 +16,13 @@ from agents.config.settings import Settings
 from agents.tracing import tracing
 from agents.tracing.choice import MOST, chosen
 from agents.tracing.spans import Tracing
+from perf.fake_records import NOW, FakeRecord
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.shard.shard import Shard
 from schemas.frames import Frame, decode
 from schemas.traces import TraceContext, sampled
 from tests.kit.events import DAY, dumps, event, member
-from tests.kit.records import NOW, FakeRecord
 from tests.kit.rubrics import SSI
 
 PARTITIONS = 2

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks.fresh import KINDS, fresh
-from benchmarks.latency import latencies
-from benchmarks.observer import Seen, numbers
-from benchmarks.workload import MIX, events
+from perf.fresh import KINDS, fresh
+from perf.latency import latencies
+from perf.observer import Seen, numbers
+from perf.workload import MIX, events
 from pipeline.intake.credit_rules import CREDITS
 from pipeline.intake.record_intake import Intake
 from schemas.events import STRICT, parse

@@ -1,6 +1,6 @@
 """How long after an event its score can be read: from before the send to the record in a reader's hands.
 
-    python -m benchmarks.latency [--rate 20000] [--warm 10] [--seconds 20] [--members 100000] [--turn N]
+    python -m perf.latency [--rate 20000] [--warm 10] [--seconds 20] [--members 100000] [--turn N]
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
 One worker in both roles, in topics of the benchmark's own. A process sends fresh events at an even pace,
@@ -33,12 +33,12 @@ import numpy as np
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from benchmarks.fresh import KINDS, PAIRED, Plan, Sent, send
-from benchmarks.ground import accounted, ground, run, running
-from benchmarks.load import load
-from benchmarks.midnight import midnight
-from benchmarks.observer import Seen, observe
-from tests.kit.process import Worker, total
+from perf.fresh import KINDS, PAIRED, Plan, Sent, send
+from perf.ground import accounted, ground, run, running
+from perf.load import load
+from perf.midnight import midnight
+from perf.observer import Seen, observe
+from perf.worker_process import Worker, total
 
 LEVELS = ("read_uncommitted", "read_committed")
 DRAIN_S = 10.0

@@ -1,11 +1,11 @@
 """Workers with metrics, scraped every second, and workers without, in turn, on a real Kafka.
 
-    python -m benchmarks.metrics_live [--events 600000] [--members 100000] [--rounds 3]
+    python -m perf.metrics_live [--events 600000] [--members 100000] [--rounds 3]
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
 Each run has topics of its own, loaded before its worker starts. Workers without metrics are those of
-`benchmarks.unmetered`. Progress is read from the ledger's stamps, every 50 ms in both. It says something only
-on a machine that does nothing else; `benchmarks.metrics_cost` says what the metrics cost by themselves.
+`perf.unmetered`. Progress is read from the ledger's stamps, every 50 ms in both. It says something only
+on a machine that does nothing else; `perf.metrics_cost` says what the metrics cost by themselves.
 """
 
 import argparse
@@ -18,13 +18,13 @@ from typing import NamedTuple
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.queries.commit_progress import stamps
-from benchmarks.ground import ground, run, running
-from benchmarks.inprocess import fresh
-from benchmarks.load import load
-from tests.kit.process import Worker
+from perf.ground import ground, run, running
+from perf.inprocess import fresh
+from perf.load import load
+from perf.worker_process import Worker
 
 MOST_S = 300
-MODULES = {"without": "benchmarks.unmetered", "with": "agents.cli"}
+MODULES = {"without": "perf.unmetered", "with": "agents.cli"}
 Mark = tuple[int, float, float]
 """Events accounted for, time, seconds of the worker's CPU."""
 

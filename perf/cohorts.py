@@ -1,6 +1,6 @@
 """What benchmarks and ranks cost, and how fresh they are with about 5,000 cohorts.
 
-    python -m benchmarks.cohorts [--events 1000000] [--members 100000] [--rounds 3] [--seconds 20]
+    python -m perf.cohorts [--events 1000000] [--members 100000] [--rounds 3] [--seconds 20]
 
 Cost: the same events through a worker with cohorts and through one without, in turn, each in topics of its
 own. All members have their registers from a worker before that; the one that is measured begins with all
@@ -22,13 +22,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
-from benchmarks.fresh import Plan, Sent, send
-from benchmarks.ground import accounted, ground, run, running
-from benchmarks.latency import busy_since, machine, process, told, until
-from benchmarks.load import load
-from benchmarks.throughput import follow
-from benchmarks.workload import COHORTS, events, registers
-from tests.kit.process import Worker, total, wait_shared
+from perf.fresh import Plan, Sent, send
+from perf.ground import accounted, ground, run, running
+from perf.latency import busy_since, machine, process, told, until
+from perf.load import load
+from perf.throughput import follow
+from perf.worker_process import Worker, total, wait_shared
+from perf.workload import COHORTS, events, registers
 
 EVERY_S = 0.37
 WARM = 0.1

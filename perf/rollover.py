@@ -1,6 +1,6 @@
 """The day's turn without a broker: all members of a shard brought to the new day.
 
-    python -m benchmarks.rollover [--members 1000000] [--tiles 40]
+    python -m perf.rollover [--members 1000000] [--tiles 40]
 
 Recording yesterday, scoring for today, and the records of both (JSON) are in the figure; sending them is not.
 """

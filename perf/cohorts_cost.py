@@ -1,12 +1,12 @@
 """What benchmarks and ranks cost: the same events with cohorts and without, in turn.
 
-    python -m benchmarks.cohorts_cost [--events 2000000] [--members 100000] [--batch 10000]
+    python -m perf.cohorts_cost [--events 2000000] [--members 100000] [--batch 10000]
 
 Without Kafka, in this process: records to rows, frames, shards and records of scores with their ranks, side
-by side as `benchmarks.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of
+by side as `perf.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of
 six kinds. Publishing, merging and the records of benchmarks come as often as in a worker at full load, which
 takes some 80,000 events/s: while it is behind, scores are published every two seconds and merged every six
-or so (`--every` says otherwise). Compressing and sending them is not in it; `benchmarks.cohorts` has that
+or so (`--every` says otherwise). Compressing and sending them is not in it; `perf.cohorts` has that
 too, and the noise of a real worker with it.
 """
 
@@ -19,8 +19,8 @@ from typing import Any
 
 from agents.config.settings import Settings
 from agents.metrics import Metrics
-from benchmarks.inprocess import COMMIT_EVENTS, PARTITIONS, Pipeline, compare, fresh, show
-from benchmarks.workload import COHORTS, registers
+from perf.inprocess import COMMIT_EVENTS, PARTITIONS, Pipeline, compare, fresh, show
+from perf.workload import COHORTS, registers
 from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.membership import Cohorts
 from pipeline.cohorts.merged_scores import Merged

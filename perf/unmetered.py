@@ -1,4 +1,4 @@
-"""`pillarscore` without metrics, to be compared with: python -m benchmarks.unmetered worker
+"""`pillarscore` without metrics, to be compared with: python -m perf.unmetered worker
 
 All that is there for metrics alone is put out of the way before the worker is made, so that the program
 itself needs no switch for it.

@@ -1,9 +1,9 @@
 """End to end: events/s of one worker from activity.events to committed member.scores.
 
-    python -m benchmarks.throughput [--events 2000000] [--members 100000]
+    python -m perf.throughput [--events 2000000] [--members 100000]
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
-The events of `benchmarks.workload` are loaded first, into topics of the benchmark's own; then a worker is
+The events of `perf.workload` are loaded first, into topics of the benchmark's own; then a worker is
 started that reads them from the beginning. The clock runs from the first commit seen in its metrics
 (polled every 50 ms) to the one that accounts for the last event, so a start does not count. "Second half":
 from when half of these were done, with warm caches and grown state. CPU is the worker's, of all threads,
@@ -16,10 +16,10 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from agents.config.errors import UserError
-from benchmarks.ground import ENDS, accounted, ground, run, running
-from benchmarks.load import load
-from benchmarks.workload import events
-from tests.kit.process import Worker, total
+from perf.ground import ENDS, accounted, ground, run, running
+from perf.load import load
+from perf.worker_process import Worker, total
+from perf.workload import events
 
 MOST_S = 600
 Mark = tuple[float, float, float]

@@ -1,6 +1,6 @@
 """Scores from files: events/s and memory for NDJSON, gzip and Parquet, each in its own process on one core.
 
-    python -m benchmarks.offline [--events 1000000] [--members 100000]
+    python -m perf.offline [--events 1000000] [--members 100000]
 
 Clock and CPU run from before the first byte is read until every member is scored; imports are left out.
 """
@@ -21,7 +21,7 @@ from agents.files.inputs import Inputs
 from agents.files.ndjson import Lines
 from agents.files.parquet import Writer
 from agents.offline.engine import Offline
-from benchmarks.workload import events
+from perf.workload import events
 from pipeline.common import days
 
 UNTIL = date(2026, 11, 20)
@@ -104,7 +104,7 @@ def main() -> None:
         _line(*(name for name, _ in _COLUMNS))
         for _ in range(given.runs):
             for path in paths:
-                subprocess.run([sys.executable, "-m", "benchmarks.offline", "--file", str(path)], check=True)
+                subprocess.run([sys.executable, "-m", "perf.offline", "--file", str(path)], check=True)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ import numpy as np
 
 from agents.config.rubric_file import load
 from agents.metrics.lag import Lag
-from benchmarks.unmetered import Nothing
-from benchmarks.workload import events
+from perf.fake_records import FakeRecord
+from perf.unmetered import Nothing
+from perf.workload import events
 from pipeline.cohorts.membership import Cohorts
 from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of
@@ -27,7 +28,6 @@ from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import Stamp
-from tests.kit.records import FakeRecord
 
 PARTITIONS = 4
 COMMIT_EVENTS = 80_000

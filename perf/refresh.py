@@ -1,10 +1,10 @@
 """How long scores take while everybody's networks are refreshed, beside how long they take before that.
 
-    python -m benchmarks.refresh [--networks 20000] [--connections 200] [--rate 10000] [--seconds 60]
+    python -m perf.refresh [--networks 20000] [--connections 200] [--rate 10000] [--seconds 60]
 
 Members with so many connections each are loaded first; the worker then refreshes all networks every
 `ROUND_S` seconds. Events of other members are sent at an even pace, and their latency is measured as by
-`benchmarks.latency`. What was sent during a refresh is shown apart: from the moment it was due until the
+`perf.latency`. What was sent during a refresh is shown apart: from the moment it was due until the
 last network was out. With 20,000 networks of 200 it takes three and a half minutes.
 """
 
@@ -18,10 +18,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
-from benchmarks.fresh import Plan
-from benchmarks.ground import accounted, ground, run, running
-from benchmarks.latency import Phase, measure, until
-from benchmarks.load import load
+from perf.fresh import Plan
+from perf.ground import accounted, ground, run, running
+from perf.latency import Phase, measure, until
+from perf.load import load
 
 ROUND_S = 120
 BEFORE_S = 20.0

@@ -16,7 +16,7 @@ from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.kafka import topics
 from agents.local.broker import Broker, connected
-from tests.kit.process import Worker, total
+from perf.worker_process import Worker, total
 
 ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
 """What can become of an event."""

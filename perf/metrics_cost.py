@@ -1,11 +1,11 @@
 """What the metrics cost: the same fresh events with them and without, in turn, and what a scrape takes.
 
-    python -m benchmarks.metrics_cost [--events 1000000] [--members 100000] [--batch 10000]
+    python -m perf.metrics_cost [--events 1000000] [--members 100000] [--batch 10000]
 
 Without Kafka, in this process: records to rows, frames, shards and records of scores, with the calls of
-metrics where ingest and runner have them, side by side as `benchmarks.inprocess` does it. A scrape is made
+metrics where ingest and runner have them, side by side as `perf.inprocess` does it. A scrape is made
 every 90,000 events, about one a second at full load. The real worker takes more CPU for an event, since it
-has Kafka's clients to serve, so of its CPU the share is less; `benchmarks.metrics_live` compares real ones.
+has Kafka's clients to serve, so of its CPU the share is less; `perf.metrics_live` compares real ones.
 At the end, a scrape with 1,000,000 members (`--scraped`, 0: none).
 """
 
@@ -16,9 +16,9 @@ import time
 from prometheus_client import generate_latest
 
 from agents.metrics import Metrics
-from benchmarks.inprocess import Pipeline, compare, fresh, runner, show
-from benchmarks.rollover import filled
-from benchmarks.unmetered import Nothing
+from perf.inprocess import Pipeline, compare, fresh, runner, show
+from perf.rollover import filled
+from perf.unmetered import Nothing
 from pipeline.shard import checkpoint
 
 SCRAPE_EVENTS = 90_000

@@ -1,6 +1,6 @@
 """Networks without a broker: a refresh of everybody's place, exact, and what noting ties costs on the way in.
 
-    python -m benchmarks.network [--members 1000000] [--connections 200] [--partitions 4] [--events 800000]
+    python -m perf.network [--members 1000000] [--connections 200] [--partitions 4] [--events 800000]
 
 The refresh is all that a day needs: taking everybody's score from the records of `member.scores` (JSON),
 folding what has changed since the day before, the places, their records, and the blocks for the ledger. Only
@@ -19,7 +19,7 @@ import numpy as np
 
 from agents.config.rubric_file import load
 from agents.worker.score_census import Census
-from benchmarks.workload import events
+from perf.workload import events
 from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake

@@ -1,6 +1,6 @@
 """What a score costs: microseconds for each member by batch size, and making a Scorer.
 
-    python -m benchmarks.scoring
+    python -m perf.scoring
 
 Members have 60 tiles of signals drawn by a Zipf law, most of them in the window, and random registers. The
 best of several runs is printed, since the rest is other programs.
