@@ -22,9 +22,9 @@ from agents.metrics import Metrics
 from perf.inprocess import COMMIT_EVENTS, PARTITIONS, Pipeline, compare, fresh, show
 from perf.workload import COHORTS, registers
 from pipeline.cohorts.benchmark_records import Benchmarks
-from pipeline.cohorts.membership import Cohorts
-from pipeline.cohorts.merged_scores import Merged
-from pipeline.cohorts.rank_records import Ranks
+from pipeline.cohorts.membership import CohortMembership
+from pipeline.cohorts.merged_scores import MergedScores
+from pipeline.cohorts.rank_records import RankWriter
 from pipeline.shard.distribution_feed import has_news, published
 
 PUBLISH = 160_000
@@ -37,11 +37,13 @@ class Compared(Pipeline):
 
     def __init__(self, settings: Settings, commit: int = COMMIT_EVENTS) -> None:
         kinds = settings.cohort_kinds or ()
-        self.merged = Merged(PARTITIONS, kinds)
+        self.merged = MergedScores(PARTITIONS, kinds)
         self.benchmarks = Benchmarks(settings.cohort_minimum)
-        ranks = Ranks(self.merged, settings.rank_kinds, settings.cohort_minimum)
+        ranks = RankWriter(self.merged, settings.rank_kinds, settings.cohort_minimum)
         epoch = time.time_ns()
-        super().__init__(Metrics(), [Cohorts(p, epoch, kinds, ranks) for p in range(PARTITIONS)], commit)
+        super().__init__(
+            Metrics(), [CohortMembership(p, epoch, kinds, ranks) for p in range(PARTITIONS)], commit
+        )
         self.offset = 0
         self.spent = dict.fromkeys(("publishing", "merging", "records"), 0.0)
         self.made = self.before = 0

@@ -20,7 +20,7 @@ from agents.metrics.lag import Lag
 from perf.fake_records import FakeRecord
 from perf.unmetered import Nothing
 from perf.workload import events
-from pipeline.cohorts.membership import Cohorts
+from pipeline.cohorts.membership import CohortMembership
 from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
@@ -62,7 +62,7 @@ class Pipeline:
     def __init__(
         self,
         metrics: Any,
-        cohorts: Sequence[Cohorts | None] = (None,) * PARTITIONS,
+        cohorts: Sequence[CohortMembership | None] = (None,) * PARTITIONS,
         commit: int = COMMIT_EVENTS,
     ) -> None:
         self.metrics = metrics

@@ -24,13 +24,13 @@ from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.rows import Line
-from pipeline.network.graph import Network
+from pipeline.network.graph import NetworkGraph
 from pipeline.network.journal import Journal
-from pipeline.network.latest_scores import Gathering
-from pipeline.network.link_block import OWNERS, Links, connected
+from pipeline.network.latest_scores import LatestScores
+from pipeline.network.link_block import OWNERS, LinkColumns, connected
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_ranks import UNKNOWN, place_of
-from pipeline.network.sweep import Sweep, Telling, block
+from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.scoring.scorer import Points
 from pipeline.shard.score_records import score_records
 from pipeline.shard.shard import Shard
@@ -49,9 +49,9 @@ def name(number: int) -> str:
     return f"m-{number:08d}"
 
 
-def graph(members: range, everybody: np.ndarray, connections: int, rng: np.random.Generator) -> Network:
+def graph(members: range, everybody: np.ndarray, connections: int, rng: np.random.Generator) -> NetworkGraph:
     """The networks of some members: so many links to everybody (uint64 hashes), 1 in 50 of them removed."""
-    network = Network()
+    network = NetworkGraph()
     network.codes.extend(everybody)
     network.enlist(0, np.arange(members.start, members.stop, dtype=np.uint32))
     for number in range(len(network.blocks)):
@@ -64,12 +64,14 @@ def graph(members: range, everybody: np.ndarray, connections: int, rng: np.rando
         second = rng.integers(700_000_000, 800_000_000, k)
         day = np.where(rng.random(k) < 0.1, TODAY - rng.integers(0, 120, k), 0)
         state = (second << 1 | (rng.random(k) < 0.02)).astype(np.uint32)
-        network.blocks[number] = Links.of_days(start, key.astype(np.uint32), state, day.astype(np.uint16))
+        network.blocks[number] = LinkColumns.of_days(
+            start, key.astype(np.uint32), state, day.astype(np.uint16)
+        )
     network.member[: len(members)] = np.arange(members.start, members.stop)
     return network
 
 
-def change(network: Network, rng: np.random.Generator) -> None:
+def change(network: NetworkGraph, rng: np.random.Generator) -> None:
     """A day's changes: half of them of links that are there."""
     count = int(len(network) * CHANGED)
     place = rng.integers(0, network.owners, count).astype(np.uint64)
@@ -86,7 +88,7 @@ def change(network: Network, rng: np.random.Generator) -> None:
 
 def census(members: int, score: np.ndarray) -> tuple[Census, float]:
     """Everybody's score from records as in `member.scores`; CPU seconds without making the records."""
-    gathering, spent = Gathering(), 0.0
+    gathering, spent = LatestScores(), 0.0
     for start in range(0, members, BATCH):
         some = np.arange(start, min(start + BATCH, members))
         pillars = np.repeat(score[some, None] // 4, 4, axis=1)
@@ -112,7 +114,7 @@ class Names(Sequence[str]):
 
 
 def refresh(
-    network: Network, taken: Census, keep: dict[int, NetworkStanding], sample: set[bytes]
+    network: NetworkGraph, taken: Census, keep: dict[int, NetworkStanding], sample: set[bytes]
 ) -> tuple[int, int, float]:
     """(records, bytes of the ledger, longest piece in s) of a whole sweep; the sample's records are kept."""
     journal = Journal(network)
@@ -121,11 +123,11 @@ def refresh(
     journal.begin()
     out = written = 0
     longest = 0.0
-    telling = Telling(Names(), 5, 1, RUBRIC)
+    telling = RecordContext(Names(), 5, 1, RUBRIC)
     sweep = Sweep([*range(len(network.blocks))], TODAY, True, 1, scores)
     for number in sweep.left:
         began = time.process_time()
-        for records, kept in block(sweep, journal, number, telling):
+        for records, kept in sweep_block(sweep, journal, number, telling):
             longest = max(longest, time.process_time() - began)
             out += len(records)
             written += sum(len(value or b"") for _, value in kept)
@@ -137,7 +139,9 @@ def refresh(
     return out, written, longest
 
 
-def wrong(network: Network, said: dict[int, NetworkStanding], score: np.ndarray, sample: set[int]) -> int:
+def wrong(
+    network: NetworkGraph, said: dict[int, NetworkStanding], score: np.ndarray, sample: set[int]
+) -> int:
     """How many of the sample's members of this network have a record that a plain sort would not give."""
     bad = 0
     for owner, number in enumerate(network.member[: network.owners].tolist()):

@@ -10,14 +10,14 @@ from rich.console import Console
 
 from agents.config.settings import Settings
 from agents.dead_letters.redrive import Candidate, Judge, Judged, remembered, sender
-from agents.dead_letters.store import Letter, Wanted, letters, now_ms
+from agents.dead_letters.store import StoredLetter, Wanted, letters, now_ms
 from agents.kafka.topics import ensure
 from agents.screens import dead_letters
 
 LOT = 1_000
 """Letters of a transaction."""
 SHOWN = 20
-Change = Callable[[Letter], bytes]
+Change = Callable[[StoredLetter], bytes]
 """The event to send instead of a letter's own; may raise UserError."""
 
 
@@ -55,7 +55,7 @@ class Run:
                     await sending.send(chosen)
                 self.sent += len(chosen)
 
-    def _candidate(self, found: Letter) -> Candidate:
+    def _candidate(self, found: StoredLetter) -> Candidate:
         if self._change is None:
             return Candidate(found, found.letter.value, False)
         return Candidate(found, self._change(found), True)
@@ -105,8 +105,8 @@ def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-async def _lots(found: AsyncIterator[Letter]) -> AsyncIterator[list[Letter]]:
-    lot: list[Letter] = []
+async def _lots(found: AsyncIterator[StoredLetter]) -> AsyncIterator[list[StoredLetter]]:
+    lot: list[StoredLetter] = []
     async for one in found:
         lot.append(one)
         if len(lot) == LOT:

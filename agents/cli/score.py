@@ -10,7 +10,7 @@ from agents.cli._options import AsOf, Files, RubricFile, date_of
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
-    from agents.offline.engine import Offline, Standings
+    from agents.offline.engine import Offline, ScoreTable
 
 app = typer.Typer()
 Format = Literal["table", "json", "ndjson", "csv", "parquet"]
@@ -81,7 +81,7 @@ def _form(out: Path | None) -> Format:
     return _BY_NAME.get((out.with_suffix("") if out.suffix == ".gz" else out).suffix, "table")
 
 
-def _pieces(format: Format, run: "Offline", standings: "Standings", rows: Sequence[int]) -> Iterator[bytes]:
+def _pieces(format: Format, run: "Offline", standings: "ScoreTable", rows: Sequence[int]) -> Iterator[bytes]:
     """The result in the format asked for, in pieces of text."""
     from io import StringIO
 

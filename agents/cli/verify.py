@@ -62,7 +62,7 @@ def verify(
     from agents.queries.commit_progress import counted
     from agents.queries.ledger_check import Checked, check
     from agents.screens import console
-    from pipeline.reports.recorded_history import Recorded
+    from pipeline.reports.recorded_history import RecordedHistory
     from schemas.scores import Score
 
     settings = Settings.load()
@@ -77,7 +77,7 @@ def verify(
         scores.update(await published_scores.newest(settings, left_out=console.say))
         return scores
 
-    async def live() -> tuple[Recorded, Checked]:
+    async def live() -> tuple[RecordedHistory, Checked]:
         await ensure(settings)
         if not paths:
             kept = await played(settings)

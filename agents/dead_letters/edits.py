@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.config.errors import UserError
-from agents.dead_letters.store import Letter
+from agents.dead_letters.store import StoredLetter
 from schemas.cloudevents import PREFIX, from_binary
 from schemas.letters import DeadLetter
 
@@ -63,17 +63,17 @@ def with_fields(event: bytes, fields: Sequence[str]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def setting(fields: Sequence[str]) -> Callable[[Letter], bytes]:
+def setting(fields: Sequence[str]) -> Callable[[StoredLetter], bytes]:
     """A change that sets fields, as in --set."""
     return lambda found: with_fields(structured(found.letter), fields)
 
 
-def replacing(event: bytes) -> Callable[[Letter], bytes]:
+def replacing(event: bytes) -> Callable[[StoredLetter], bytes]:
     """A change that puts another event in the place of any."""
     return lambda found: event
 
 
-def editing(found: Letter) -> bytes:
+def editing(found: StoredLetter) -> bytes:
     """A change by the user, in an editor."""
     return in_editor(structured(found.letter))
 

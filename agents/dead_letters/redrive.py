@@ -18,7 +18,7 @@ from agents.config.clock import clock
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.dead_letters.edits import headers_of
-from agents.dead_letters.store import Letter, Place
+from agents.dead_letters.store import LetterId, StoredLetter
 from agents.kafka.internals import EndUnanswered
 from agents.kafka.range_reader import reader
 from agents.kafka.topics import admin, existing
@@ -28,14 +28,14 @@ from schemas.letters import DeadLetter
 from schemas.replays import Replay
 
 HEADER = "pillarscore-letter"
-Memory = dict[Place, Replay]
+Memory = dict[LetterId, Replay]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A letter with what would be sent for it. edited: the event is not the letter's own."""
 
-    found: Letter
+    found: StoredLetter
     value: bytes | None
     edited: bool
 

@@ -10,19 +10,19 @@ from aiokafka import TopicPartition
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.multi_reader import Partitions, partitions
+from agents.kafka.multi_reader import MultiReader, partitions
 from agents.kafka.topics import admin, existing
 from schemas.letters import DeadLetter
 
-Place = tuple[int, int]
+LetterId = tuple[int, int]
 """Partition and offset in `activity.dead-letters`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class StoredLetter:
     """A dead letter where it lies. timestamp: when it was written, ms since 1970."""
 
-    place: Place
+    place: LetterId
     timestamp: int
     letter: DeadLetter
 
@@ -44,7 +44,7 @@ class Letter:
 class Wanted:
     """Which letters: all conditions given must hold. places: these alone; since, until: ms since 1970."""
 
-    places: tuple[Place, ...] = ()
+    places: tuple[LetterId, ...] = ()
     reasons: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     since: int | None = None
@@ -55,7 +55,7 @@ class Wanted:
         """Whether there is any condition beside places."""
         return bool(self.reasons or self.types or self.since is not None or self.until is not None)
 
-    def takes(self, found: Letter) -> bool:
+    def takes(self, found: StoredLetter) -> bool:
         """Whether a letter is wanted, apart from its place. A type that ends in * is a beginning."""
         return (
             (not self.reasons or found.letter.reason in self.reasons)
@@ -72,11 +72,11 @@ def _matches(kind: str, wanted: str) -> bool:
 class Letters:
     """The letters of a Kafka, as they are when asked."""
 
-    def __init__(self, reading: Partitions, topic: str, count: int) -> None:
+    def __init__(self, reading: MultiReader, topic: str, count: int) -> None:
         self._reading = reading
         self._tps = [TopicPartition(topic, partition) for partition in range(count)]
 
-    async def read(self, wanted: Wanted) -> AsyncIterator[Letter]:
+    async def read(self, wanted: Wanted) -> AsyncIterator[StoredLetter]:
         """The letters wanted, by partition and offset. Raises UserError for a place where there is none."""
         bounds = await self._reading.bounds(self._tps)
         if wanted.places:
@@ -95,7 +95,7 @@ class Letters:
                     if wanted.takes(found):
                         yield found
 
-    async def _at(self, place: Place, bounds: dict[TopicPartition, tuple[int, int]]) -> Letter:
+    async def _at(self, place: LetterId, bounds: dict[TopicPartition, tuple[int, int]]) -> StoredLetter:
         partition, offset = place
         for tp, (first, end) in bounds.items():
             if tp.partition == partition and first <= offset < end:
@@ -107,7 +107,7 @@ class Letters:
         )
 
 
-def _letter(partition: int, record: object) -> Letter:
+def _letter(partition: int, record: object) -> StoredLetter:
     key, value, headers = record.key, record.value, record.headers  # type: ignore[attr-defined]
     offset, timestamp = record.offset, record.timestamp  # type: ignore[attr-defined]
     try:
@@ -117,7 +117,7 @@ def _letter(partition: int, record: object) -> Letter:
         letter = DeadLetter(
             "unreadable", str(error), "", partition, offset, timestamp, key, value, tuple(headers)
         )
-    return Letter((partition, offset), timestamp, letter)
+    return StoredLetter((partition, offset), timestamp, letter)
 
 
 @asynccontextmanager
@@ -136,7 +136,7 @@ async def letters(settings: Settings) -> AsyncIterator[Letters]:
         yield Letters(reading, topic, count)
 
 
-def places(texts: Sequence[str]) -> tuple[Place, ...]:
+def places(texts: Sequence[str]) -> tuple[LetterId, ...]:
     """Places as they are typed, `0:123`; UserError for any other text."""
     found = []
     for text in texts:

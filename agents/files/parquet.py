@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from agents.config.errors import UserError
 from agents.files.ndjson import Lines
-from agents.files.rejected import Dead
+from agents.files.rejected import Rejected
 from agents.files.text_files import replacing
 from pipeline.intake.record_intake import milliseconds
 from schemas.columns import LAYOUT, check, wanted
@@ -110,7 +110,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.written = 0
-        self.dead: dict[str, Dead] = {}
+        self.dead: dict[str, Rejected] = {}
         self._events: list[Event] = []
         self._numbers: list[int] = []
 
@@ -138,7 +138,7 @@ class Writer:
             file.write_table(self._table(ROWS, lines), ROWS)
 
     def _refuse(self, reason_: str, message: str, place: str) -> None:
-        self.dead.setdefault(reason_, Dead()).add(1, [(place, message)])
+        self.dead.setdefault(reason_, Rejected()).add(1, [(place, message)])
 
     def _table(self, most: int, lines: Lines) -> pa.Table:
         """The first of the events gathered, as a table; they are gone afterwards."""

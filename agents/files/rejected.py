@@ -9,7 +9,7 @@ PLACES = 3
 
 
 @dataclass(slots=True)
-class Dead:
+class Rejected:
     """Dead letters of one reason: how many, and of the first few `file:line` and what is wrong."""
 
     count: int = 0

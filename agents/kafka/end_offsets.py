@@ -16,7 +16,7 @@ ANSWER_S = 20.0
 CLOSE_S = 5.0
 
 
-class Ends:
+class EndOffsets:
     """The offset after the last message, by partition; of those that `wanted` named lately."""
 
     def __init__(self, broker: str, wanted: Callable[[], Iterable[TopicPartition]]) -> None:

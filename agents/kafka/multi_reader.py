@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 FETCH_BYTES = 1 << 20
 
 
-class Partitions:
+class MultiReader:
     """Committed records of the partitions it was made for; one read at a time."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
@@ -50,7 +50,7 @@ class Partitions:
 
 
 @asynccontextmanager
-async def partitions(broker: str, tps: Iterable[TopicPartition]) -> AsyncIterator[Partitions]:
+async def partitions(broker: str, tps: Iterable[TopicPartition]) -> AsyncIterator[MultiReader]:
     """Partitions of a Kafka, for the time of the context."""
     wanted = list(tps)
     consumer = AIOKafkaConsumer(
@@ -64,6 +64,6 @@ async def partitions(broker: str, tps: Iterable[TopicPartition]) -> AsyncIterato
     consumer.pause(*wanted)
     try:
         await consumer.start()
-        yield Partitions(consumer)
+        yield MultiReader(consumer)
     finally:
         await consumer.stop()

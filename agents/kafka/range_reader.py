@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 FETCH_BYTES = 8 << 20
 
 
-class Reader:
+class RangeReader:
     """A consumer of one partition for its whole life; use as `async with reader(...) as r`.
 
     aiokafka 0.14 can swallow the cancellation of its fetch task after a change of assignment, and then
@@ -43,7 +43,9 @@ class Reader:
 
 
 @asynccontextmanager
-async def reader(broker: str, topic: str, partition: int, committed: bool = True) -> AsyncIterator[Reader]:
+async def reader(
+    broker: str, topic: str, partition: int, committed: bool = True
+) -> AsyncIterator[RangeReader]:
     """A Reader; committed: see only what belongs to committed transactions."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=broker,
@@ -57,6 +59,6 @@ async def reader(broker: str, topic: str, partition: int, committed: bool = True
     consumer.assign([tp])
     try:
         await consumer.start()
-        yield Reader(consumer, tp)
+        yield RangeReader(consumer, tp)
     finally:
         await consumer.stop()

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from agents.metrics.latency import Latencies
 from pipeline.shard.score_records import Emission
-from pipeline.shard.source_counts import Arrivals
+from pipeline.shard.source_counts import SourceCounts
 from schemas.frames import Frame, Side
 
 _COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -179,7 +179,7 @@ class PartitionMetrics:
         """A dead letter went out."""
         self._all.letters.labels(self._partition, reason).inc()
 
-    def committed(self, seconds: float, block_bytes: int, arrivals: Arrivals, now_ms: int) -> None:
+    def committed(self, seconds: float, block_bytes: int, arrivals: SourceCounts, now_ms: int) -> None:
         """All that was queued is committed, which took so long."""
         self.transactions.inc()
         self.commit_seconds.observe(seconds)

@@ -17,7 +17,7 @@ from agents.config.settings import Settings
 from agents.files.inputs import Input
 from agents.files.ndjson import Batch
 from agents.files.parquet import Columns
-from agents.files.rejected import PLACES, Dead
+from agents.files.rejected import PLACES, Rejected
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake
@@ -25,7 +25,7 @@ from pipeline.intake.rows import Line, Rows
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member
-from pipeline.shard.file_shard import Tally
+from pipeline.shard.file_shard import FileShard
 from pipeline.shard.score_records import score_records
 from schemas.frames import Cover, Frame
 from schemas.ledger import Counters
@@ -36,7 +36,7 @@ _AT_ONCE = 4_000
 
 
 @dataclass(slots=True)
-class Standings:
+class ScoreTable:
     """Scores as of a day, in hundredths, one row for each member, in no particular order.
 
     score: int64[n]; pillars: int64[n, 4] in the order of `PILLARS`; components: int16[n, C] in the order of
@@ -71,7 +71,7 @@ class Offline:
     def __init__(self, settings: Settings, rubric: Rubric, day: int, networks: bool = False) -> None:
         self.rubric = rubric
         self.day = day
-        self.dead: dict[str, Dead] = {}
+        self.dead: dict[str, Rejected] = {}
         days_in = zone(settings.zone)
         how = (
             settings.hash_seed,
@@ -82,7 +82,7 @@ class Offline:
         self._intake = Intake(*how, networks)
         self._columns = ColumnIntake(*how, PLACES, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
-        self._shard = Tally(rubric, day, horizon, _FOR_EVER, zone=days_in)
+        self._shard = FileShard(rubric, day, horizon, _FOR_EVER, zone=days_in)
         self._frames = 0
         self._next = 0
 
@@ -136,17 +136,17 @@ class Offline:
     def _bury(
         self, reason: str, count: int, told: Sequence[tuple[int, str]], place: Callable[[int], str]
     ) -> None:
-        self.dead.setdefault(reason, Dead()).add(
+        self.dead.setdefault(reason, Rejected()).add(
             count, ((place(number), message) for number, message in told)
         )
 
-    def standings(self, components: bool = False) -> Standings:
+    def standings(self, components: bool = False) -> ScoreTable:
         """The scores of all members of whom anything is known; with the components if these are asked for."""
         shard = self._shard
         members = shard.scored()
         names = shard.directory.names
         width = len(self.rubric.components) if components else 0
-        found = Standings(
+        found = ScoreTable(
             self.day,
             [str(names[index]) for index in members.tolist()],
             np.zeros(len(members), np.int64),
@@ -166,14 +166,14 @@ class Offline:
         shard = self._shard
         return shard.tiles.nbytes() + shard.registers.nbytes(), shard.seen.nbytes()
 
-    def records(self, standings: Standings, rows: Sequence[int]) -> Iterator[bytes]:
+    def records(self, standings: ScoreTable, rows: Sequence[int]) -> Iterator[bytes]:
         """The rows as the values of `member.scores` records, with revision 0."""
         about = (self.rubric.name, str(self.rubric.version))
         for at in range(0, len(rows), _AT_ONCE):
             part = rows[at : at + _AT_ONCE]
             names = [standings.members[row] for row in part]
             chosen = np.array(part, np.int64)
-            points = Standings(standings.day, names, standings.score[chosen], standings.pillars[chosen])
+            points = ScoreTable(standings.day, names, standings.score[chosen], standings.pillars[chosen])
             for _, value in score_records(names, points, standings.day, 0, about):
                 assert value is not None
                 yield value

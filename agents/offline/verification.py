@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.config.settings import Settings
-from agents.offline.engine import Offline, Standings
+from agents.offline.engine import Offline, ScoreTable
 from pipeline.common import days
 from pipeline.common.points import as_points
-from pipeline.reports.recorded_history import Recorded
+from pipeline.reports.recorded_history import RecordedHistory
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from schemas.scores import Score
@@ -34,7 +34,7 @@ def differences(
     live: Mapping[str, Score],
     read: Callable[[Offline], object],
     today: int,
-    recorded: Recorded | None = None,
+    recorded: RecordedHistory | None = None,
 ) -> Iterator[Difference]:
     """Each field in which a live score is not the one that the files give as of the same day.
 
@@ -61,7 +61,7 @@ def differences(
                     yield Difference(member, "score", "none", as_points(int(standings.score[row])))
 
 
-def _compared(score: Score, offline: Standings, row: int | None, rubric: Rubric) -> Iterator[Difference]:
+def _compared(score: Score, offline: ScoreTable, row: int | None, rubric: Rubric) -> Iterator[Difference]:
     if row is None:
         yield Difference(score.member, "score", as_points(score.score), "none")
         return
@@ -76,7 +76,7 @@ def _compared(score: Score, offline: Standings, row: int | None, rubric: Rubric)
             yield Difference(score.member, field, as_points(there), as_points(here))
 
 
-def _judged(score: Score, recorded: Recorded) -> Iterator[Difference]:
+def _judged(score: Score, recorded: RecordedHistory) -> Iterator[Difference]:
     """Each field beside the points that does not follow from them and the recorded days."""
     p, change = score.pillars, score.change
     pillars = [p.brand, p.find, p.engage, p.relate]
@@ -113,7 +113,11 @@ class Lookback:
 
 
 def look_back(
-    settings: Settings, rubric: Rubric, read: Callable[[Offline], object], recorded: Recorded, most: int
+    settings: Settings,
+    rubric: Rubric,
+    read: Callable[[Offline], object],
+    recorded: RecordedHistory,
+    most: int,
 ) -> Lookback:
     """Compare the newest recorded days, at most so many, with the files; `read` is called once for each.
 

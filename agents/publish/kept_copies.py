@@ -19,7 +19,7 @@ from agents.kafka.topics import admin
 
 
 @dataclass(slots=True)
-class Part:
+class KeptCopy:
     """One run of publish: its file and number of events; by partition the next offset, and Kafka's time (ms)
     of the last batch."""
 
@@ -47,7 +47,7 @@ class Part:
         new.replace(_note(self.file))
 
     @classmethod
-    def load(cls, file: Path) -> "Part":
+    def load(cls, file: Path) -> "KeptCopy":
         """The part that a file is."""
         note = json.loads(_note(file).read_text())
         next_, last = ({int(p): number for p, number in note[name].items()} for name in ("next", "last"))
@@ -55,14 +55,14 @@ class Part:
 
 
 @dataclass(slots=True)
-class Played:
+class KeptCopies:
     """The parts that were sent to one Kafka under one prefix and are in its topic, in that order.
 
     folder: where they are kept, below the state folder.
     """
 
     folder: Path
-    parts: list[Part]
+    parts: list[KeptCopy]
 
     def targets(self) -> dict[int, int]:
         """The next offset by partition after all that was sent."""
@@ -72,15 +72,15 @@ class Played:
                 found[partition] = max(end, found.get(partition, 0))
         return found
 
-    def new(self, name: str) -> Part:
+    def new(self, name: str) -> KeptCopy:
         """A part to be sent, with a file name of its own."""
         self.folder.mkdir(parents=True, exist_ok=True)
         taken = [int(file.name[:4]) for file in self.folder.glob("[0-9][0-9][0-9][0-9]-*")]
-        return Part(self.folder / f"{max(taken, default=0) + 1:04d}-{name}.ndjson.gz")
+        return KeptCopy(self.folder / f"{max(taken, default=0) + 1:04d}-{name}.ndjson.gz")
 
 
 @contextmanager
-def keeping(part: Part | None) -> Iterator["Keeper"]:
+def keeping(part: KeptCopy | None) -> Iterator["Keeper"]:
     """Write the lines of a part as they are sent; when that is broken off, what was written stays."""
     if part is None:
         yield Keeper(None)
@@ -104,25 +104,25 @@ class Keeper:
             self._file.write(b"\n".join(lines) + b"\n")
 
 
-async def played(settings: Settings) -> Played:
+async def played(settings: Settings) -> KeptCopies:
     """What was sent to the settings' Kafka and prefix."""
     async with admin(settings) as client:
         cluster = (await client.describe_cluster())["cluster_id"]
     name = "".join(c if c.isalnum() or c in "-_" else "_" for c in f"{cluster} {settings.prefix}".strip())
     folder = settings.state_dir / "played" / name
-    found = [Part.load(file) for file in sorted(folder.glob("*.gz")) if _note(file).exists()]
+    found = [KeptCopy.load(file) for file in sorted(folder.glob("*.gz")) if _note(file).exists()]
     if not found:
-        return Played(folder, [])
+        return KeptCopies(folder, [])
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.broker, enable_auto_commit=False)
     await consumer.start()
     try:
         topic = settings.topic("events")
-        return Played(folder, [part for part in found if await _holds(consumer, topic, part)])
+        return KeptCopies(folder, [part for part in found if await _holds(consumer, topic, part)])
     finally:
         await consumer.stop()
 
 
-async def _holds(consumer: AIOKafkaConsumer, topic: str, part: Part) -> bool:
+async def _holds(consumer: AIOKafkaConsumer, topic: str, part: KeptCopy) -> bool:
     """Whether the topic has the part: a record of its time before its end, unless that is gone by age."""
     times = {TopicPartition(topic, partition): at for partition, at in part.last.items()}
     if not times:

@@ -13,7 +13,7 @@ from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.files.text_files import read_lines, writer
 from agents.publish import collegemsg
-from agents.publish.kept_copies import Part, Played
+from agents.publish.kept_copies import KeptCopies, KeptCopy
 from agents.publish.paced import play
 from agents.publish.profiles import with_profiles
 from agents.publish.publisher import publisher
@@ -24,15 +24,15 @@ NAME = "0000-sample"
 _A_DAY_S = 86_400
 
 
-def find(kept: Played) -> Part | None:
+def find(kept: KeptCopies) -> KeptCopy | None:
     """The sample, if it was played to this Kafka already."""
     return next((part for part in kept.parts if part.file.name.startswith(NAME)), None)
 
 
-def prepare(kept: Played) -> Part:
+def prepare(kept: KeptCopies) -> KeptCopy:
     """The sample as events that end now, in a file; `about` says how the times were moved."""
     kept.folder.mkdir(parents=True, exist_ok=True)
-    part = Part(kept.folder / f"{NAME}.ndjson.gz")
+    part = KeptCopy(kept.folder / f"{NAME}.ndjson.gz")
     if not SAMPLE.is_file():
         raise UserError(f"{SAMPLE} is missing: run Pillarscore from its repository")
     events = with_profiles(collegemsg.convert(line.decode() for line in read_lines(SAMPLE)))
@@ -51,7 +51,7 @@ def prepare(kept: Played) -> Part:
     return part
 
 
-async def send(settings: Settings, part: Part, told: Callable[[int, float, int], object]) -> None:
+async def send(settings: Settings, part: KeptCopy, told: Callable[[int, float, int], object]) -> None:
     """Publish a prepared sample in one transaction: all of it, or nothing if this is broken off."""
     lines = Lines([part.file])
     count = 0

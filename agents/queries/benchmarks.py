@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from pipeline.cohorts.merged_scores import Merged
+from pipeline.cohorts.merged_scores import MergedScores
 from schemas.benchmarks import Benchmark
 
 
@@ -18,9 +18,9 @@ async def benchmarks(settings: Settings) -> dict[str, Benchmark]:
     return {benchmark.cohort: benchmark for benchmark in made}
 
 
-async def merged(settings: Settings, kinds: Sequence[str]) -> Merged:
+async def merged(settings: Settings, kinds: Sequence[str]) -> MergedScores:
     """All published scores up to now, as the workers merge them."""
-    found = Merged(settings.frame_partitions, kinds)
+    found = MergedScores(settings.frame_partitions, kinds)
     async with reader(settings.broker, settings.topic("distributions"), 0) as r:
         async for records in r.read(*await r.bounds()):
             for record in records:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from agents.config.settings import Settings
-from agents.kafka.range_reader import Reader, reader
+from agents.kafka.range_reader import RangeReader, reader
 from agents.worker.newest_stamp import last_readable
 from schemas.ledger import STAMP_KEY, Counters, Stamp
 
@@ -13,7 +13,7 @@ from schemas.ledger import STAMP_KEY, Counters, Stamp
 class Stamps:
     """The newest committed stamp of each partition; `look` reads on from where the last look ended."""
 
-    def __init__(self, readers: list[Reader]) -> None:
+    def __init__(self, readers: list[RangeReader]) -> None:
         self._readers = readers
         self._next: list[int | None] = [None] * len(readers)
         self.newest: dict[int, Stamp] = {}

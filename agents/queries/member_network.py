@@ -10,8 +10,8 @@ from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
 from agents.worker.score_census import AT_ONCE
 from pipeline.common.tile_keys import WINDOW
-from pipeline.network.latest_scores import Gathering
-from pipeline.network.link_block import Links, connected
+from pipeline.network.latest_scores import LatestScores
+from pipeline.network.link_block import LinkColumns, connected
 from pipeline.network.member_hash import key_hashes, member_hashes
 from pipeline.network.peer_ranks import UNKNOWN, places
 from pipeline.network.records import standing
@@ -52,7 +52,7 @@ async def live(
     if found is None:
         return None
     shard, links, wanted = found
-    gathering, published = Gathering(), None
+    gathering, published = LatestScores(), None
     for partition in range(settings.frame_partitions):
         async with reader(settings.broker, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds(), AT_ONCE):
@@ -70,7 +70,7 @@ async def live(
     return _standing(shard, links, scores, member, population.day, settings)
 
 
-def _links(population: Population, member: str) -> tuple[Shard, Links, np.ndarray] | None:
+def _links(population: Population, member: str) -> tuple[Shard, LinkColumns, np.ndarray] | None:
     """(the member's shard, the connections by their places in the next, the hashes uint64[k] ascending)."""
     for shard in population.shards:
         place = shard.network.find(member)
@@ -82,12 +82,16 @@ def _links(population: Population, member: str) -> tuple[Shard, Links, np.ndarra
             if len(order):
                 peer = np.arange(len(order), dtype=np.uint32)
                 columns = links.state[now][order], links.since[now][order]
-                return shard, Links(np.array([0, len(order)]), peer, *columns, links.base), hashes[order]
+                return (
+                    shard,
+                    LinkColumns(np.array([0, len(order)]), peer, *columns, links.base),
+                    hashes[order],
+                )
     return None
 
 
 def _standing(
-    shard: Shard, links: Links, scores: np.ndarray, member: str, day: int, settings: Settings
+    shard: Shard, links: LinkColumns, scores: np.ndarray, member: str, day: int, settings: Settings
 ) -> NetworkStanding:
     index = shard.directory.get(member)
     one = np.array([index if index is not None else -1])

@@ -7,7 +7,7 @@ from agents.config.settings import Settings
 from agents.queries.benchmarks import merged
 from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
 from pipeline.cohorts.merged_scores import ALL, Source
-from pipeline.cohorts.rank import Place, rank, rank_among
+from pipeline.cohorts.rank import CohortRank, rank, rank_among
 from pipeline.cohorts.rank_records import places
 from pipeline.common.partitioner import partitions
 from pipeline.reports.population import Population
@@ -19,11 +19,11 @@ from schemas.scores import Rank
 _AT_ONCE = 4_000
 
 
-Standing = dict[str, Rank | None]
+RanksByCohort = dict[str, Rank | None]
 """A member's rank by the name of each of their cohorts; None where the cohort is too small."""
 
 
-def in_file(population: Population, member: str, settings: Settings) -> Standing | None:
+def in_file(population: Population, member: str, settings: Settings) -> RanksByCohort | None:
     """The ranks of a member among all of a population; None when there are to be no cohorts."""
     kinds = settings.cohort_kinds
     if kinds is None:
@@ -43,7 +43,7 @@ def in_file(population: Population, member: str, settings: Settings) -> Standing
     if own is None:
         return {}
     everyone, everywhere = np.concatenate(scores), np.concatenate(values)
-    found: Standing = {EVERYONE: _shown(rank_among(everyone, own[0]), settings)}
+    found: RanksByCohort = {EVERYONE: _shown(rank_among(everyone, own[0]), settings)}
     for column, (kind, value) in enumerate(zip(kinds, own[1], strict=True)):
         if value:
             cohort = everyone[everywhere[:, column] == value]
@@ -51,7 +51,9 @@ def in_file(population: Population, member: str, settings: Settings) -> Standing
     return found
 
 
-async def live(settings: Settings, rubric: Rubric, population: Population, member: str) -> Standing | None:
+async def live(
+    settings: Settings, rubric: Rubric, population: Population, member: str
+) -> RanksByCohort | None:
     """The ranks of a member as they are now, among the others as published last.
 
     population: of the one partition that has the member. None before all partitions have published, and when
@@ -70,7 +72,7 @@ async def live(settings: Settings, rubric: Rubric, population: Population, membe
     one = np.array([index])
     score, numbers = shard.points(one).score, shard.registers.numbers(one)[0]
     values = [shard.registers.texts.names[numbers[register]] for register in registers_of(kinds)]
-    found: Standing = {}
+    found: RanksByCohort = {}
     for column, (kind, value) in enumerate(zip((EVERYONE, *kinds), ("", *values), strict=True)):
         if value or not column:
             now, ladder = np.array([view.number(kind, value)]), view.ladders[column]
@@ -95,7 +97,7 @@ def _published(source: Source, shard: Shard, index: int, column: int) -> tuple[i
     return cohort, int(source.numbers[index, 0])
 
 
-def _shown(made: Place, settings: Settings) -> Rank | None:
+def _shown(made: CohortRank, settings: Settings) -> Rank | None:
     if made.of < settings.cohort_minimum:
         return None
     return Rank(place=float(made.place), of=made.of, top=made.top / 100)

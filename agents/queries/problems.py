@@ -13,7 +13,7 @@ FATAL = ("events", "frames", "ledger")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PartitionView:
     """Of a member partition. waiting: frames not counted; age_s: since its newest commit, None: never."""
 
     partition: int
@@ -24,7 +24,10 @@ class Seen:
 
 
 def problems(
-    seen: Iterable[Seen], committed: Mapping[int, int], ids: Mapping[str, str], names: Mapping[str, str]
+    seen: Iterable[PartitionView],
+    committed: Mapping[int, int],
+    ids: Mapping[str, str],
+    names: Mapping[str, str],
 ) -> list[str]:
     """One line each, worst first.
 
@@ -55,7 +58,7 @@ def _topics(stamps: Sequence[Stamp], ids: Mapping[str, str], names: Mapping[str,
     return lines
 
 
-def _offsets(one: Seen, stamp: Stamp, committed: Mapping[int, int]) -> list[str]:
+def _offsets(one: PartitionView, stamp: Stamp, committed: Mapping[int, int]) -> list[str]:
     lines = []
     missing = {source: Ranges(ranges) for source, ranges in stamp.missing.items()}
     if stamp.frame + 1 >= one.frames_end:

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from agents.offline.engine import Standings
+from agents.offline.engine import ScoreTable
 from pipeline.common import days
-from pipeline.reports.recorded_history import Recorded
+from pipeline.reports.recorded_history import RecordedHistory
 from pipeline.rubric.model import Rubric
 from schemas.history import Day
 from schemas.scores import Score
@@ -53,9 +53,9 @@ async def newest(
     return scores
 
 
-async def recorded(settings: Settings, rubric: Rubric) -> Recorded:
+async def recorded(settings: Settings, rubric: Rubric) -> RecordedHistory:
     """The daily history, read as a stream: what is kept of it are the last 90 days of each member."""
-    found = Recorded(rubric)
+    found = RecordedHistory(rubric)
     for partition in range(settings.frame_partitions):
         async with reader(settings.broker, settings.topic("history"), partition) as r:
             async for records in r.read(*await r.bounds()):
@@ -72,11 +72,11 @@ async def recorded(settings: Settings, rubric: Rubric) -> Recorded:
     return found
 
 
-def standings(scores: dict[str, Score]) -> Standings:
+def standings(scores: dict[str, Score]) -> ScoreTable:
     """The scores as standings; as of the latest day that any of them has, 0 when there are none."""
     rows = list(scores.values())
     pillars = [[s.pillars.brand, s.pillars.find, s.pillars.engage, s.pillars.relate] for s in rows]
-    return Standings(
+    return ScoreTable(
         max((days.number(score.as_of) for score in rows), default=0),
         [score.member for score in rows],
         np.array([score.score for score in rows], np.int64),

@@ -19,7 +19,7 @@ from agents.config.settings import Settings
 from agents.kafka import consumer_groups
 from agents.kafka.consumer_groups import Group
 from agents.kafka.internals import topic_ids
-from agents.kafka.multi_reader import Partitions, partitions
+from agents.kafka.multi_reader import MultiReader, partitions
 from agents.kafka.topic_watch import kafka_client
 from agents.kafka.topics import admin, existing
 from agents.queries import problems
@@ -124,7 +124,7 @@ class Survey:
         settings: Settings,
         client: Any,
         topic_client: AIOKafkaClient,
-        reading: Partitions,
+        reading: MultiReader,
         counts: dict[str, int],
     ) -> None:
         self._settings = settings
@@ -159,7 +159,7 @@ class Survey:
                 setattr(events, name, getattr(events, name) + value)
         marks = {tuple(sorted(stamp.watermarks.items())) for stamp in stamps}
         seen = [
-            problems.Seen(
+            problems.PartitionView(
                 row.partition, one.stamp, row.lag.records, row.committed_age_s, self._ends[row.partition]
             )
             for row, one in zip(rows, self._seen, strict=True)

@@ -23,8 +23,8 @@ from rich.text import Text
 
 from agents.files.inputs import Inputs
 from agents.files.ndjson import Lines
-from agents.files.rejected import Dead
-from agents.offline.engine import Standings
+from agents.files.rejected import Rejected
+from agents.offline.engine import ScoreTable
 from agents.offline.verification import Difference
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
@@ -96,7 +96,7 @@ def account(counters: Counters) -> str:
     return f"{counters.read:,} events read: {', '.join(parts)}{missing}"
 
 
-def letters(dead: Mapping[str, Dead]) -> Iterator[str]:
+def letters(dead: Mapping[str, Rejected]) -> Iterator[str]:
     """A line per reason of dead letters, the most frequent first, each followed by its first places."""
     for reason, found in sorted(dead.items(), key=lambda item: (-item[1].count, item[0])):
         yield f"{found.count:,} × {reason}"
@@ -106,7 +106,7 @@ def letters(dead: Mapping[str, Dead]) -> Iterator[str]:
             yield f"  and {found.count - len(found.first):,} more"
 
 
-def table(standings: Standings, rows: Sequence[int]) -> Table:
+def table(standings: ScoreTable, rows: Sequence[int]) -> Table:
     """The chosen rows of the standings, ranked as they come."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("#", justify="right")
@@ -131,7 +131,7 @@ def difference_table(found: Sequence[Difference]) -> Table:
     return shown
 
 
-def about(standings: Standings, rubric: str) -> str:
+def about(standings: ScoreTable, rubric: str) -> str:
     """`1,107 members as of 2025-11-20 by ssi 1`."""
     members = "1 member" if len(standings) == 1 else f"{len(standings):,} members"
     return f"{members} as of {calendar(standings.day)} by {rubric}"

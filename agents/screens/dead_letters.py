@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.dead_letters.redrive import Judged, Memory
-from agents.dead_letters.store import Letter
+from agents.dead_letters.store import StoredLetter
 from agents.screens import raw_json
 from agents.screens.console import printable
 from schemas.replays import Replay
@@ -24,16 +24,16 @@ class Newest:
     def __init__(self, most: int) -> None:
         self.count: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
-        self.letters: deque[Letter] = deque(maxlen=most or None)
+        self.letters: deque[StoredLetter] = deque(maxlen=most or None)
 
-    def add(self, found: Letter) -> None:
+    def add(self, found: StoredLetter) -> None:
         """Take one more."""
         reason = found.letter.reason
         self.count[reason] += 1
         self.latest[reason] = max(found.timestamp, self.latest.get(reason, 0))
         self.letters.append(found)
 
-    def ordered(self) -> list[Letter]:
+    def ordered(self) -> list[StoredLetter]:
         """Those kept, the oldest first."""
         return sorted(self.letters, key=lambda found: (found.timestamp, found.place))
 
@@ -48,7 +48,7 @@ def reasons(newest: Newest) -> Table:
     return table
 
 
-def listing(letters: Iterable[Letter], memory: Memory) -> Table:
+def listing(letters: Iterable[StoredLetter], memory: Memory) -> Table:
     """A row for each letter."""
     table = Table("letter", "written", "reason", "type", "message", "", box=None, pad_edge=False)
     for found in letters:
@@ -63,7 +63,7 @@ def listing(letters: Iterable[Letter], memory: Memory) -> Table:
     return table
 
 
-def as_json(found: Letter, memory: Memory) -> dict[str, Any]:
+def as_json(found: StoredLetter, memory: Memory) -> dict[str, Any]:
     """A letter for programs. value: the event as text, with what is not UTF-8 as `\\x..`."""
     letter, before = found.letter, _before(found, memory)
     return {
@@ -83,7 +83,7 @@ def as_json(found: Letter, memory: Memory) -> dict[str, Any]:
     }
 
 
-def details(found: Letter, memory: Memory, most: int) -> Iterator[str]:
+def details(found: StoredLetter, memory: Memory, most: int) -> Iterator[str]:
     """One letter in lines, at most so many characters of its value."""
     letter, before = found.letter, _before(found, memory)
     rows: dict[str, str] = {
@@ -119,7 +119,7 @@ def plan(judged: Sequence[Judged], says: Mapping[int, str]) -> Table:
     return table
 
 
-def place(found: Letter) -> str:
+def place(found: StoredLetter) -> str:
     """`0:123`."""
     return "{}:{}".format(*found.place)
 
@@ -132,7 +132,7 @@ def moment(milliseconds: int) -> str:
         return str(milliseconds)
 
 
-def _before(found: Letter, memory: Memory) -> Replay | None:
+def _before(found: StoredLetter, memory: Memory) -> Replay | None:
     before = memory.get(found.place)
     return before if before is not None and before.letter_timestamp == found.timestamp else None
 

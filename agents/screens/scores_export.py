@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from agents.offline.engine import Standings
+from agents.offline.engine import ScoreTable
 from agents.screens.console import printable
 from pipeline.common.days import calendar
 from pipeline.rubric.components import PILLARS
@@ -44,7 +44,7 @@ def _decimals(hundredths: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(POINTS, len(hundredths), [None, pa.py_buffer(wide.tobytes())])
 
 
-def _batches(standings: Standings, rows: Sequence[int], rubric: Rubric) -> Iterator[pa.RecordBatch]:
+def _batches(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[pa.RecordBatch]:
     names = schema(rubric, standings.day)
     for at in range(0, len(rows), _AT_ONCE):
         part = np.array(rows[at : at + _AT_ONCE], np.int64)
@@ -55,7 +55,7 @@ def _batches(standings: Standings, rows: Sequence[int], rubric: Rubric) -> Itera
         yield pa.record_batch([members, *map(_decimals, points.T)], names)
 
 
-def csv(standings: Standings, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+def csv(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
     """The rows as CSV in UTF-8, with a line of names, in pieces; texts are quoted."""
     sink = pa.BufferOutputStream()
     with pa.csv.CSVWriter(sink, schema(rubric, standings.day)):
@@ -102,7 +102,7 @@ class _Pieces:
         """Nothing is held."""
 
 
-def parquet(standings: Standings, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+def parquet(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
     """The rows as a Parquet file, in pieces."""
     sink = _Pieces()
     with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema(rubric, standings.day)) as file:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.intake.rows import Record
+from pipeline.intake.rows import SourceRecord
 from schemas.traces import PARENT, STATE, TraceContext, sampled
 
 MOST = 8
@@ -16,7 +16,7 @@ _HINT = b'"traceparent"'
 _SAMPLED = re.compile(rb'"traceparent"\s{0,8}:\s{0,8}"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]"')
 
 
-def chosen(records: Sequence[Record], ratio: float) -> list[tuple[int, TraceContext]]:
+def chosen(records: Sequence[SourceRecord], ratio: float) -> list[tuple[int, TraceContext]]:
     """(place in records, context) of the first MOST events to trace.
 
     ratio: of the sampled traces, which share; by the trace id, so every worker decides alike.
@@ -42,7 +42,7 @@ def chosen(records: Sequence[Record], ratio: float) -> list[tuple[int, TraceCont
     return found
 
 
-def _of_headers(record: Record) -> TraceContext | None:
+def _of_headers(record: SourceRecord) -> TraceContext | None:
     """By the header of the last hop, or by the extension attribute of an event in binary mode."""
     names = [name for name, _ in record.headers]
     for prefix in ("", "ce_"):

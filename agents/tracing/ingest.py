@@ -7,7 +7,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from agents.tracing.choice import chosen
 from agents.tracing.context import carried, parent
-from pipeline.intake.rows import Record, Rows
+from pipeline.intake.rows import Rows, SourceRecord
 from schemas.letters import DeadLetter
 
 
@@ -19,7 +19,9 @@ class IngestTraces:
         self._ratio = ratio
         self._topic = topic
 
-    def begin(self, records: Sequence[Record], sources: np.ndarray, rows: Rows, began: int) -> list[Span]:
+    def begin(
+        self, records: Sequence[SourceRecord], sources: np.ndarray, rows: Rows, began: int
+    ) -> list[Span]:
         """Spans of a batch that is validated, to be ended when its frames are sent; marks their `rows`.
 
         sources: int64[n], as for Intake.rows; began: when, in ns since 1970.

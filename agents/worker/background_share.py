@@ -14,7 +14,7 @@ YIELD_S = 0.04
 """What only prepares waits so much longer: two rounds, in which what has to be served can go first."""
 
 
-class Pace:
+class BackgroundShare:
     """When the next block of members may be brought to the new day."""
 
     def __init__(self) -> None:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
-from agents.kafka.end_offsets import Ends
+from agents.kafka.end_offsets import EndOffsets
 from agents.kafka.topic_watch import TopicWatch
 from agents.metrics import Metrics
-from agents.worker.background_share import Pace
+from agents.worker.background_share import BackgroundShare
 from agents.worker.coverage import Coverage
 from agents.worker.health import Health
-from agents.worker.rank_role import Follower
-from agents.worker.round_length import Load
-from agents.worker.score_census import Censuses
+from agents.worker.rank_role import RankFollower
+from agents.worker.round_length import RoundLength
+from agents.worker.score_census import CensusCache
 from pipeline.rubric.model import Rubric
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ class Context:
     metrics: Metrics
     health: Health
     skew: Skew
-    ends: Ends
+    ends: EndOffsets
     topics: TopicWatch
     coverage: Coverage
-    pace: Pace
-    load: Load
-    censuses: Censuses
-    benchmarks: Follower | None = None
+    pace: BackgroundShare
+    load: RoundLength
+    censuses: CensusCache
+    benchmarks: RankFollower | None = None
     tracing: "Tracing | None" = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from agents.config.settings import Settings
-from agents.kafka.range_reader import Reader, reader
+from agents.kafka.range_reader import RangeReader, reader
 from agents.worker.ledger import Committed
 from schemas.ledger import Stamp
 
@@ -110,7 +110,7 @@ async def differing(
     return len(wanted), len(left) if stamped else len(wanted)
 
 
-async def _reaching(r: Reader, offset: int) -> int:
+async def _reaching(r: RangeReader, offset: int) -> int:
     """The end of what is committed, once it is at `offset` or behind; TimeoutError when it does not get there."""
     deadline = time.monotonic() + REACH_S
     while True:

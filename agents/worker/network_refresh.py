@@ -17,7 +17,7 @@ from pipeline.common.json_columns import Record
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
 from pipeline.network.peer_ranks import UNKNOWN
-from pipeline.network.sweep import Sweep, Telling, block
+from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ _MOST_CHANGES = 2_000
 """Records of changes in the ledger after which blocks are written, refreshed or not."""
 
 
-class Networks:
+class NetworkRefresh:
     """What a runner does about networks: `step` once a round, `save` before each commit."""
 
     def __init__(self, context: Context, partition: int) -> None:
@@ -160,7 +160,7 @@ class Networks:
         until = time.monotonic() + SLICE_S
         while sweep.left and self.pace.due():
             spent, began = 0.0, time.thread_time()
-            for records, kept in block(sweep, self.journal, sweep.left.pop(0), self._telling()):
+            for records, kept in sweep_block(sweep, self.journal, sweep.left.pop(0), self._telling()):
                 spent += time.thread_time() - began
                 if records:
                     await ledger.put(self.settings.topic("networks"), self.partition, records)
@@ -178,8 +178,8 @@ class Networks:
             if sweep.round is not None:
                 self.log.info("networks refreshed", members=sweep.members, links=len(self.shard.network))
 
-    def _telling(self) -> Telling:
+    def _telling(self) -> RecordContext:
         shard = self.shard
         shard.sequence += 1
         rubric = shard.rubric.name, str(shard.rubric.version)
-        return Telling(shard.directory.names, self.settings.cohort_minimum, shard.sequence, rubric)
+        return RecordContext(shard.directory.names, self.settings.cohort_minimum, shard.sequence, rubric)

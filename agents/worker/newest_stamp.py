@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from agents.config.settings import Settings
-from agents.kafka.range_reader import Reader, reader
+from agents.kafka.range_reader import RangeReader, reader
 from schemas.ledger import STAMP_KEY, Stamp, readable_stamp
 
 
-async def newest_stamp(r: Reader) -> Stamp | None:
+async def newest_stamp(r: RangeReader) -> Stamp | None:
     """The newest stamp of the ledger partition that is read, looked for from its end."""
     first, end = await r.bounds()
     # a stamp is the last of what a commit writes, so one is near the end

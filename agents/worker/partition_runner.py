@@ -28,7 +28,7 @@ from agents.worker.context import Context
 from agents.worker.health import SHOWN_S
 from agents.worker.inbox import Inbox
 from agents.worker.ledger import Committed, Ledger
-from agents.worker.network_refresh import Networks
+from agents.worker.network_refresh import NetworkRefresh
 from agents.worker.refill import Refill
 from agents.worker.restore import ANEW
 from pipeline.shard import checkpoint, redo
@@ -52,7 +52,7 @@ IDS = 200_000
 """Ids that may be in no chunk of the ledger yet, however short it is since the last one."""
 
 
-class Runner:
+class PartitionRunner:
     """The owner of a partition, from assignment to revocation."""
 
     def __init__(self, context: Context, partition: int) -> None:
@@ -67,7 +67,7 @@ class Runner:
         self.stamp: Stamp | None = None  # the last one committed
         self.live = False
         self.progress = 0.0  # of the restore
-        self.networks = Networks(context, partition)
+        self.networks = NetworkRefresh(context, partition)
         self.refill = Refill(context.settings, context.clock, partition)
         self._restored_s: float | None = None
         self._began = time.monotonic()

@@ -5,7 +5,7 @@ from agents.kafka.range_reader import reader
 from agents.kafka.transactions import Transactions
 from agents.worker.cpu_slices import CpuSlices
 from pipeline.cohorts.benchmark_records import Benchmarks
-from pipeline.cohorts.merged_scores import Merged
+from pipeline.cohorts.merged_scores import MergedScores
 
 
 class RankPublisher:
@@ -26,7 +26,7 @@ class RankPublisher:
                 for record in records:
                     self._benchmarks.load(record.key, record.value)
 
-    async def publish(self, merged: Merged) -> float:
+    async def publish(self, merged: MergedScores) -> float:
         """All benchmarks that changed, in one transaction; seconds of CPU."""
         work = CpuSlices(self._benchmarks.records(merged))
         made = []

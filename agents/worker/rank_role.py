@@ -23,10 +23,10 @@ from agents.kafka.transactions import ProduceFailed
 from agents.metrics import Metrics
 from agents.worker.cpu_slices import CpuSlices
 from agents.worker.rank_publisher import RankPublisher
-from agents.worker.round_length import Load
-from pipeline.cohorts.membership import Cohorts
-from pipeline.cohorts.merged_scores import Merged
-from pipeline.cohorts.rank_records import Ranks
+from agents.worker.round_length import RoundLength
+from pipeline.cohorts.membership import CohortMembership
+from pipeline.cohorts.merged_scores import MergedScores
+from pipeline.cohorts.rank_records import RankWriter
 
 log = structlog.get_logger()
 AGAIN_S = 1.0
@@ -40,17 +40,17 @@ GATHER = 0.4
 """Of an interval: for how long a merge waits for partitions that have not published since the last one."""
 
 
-class Follower:
+class RankFollower:
     """Keeps `merged` at the end of the topic. `own` says whether benchmarks are published here."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, load: Load) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, load: RoundLength) -> None:
         kinds = settings.cohort_kinds
         assert kinds is not None
         self.settings = settings
         self.metrics = metrics
         self.load = load
-        self.merged = Merged(settings.frame_partitions, kinds)
-        self.ranks = Ranks(self.merged, settings.rank_kinds, settings.cohort_minimum)
+        self.merged = MergedScores(settings.frame_partitions, kinds)
+        self.ranks = RankWriter(self.merged, settings.rank_kinds, settings.cohort_minimum)
         self._current_at = time.monotonic()
         self._owns = False
         self._publisher: RankPublisher | None = None
@@ -59,9 +59,9 @@ class Follower:
         metrics.ranks.age = lambda: time.monotonic() - self._current_at
         metrics.ranks.cohorts = self.merged.size
 
-    def cohorts(self, partition: int) -> Cohorts:
+    def cohorts(self, partition: int) -> CohortMembership:
         """The cohorts of a partition whose life begins now."""
-        return Cohorts(partition, time.time_ns(), self.merged.kinds, self.ranks)
+        return CohortMembership(partition, time.time_ns(), self.merged.kinds, self.ranks)
 
     def start(self) -> None:
         """Begin to follow."""

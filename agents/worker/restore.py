@@ -9,7 +9,7 @@ from agents.config.clock import zone
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from pipeline.cohorts.membership import Cohorts
+from pipeline.cohorts.membership import CohortMembership
 from pipeline.network.journal import Journal
 from pipeline.rubric.model import Rubric
 from pipeline.shard.recovery import Image, Recovered, Unreadable, recover, settle_on
@@ -47,7 +47,7 @@ async def restore(
     rubrics: tuple[Rubric, Rubric | None],
     partition: int,
     today: int,
-    cohorts: Cohorts | None = None,
+    cohorts: CohortMembership | None = None,
     progress: Callable[[float], object] = lambda done: None,
 ) -> Restored:
     """Read a partition's ledger and make the shard it describes, as of the stamp's day.

@@ -20,7 +20,7 @@ OFTEN, BEHIND_OFTEN = 2, 0.5
 """Publications for benchmarks in the time that a score may take into them; while behind, fewer."""
 
 
-class Load:
+class RoundLength:
     """Told and asked by every loop of the worker.
 
     least: seconds that a round takes while there is little to do.

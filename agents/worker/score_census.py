@@ -15,12 +15,12 @@ import structlog
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from agents.worker.background_share import Pace
+from agents.worker.background_share import BackgroundShare
 from pipeline.common import days
-from pipeline.network.latest_scores import Columns, Gathering
+from pipeline.network.latest_scores import Columns, LatestScores
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_ranks import UNKNOWN
-from pipeline.shard.distribution_feed import said
+from pipeline.shard.distribution_feed import emitted_scores
 from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()
@@ -44,18 +44,18 @@ class Census:
     began_ms: int
 
 
-class Reading:
+class CensusReader:
     """Everybody's score, taken at a pace; taken again, only what came since is read.
 
     own: the shard of a partition that this worker has, whose scores need not be read.
     """
 
-    def __init__(self, settings: Settings, pace: Pace, own: Callable[[int], Shard | None]) -> None:
+    def __init__(self, settings: Settings, pace: BackgroundShare, own: Callable[[int], Shard | None]) -> None:
         self.settings = settings
         self.pace = pace
         self.own = own
         self._hashes: WeakKeyDictionary[Shard, np.ndarray] = WeakKeyDictionary()
-        self._published: dict[int, tuple[Gathering, int]] = {}
+        self._published: dict[int, tuple[LatestScores, int]] = {}
 
     async def take(self) -> Census:
         """The scores as they are now."""
@@ -77,12 +77,12 @@ class Reading:
             more.append(member_hashes([name or "" for name in names[at : at + _NAMES]]))
             await self.pace.turn(time.thread_time() - began)
         hashes = self._hashes[shard] = np.concatenate(more)
-        score, day = said(shard, len(hashes))
+        score, day = emitted_scores(shard, len(hashes))
         there = score > UNKNOWN
         return hashes[there], score[there], day[there]
 
     async def _read(self, partition: int) -> Columns:
-        gathering, start = self._published.setdefault(partition, (Gathering(), 0))
+        gathering, start = self._published.setdefault(partition, (LatestScores(), 0))
         async with reader(self.settings.broker, self.settings.topic("scores"), partition) as r:
             first, stop = await r.bounds()
             async for records in r.read(max(first, start), stop, AT_ONCE):
@@ -93,15 +93,15 @@ class Reading:
         return gathering.columns()
 
 
-class Censuses:
+class CensusCache:
     """The last census of a worker, taken anew when it is too old."""
 
-    def __init__(self, settings: Settings, pace: Pace, own: Callable[[int], Shard | None]) -> None:
+    def __init__(self, settings: Settings, pace: BackgroundShare, own: Callable[[int], Shard | None]) -> None:
         self.settings = settings
         self.pace = pace
         self.own = own
         self._last: Census | None = None
-        self._reading: Reading | None = None
+        self._reading: CensusReader | None = None
         self._lock = asyncio.Lock()
 
     async def get(self, day: int, since_ms: int) -> Census:
@@ -125,7 +125,7 @@ class Censuses:
             await asyncio.sleep(_AGAIN_S)
 
     async def _take(self) -> Census:
-        reading, self._reading = self._reading or Reading(self.settings, self.pace, self.own), None
+        reading, self._reading = self._reading or CensusReader(self.settings, self.pace, self.own), None
         census = await reading.take()
         self._reading = reading  # not if it was broken off
         asyncio.get_running_loop().call_later(_KEEP_S, self._forget, census)

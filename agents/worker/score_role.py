@@ -9,19 +9,19 @@ from aiokafka import TopicPartition
 
 from agents.worker.audit import Audit
 from agents.worker.context import Context
-from agents.worker.partition_runner import Runner
+from agents.worker.partition_runner import PartitionRunner
 from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()
 
 
-class Score:
+class ScoreRole:
     """Hands frames from Faust to the runners, and starts and stops these as the assignment changes.
 
     runners: by partition; the context's censuses ask `shard` for those that are live.
     """
 
-    def __init__(self, app: faust.App, context: Context, runners: dict[int, Runner]) -> None:
+    def __init__(self, app: faust.App, context: Context, runners: dict[int, PartitionRunner]) -> None:
         self.context = context
         self.runners = runners
         self.assigned = False
@@ -68,7 +68,7 @@ class Score:
                 if partition in self.runners:
                     self.runners[partition].renew()
                 else:
-                    self.runners[partition] = Runner(self.context, partition)
+                    self.runners[partition] = PartitionRunner(self.context, partition)
                     self.runners[partition].start()
             self.assigned = True
 
@@ -93,7 +93,7 @@ class Score:
         await asyncio.gather(*(self.runners.pop(p).stop() for p in partitions))
 
 
-def live_shard(runners: dict[int, Runner], partition: int) -> Shard | None:
+def live_shard(runners: dict[int, PartitionRunner], partition: int) -> Shard | None:
     """The shard of a partition that is ours and live."""
     runner = runners.get(partition)
     return runner.shard if runner is not None and runner.live else None

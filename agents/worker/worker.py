@@ -22,21 +22,21 @@ from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
 from agents.kafka.client_id import client_id
-from agents.kafka.end_offsets import Ends
+from agents.kafka.end_offsets import EndOffsets
 from agents.kafka.topic_watch import TopicWatch
 from agents.metrics import Metrics
 from agents.tracing import tracing
-from agents.worker.background_share import Pace
+from agents.worker.background_share import BackgroundShare
 from agents.worker.context import Context
 from agents.worker.coverage import Coverage
 from agents.worker.health import KINDS, Health
 from agents.worker.http import add_pages
 from agents.worker.ingest_role import Ingest
-from agents.worker.partition_runner import Runner
-from agents.worker.rank_role import Follower
-from agents.worker.round_length import Load
-from agents.worker.score_census import Censuses
-from agents.worker.score_role import Score, live_shard
+from agents.worker.partition_runner import PartitionRunner
+from agents.worker.rank_role import RankFollower
+from agents.worker.round_length import RoundLength
+from agents.worker.score_census import CensusCache
+from agents.worker.score_role import ScoreRole, live_shard
 from pipeline.rubric.model import Rubric
 
 log = structlog.get_logger()
@@ -88,11 +88,11 @@ class Worker:
     def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, role: str) -> None:
         self.settings = settings
         self.role = role
-        runners: dict[int, Runner] = {}
+        runners: dict[int, PartitionRunner] = {}
         context = self.context = self._context(settings, rubric, clock, runners)
         self.metrics, self.health = context.metrics, context.health
         self.app = faust_app(settings)
-        self.score = Score(self.app, context, runners) if role in ("score", "all") else None
+        self.score = ScoreRole(self.app, context, runners) if role in ("score", "all") else None
         self.ingest = Ingest(context) if role in ("ingest", "all") else None
         self._stop = asyncio.Event()
         about = f"{rubric.name} {rubric.version}"
@@ -101,10 +101,10 @@ class Worker:
         add_pages(self.app, self)
 
     def _context(
-        self, settings: Settings, rubric: Rubric, clock: Clock, runners: dict[int, Runner]
+        self, settings: Settings, rubric: Rubric, clock: Clock, runners: dict[int, PartitionRunner]
     ) -> Context:
-        metrics, skew, pace = Metrics(), Skew(), Pace()
-        load = Load(settings.cycle_ms / 1000)
+        metrics, skew, pace = Metrics(), Skew(), BackgroundShare()
+        load = RoundLength(settings.cycle_ms / 1000)
         return Context(
             settings=settings,
             rubric=rubric,
@@ -113,13 +113,13 @@ class Worker:
             metrics=metrics,
             health=Health(),
             skew=skew,
-            ends=Ends(settings.broker, self._partitions),
+            ends=EndOffsets(settings.broker, self._partitions),
             topics=TopicWatch(settings),
             coverage=Coverage(settings, lambda: list(runners)),
             pace=pace,
             load=load,
-            censuses=Censuses(settings, pace, partial(live_shard, runners)),
-            benchmarks=Follower(settings, metrics, load) if settings.cohort_kinds is not None else None,
+            censuses=CensusCache(settings, pace, partial(live_shard, runners)),
+            benchmarks=RankFollower(settings, metrics, load) if settings.cohort_kinds is not None else None,
             tracing=tracing(settings),
         )
 

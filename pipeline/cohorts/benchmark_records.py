@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from pipeline.cohorts.membership import kind_of
-from pipeline.cohorts.merged_scores import ALL, Merged
+from pipeline.cohorts.merged_scores import ALL, MergedScores
 from pipeline.common.days import calendar, number
 from pipeline.common.json_columns import TEXTS, ZERO
 from schemas.benchmarks import Benchmark
@@ -94,7 +94,7 @@ class Benchmarks:
             number(day.day): (day.size, round(day.mean * 100), round(day.median * 100)) for day in read.days
         }
 
-    def records(self, merged: Merged, at_once: int = 200) -> Iterator[list[Record]]:
+    def records(self, merged: MergedScores, at_once: int = 200) -> Iterator[list[Record]]:
         """Records of all cohorts that changed since the last call, in lots; all of them on another day."""
         assert merged.totals is not None
         heads = [source.head for source in merged.sources.values()]
@@ -122,7 +122,7 @@ class Benchmarks:
         for start in range(0, len(chosen), at_once):
             yield self._lot(merged, chosen[start : start + at_once], deciles, about, as_of, settled)
 
-    def _of(self, merged: Merged, number: int) -> _Cohort:
+    def _of(self, merged: MergedScores, number: int) -> _Cohort:
         name = merged.names[number]
         cohort = self._cohorts.get(name)
         if cohort is None:
@@ -142,7 +142,7 @@ class Benchmarks:
 
     def _lot(
         self,
-        merged: Merged,
+        merged: MergedScores,
         chosen: np.ndarray,
         deciles: np.ndarray,
         about: bytes,
@@ -229,7 +229,7 @@ def _told(values: Values) -> tuple[int, bytes, bytes]:
     return size, TEXTS[mean + ZERO], TEXTS[median + ZERO]
 
 
-def _deciles(merged: Merged, chosen: np.ndarray) -> np.ndarray:
+def _deciles(merged: MergedScores, chosen: np.ndarray) -> np.ndarray:
     """int64[G, 9]: the deciles of `chosen` cohorts, which have members, at their places."""
     found = np.zeros((len(merged.cohorts), len(_TENTHS)), np.int64)
     column = np.array(merged.columns)[chosen]

@@ -18,7 +18,7 @@ _STARTS = np.array([0, *(BINS + at * PILLAR_BINS for at in range(5))], np.uint16
 _ALL = BINS + 4 * PILLAR_BINS + BANDS
 
 
-class Totals:
+class CohortHistograms:
     """By cohort: size int64[G], sums int64[G, 5] (score and pillars, hundredths), and counts by bin."""
 
     def __init__(self, cohorts: int) -> None:

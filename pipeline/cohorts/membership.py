@@ -51,7 +51,7 @@ class Ranker(Protocol):
     ) -> Piece | None: ...
 
 
-class Cohorts:
+class CohortMembership:
     """What was said last of the members of a partition, by place (the member's index).
 
     kinds: registers beside `everyone`; epoch: tells this life of the partition from all others; ranker: for

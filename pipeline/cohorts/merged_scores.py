@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.cohorts.histograms import Totals
+from pipeline.cohorts.histograms import CohortHistograms
 from pipeline.cohorts.membership import EVERYONE, name_of
-from pipeline.cohorts.sorted_scores import Ladder, empty, entries_of
+from pipeline.cohorts.sorted_scores import SortedScores, empty, entries_of
 from schemas.distributions import GONE, WIDTH, Head, Rows, load_names, parse_key
 
 NONE, ALL = 0, 1
@@ -68,16 +68,16 @@ class _Update:
     change: _Change
 
 
-class Merged:
+class MergedScores:
     """The merged view. kinds: of cohorts, beside `everyone`; totals: whether benchmarks are made of it."""
 
     def __init__(self, partitions: int, kinds: Sequence[str], totals: bool = False) -> None:
         self.partitions = partitions
         self.kinds = tuple(kinds)
-        self.totals: Totals | None = None
+        self.totals: CohortHistograms | None = None
         self.clear()
         if totals:
-            self.totals = Totals(len(self.cohorts))
+            self.totals = CohortHistograms(len(self.cohorts))
 
     def clear(self) -> None:
         """Forget everything: the topic will be read from its beginning."""
@@ -86,7 +86,7 @@ class Merged:
         self.sources: dict[int, Source] = {}
         self.cohorts: list[tuple[str, str]] = [("", ""), (EVERYONE, "")]
         # everyone first, which has no others beside it
-        self.ladders: list[Ladder] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
+        self.ladders: list[SortedScores] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
         self.names = ["", EVERYONE]
         self.columns = [0, 0]  # the ladder of each cohort
         self.totals = None
@@ -246,7 +246,7 @@ class Merged:
 
     def count(self) -> Iterator[None]:
         """Begin to keep totals, in steps, with all that is merged; all cohorts count as changed then."""
-        totals = Totals(len(self.cohorts))
+        totals = CohortHistograms(len(self.cohorts))
         for source in self.sources.values():
             is_in = _in(source.numbers, source.codes, source.cohort)
             yield from _counted(totals, _Change(source.numbers, np.zeros_like(is_in), source.numbers, is_in))
@@ -280,7 +280,7 @@ def _in(numbers: np.ndarray, codes: np.ndarray, cohort: np.ndarray) -> np.ndarra
     return found
 
 
-def _counted(totals: Totals, change: _Change) -> Iterator[None]:
+def _counted(totals: CohortHistograms, change: _Change) -> Iterator[None]:
     """Bring the change into the totals, in steps."""
     for start in range(0, len(change.before), _PIECE):
         part = slice(start, start + _PIECE)

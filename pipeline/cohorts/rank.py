@@ -11,7 +11,7 @@ N = TypeVar("N", int, np.ndarray)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CohortRank:
     """A place in a cohort of `of` members; halves: twice the place; top: hundredths of a percent."""
 
     halves: int
@@ -24,14 +24,14 @@ class Place:
         return Fraction(self.halves, 2)
 
 
-def rank(above: int, ties: int, of: int) -> Place:
+def rank(above: int, ties: int, of: int) -> CohortRank:
     """The rank of one of `ties` members with the same score, with `above` before them, of `of`.
 
     >>> rank(above=0, ties=1, of=200), rank(above=2, ties=4, of=8)
     (Place(halves=2, of=200, top=25), Place(halves=9, of=8, top=5000))
     """
     halves = 2 * above + ties + 1
-    return Place(halves, of, top_of(halves, of))
+    return CohortRank(halves, of, top_of(halves, of))
 
 
 def top_of(halves: N, of: N) -> N:
@@ -39,7 +39,7 @@ def top_of(halves: N, of: N) -> N:
     return -(-10_000 * (halves - 1) // (2 * of))
 
 
-def rank_among(scores: Sequence[int] | np.ndarray, score: int) -> Place:
+def rank_among(scores: Sequence[int] | np.ndarray, score: int) -> CohortRank:
     """The rank of a score among all scores of a cohort, of which it is one."""
     all_scores = np.asarray(scores)
     return rank(int((all_scores > score).sum()), int((all_scores == score).sum()), len(all_scores))

@@ -13,9 +13,9 @@ import orjson
 import pyarrow as pa
 
 from pipeline.cohorts.membership import EVERYONE
-from pipeline.cohorts.merged_scores import ALL, NONE, Merged, Source
+from pipeline.cohorts.merged_scores import ALL, NONE, MergedScores, Source
 from pipeline.cohorts.rank import top_of
-from pipeline.cohorts.sorted_scores import Ladder
+from pipeline.cohorts.sorted_scores import SortedScores
 from pipeline.common.json_columns import Piece, Table, joined, whole
 from schemas.distributions import GONE
 
@@ -36,10 +36,10 @@ class _Ranked:
     size: np.ndarray
 
 
-class Ranks:
+class RankWriter:
     """Ranks as they are put into records. kinds: in which cohorts; least: members a cohort must have."""
 
-    def __init__(self, merged: Merged, kinds: Sequence[str], least: int) -> None:
+    def __init__(self, merged: MergedScores, kinds: Sequence[str], least: int) -> None:
         self.merged = merged
         self.kinds = tuple(kinds)
         self.least = least
@@ -133,7 +133,7 @@ class Ranks:
 
 
 def places(
-    ladder: Ladder, now: np.ndarray, score: np.ndarray, was: np.ndarray, old: np.ndarray
+    ladder: SortedScores, now: np.ndarray, score: np.ndarray, was: np.ndarray, old: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(above, ties, size) of members of cohorts `now` with `score`, int64[n] each.
 

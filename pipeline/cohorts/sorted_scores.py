@@ -18,12 +18,12 @@ FEW = 8
 """Up to so many cohorts are in `Steps`, of 512 kB at most."""
 
 
-class Ladder(Protocol):
+class SortedScores(Protocol):
     """All entries in ascending order; immutable. edges: int64[cohorts + 1], where each cohort begins."""
 
     edges: np.ndarray
 
-    def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> "Ladder":
+    def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> "SortedScores":
         """The ladder without the entries `gone`, each of which must be there, and with `come` (int64).
 
         cohorts: how many there are from now on, not fewer than before.
@@ -56,25 +56,25 @@ class _Ends:
         return self.edges[cohort][:, None] + (self.size(cohort)[:, None] * tenths + 9) // 10 - 1
 
 
-class Steps(_Ends):
+class CumulativeCounts(_Ends):
     """The ladder of few cohorts. below: int32[cohorts * 2**14 + 1], how many entries are less than each."""
 
     def __init__(self, below: np.ndarray) -> None:
         self._below = below
         self.edges = below[:: 1 << BITS].astype(np.int64)
 
-    def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> Ladder:
+    def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> SortedScores:
         """See Ladder."""
         below = self._below
         if cohorts > FEW:
             entries = np.repeat(np.arange(len(below) - 1), np.diff(below))
-            return Sorted(_fitting(entries, cohorts), len(self.edges) - 1).moved(gone, come, cohorts)
+            return SortedEntries(_fitting(entries, cohorts), len(self.edges) - 1).moved(gone, come, cohorts)
         width = cohorts << BITS
         more = np.bincount(come, minlength=width) - np.bincount(gone, minlength=width)
         moved = np.full(width + 1, below[-1])
         moved[: len(below)] = below
         moved[1:] += np.cumsum(more, dtype=np.int32)
-        return Steps(moved)
+        return CumulativeCounts(moved)
 
     def above(self, cohort: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Ladder."""
@@ -92,7 +92,7 @@ class Steps(_Ends):
         return self._below.nbytes + self.edges.nbytes
 
 
-class Sorted(_Ends):
+class SortedEntries(_Ends):
     """The ladder of many cohorts. entries: uint32[m] in ascending order, or uint64 with very many cohorts."""
 
     def __init__(self, entries: np.ndarray, cohorts: int) -> None:
@@ -101,7 +101,7 @@ class Sorted(_Ends):
         # numpy would widen all entries for needles of another type; the last bound may be beyond the type
         self.edges = np.append(np.searchsorted(entries, bounds[:-1].astype(entries.dtype)), len(entries))
 
-    def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> Ladder:
+    def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> SortedScores:
         """See Ladder."""
         left = _fitting(self._entries, cohorts)
         if len(gone):
@@ -117,7 +117,7 @@ class Sorted(_Ends):
         if len(come):
             # two runs in order, which timsort merges in one pass
             left = np.sort(np.concatenate([left, np.sort(come.astype(left.dtype))]), kind="stable")
-        return Sorted(left, cohorts)
+        return SortedEntries(left, cohorts)
 
     def above(self, cohort: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Ladder."""
@@ -138,9 +138,11 @@ class Sorted(_Ends):
         return self._entries.nbytes + self.edges.nbytes
 
 
-def empty(cohorts: int) -> Ladder:
+def empty(cohorts: int) -> SortedScores:
     """A ladder of so many cohorts without members."""
-    return Steps(np.zeros(1, np.int32)).moved(np.zeros(0, np.int64), np.zeros(0, np.int64), cohorts)
+    return CumulativeCounts(np.zeros(1, np.int32)).moved(
+        np.zeros(0, np.int64), np.zeros(0, np.int64), cohorts
+    )
 
 
 def _fitting(entries: np.ndarray, cohorts: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import xxhash
 from pipeline.common.partitioner import murmur2
 from pipeline.intake.bulk_credits import Combinations
 from pipeline.intake.credit_rules import credits
-from pipeline.intake.event_columns import Events
+from pipeline.intake.event_columns import EventColumns
 from pipeline.intake.record_intake import COUNTERPART_ID, Intake, future
 from pipeline.intake.rows import Line, Rows
 from pipeline.network.member_hash import member_hashes, tied
@@ -66,7 +66,7 @@ class ColumnIntake:
 
         The offset of a row is the number of its event; its member is dictionary-encoded.
         """
-        events = Events(batch)
+        events = EventColumns(batch)
         good = events.good()
         late = good & (events.time > self.latest)
         outcome = Outcome(self._credited(events, np.flatnonzero(good & ~late), number))
@@ -78,7 +78,7 @@ class ColumnIntake:
             self._again(events, np.flatnonzero(~good), number, outcome)
         return outcome
 
-    def _credited(self, events: Events, rows: np.ndarray, number: int) -> Rows:
+    def _credited(self, events: EventColumns, rows: np.ndarray, number: int) -> Rows:
         """The rows of good events: of the actors in order, of the counterparts in order."""
         n = len(rows)
         signals = np.zeros(n, np.uint64)
@@ -122,7 +122,7 @@ class ColumnIntake:
             peer=_peers(member, of, credit) if self.ties else None,
         )
 
-    def _ids(self, events: Events, rows: np.ndarray, subject: pa.Array) -> np.ndarray:
+    def _ids(self, events: EventColumns, rows: np.ndarray, subject: pa.Array) -> np.ndarray:
         """uint64[k]: the hash of source, id and subject, as intake makes it."""
         joined = pc.binary_join_element_wise(
             events.source.plain(rows), events.id.take(pa.array(rows)), subject, "\0"
@@ -130,7 +130,7 @@ class ColumnIntake:
         texts = joined.cast(pa.binary()).to_pylist()
         return np.fromiter(map(xxhash.xxh3_64_intdigest, texts, repeat(self.seed)), np.uint64, len(texts))
 
-    def _again(self, events: Events, rows: np.ndarray, number: int, outcome: Outcome) -> None:
+    def _again(self, events: EventColumns, rows: np.ndarray, number: int, outcome: Outcome) -> None:
         """Ask intake about events that could not be accepted here, and add what it says."""
         dead: list[tuple[int, str, str]] = []
         parts = [outcome.rows]

@@ -25,7 +25,7 @@ _FARTHEST = (1 << 63) // 1_000_000 - 1
 _PER_UNIT = {"s": (1000, 1), "ms": (1, 1), "us": (1, 1000), "ns": (1, 1_000_000)}
 
 
-class Events:
+class EventColumns:
     """A batch of events: their attributes and the columns of their data."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pipeline.common.partitioner import murmur2
 from pipeline.intake.credit_rules import credits
-from pipeline.intake.rows import Record, Rows
+from pipeline.intake.rows import Rows, SourceRecord
 from pipeline.network.member_hash import member_hashes, tied
 from schemas.cloudevents import from_binary
 from schemas.events import FAST, parse, reason
@@ -67,7 +67,7 @@ class Intake:
         self.ties = ties
         self.table = credits(substantive_words)
 
-    def rows(self, records: Sequence[Record], sources: np.ndarray, topic: str) -> Rows:
+    def rows(self, records: Sequence[SourceRecord], sources: np.ndarray, topic: str) -> Rows:
         """The rows of a batch: of the actors in order, of the counterparts in order, and dead letters.
 
         sources: int64[n], the partition of `topic` each record is of.
@@ -86,7 +86,7 @@ class Intake:
             rows.peer = _peers(batch, rows, event)
         return _with_letters(records, sources, topic, batch, event, rows)
 
-    def _gather(self, records: Sequence[Record], batch: _Batch) -> None:
+    def _gather(self, records: Sequence[SourceRecord], batch: _Batch) -> None:
         table, seed, hashed, validate = (
             self.table,
             self.seed,
@@ -137,7 +137,7 @@ def future(time: str, ahead_ms: int) -> str:
     return f"time: {quote(time)} is over {ahead_ms // 1000} s ahead"
 
 
-def _structured(record: Record) -> bytes:
+def _structured(record: SourceRecord) -> bytes:
     """The event as structured JSON, of a record with headers or without a value; or ValueError."""
     if any(name.startswith("ce_") for name, _ in record.headers):
         return from_binary(record.headers, record.value)
@@ -165,7 +165,7 @@ def milliseconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _assemble(
-    records: Sequence[Record], sources: np.ndarray, batch: _Batch, times: np.ndarray, record: np.ndarray
+    records: Sequence[SourceRecord], sources: np.ndarray, batch: _Batch, times: np.ndarray, record: np.ndarray
 ) -> tuple[np.ndarray, Rows]:
     """(int64[n], which event each row is of; the rows), bad events still among them."""
     peer_of = np.array(batch.peer_of, np.int64)
@@ -201,7 +201,12 @@ def _peers(batch: _Batch, rows: Rows, event: np.ndarray) -> np.ndarray:
 
 
 def _with_letters(
-    records: Sequence[Record], sources: np.ndarray, topic: str, batch: _Batch, event: np.ndarray, rows: Rows
+    records: Sequence[SourceRecord],
+    sources: np.ndarray,
+    topic: str,
+    batch: _Batch,
+    event: np.ndarray,
+    rows: Rows,
 ) -> Rows:
     """The rows without those of dead events, and a row for each dead letter."""
     if not batch.dead:
@@ -230,7 +235,7 @@ def _with_letters(
     )
 
 
-def _letter(record: Record, source: int, topic: str, reason_: str, message: str) -> bytes:
+def _letter(record: SourceRecord, source: int, topic: str, reason_: str, message: str) -> bytes:
     headers = tuple(record.headers or ())
     return DeadLetter(
         reason_, message, topic, source, record.offset, record.timestamp, record.key, record.value, headers

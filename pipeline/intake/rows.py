@@ -10,7 +10,7 @@ import pyarrow as pa
 from schemas.traces import TraceContext
 
 
-class Record(Protocol):
+class SourceRecord(Protocol):
     """What is read of a record of `activity.events`."""
 
     offset: int

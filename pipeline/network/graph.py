@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipeline.network.link_block import OWNERS, Links, connected, forget, states
+from pipeline.network.link_block import OWNERS, LinkColumns, connected, forget, states
 from pipeline.network.member_hash import LINKS, REMOVED, member_hashes
 from pipeline.network.overlay import _SHIFT, Overlay
-from pipeline.network.peer_codes import NONE, Codes
+from pipeline.network.peer_codes import NONE, PeerCodes
 from schemas.frames import Frame
 
 GATHER = 50_000
@@ -22,7 +22,7 @@ FOLD = 500_000
 """Links from which on the overlay is folded, if that is also a sixteenth of those in blocks."""
 
 
-class Network:
+class NetworkGraph:
     """Links of members to peers. An owner is a member with links, known by its place among them.
 
     owner: uint32[room], the code of each owner; member: int32[room], their indices in the shard, -1 unknown;
@@ -31,12 +31,12 @@ class Network:
     """
 
     def __init__(self) -> None:
-        self.codes = Codes()
+        self.codes = PeerCodes()
         self.owner = np.zeros(0, np.uint32)
         self.member = np.zeros(0, np.int32)
         self.told = np.zeros(0, np.bool_)
         self.owners = 0
-        self.blocks: list[Links] = []
+        self.blocks: list[LinkColumns] = []
         self.overlay = Overlay()
         self.oldest: int | None = None
         self.erased: list[str] = []
@@ -156,7 +156,7 @@ class Network:
         self._place[codes[there]] = np.arange(first, stop)[there]
         self.owners = max(self.owners, stop)
         while len(self.blocks) * OWNERS < self.owners:
-            self.blocks.append(Links())
+            self.blocks.append(LinkColumns())
             self._sizes.append((0, 0))
 
     def gather(self) -> None:
@@ -174,7 +174,7 @@ class Network:
         """Whether the overlay should be folded into the blocks."""
         return len(self.overlay) > max(FOLD, sum(map(len, self.blocks)) // 16)
 
-    def fold(self, number: int, floor: int) -> Links:
+    def fold(self, number: int, floor: int) -> LinkColumns:
         """Bring block `number` up to date, and drop engagement of strangers up to day `floor`."""
         self.gather()
         links = self.blocks[number]
@@ -211,14 +211,14 @@ class Network:
         self._know_codes()
         return None if code == NONE or self._place[code] < 0 else int(self._place[code])
 
-    def links(self, place: int) -> Links:
+    def links(self, place: int) -> LinkColumns:
         """The links of one owner, as a block of one."""
         self.gather()
         number, at = divmod(place, OWNERS)
         packed = self.blocks[number]
         mine = packed.part(at) if at < packed.owners else slice(0, 0)
         peer, state, since = (column[mine].copy() for column in (packed.peer, packed.state, packed.since))
-        one = Links(np.array([0, mine.stop - mine.start]), peer, state, since, packed.base)
+        one = LinkColumns(np.array([0, mine.stop - mine.start]), peer, state, since, packed.base)
         part = self.overlay.part(place, place + 1)
         base = np.uint64(place) << _SHIFT
         one.merge(self.overlay.key[part] - base, self.overlay.state[part], self.overlay.day[part])

@@ -10,9 +10,9 @@ from itertools import groupby
 
 import numpy as np
 
-from pipeline.network.graph import Network
-from pipeline.network.link_block import OWNERS, Links
-from pipeline.network.peer_codes import Codes
+from pipeline.network.graph import NetworkGraph
+from pipeline.network.link_block import OWNERS, LinkColumns
+from pipeline.network.peer_codes import PeerCodes
 from schemas.links import (
     BLOCK,
     CHANGES,
@@ -37,7 +37,7 @@ class Journal:
     since: changes before this number are dropped at the end of the sweep under way.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: NetworkGraph) -> None:
         self.network = network
         self.refreshed: list[int] = []
         self.since = 0
@@ -154,12 +154,12 @@ class Journal:
         network.told[first : first + len(head.owner)] = head.told > 0
         start = np.concatenate([[0], np.cumsum(head.fill, dtype=np.int64)])
         columns = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("peer", "state", "day"))
-        network.blocks[head.number] = Links.of_days(start, *columns)
+        network.blocks[head.number] = LinkColumns.of_days(start, *columns)
         network.measure(head.number)
         self._pieces[head.number] = len(pieces)
 
 
-def _codes(codes: Codes, chunks: list[bytes]) -> None:
+def _codes(codes: PeerCodes, chunks: list[bytes]) -> None:
     for chunk in sorted(map(CodeChunk.load, chunks), key=lambda chunk: chunk.number):
         assert chunk.number * CHUNK == len(codes), "codes are written one after the other"
         codes.extend(chunk.hashes)

@@ -15,7 +15,7 @@ Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Members' hashes uint64[n], scores int16[n] in hundredths, days int32[n] these are as of."""
 
 
-class Gathering:
+class LatestScores:
     """Takes records of `member.scores` in the order of their partition; the last one of a member holds."""
 
     def __init__(self) -> None:

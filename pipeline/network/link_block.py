@@ -58,7 +58,7 @@ def _none(kind: type) -> np.ndarray:
 
 
 @dataclass(slots=True)
-class Links:
+class LinkColumns:
     """k links of n owners, by owner and then by peer.
 
     start: int64[n + 1], the links of owner i are [start[i], start[i + 1]); peer: uint32[k] codes; state:
@@ -72,7 +72,9 @@ class Links:
     base: int = 0
 
     @classmethod
-    def of_days(cls, start: np.ndarray, peer: np.ndarray, state: np.ndarray, day: np.ndarray) -> "Links":
+    def of_days(
+        cls, start: np.ndarray, peer: np.ndarray, state: np.ndarray, day: np.ndarray
+    ) -> "LinkColumns":
         """The same from days uint16[k] since 1970, 0: never engaged."""
         links = cls(start, peer, state, np.zeros(len(day), np.uint8))
         links._reach(day)
@@ -115,12 +117,12 @@ class Links:
         """Where the links of an owner are."""
         return slice(int(self.start[owner]), int(self.start[owner + 1]))
 
-    def of_owners(self, first: int, stop: int) -> "Links":
+    def of_owners(self, first: int, stop: int) -> "LinkColumns":
         """A view of the links of the owners [first, stop)."""
         start = self.start[first : stop + 1]
         part = slice(int(start[0]), int(start[-1]))
         columns = self.peer[part], self.state[part], self.since[part]
-        return Links(start - start[0], *columns, self.base)
+        return LinkColumns(start - start[0], *columns, self.base)
 
     def widen(self, owners: int) -> None:
         """Make it the block of so many owners at least."""

@@ -10,7 +10,7 @@ NONE = np.uint32(0xFFFF_FFFF)
 _ROOM = 1024
 
 
-class Codes:
+class PeerCodes:
     """hash -> code, and back. hashes: uint64[room], of which the first `len()` are known."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.cohorts.rank import rank_among
-from pipeline.network.link_block import Links, connected
+from pipeline.network.link_block import LinkColumns, connected
 from pipeline.network.peer_codes import NONE
 
 UNKNOWN = -1
@@ -18,7 +18,7 @@ UNKNOWN = -1
 
 
 @dataclass(slots=True)
-class Places:
+class PeerRanks:
     """Of n members, int64[n] each.
 
     connections: how many they have; scored: of these, with a score; above, level: of these, with a greater
@@ -53,7 +53,7 @@ class Places:
         return (20_000 * self.engaged + n) // (2 * n)
 
 
-def places(links: Links, own: np.ndarray, scores: np.ndarray, floor: int) -> Places:
+def places(links: LinkColumns, own: np.ndarray, scores: np.ndarray, floor: int) -> PeerRanks:
     """The places of the owners of a block.
 
     own: int[n], the scores of its owners; scores: int16, by code; floor: engagement up to that day is over.
@@ -67,7 +67,7 @@ def places(links: Links, own: np.ndarray, scores: np.ndarray, floor: int) -> Pla
     if len(there) < len(at):
         at, owner, score = at[there], owner[there], score[there]
     mine = own.astype(score.dtype)[owner]
-    return Places(
+    return PeerRanks(
         connections,
         np.bincount(owner, minlength=n),
         np.bincount(owner[score > mine], minlength=n),

@@ -19,7 +19,7 @@ from pipeline.common.json_columns import (
     records,
     whole,
 )
-from pipeline.network.peer_ranks import UNKNOWN, Places
+from pipeline.network.peer_ranks import UNKNOWN, PeerRanks
 from schemas.network import NetworkStanding
 
 _HALF = Table([b',"of":', b'.5,"of":'])
@@ -31,7 +31,7 @@ _NO_RANK = b',"rank":null'
 
 def network_records(
     names: Sequence[str],
-    places: Places,
+    places: PeerRanks,
     rows: np.ndarray,
     minimum: int,
     day: int,
@@ -63,7 +63,7 @@ def network_records(
     )
 
 
-def _ranks(places: Places, rows: np.ndarray, known: np.ndarray) -> Piece:
+def _ranks(places: PeerRanks, rows: np.ndarray, known: np.ndarray) -> Piece:
     """The rank of those of whom it is known, null of the others."""
     if not known.any():
         return _NO_RANK
@@ -75,7 +75,7 @@ def _ranks(places: Places, rows: np.ndarray, known: np.ndarray) -> Piece:
 
 
 def standing(
-    name: str, places: Places, minimum: int, day: int, revision: int, rubric: tuple[str, str]
+    name: str, places: PeerRanks, minimum: int, day: int, revision: int, rubric: tuple[str, str]
 ) -> NetworkStanding:
     """The record of the only member of `places`."""
     [(_, value)] = network_records([name], places, np.zeros(1, np.int64), minimum, day, revision, rubric)

@@ -16,7 +16,7 @@ from pipeline.network import journal
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
 from pipeline.network.peer_codes import NONE
-from pipeline.network.peer_ranks import UNKNOWN, Places, places
+from pipeline.network.peer_ranks import UNKNOWN, PeerRanks, places
 from pipeline.network.records import network_records
 
 AT_ONCE = 100_000
@@ -41,7 +41,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class RecordContext:
     """What goes into records besides the places; names: of the shard's members by index."""
 
     names: Sequence[str | None]
@@ -50,7 +50,7 @@ class Telling:
     rubric: tuple[str, str]
 
 
-def block(sweep: Sweep, entries: Journal, number: int, telling: Telling) -> Iterator[Piece]:
+def sweep_block(sweep: Sweep, entries: Journal, number: int, telling: RecordContext) -> Iterator[Piece]:
     """Work on a block, to be taken to the end: what each piece of it puts out, perhaps nothing."""
     network = entries.network
     floor = sweep.day - WINDOW
@@ -72,7 +72,9 @@ def block(sweep: Sweep, entries: Journal, number: int, telling: Telling) -> Iter
         yield (), [record]
 
 
-def _records(found: Places, entries: Journal, some: slice, sweep: Sweep, telling: Telling) -> list[Record]:
+def _records(
+    found: PeerRanks, entries: Journal, some: slice, sweep: Sweep, telling: RecordContext
+) -> list[Record]:
     """The records of the owners at places `some`, and tombstones of those who have no connection any more."""
     network, names = entries.network, telling.names
     member, told = network.member[some], network.told[some]

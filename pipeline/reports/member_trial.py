@@ -117,7 +117,7 @@ class PillarScore(BaseModel):
     components: dict[str, int]
 
 
-class Score(BaseModel):
+class TrialScore(BaseModel):
     """Points of a member in hundredths; the band is that of this score alone. Penalties are 0 or negative."""
 
     model_config = ConfigDict(frozen=True)
@@ -138,8 +138,8 @@ class Trial(BaseModel):
     rubric: str
     version: int
     settings: tuple[str, ...]
-    before: Score
-    after: Score
+    before: TrialScore
+    after: TrialScore
 
 
 def attempt(rubric: Rubric, day: int, member: Member, settings: Sequence[Setting]) -> Trial:
@@ -159,7 +159,7 @@ def attempt(rubric: Rubric, day: int, member: Member, settings: Sequence[Setting
     )
 
 
-def scores(rubric: Rubric, day: int, members: Sequence[Member]) -> list[Score]:
+def scores(rubric: Rubric, day: int, members: Sequence[Member]) -> list[TrialScore]:
     """The points of members as of `day`."""
     points = Scorer(rubric, day).points(*batch(day, members))
     columns = zip(
@@ -170,7 +170,7 @@ def scores(rubric: Rubric, day: int, members: Sequence[Member]) -> list[Score]:
         strict=True,
     )
     return [
-        Score(
+        TrialScore(
             score=score,
             band=BANDS[band],
             pillars={

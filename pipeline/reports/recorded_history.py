@@ -30,7 +30,7 @@ class Expected:
     weakest: str
 
 
-class Recorded:
+class RecordedHistory:
     """Members' days, given in the order of the topic; 900 bytes for each member.
 
     rubric: that of the scores; bands are by its thresholds.

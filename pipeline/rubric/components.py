@@ -40,7 +40,7 @@ class Pillar(StrEnum):
 PILLARS = tuple(Pillar)
 
 
-class Part(BaseModel):
+class RubricPart(BaseModel):
     """Base of everything in a rubric: immutable, and a key it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -48,10 +48,10 @@ class Part(BaseModel):
 
 Count: TypeAlias = Annotated[StrictInt, Field(ge=1, le=65_535)]
 HalfLife: TypeAlias = Annotated[StrictInt, Field(ge=1, le=365)]
-Letter: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
+ArticleLetter: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
 
 
-class Use(Part):
+class Use(RubricPart):
     """How a component counts a signal: at most `cap` a day, each worth `weight`."""
 
     cap: Count
@@ -61,18 +61,18 @@ class Use(Part):
 Uses: TypeAlias = Annotated[dict[SignalName, Use], Field(min_length=1, max_length=63)]
 
 
-class Section(Part):
+class Section(RubricPart):
     """How a component reads a register: in full from `target` on, in proportion below it."""
 
     weight: Annotated[StrictInt, Field(ge=1, le=10_000)] = 1
     target: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 1
 
 
-class _Component(Part):
+class _Component(RubricPart):
     name: Slug
     max: Hundredths = Field(gt=0)
     factor: Line
-    articles: Annotated[tuple[Letter, ...], Field(max_length=26)] = ()
+    articles: Annotated[tuple[ArticleLetter, ...], Field(max_length=26)] = ()
 
 
 class _Scoring(_Component):

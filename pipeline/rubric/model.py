@@ -15,7 +15,7 @@ from pydantic import Field, StrictInt, StringConstraints, ValidationError, field
 from pipeline.common.points import as_points
 from pipeline.common.suggestions import nearest
 from pipeline.rubric import components as kinds
-from pipeline.rubric.components import PILLARS, Component, Part, Penalty, Pillar
+from pipeline.rubric.components import PILLARS, Component, Penalty, Pillar, RubricPart
 from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug
 from pipeline.rubric.toml_lines import Path, line_of, line_of_keys
 
@@ -41,7 +41,7 @@ class _Misplaced(ValueError):
         self.path = path
 
 
-class Bands(Part):
+class Bands(RubricPart):
     """Where the bands begin, in points, and by how much a score must fall below to leave one."""
 
     middle: Hundredths = 4_000
@@ -58,7 +58,7 @@ class Bands(Part):
         return self
 
 
-class Trend(Part):
+class Trend(RubricPart):
     """How a trend is told: the mean of the last half of `days` against the half before."""
 
     days: Annotated[StrictInt, Field(ge=2, le=90, multiple_of=2)] = 28
@@ -72,7 +72,7 @@ class Trend(Part):
         return self
 
 
-class Target(Part):
+class Target(RubricPart):
     """What a score should be for a role, in points: at least `low`; more than `high` is not asked for."""
 
     low: Hundredths
@@ -98,7 +98,7 @@ class Target(Part):
         return as_points(self.low) + (f" to {as_points(self.high)}" if self.high > self.low else "")
 
 
-class Step(Part):
+class Step(RubricPart):
     """Something a member could do next; its gain is computed, never written down.
 
     `signals` are added `every` day or week for `weeks` weeks up to today; `registers` are added once.
@@ -121,7 +121,7 @@ class Step(Part):
         return self
 
 
-class Rubric(Part):
+class Rubric(RubricPart):
     """A whole rubric. The order of the components is the order of the columns of a score's parts."""
 
     name: Slug

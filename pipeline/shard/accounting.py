@@ -6,7 +6,7 @@ from pipeline.shard.watermarks import Admission
 from schemas.ledger import Counters
 
 
-def account(
+def count_dispositions(
     counters: Counters,
     admission: Admission,
     actor: np.ndarray,

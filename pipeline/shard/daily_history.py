@@ -16,7 +16,7 @@ COLUMNS = 5
 """Score and the four pillars."""
 
 
-class History:
+class DailyHistory:
     """Hundredths of points by day, member and column; UNKNOWN where there was no score."""
 
     def __init__(self) -> None:

@@ -11,8 +11,8 @@ from pipeline.common.tile_keys import WINDOW, Pairs, key_days
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.scorer import Points, Scorer
-from pipeline.shard.daily_history import History
-from pipeline.shard.member_index import BLOCK, Directory
+from pipeline.shard.daily_history import DailyHistory
+from pipeline.shard.member_index import BLOCK, MemberIndex
 from pipeline.shard.registers import Registers
 from pipeline.shard.score_records import history_key, history_records
 from pipeline.shard.tiles import Tiles
@@ -22,18 +22,18 @@ HISTORY_DAYS = 2 * 366
 """For how long `member.history` keeps a day."""
 
 
-class Recorder:
+class DayRecorder:
     """Keeps `history`, and makes the records of `member.history`; tiles and registers are the shard's."""
 
     def __init__(
-        self, rubric: Rubric, zone: Zone, directory: Directory, tiles: Tiles, registers: Registers
+        self, rubric: Rubric, zone: Zone, directory: MemberIndex, tiles: Tiles, registers: Registers
     ) -> None:
         self.rubric = rubric
         self.zone = zone
         self.directory = directory
         self.tiles = tiles
         self.registers = registers
-        self.history = History()
+        self.history = DailyHistory()
         self.last: dict[int, int] = {}  # block -> last day on record
         # blocks whose history in the ledger is not that in memory: in more than the day last recorded?
         self.outdated: dict[int, bool] = {}

@@ -65,7 +65,7 @@ class HashSet:
             left = left[self.table[slot] != left]
 
 
-class Seen:
+class RecentIds:
     """The ids of at least the last `keep` rows, or of the last `horizon_ms`, whichever is less.
 
     A generation holds every id of its frames, those known from the one before too: so its content follows

@@ -24,7 +24,7 @@ def has_news(shard: Shard) -> bool:
     return not cohorts.held and cohorts.due(as_of(shard))
 
 
-def said(shard: Shard, members: int) -> tuple[np.ndarray, np.ndarray]:
+def emitted_scores(shard: Shard, members: int) -> tuple[np.ndarray, np.ndarray]:
     """(int16[members] scores in hundredths, UNKNOWN without; int32[members] the days these are of).
 
     Of members 0..members-1, as they were put out last, whether that is committed yet or not.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.shard.member_index import Directory
+from pipeline.shard.member_index import MemberIndex
 from schemas.frames import Frame
 
 
@@ -13,7 +13,7 @@ def late(
     member: np.ndarray,
     day: np.ndarray,
     before: np.ndarray,
-    directory: Directory,
+    directory: MemberIndex,
 ) -> np.ndarray:
     """bool[n]: which of the rows `known` int64[n] came when their day was erased already.
 

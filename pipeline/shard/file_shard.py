@@ -18,7 +18,7 @@ _FEW = max(Signal) // 8 + 1
 _SIGNALS = np.uint64((1 << 64) - 1 - (1 << ERASE_BIT))
 
 
-class Tally(Shard):
+class FileShard(Shard):
     """Counts frames that are given once, in order, and never again; no day's turn and no emission."""
 
     def resize(self) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 BLOCK = 1000
 
 
-class Directory(dict[str, int]):
+class MemberIndex(dict[str, int]):
     """member -> index; looking up a new member gives it the next free index."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.ranges import Range
-from pipeline.shard.dedupe import Seen
+from pipeline.shard.dedupe import RecentIds
 from pipeline.shard.watermarks import Watermarks
 from schemas.frames import Frame, without_letters
 from schemas.ledger import ReplayStart, dump_redo, frame_key, ids_key
@@ -43,7 +43,7 @@ class Redo:
         self._counted: deque[_Counted] = deque()
         self.ids = 0  # that are in no chunk yet
 
-    def note(self, offset: int, watermarks: Watermarks, seen: Seen) -> None:
+    def note(self, offset: int, watermarks: Watermarks, seen: RecentIds) -> None:
         """The frame at `offset` was counted."""
         missing = watermarks.missing_ranges() if watermarks.missing else {}
         self._counted.append(
@@ -104,7 +104,7 @@ def record(offset: int, timestamp: int, data: bytes, frame: Frame) -> tuple[byte
     return frame_key(offset), dump_redo(timestamp, data)
 
 
-def whole(frame: int, watermarks: Watermarks, seen: Seen) -> tuple[Redo, list[Record]]:
+def whole(frame: int, watermarks: Watermarks, seen: RecentIds) -> tuple[Redo, list[Record]]:
     """The redo of a shard all of whose changes are in blocks as of `frame`, and all its ids as records.
 
     For a ledger of an earlier version, which has none of it.

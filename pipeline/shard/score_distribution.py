@@ -21,7 +21,7 @@ _SLOTS = 1 + max(BUCKETS[0], len(BANDS))
 _STARTS = np.arange(len(COLUMNS) + 1, dtype=np.int16)[:, None] * np.int16(_SLOTS)
 
 
-class Spread:
+class ScoreDistribution:
     """Members by points, in buckets, and by band."""
 
     def __init__(self) -> None:

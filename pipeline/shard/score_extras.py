@@ -13,7 +13,7 @@ from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, DIRECTIONS, UNKNOWN, next_bands, trends_of
 from pipeline.scoring.scorer import Points
-from pipeline.shard.daily_history import History
+from pipeline.shard.daily_history import DailyHistory
 
 _STATES = Table(
     [
@@ -35,10 +35,10 @@ class BandChange:
     after: int
 
 
-class Standing:
+class LastEmitted:
     """Band, trend and changes of members by the rubric given, against what was said of them before."""
 
-    def __init__(self, rubric: Rubric, history: History) -> None:
+    def __init__(self, rubric: Rubric, history: DailyHistory) -> None:
         self.rubric = rubric
         self.history = history
         self.components = np.zeros((0, len(rubric.components)), np.int16)

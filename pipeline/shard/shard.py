@@ -7,25 +7,25 @@ and the frames since then is the shard that was lost. It does no I/O; `agents.wo
 import numpy as np
 import orjson
 
-from pipeline.cohorts.membership import Cohorts
+from pipeline.cohorts.membership import CohortMembership
 from pipeline.common.days import UTC, Zone
 from pipeline.common.json_columns import Piece, Record
 from pipeline.common.tile_keys import RING, WINDOW, Pairs, key_days
-from pipeline.network.graph import Network
+from pipeline.network.graph import NetworkGraph
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS
 from pipeline.scoring.scorer import Points, Scorer
 from pipeline.shard import erasures
-from pipeline.shard.accounting import account
-from pipeline.shard.day_recorder import Recorder
-from pipeline.shard.dedupe import Seen
-from pipeline.shard.member_index import BLOCK, Directory
+from pipeline.shard.accounting import count_dispositions
+from pipeline.shard.day_recorder import DayRecorder
+from pipeline.shard.dedupe import RecentIds
+from pipeline.shard.member_index import BLOCK, MemberIndex
 from pipeline.shard.redo import Redo
 from pipeline.shard.registers import Registers
-from pipeline.shard.score_distribution import Spread
-from pipeline.shard.score_extras import Standing
+from pipeline.shard.score_distribution import ScoreDistribution
+from pipeline.shard.score_extras import LastEmitted
 from pipeline.shard.score_records import Emission, band_records, score_records
-from pipeline.shard.source_counts import Arrivals
+from pipeline.shard.source_counts import SourceCounts
 from pipeline.shard.tiles import Tiles
 from pipeline.shard.watermarks import Watermarks
 from schemas.frames import Frame, Side
@@ -62,28 +62,28 @@ class Shard:
         horizon_ms: int,
         shadow: Rubric | None = None,
         zone: Zone = UTC,
-        cohorts: Cohorts | None = None,
+        cohorts: CohortMembership | None = None,
     ) -> None:
         self.rubric = rubric
         self.zone = zone
         self.day = day
         self.scorer = Scorer(rubric, day)
         self.shadow = Scorer(shadow, day) if shadow else None
-        self.directory = Directory()
+        self.directory = MemberIndex()
         self.tiles = Tiles()
         self.registers = Registers()
-        self.network = Network()
+        self.network = NetworkGraph()
         self.watermarks = Watermarks()
-        self.seen = Seen(keep, horizon_ms)
+        self.seen = RecentIds(keep, horizon_ms)
         self.counters = Counters()
         self.frame = -1
         self.sequence = 0
         self.redo: Redo | None = None  # of a shard that is kept in a ledger
-        self.recorder = Recorder(rubric, zone, self.directory, self.tiles, self.registers)
+        self.recorder = DayRecorder(rubric, zone, self.directory, self.tiles, self.registers)
         self.history = self.recorder.history
-        self.standing = Standing(rubric, self.history)
-        self.spread = Spread()
-        self.arrivals = Arrivals()
+        self.standing = LastEmitted(rubric, self.history)
+        self.spread = ScoreDistribution()
+        self.arrivals = SourceCounts()
         self.cohorts = cohorts
         self.traced: set[int] = set()  # of the last frame the traced rows that were counted
         self.rolled = 0  # blocks already brought to the day
@@ -155,7 +155,9 @@ class Shard:
         rows, member = known[~gone], member[~gone]
         letters = np.flatnonzero(admission.rows & dead)
         if not replay:
-            again, acted = account(self.counters, admission, actor, live, fresh, known, late, len(letters))
+            again, acted = count_dispositions(
+                self.counters, admission, actor, live, fresh, known, late, len(letters)
+            )
             self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
             if frame.traces:
                 self.traced = {trace.row for trace in frame.traces} & set(known[~late].tolist())

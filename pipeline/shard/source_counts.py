@@ -10,7 +10,7 @@ from schemas.frames import Frame
 KINDS = ("late", "duplicate", "dead")
 
 
-class Arrivals:
+class SourceCounts:
     """How many events of each source were late, duplicates, or dead letters."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from agents.cli import _run
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.dead_letters.redrive import HEADER, Candidate, Judge, remembered, sender
-from agents.dead_letters.store import Letter, Wanted, letters
+from agents.dead_letters.store import StoredLetter, Wanted, letters
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted
 from perf.worker_process import Worker
@@ -89,7 +89,7 @@ def _counted(settings: Settings, events: int) -> Counters:
     return found
 
 
-async def _letters(settings: Settings) -> list[Letter]:
+async def _letters(settings: Settings) -> list[StoredLetter]:
     async with letters(settings) as box:
         return [found async for found in box.read(Wanted())]
 
@@ -191,7 +191,7 @@ def test_a_letter_is_mended_sent_again_and_scored(
 
 
 async def test_of_two_replays_at_once_only_the_later_sends(live: Settings) -> None:
-    made = [Letter((0, n), 5, _dead(_post(f"m-{n}", time="2026-01-01T00:00:00Z"))) for n in range(2)]
+    made = [StoredLetter((0, n), 5, _dead(_post(f"m-{n}", time="2026-01-01T00:00:00Z"))) for n in range(2)]
     candidates = [Candidate(found, found.letter.value, False) for found in made]
     first, second = Judge(live).judge(candidates, {}, 1_795_000_000_000)
     assert first.fails is None

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.cohorts.benchmark_records import Benchmarks
-from pipeline.cohorts.membership import Cohorts, registers_of
-from pipeline.cohorts.merged_scores import Merged
+from pipeline.cohorts.membership import CohortMembership, registers_of
+from pipeline.cohorts.merged_scores import MergedScores
 from pipeline.scoring.bands import BANDS
 from pipeline.shard import distribution_feed
 from pipeline.shard.shard import Shard
@@ -32,14 +32,14 @@ class Teller(Keeper):
         super().__init__()
         self._make, self._fresh_day = self.begin, DAY
         self.topic = Topic()
-        self.merged = Merged(1, KINDS)
+        self.merged = MergedScores(1, KINDS)
         self.scores: dict[bytes, bytes] = {}
         self.values: dict[bytes, tuple[str, ...]] = {}
         self.epoch = self.published = 0
 
     def begin(self, day: int) -> Shard:
         self.epoch += 1
-        cohorts = Cohorts(0, self.epoch, KINDS)
+        cohorts = CohortMembership(0, self.epoch, KINDS)
         return Shard(RUBRIC, day, 40, horizon_ms=10**12, cohorts=cohorts)
 
     def keep(self, shard: Shard) -> None:
@@ -123,7 +123,7 @@ def _some(count: int, score: int) -> dict[int, Scored]:
 
 def test_the_change_of_a_week_is_against_the_end_of_that_day():
     topic = Topic()
-    merged = Merged(1, KINDS, totals=True)
+    merged = MergedScores(1, KINDS, totals=True)
     partition = Partition(0, topic, merged)
     records: dict[bytes, bytes | None] = {}
     by_day: dict[int, Benchmark] = {}
@@ -149,7 +149,7 @@ def test_the_change_of_a_week_is_against_the_end_of_that_day():
 
 def test_while_a_day_turns_the_end_of_the_day_before_stays():
     topic = Topic()
-    merged = Merged(2, KINDS, totals=True)
+    merged = MergedScores(2, KINDS, totals=True)
     first, second = (Partition(number, topic, merged) for number in range(2))
     publisher = Benchmarks(3)
 
@@ -174,7 +174,7 @@ def test_while_a_day_turns_the_end_of_the_day_before_stays():
 
 def test_a_cohort_that_gets_too_small_shows_nothing_of_before():
     topic = Topic()
-    merged = Merged(1, KINDS, totals=True)
+    merged = MergedScores(1, KINDS, totals=True)
     partition = Partition(0, topic, merged)
     publisher = Benchmarks(3)
     partition.say(_some(3, 5000))
@@ -202,4 +202,4 @@ def test_a_cohort_that_gets_too_small_shows_nothing_of_before():
 @pytest.mark.parametrize("bad", [b"0/other/1", b"x/head", b""])
 def test_unknown_keys_are_refused(bad):
     with pytest.raises(ValueError):
-        Merged(1, KINDS).take(bad, b"{}", 0)
+        MergedScores(1, KINDS).take(bad, b"{}", 0)

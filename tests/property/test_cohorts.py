@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pipeline.cohorts import membership as counting
 from pipeline.cohorts import sorted_scores
 from pipeline.cohorts.benchmark_records import Benchmarks
-from pipeline.cohorts.membership import Cohorts
-from pipeline.cohorts.merged_scores import Merged
-from pipeline.cohorts.rank_records import Ranks
+from pipeline.cohorts.membership import CohortMembership
+from pipeline.cohorts.merged_scores import MergedScores
+from pipeline.cohorts.rank_records import RankWriter
 from schemas import distributions
 from schemas.benchmarks import Benchmark
 from schemas.registers import Register
@@ -46,7 +46,7 @@ class Topic:
         last = {key: offset for key, _, offset in self.records}
         self.records = [record for record in self.records if last[record[0]] == record[2]]
 
-    def read(self, merged: Merged) -> None:
+    def read(self, merged: MergedScores) -> None:
         for key, value, offset in self.records:
             if offset > merged.taken:
                 merged.take(key, value, offset)
@@ -57,7 +57,7 @@ class Topic:
 class Partition:
     """A partition whose members get random scores; `die` loses everything but what a restore brings."""
 
-    def __init__(self, number: int, topic: Topic, merged: Merged) -> None:
+    def __init__(self, number: int, topic: Topic, merged: MergedScores) -> None:
         self.number, self.topic, self.merged = number, topic, merged
         self.epoch = 0
         self.members: dict[int, Scored] = {}
@@ -67,8 +67,8 @@ class Partition:
 
     def _live(self) -> None:
         self.epoch += 1
-        self.ranks = Ranks(self.merged, ("everyone", *KINDS), LEAST)
-        self.cohorts = Cohorts(self.number, self.epoch, KINDS, self.ranks)
+        self.ranks = RankWriter(self.merged, ("everyone", *KINDS), LEAST)
+        self.cohorts = CohortMembership(self.number, self.epoch, KINDS, self.ranks)
         self.places = 0
 
     def say(self, members: dict[int, Scored]) -> list[dict | None]:
@@ -126,7 +126,7 @@ def published(records: dict[bytes, bytes | None]) -> dict[str, Benchmark]:
     return {key.decode(): Benchmark.model_validate_json(value) for key, value in records.items() if value}
 
 
-def check(merged: Merged, records: dict[bytes, bytes | None], partitions: list[Partition]) -> None:
+def check(merged: MergedScores, records: dict[bytes, bytes | None], partitions: list[Partition]) -> None:
     """The benchmarks are exactly those of the scores as published."""
     wanted = cohorts_of([member for p in partitions for member in p.published.values()])
     got = published(records)
@@ -167,7 +167,7 @@ steps = st.one_of(
 @given(st.lists(steps, min_size=20, max_size=60))  # shorter ones hardly ever get to ranks
 def test_merged_is_a_sort_of_all_scores(plan):
     topic = Topic()
-    merged = Merged(2, KINDS, totals=True)
+    merged = MergedScores(2, KINDS, totals=True)
     partitions = [Partition(number, topic, merged) for number in range(2)]
     publisher, records = Benchmarks(LEAST), {}
     by_places: list[dict[int, Scored]] = [{}, {}]  # as merged
@@ -203,7 +203,7 @@ def test_merged_is_a_sort_of_all_scores(plan):
                         check(merged, records, partitions)
     # whoever reads only the end of a compacted topic sees the same
     topic.compact()
-    other = Merged(2, KINDS, totals=True)
+    other = MergedScores(2, KINDS, totals=True)
     topic.read(other)
     fresh: dict[bytes, bytes | None] = {}
     for lot in Benchmarks(LEAST).records(other):
@@ -216,7 +216,7 @@ def _check_ranks(
     said: list[dict | None],
     members: dict[int, Scored],
     merged_as: list[dict[int, Scored]],
-    merged: Merged,
+    merged: MergedScores,
 ) -> None:
     """Each rank is that among the others as merged last."""
     source = merged.sources.get(partition.number)

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cohorts.sorted_scores import FEW, Ladder, Sorted, Steps, empty, entries_of
+from pipeline.cohorts.sorted_scores import (
+    FEW,
+    CumulativeCounts,
+    SortedEntries,
+    SortedScores,
+    empty,
+    entries_of,
+)
 
 SCORES = st.one_of(st.integers(0, 10_000), st.sampled_from([0, 1, 5_000, 10_000]))
 TENTHS = np.arange(1, 10)
@@ -29,7 +36,7 @@ def _entries(members: list[tuple[int, int]]) -> np.ndarray:
     return entries_of(both[:, 0], both[:, 1])
 
 
-def _check(ladder: Ladder, held: list[tuple[int, int]], cohorts: int, score: int) -> None:
+def _check(ladder: SortedScores, held: list[tuple[int, int]], cohorts: int, score: int) -> None:
     here = np.arange(1, cohorts)
     lists = [sorted(s for c, s in held if c == cohort) for cohort in here.tolist()]
     assert ladder.size(here).tolist() == [len(scores) for scores in lists]
@@ -51,7 +58,7 @@ def test_every_rank_and_quantile_is_that_of_a_sort(
         gone = [held.pop(at % len(held)) for at in go if held]
         ladder = ladder.moved(_entries(gone), _entries(come), cohorts)
         held += [member for member in come if member[0]]  # cohort 0 stands for none
-        assert isinstance(ladder, Steps if cohorts <= FEW else Sorted)
+        assert isinstance(ladder, CumulativeCounts if cohorts <= FEW else SortedEntries)
         _check(ladder, held, cohorts, score)
 
 

@@ -12,7 +12,7 @@ from pipeline.network import journal as journals
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import connected
 from pipeline.network.member_hash import member_hashes
-from pipeline.network.peer_codes import NONE, Codes
+from pipeline.network.peer_codes import NONE, PeerCodes
 from pipeline.network.peer_ranks import by_code, place_of, places
 from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard
@@ -222,7 +222,7 @@ def test_a_place_is_that_of_a_sort(own, peers):
 @given(batches=st.lists(st.lists(st.integers(1, 40)), max_size=20), bits=st.sampled_from([0, 7, 58]))
 def test_codes_stand_for_what_they_did(batches, bits):
     """bits: shifts the hashes so that they meet in the table, or all wrap around its end."""
-    codes, told = Codes(), {}
+    codes, told = PeerCodes(), {}
     for batch in batches:
         hashes = np.array([(n << bits | 4095) & (1 << 64) - 1 for n in batch], np.uint64)
         for one, code in zip(hashes.tolist(), codes.add(hashes).tolist(), strict=True):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.common import days
-from pipeline.reports.recorded_history import Recorded
+from pipeline.reports.recorded_history import RecordedHistory
 from pipeline.scoring.bands import BANDS, UNKNOWN, band, trend
 from schemas.frames import decode
 from schemas.history import Day
@@ -54,7 +54,7 @@ def test_every_record_follows_from_the_days_recorded_so_far(seed, turns, rolls):
     """Frames come in while a turn is under way too: some members are scored before their block has turned."""
     with small_blocks():
         for log in ingest(stream(seed, 120), [9], []):
-            shard, recorded, newest = make_shard(), Recorded(RUBRIC), {}
+            shard, recorded, newest = make_shard(), RecordedHistory(RUBRIC), {}
 
             def flush(shard=shard, recorded=recorded, newest=newest):
                 emission = shard.drain()
@@ -90,7 +90,7 @@ histories = st.lists(st.tuples(st.integers(1, 120), known), min_size=1, max_size
 @given(histories, known, st.integers(1, 3))
 def test_expected_is_that_of_the_whole_history(steps, score, ahead):
     """Days with gaps, also longer than what is kept; against the plain functions over all days."""
-    recorded, line, day = Recorded(SSI), {}, DAY
+    recorded, line, day = RecordedHistory(SSI), {}, DAY
     for step, points in steps:
         day += step if step < 100 or len(line) % 7 == 0 else 1
         line[day] = points
@@ -111,7 +111,7 @@ def test_expected_is_that_of_the_whole_history(steps, score, ahead):
 
 @given(st.lists(known, min_size=2, max_size=60), st.data())
 def test_days_taken_back_count_no_more(points, data):
-    recorded = Recorded(SSI)
+    recorded = RecordedHistory(SSI)
     for at, score in enumerate(points):
         recorded.add("m", DAY + at, [score, 0, 0, 0, 0], BY)
     last = data.draw(st.integers(0, len(points) - 1))
@@ -124,7 +124,7 @@ def test_days_taken_back_count_no_more(points, data):
 
 
 def test_a_band_by_another_rubric_is_not_told():
-    recorded = Recorded(SSI)
+    recorded = RecordedHistory(SSI)
     recorded.add("m", DAY, [4_000, 0, 0, 0, 0], (SSI.name, "0"))
     assert recorded.expected("m", DAY + 1, 3_900, [0, 0, 0, 0]).band is None
     assert recorded.expected("n", DAY + 1, 3_900, [0, 0, 0, 0]).band == BANDS[0]

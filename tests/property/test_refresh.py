@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.worker.background_share import SHARE, YIELD_S, Pace
-from agents.worker.score_census import Reading
+from agents.worker.background_share import SHARE, YIELD_S, BackgroundShare
+from agents.worker.score_census import CensusReader
 from pipeline.common import days
 from pipeline.network import journal as journals
 from pipeline.network import sweep as refresh
 from pipeline.network.journal import Journal
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_ranks import UNKNOWN, place_of
-from pipeline.network.sweep import Sweep, Telling, block
+from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.shard import distribution_feed
 from schemas.frames import decode
 from schemas.links import BLOCK, LinkBlock
@@ -55,10 +55,10 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
         known = codes < len(by_code)
         by_code[codes[known]] = np.array(list(scores.values()))[known]
         sweep = Sweep([*range(len(network.blocks))], DAY, True, 1, by_code)
-        telling, entries = Telling(shard.directory.names, 1, 7, ("r", "1")), Journal(network)
+        telling, entries = RecordContext(shard.directory.names, 1, 7, ("r", "1")), Journal(network)
         out, kept = [], {}
         for number in sweep.left:
-            for records, ledger in block(sweep, entries, number, telling):
+            for records, ledger in sweep_block(sweep, entries, number, telling):
                 out += records
                 kept.update(ledger)
     found = {key.decode(): NetworkStanding.model_validate_json(value) for key, value in out}
@@ -89,7 +89,7 @@ def test_a_shard_says_of_its_scores_what_their_records_say(seed, plan):
             put_out[key.decode()] = value and Score.model_validate_json(value)
 
     def check(everybody):
-        score, day = distribution_feed.said(shard, len(shard.directory.names))
+        score, day = distribution_feed.emitted_scores(shard, len(shard.directory.names))
         for name, points, as_of in zip(shard.directory.names, score.tolist(), day.tolist(), strict=True):
             told = put_out.get(name)
             assert points == (UNKNOWN if told is None else told.score)
@@ -118,7 +118,7 @@ def test_a_shard_says_of_its_scores_what_their_records_say(seed, plan):
 async def test_of_its_own_partitions_a_worker_reads_nothing_and_takes_what_is_new():
     shards = [make_shard(), make_shard()]
     settings_ = SimpleNamespace(frame_partitions=2)  # no broker: to read anything would fail
-    reading = Reading(settings_, Pace(), shards.__getitem__)
+    reading = CensusReader(settings_, BackgroundShare(), shards.__getitem__)
     assert len((await reading.take()).hash) == 0
     for seed, events in enumerate((ties(np.random.default_rng(1), 30), ties(np.random.default_rng(2), 60))):
         for shard in shards:
@@ -145,7 +145,7 @@ async def test_what_prepares_takes_its_share_while_events_come_and_goes_on_at_on
 
     monkeypatch.setattr("agents.worker.background_share.time.monotonic", lambda: now[0])
     monkeypatch.setattr("agents.worker.background_share.asyncio.sleep", sleep)
-    pace = Pace()
+    pace = BackgroundShare()
     await pace.turn(0.1)
     assert not any(slept)
     now[0] += 0.1 / SHARE  # by then that has been its share

@@ -15,7 +15,7 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.dead_letters import edits
 from agents.dead_letters.redrive import HEADER, Candidate, Judge
-from agents.dead_letters.store import Letter, Wanted, places
+from agents.dead_letters.store import StoredLetter, Wanted, places
 from agents.screens import dead_letters, raw_json
 from schemas.letters import DeadLetter
 from schemas.replays import Replay
@@ -26,9 +26,9 @@ texts = st.text(max_size=20)
 raw = st.binary(max_size=30)
 
 
-def letter(value: bytes | None, *headers: tuple[str, bytes], reason: str = "bad_time") -> Letter:
+def letter(value: bytes | None, *headers: tuple[str, bytes], reason: str = "bad_time") -> StoredLetter:
     made = DeadLetter(reason, "time: is none", "activity.events", 2, 40, NOW - 5_000, b"m-1", value, headers)
-    return Letter((0, 7), NOW - 4_000, made)
+    return StoredLetter((0, 7), NOW - 4_000, made)
 
 
 def good(**changes: Any) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def test_a_hundred_thousand_brackets_are_shown_quickly() -> None:
 def test_the_newest_are_kept_and_all_are_counted() -> None:
     newest = dead_letters.Newest(2)
     for offset in range(5):
-        newest.add(Letter((0, offset), NOW + offset, letter(b"").letter))
+        newest.add(StoredLetter((0, offset), NOW + offset, letter(b"").letter))
     assert newest.count == {"bad_time": 5}
     assert [found.place[1] for found in newest.ordered()] == [3, 4]
 

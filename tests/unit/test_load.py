@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.worker.round_length import BEHIND_S, FULL, HIGH, MOST, Load
+from agents.worker.round_length import BEHIND_S, FULL, HIGH, MOST, RoundLength
 
 LEAST = 0.04
 
@@ -14,7 +14,7 @@ class Times:
         self.wall = 1000.0
         self.cpu = 5.0
 
-    def run(self, load: Load, share: float, looks: int = 20) -> float:
+    def run(self, load: RoundLength, share: float, looks: int = 20) -> float:
         """Use this share of a core for a while; how long a round takes then."""
         for _ in range(looks):
             self.wall += 0.3
@@ -32,11 +32,11 @@ def times(monkeypatch: pytest.MonkeyPatch) -> Times:
 
 
 def test_a_round_is_as_short_as_it_may_be_while_there_is_little_to_do(times):
-    assert times.run(Load(LEAST), 0.1) == LEAST
+    assert times.run(RoundLength(LEAST), 0.1) == LEAST
 
 
 def test_a_busy_process_takes_longer_rounds_within_bounds(times):
-    load = Load(LEAST)
+    load = RoundLength(LEAST)
     lengths = [times.run(load, (HIGH + FULL) / 2, looks=1) for _ in range(20)]
     assert lengths == sorted(lengths)
     assert LEAST < lengths[0] < lengths[-1] == pytest.approx(MOST[HIGH] * LEAST)
@@ -45,14 +45,14 @@ def test_a_busy_process_takes_longer_rounds_within_bounds(times):
 
 
 def test_it_goes_back_when_it_is_idle_again_and_stays_in_between(times):
-    load = Load(LEAST)
+    load = RoundLength(LEAST)
     times.run(load, 0.9)
     assert times.run(load, 0.55) == pytest.approx(MOST[FULL] * LEAST), "neither busy nor idle"
     assert times.run(load, 0.2) == LEAST
 
 
 def test_what_was_read_late_means_a_backlog_until_nothing_more_comes_late(times):
-    load = Load(LEAST)
+    load = RoundLength(LEAST)
     assert not load.behind
     load.read(BEHIND_S / 2)
     assert not load.behind
@@ -66,7 +66,7 @@ def test_what_was_read_late_means_a_backlog_until_nothing_more_comes_late(times)
 
 
 def test_partitions_publish_at_the_same_beats_whenever_they_began(times):
-    load = Load(LEAST)
+    load = RoundLength(LEAST)
     times_ = [(100.0, 100.0), (100.3, 100.4), (100.1, 100.2)]
     nexts = [now + load.publishing(1.0, last, now) for last, now in times_]
     assert nexts == pytest.approx([100.5] * 3)

@@ -25,7 +25,7 @@ from perf.unmetered import Nothing
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.shard import checkpoint
-from pipeline.shard.score_distribution import Spread
+from pipeline.shard.score_distribution import ScoreDistribution
 from pipeline.shard.shard import Shard
 from schemas.frames import Frame, Side, decode
 from schemas.ledger import Counters
@@ -202,7 +202,7 @@ def test_arrays_are_counted_as_one_by_one(durations: list[int]) -> None:
 
 @given(st.data())
 def test_spread_is_what_was_said_last(data: st.DataObject) -> None:
-    spread = Spread()
+    spread = ScoreDistribution()
     spread.resize(8)
     said: dict[int, tuple[list[int], int]] = {}
     for _ in range(data.draw(st.integers(1, 6))):

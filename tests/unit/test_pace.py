@@ -1,6 +1,6 @@
 """The day's turn takes a share of the process while events come in, and all of it when none do."""
 
-from agents.worker.background_share import SHARE, Pace
+from agents.worker.background_share import SHARE, BackgroundShare
 
 
 def at(monkeypatch, now: float) -> None:
@@ -8,7 +8,7 @@ def at(monkeypatch, now: float) -> None:
 
 
 def test_a_block_waits_for_its_share(monkeypatch):
-    pace = Pace()
+    pace = BackgroundShare()
     at(monkeypatch, 100.0)
     pace.counted()
     assert pace.due()
@@ -19,7 +19,7 @@ def test_a_block_waits_for_its_share(monkeypatch):
 
 
 def test_without_events_it_goes_on_at_once(monkeypatch):
-    pace = Pace()
+    pace = BackgroundShare()
     at(monkeypatch, 100.0)
     pace.counted()
     pace.took(60)
@@ -30,7 +30,7 @@ def test_without_events_it_goes_on_at_once(monkeypatch):
 
 
 def test_blocks_of_several_partitions_together_take_the_share_of_one(monkeypatch):
-    pace = Pace()
+    pace = BackgroundShare()
     at(monkeypatch, 100.0)
     pace.counted()
     pace.took(0.03)
@@ -44,7 +44,7 @@ def test_blocks_of_several_partitions_together_take_the_share_of_one(monkeypatch
 
 
 def test_what_was_done_while_nothing_came_needs_not_be_made_up_for(monkeypatch):
-    pace = Pace()
+    pace = BackgroundShare()
     at(monkeypatch, 100.0)
     for _ in range(100):
         pace.took(0.03)

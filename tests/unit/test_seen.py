@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.shard.dedupe import HashSet, Seen
+from pipeline.shard.dedupe import HashSet, RecentIds
 
 IDS = st.integers(1, 40) | st.integers(1, 2**64 - 1) | st.integers(1, 9).map(lambda n: n << 60)
 BATCHES = st.lists(st.lists(IDS, max_size=50), max_size=12)
@@ -12,7 +12,7 @@ BATCHES = st.lists(st.lists(IDS, max_size=50), max_size=12)
 
 @given(BATCHES)
 def test_the_first_of_each_id_is_fresh(batches):
-    seen, known = Seen(1_000_000, 1 << 62), set()
+    seen, known = RecentIds(1_000_000, 1 << 62), set()
     for batch in batches:
         seen.turn(1)
         expected = []
@@ -35,7 +35,7 @@ def test_a_set_that_grows_keeps_what_is_in_it(batches):
 
 
 def test_two_generations_are_remembered_and_no_more():
-    seen = Seen(100, 1 << 62)
+    seen = RecentIds(100, 1 << 62)
     ids = np.arange(1, 401, dtype=np.uint64)
     for at in range(0, 400, 100):
         seen.turn(1)

@@ -12,7 +12,7 @@ from agents.offline.engine import Offline
 from agents.offline.verification import Difference, Lookback, differences, look_back
 from agents.queries import published_scores
 from pipeline.common import days
-from pipeline.reports.recorded_history import Recorded
+from pipeline.reports.recorded_history import RecordedHistory
 from schemas.scores import Change, Score
 from tests.kit.files import event, ndjson, small_rubric
 
@@ -95,7 +95,7 @@ def test_another_rubric_is_a_difference(live, found):
 @pytest.fixture
 def recorded(rubric):
     """Ada's last ten days; of Bob's there is none of a week ago."""
-    found = Recorded(rubric)
+    found = RecordedHistory(rubric)
     for day in range(DAY - 10, DAY):
         found.add("ada", day, [200, 200, 0, 0, 0], ("small", "3"))
     for day in (DAY - 3, DAY - 2):
@@ -158,7 +158,7 @@ def test_a_band_that_hangs_on_the_history_is_judged_by_it(recorded):
 
 
 def test_recorded_days_are_counted_against_the_files(rubric, read):
-    recorded = Recorded(rubric)
+    recorded = RecordedHistory(rubric)
     recorded.add("bob", DAY - 1, [250, 0, 250, 0, 0], ("small", "3"))
     assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(1, 1, 0)
     recorded.add("ada", DAY, [250, 0, 250, 0, 0], ("small", "3"))  # the points of another pillar
@@ -166,7 +166,7 @@ def test_recorded_days_are_counted_against_the_files(rubric, read):
     assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(2, 3, 3), "and bob is missing"
     assert look_back(Settings(), rubric, read, recorded, 1) == Lookback(1, 2, 3)
     assert look_back(Settings(), rubric, read, recorded, 0) == Lookback(0, 0, 0)
-    assert look_back(Settings(), rubric, read, Recorded(rubric), 7) == Lookback(0, 0, 0)
+    assert look_back(Settings(), rubric, read, RecordedHistory(rubric), 7) == Lookback(0, 0, 0)
 
 
 def test_standings_of_live_scores(live):
