@@ -47,7 +47,7 @@ class NetworkGraph:
         self._names: Sequence[str | None] = ()
         self._sizes: list[tuple[int, int]] = []
 
-    def note(
+    def add(
         self,
         frame: Frame,
         rows: np.ndarray,
@@ -69,7 +69,7 @@ class NetworkGraph:
             rows = rows[at]
             self._add(offset, member[at], peer[at], frame.signals[rows], frame.time[rows], day[rows])
 
-    def note_old(
+    def add_old(
         self,
         frame: Frame,
         rows: np.ndarray,
