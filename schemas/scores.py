@@ -87,7 +87,7 @@ class Change(BaseModel):
 
 
 class Rank(BaseModel):
-    """A place among the members of a cohort, as docs/explanation/standing.md defines it."""
+    """A place among the members of a cohort, as docs/explanation/ranks.md defines it."""
 
     model_config = ConfigDict(frozen=True)
 
