@@ -60,7 +60,7 @@ _RECORDS: dict[str, tuple[type[BaseModel], str]] = {
     "benchmarks": (
         Benchmark,
         "Keyed by cohort. A record without a value means that nobody is in the cohort any more. "
-        "[Standing](../explanation/ranks.md) defines what is in them.",
+        "[Ranks](../explanation/ranks.md) defines what is in them.",
     ),
     "networks": (
         NetworkStanding,

@@ -77,7 +77,7 @@ async def restore(
         found = recover(shard, image, stamp)
     except Unreadable as error:
         raise UserError(
-            f"{s.topic('ledger')} partition {partition}: {error} (see the run book, LedgerUnreadable)"
+            f"{s.topic('ledger')} partition {partition}: {error} (see the run book, PartitionRefused)"
         ) from None
     made = Restored(shard, stamp, image, found.journal, found.replayed)
     if found.old:
