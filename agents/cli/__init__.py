@@ -92,8 +92,8 @@ def pillarscore() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The program; ends with 0, what a command returns or gives to `typer.Exit`, or:
 
-    2 with one line on stderr for what the user can put right, 130 on Ctrl-C, 1 when the reader of
-    our output has gone. arguments: instead of those of the process.
+    2 with one line on stderr for what the user can put right (1 for a file that contains no events), 130 on
+    Ctrl-C, 1 when the reader of our output has gone. arguments: instead of those of the process.
     """
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
@@ -106,6 +106,7 @@ def _run(arguments: list[str]) -> int:
         return result if isinstance(result, int) else 0
     except UserError as error:
         _complain(" ".join(str(error).split()))
+        return error.exit_code
     except typer.Abort:
         return 130
     except BrokenPipeError:

@@ -49,13 +49,16 @@ def members(
     as_of: str | None,
     member: str | None = None,
     week: bool = False,
+    rejected: Path | None = None,
 ) -> Members:
     """The members of `files`, or without any those of the live state: all, or the partition of `member`.
 
-    week: those of the files as of a week before, too; the live state has its own history.
+    week: those of the files as of a week before, too; the live state has its own history. rejected: where to write
+    the lines of the files that are no events.
     """
     from agents.config.clock import clock
     from agents.files.inputs import Inputs
+    from agents.files.rejected import rejected_file
     from agents.offline.engine import Offline, read_into
     from agents.queries import member_network, member_ranks
     from agents.screens import console
@@ -63,15 +66,17 @@ def members(
     if not files:
         if as_of is not None:
             raise UserError("--as-of needs FILE: the live state is as of the day that the workers have")
+        if rejected is not None:
+            raise UserError("--rejected needs FILE: the dead letters of the live state are in a topic")
         return _live(settings, rubric, member)
     day = clock(settings, date_of(as_of)).today()
-    runs = [
-        Offline(settings, rubric, day - ago, networks=member is not None)
-        for ago in ((0, 7) if week else (0,))
-    ]
     lines = Inputs(files)
-    with console.reading("reading", lines) as told:
+    with rejected_file(rejected) as sink, console.reading("reading", lines) as told:
+        runs = [Offline(settings, rubric, day, networks=member is not None, rejected=sink)]
+        if week:
+            runs.append(Offline(settings, rubric, day - 7, networks=member is not None))
         read_into(runs, lines, told)
+    runs[0].files.require_events()
     now, account = runs[0].population, console.account(runs[0].counters)
     return Members(
         now,

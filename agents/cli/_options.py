@@ -11,7 +11,9 @@ from agents.config.errors import UserError
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Events: NDJSON, plain or gzip, or Parquet; - is standard input."),
+    typer.Argument(
+        metavar="FILE...", help="Events: NDJSON, plain or compressed, or Parquet; - is standard input."
+    ),
 ]
 NdjsonFiles = Annotated[
     list[Path],
@@ -21,11 +23,19 @@ FilesOrLive = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="[FILE...]",
-        help="Events: NDJSON, plain or gzip, or Parquet; - is standard input. Without: the live state.",
+        help="Events: NDJSON, plain or compressed, or Parquet; - is standard input. Without: the live state.",
     ),
 ]
 AsOf = Annotated[
     str | None, typer.Option(metavar="DATE", help="The day of the scores, YYYY-MM-DD; without: today (UTC).")
+]
+RejectedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejected",
+        metavar="FILE",
+        help="Write every rejected line to this file as NDJSON, with the reason.",
+    ),
 ]
 RubricFile = Annotated[
     Path | None, typer.Option(help="Score by this rubric (TOML) instead of the one that is set.")

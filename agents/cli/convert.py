@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agents.cli._options import NdjsonFiles
+from agents.cli._options import NdjsonFiles, RejectedFile
 from agents.config.errors import UserError
 
 app = typer.Typer(no_args_is_help=True)
@@ -19,7 +19,7 @@ def convert() -> None:
 
 @app.command()
 def collegemsg(
-    file: Annotated[Path, typer.Argument(help="Lines `sender recipient unix-time`, plain or gzip.")],
+    file: Annotated[Path, typer.Argument(help="Lines `sender recipient unix-time`, plain or compressed.")],
     out: Annotated[
         Path | None, typer.Option(help="Write to this file, as gzip when it ends in .gz; without: to stdout.")
     ] = None,
@@ -72,6 +72,7 @@ def collegemsg(
 def parquet(
     files: NdjsonFiles,
     out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    rejected: RejectedFile = None,
 ) -> None:
     """Write events (NDJSON) as a Parquet file, which `pillarscore score` reads several times as fast.
 
@@ -81,11 +82,12 @@ def parquet(
     """
     from agents.files.ndjson import Lines
     from agents.files.parquet import Writer
+    from agents.files.rejected import rejected_file
     from agents.screens import console
 
     lines = Lines(files)
-    file = Writer(out)
-    with console.reading("converting", lines) as told:
+    with rejected_file(rejected) as sink, console.reading("converting", lines) as told:
+        file = Writer(out, sink)
         for count in file.write(lines):
             told(count)
     left_out = sum(one.count for one in file.dead.values())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli._options import AsOf
+from agents.cli._options import AsOf, RejectedFile
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def team(
         list[Path] | None,
         typer.Argument(
             metavar="[FILE...]",
-            help="Events: NDJSON, plain or gzip, or Parquet; - is standard input. Without: the live state.",
+            help="Events: NDJSON, plain or compressed, or Parquet; - is standard input. Without: the live state.",
         ),
     ] = None,
     as_of: AsOf = None,
@@ -50,6 +50,7 @@ def team(
         Path | None, typer.Option(metavar="FILE", help="Write all members as CSV; - is standard output.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All as JSON; points in hundredths.")] = False,
+    rejected: RejectedFile = None,
 ) -> None:
     """Rank the members of a team: place, score, pillars, band, and what changed in a week.
 
@@ -71,7 +72,7 @@ def team(
         raise UserError("The list of teams is a table or --json: name a TEAM for its page or CSV")
     settings = Settings.load()
     chosen = rubric_file.load(settings.rubric)
-    found = members(settings, chosen, files or (), as_of, week=name is not None)
+    found = members(settings, chosen, files or (), as_of, week=name is not None, rejected=rejected)
     if name is None:
         _list(found, as_json, settings.cohort_minimum)
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agents.cli._options import RubricFile
+from agents.cli._options import RejectedFile, RubricFile
 
 app = typer.Typer()
 
@@ -33,6 +33,7 @@ def verify(
         ),
     ] = 7,
     rubric: RubricFile = None,
+    rejected: RejectedFile = None,
 ) -> None:
     """Compare the scores in member.scores with those computed from the files that were published, and with what
     member.ledger says was put out.
@@ -53,6 +54,7 @@ def verify(
     from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.files.ndjson import Lines
+    from agents.files.rejected import rejected_file
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.offline.engine import Offline
@@ -95,8 +97,13 @@ def verify(
         lines = Lines(paths)
         with console.reading("scoring the files", lines) as told:
             run.read(lines, told)
+        if files:
+            run.files.require_events()
 
     recorded, checked = asyncio.run(live())
+    if rejected is not None:
+        with rejected_file(rejected) as sink:
+            read(Offline(settings, chosen, clock(settings).today(), rejected=sink))
     found = list(differences(settings, chosen, scores, read, clock(settings).today(), recorded))
     said = look_back(settings, chosen, read, recorded, last)
     if found and limit:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agents.cli._options import AsOf, FilesOrLive
+from agents.cli._options import AsOf, FilesOrLive, RejectedFile
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def whatif(
         Path | None,
         typer.Option(metavar="FILE", help="Draw it too: a name that ends in .png, .svg or .html."),
     ] = None,
+    rejected: RejectedFile = None,
 ) -> None:
     """Compare two rubrics over all members before switching, or try out what a member could do.
 
@@ -71,7 +72,7 @@ def whatif(
     settings = Settings.load()
     old = rubrics.load(base or settings.rubric)
     new = rubrics.load(rubric) if rubric is not None else None
-    found = members(settings, old, files or (), as_of)
+    found = members(settings, old, files or (), as_of, rejected=rejected)
     trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
     comparison = None
     if new is not None and not trials:

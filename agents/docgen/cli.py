@@ -16,8 +16,8 @@ Made by `make docs` from `agents/cli/`; don't edit.
 first (`source .venv/bin/activate`). Call it from the project's folder, since the local broker and other state
 are found in `.pillarscore/` there, unless [`PILLARSCORE_STATE_DIR`](settings.md) names another place.
 
-Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a check failed, 2 something you can put
-right (said in one line), 130 broken off by Ctrl-C.
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a check failed or a file contains no events, 2
+something you can put right (said in one line), 130 broken off by Ctrl-C.
 """
 
 

@@ -4,6 +4,7 @@ So a score from a file and a live one are the same by construction, and `verify`
 grows with the members, not with the events.
 """
 
+import bisect
 import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from agents.config.settings import Settings
 from agents.files.inputs import Input
 from agents.files.ndjson import Batch
 from agents.files.parquet import Columns
-from agents.files.rejected import PLACES, Rejected
+from agents.files.rejected import PLACES, FileCounts, Rejected, Sink
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake
@@ -34,6 +35,7 @@ from schemas.letters import DeadLetter
 
 _FOR_EVER = 1 << 62
 _AT_ONCE = 4_000
+_ALL = 1 << 62
 
 
 @dataclass(slots=True)
@@ -66,13 +68,22 @@ class Offline:
     day: days since 1970. What happened later is a dead letter (`future_time`), as it would have been live at
     the end of that day. The same (source, id) counts once among as many rows as all partitions together
     remember live. Scores don't depend on the order of the lines. networks: whether to keep who is connected
-    with whom; scoring alone does without.
+    with whom; scoring alone does without. rejected: gets every dead letter.
     """
 
-    def __init__(self, settings: Settings, rubric: Rubric, day: int, networks: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        rubric: Rubric,
+        day: int,
+        networks: bool = False,
+        rejected: Sink | None = None,
+    ) -> None:
         self.rubric = rubric
         self.day = day
         self.dead: dict[str, Rejected] = {}
+        self.files = FileCounts()
+        self._rejected = rejected
         days_in = zone(settings.zone)
         how = (
             settings.hash_seed,
@@ -81,7 +92,7 @@ class Offline:
             days_in.end_ms(day),
         )
         self._intake = Intake(*how, networks)
-        self._columns = ColumnIntake(*how, PLACES, networks)
+        self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
         self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in)
         self._frames = 0
@@ -102,12 +113,13 @@ class Offline:
         read_into([self], events, told)
 
     def _take(self, batch: Batch | Columns, base: int, place: Callable[[int], str]) -> None:
+        self.files.read(batch.file, len(batch))
         if isinstance(batch, Columns):
             self._add_columns(batch, base, place)
             return
         for start in range(0, len(batch), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            self._add(Batch(batch.numbers[part], batch.lines[part]), base, place)
+            self._add(Batch(batch.numbers[part], batch.lines[part], batch.file), base, place)
 
     def _add(self, batch: Batch, base: int, place: Callable[[int], str]) -> None:
         numbers = np.array(batch.numbers, np.int64) + base
@@ -116,15 +128,26 @@ class Offline:
         self._apply(rows, runs_of(numbers))
         for packed in rows.letters.values():
             letter = DeadLetter.unpack(packed)
-            self._bury(letter.reason, 1, [(letter.offset - base, letter.message)], place)
+            where = place(letter.offset - base)
+            self._bury(batch.file, letter.reason, 1, [(where, letter.message)])
+            if self._rejected is not None:
+                line = batch.lines[bisect.bisect_left(batch.numbers, letter.offset - base)]
+                self._rejected(where, letter.reason, letter.message, line)
 
     def _add_columns(self, batch: Columns, base: int, place: Callable[[int], str]) -> None:
         first = base + batch.number
         outcome = self._columns.rows(batch.events, first)
         self._apply(outcome.rows, [(first, first + len(batch))])
+        dead: list[tuple[int, str, str]] = []
         for reason, (count, told) in outcome.dead.items():
             self.counters.dead_lettered += count
-            self._bury(reason, count, [(at + batch.number, message) for at, message in told], place)
+            self._bury(
+                batch.file, reason, count, [(place(at + batch.number), text) for at, text in told[:PLACES]]
+            )
+            dead += [(at, reason, text) for at, text in told]
+        if self._rejected is not None:
+            for at, reason, text in sorted(dead):
+                self._rejected(place(at + batch.number), reason, text, None)
 
     def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> None:
         stop = runs[-1][1]
@@ -133,12 +156,9 @@ class Offline:
         self._shard.apply(_frame(rows, cover), self._frames, 1)
         self._frames += 1
 
-    def _bury(
-        self, reason: str, count: int, told: Sequence[tuple[int, str]], place: Callable[[int], str]
-    ) -> None:
-        self.dead.setdefault(reason, Rejected()).add(
-            count, ((place(number), message) for number, message in told)
-        )
+    def _bury(self, file: str, reason: str, count: int, told: Sequence[tuple[str, str]]) -> None:
+        self.dead.setdefault(reason, Rejected()).add(count, told)
+        self.files.rejected(file, reason, count, told)
 
     def standings(self, components: bool = False) -> ScoreTable:
         """The scores of all members of whom anything is known; with the components if these are asked for."""

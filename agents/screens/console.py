@@ -76,7 +76,7 @@ def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
 
 @contextmanager
 def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]:
-    """A bar for reading files; to be told of the events of each batch."""
+    """A bar for reading files, to be told of the events of each batch; at the end, notes on the files."""
     with progress(what) as told:
         count = 0
 
@@ -86,6 +86,8 @@ def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]
             told(count, lines.done, lines.size or 0)
 
         yield more
+    for note in lines.notes:
+        say(note)
 
 
 def account(counters: Counters) -> str:

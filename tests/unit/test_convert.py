@@ -83,7 +83,7 @@ def test_bad_line_leaves_no_file_and_keeps_the_old_one(file, tmp_path):
 def test_files_that_cannot_be_used_are_named(file, tmp_path):
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(LINES.encode())[:-9])
-    assert fails(cut) == f"{cut} is damaged or cut off: get the file anew"
+    assert fails(cut) == f"{cut} is damaged or truncated: get a new copy"
     assert fails(tmp_path / "none.txt") == f"{tmp_path / 'none.txt'} can't be read: No such file or directory"
     nowhere = tmp_path / "no" / "folder.ndjson"
     assert fails(file, "--out", nowhere) == f"{nowhere} can't be written: No such file or directory"
