@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from agents.config.errors import UserError
+from agents.files.layouts import Layout
 from agents.files.ndjson import Batch, Lines
 from agents.files.rejected import FileCounts, Rejected, Sink
 from agents.files.text_files import replacing
 from pipeline.intake.record_intake import milliseconds
-from schemas.columns import LAYOUT, check, wanted
+from schemas.columns import LAYOUT
 from schemas.events import Event, parse, reason
 from schemas.reasons import quote
 
@@ -55,16 +56,15 @@ class Table:
         with _told(path):
             self.size = path.stat().st_size
             schema = pq.read_schema(path)
-            try:
-                check(schema)
-            except ValueError as error:
-                raise UserError(f"{path}: {error}; see docs/reference/files.md") from None
-            self._columns = wanted(schema)
-            texts = [
-                name for name in self._columns if name not in ("id", "time") and _is_text(schema.field(name))
-            ]
+        try:
+            self._layout = Layout(schema)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}; see docs/reference/files.md") from None
+        with _told(path):
             # the buffer reads a column chunk piece by piece, else each would be in memory as a whole
-            self._file = pq.ParquetFile(path, read_dictionary=texts, buffer_size=_BUFFER, pre_buffer=False)
+            self._file = pq.ParquetFile(
+                path, read_dictionary=self._layout.dictionaries, buffer_size=_BUFFER, pre_buffer=False
+            )
         self._first = self.stop = 0
 
     @property
@@ -81,14 +81,10 @@ class Table:
         """All events in batches, numbered from `number` on; to be called once."""
         self._first = self.stop = number
         with _told(self.path), self._file as file:
-            for batch in file.iter_batches(ROWS, columns=self._columns):
+            for batch in file.iter_batches(ROWS, columns=self._layout.columns):
                 at, self.stop = self.stop, self.stop + batch.num_rows
                 if batch.num_rows:
-                    yield Columns(at, batch, str(self.path))
-
-
-def _is_text(field: Any) -> bool:
-    return bool(pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
+                    yield Columns(at, self._layout.batch(batch), str(self.path))
 
 
 @contextmanager
@@ -96,8 +92,11 @@ def _told(path: Path) -> Iterator[None]:
     """What reading may raise, as a line for the user."""
     try:
         yield
-    except pa.ArrowException:
-        raise UserError(f"{path} is damaged or no Parquet: get the file anew") from None
+    except pa.ArrowNotImplementedError as error:
+        (line, *_) = str(error).splitlines() or [""]
+        raise UserError(f"{path} can't be read: {line[:200]}: write it in another way") from None
+    except (pa.ArrowException, UnicodeDecodeError):
+        raise UserError(f"{path} is damaged or not Parquet: get a new copy") from None
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or 'it is damaged'}") from None
 

@@ -270,7 +270,7 @@ def test_parquet_that_cannot_be_used_is_told(here, capsys):
     assert "no column type and no column subject and no column time" in complaint(capsys, "score", other)
     good("convert", "parquet", here / "events.ndjson", "--out", made)
     cut.write_bytes(made.read_bytes()[:-100])
-    assert complaint(capsys, "score", cut) == f"{cut} is damaged or no Parquet: get the file anew"
+    assert complaint(capsys, "score", cut) == f"{cut} is damaged or not Parquet: get a new copy"
     raw = bytearray(made.read_bytes())
     raw[4:400] = bytes(396)
     cut.write_bytes(raw)
