@@ -132,7 +132,7 @@ async def letters(settings: Settings) -> AsyncIterator[Letters]:
             "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
         )
     tps = [TopicPartition(topic, partition) for partition in range(count)]
-    async with partitions(settings.broker, tps) as reading:
+    async with partitions(settings, tps) as reading:
         yield Letters(reading, topic, count)
 
 

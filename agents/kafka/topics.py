@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, for_code
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.kafka import clients
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -187,7 +188,7 @@ async def delete(settings: Settings) -> list[str]:
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client of the settings' broker, closed at the end; UserError when there is no broker."""
-    client = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
+    client = clients.admin_client(settings)
     try:
         await client.start()
         yield client

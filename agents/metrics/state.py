@@ -39,10 +39,14 @@ class Refilled(Protocol):
 class Partition(Protocol):
     """What is read of a runner. stamp: the last one committed; progress: of the restore, 0 to 1."""
 
-    live: bool
-    progress: float
-    shard: Shard | None
-    stamp: Stamp | None
+    @property
+    def live(self) -> bool: ...
+    @property
+    def progress(self) -> float: ...
+    @property
+    def shard(self) -> Shard | None: ...
+    @property
+    def stamp(self) -> Stamp | None: ...
 
     @property
     def refill(self) -> Refilled:

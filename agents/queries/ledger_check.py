@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aiokafka import TopicPartition
 
 from agents.config.settings import Settings
+from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.multi_reader import partitions
 from agents.offline.verification import Difference
 from agents.worker.restore import Restored, restore
@@ -41,7 +42,7 @@ async def check(
     restored: list[Restored] = []
     for partition in range(settings.frame_partitions):
         progress(found.members, partition, settings.frame_partitions)
-        one = await restore(settings, (rubric, None), partition, today)
+        one = await restore(KafkaLog(settings), settings, (rubric, None), partition, today=today)
         restored.append(one)
         found.problems += _problems(settings, partition, one)
     await _letters(settings, restored, found)
@@ -109,7 +110,7 @@ async def _letters(settings: Settings, restored: list[Restored], found: Checked)
     tps = [TopicPartition(topic, partition) for partition in range(settings.letter_partitions)]
     stamps = [one.stamp for one in restored if one.stamp is not None]
     count = 0
-    async with partitions(settings.broker, tps) as reading:
+    async with partitions(settings, tps) as reading:
         for tp, (first, end) in (await reading.bounds(tps)).items():
             if first:
                 return

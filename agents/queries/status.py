@@ -301,5 +301,5 @@ async def survey(settings: Settings) -> AsyncIterator[Survey]:
                 "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
             )
         tps = [TopicPartition(settings.topic(short), p) for short in NEEDED for p in range(counts[short])]
-        async with partitions(settings.broker, tps) as reading, kafka_client(settings) as topic_client:
+        async with partitions(settings, tps) as reading, kafka_client(settings) as topic_client:
             yield Survey(settings, client, topic_client, reading, counts)

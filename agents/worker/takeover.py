@@ -51,7 +51,9 @@ async def take_over(
     cohorts = None if context.benchmarks is None else context.benchmarks.cohorts(partition)
     rubrics = context.rubric, context.shadow
     today = context.clock.today()
-    found = await restoring.restore(settings, rubrics, partition, today, cohorts, progress)
+    found = await restoring.restore(
+        context.log, settings, rubrics, partition, today=today, cohorts=cohorts, progress=progress
+    )
     stamp, shard = found.stamp, found.shard
     if stamp and context.clock.as_of and stamp.day > today:
         raise UserError(
@@ -59,7 +61,7 @@ async def take_over(
         )
     known = stamp.topics if stamp else {}
     check_topics(settings, known, ids)
-    end = await tail(settings, partition, stamp)
+    end = await tail(context.log, settings, partition, stamp)
     _check_start(settings, partition, stamp, end)
     _report(context, partition, found, end)
     if stamp and stamp.rubric != checkpoint.rubrics_of(shard):

@@ -11,6 +11,7 @@ from agents.cli import _run
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
+from agents.kafka.kafka_log import KafkaLog
 from agents.offline.engine import Offline
 from agents.queries import live_state as live_state
 from agents.queries.commit_progress import counted
@@ -50,7 +51,7 @@ async def _blocks_and_frames(settings: Settings) -> tuple[int, int]:
     """(blocks in the ledger, frames that are in none of them)."""
     blocks = frames = 0
     for partition in range(settings.frame_partitions):
-        found = await restore(settings, (SSI, None), partition, DAY)
+        found = await restore(KafkaLog(settings), settings, (SSI, None), partition, today=DAY)
         blocks += len(found.image.starting(BLOCK))
         frames += len(found.image.starting(FRAME))
     return blocks, frames
