@@ -118,5 +118,5 @@ async def _reaching(r: RangeReader, offset: int) -> int:
         if end >= offset:
             return end
         if time.monotonic() > deadline:
-            raise TimeoutError(f"committed records end at {end}, before {offset}")
+            raise TimeoutError(f"committed records end at {end}, expected {offset}")
         await asyncio.sleep(0.05)

@@ -107,7 +107,7 @@ class Ingest:
         if isinstance(error, KafkaError | OSError | TimeoutError):
             report_outage("ingest", error)
         else:
-            log.error("ingest failed; it starts again from its committed offsets", exc_info=error)
+            log.error("ingest failed; restarting from the committed offsets", exc_info=error)
         return 1.0
 
     def partitions(self) -> list[TopicPartition]:
@@ -196,7 +196,7 @@ class _Session(ConsumerRebalanceListener):
     async def _check_topic(self) -> None:
         """Raise UserError when the topic is not the one that the members' state is of."""
         if not self.events_id:
-            raise UserError(f"There is no topic {self.topic}: 'pillarscore topics' makes it")
+            raise UserError(f"There is no topic {self.topic}: create it with 'pillarscore topics'")
         stamp = await any_stamp(self.settings)
         if stamp is not None:
             check_topics(
@@ -218,7 +218,7 @@ class _Session(ConsumerRebalanceListener):
                 # aiokafka 0.14 can hang here after a rebalance (agents.kafka.range_reader says why)
                 await asyncio.wait_for(closing(), CLOSE_S)
             except Exception as error:
-                log.info("closing after a failure", error=str(error))
+                log.info("error while closing a client", error=str(error))
 
     async def _handle(self, batch: Batch) -> None:
         """Rows and frames of some records of each source partition."""
@@ -312,7 +312,9 @@ class _Session(ConsumerRebalanceListener):
             try:
                 await self._commit()
             except Exception as error:
-                log.warning("commit on revocation failed; the next owner reads again", error=str(error))
+                log.warning(
+                    "commit on revocation failed; the next owner reads these events again", error=str(error)
+                )
             self.positions.clear()
             self.reached.clear()
 
@@ -320,7 +322,7 @@ class _Session(ConsumerRebalanceListener):
         """Begin each partition at its committed offset, or at what is left of it."""
         async with self.lock:
             await self._begin(assigned)
-        log.info("reading", partitions=sorted(tp.partition for tp in assigned))
+        log.info("source partitions assigned", partitions=sorted(tp.partition for tp in assigned))
         self.ingest.assigned = True
 
     async def _begin(self, assigned: Sequence[TopicPartition]) -> None:
@@ -333,7 +335,7 @@ class _Session(ConsumerRebalanceListener):
             if start > last[tp]:
                 raise UserError(
                     f"{tp.topic} partition {tp.partition} ends at {last[tp]}, but was read up to {start}: Kafka "
-                    f"has lost events it had acknowledged, or the topic was made again; {ANEW}"
+                    f"has lost acknowledged events, or the topic was recreated; {ANEW}"
                 )
             gone_from = start if start < first[tp] else None
             if gone_from is not None:

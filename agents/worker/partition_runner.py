@@ -156,7 +156,7 @@ class PartitionRunner:
         if isinstance(error, ProducerFenced):
             self.metrics.fenced.inc()
             if await self._ours():
-                self.log.warning("fenced, but the group says the partition is ours: it is taken back at once")
+                self.log.warning("fenced, but the group still assigns the partition here: taking it back")
                 return 0.0
             # ours again only when the group says so; asking sooner would fence the new owner in turn
             self.log.warning("fenced: another worker owns the partition now")
@@ -174,13 +174,13 @@ class PartitionRunner:
             health.report(
                 "refused",
                 self.where,
-                f"{error}; nothing of the transaction counts, the partition restores and tries again (see the "
-                "run book, RecordsRefused)",
+                f"{error}; the transaction is aborted, the partition restores and retries (see the runbook, "
+                "RecordsRefused)",
             )
         elif isinstance(error, KafkaError):
             report_outage(self.where, error)
         else:
-            self.log.error("partition failed; it restores from its ledger", exc_info=error)
+            self.log.error("partition failed; restoring from its ledger", exc_info=error)
         return min(MOST_REST_S, float(2 ** min(self._failures - 1, 5)))
 
     async def _ours(self) -> bool:
@@ -195,7 +195,7 @@ class PartitionRunner:
         try:
             return await asyncio.wait_for(owner(), ASKING_S) == worker_of(client_id(s))
         except (KafkaError, UserError, OSError, TimeoutError) as error:
-            self.log.info("Kafka does not say who has the partition", error=repr(error))
+            self.log.info("could not look up the owner of the partition", error=repr(error))
             return False
 
     async def _close(self) -> None:
@@ -257,12 +257,12 @@ class PartitionRunner:
             first, end = await r.bounds()
             if first > start:
                 self.metrics.holes.inc(first - start)
-                self.log.error("frames are gone that were not counted yet", start=start, first=first)
+                self.log.error("frames were removed before they were counted", start=start, first=first)
                 self._hole(start, first)
             if end < start:
                 raise UserError(
                     f"{self.settings.topic('frames')} partition {self.partition} ends at {end}, but frames up "
-                    f"to {start - 1} were counted: Kafka has lost records it had acknowledged; {ANEW}"
+                    f"to {start - 1} were counted: Kafka has lost acknowledged records; {ANEW}"
                 )
             async for records in r.read(max(start, first), end if stop is None else stop):
                 for record in records:
@@ -298,7 +298,7 @@ class PartitionRunner:
                 "foreign",
                 self.where,
                 f"the record at offset {offset} of {self.settings.topic('frames')} partition {self.partition} "
-                f"is skipped: {error} (see the run book, FramesUnreadable)",
+                f"is skipped: {error} (see the runbook, FramesUnreadable)",
                 SHOWN_S,
             )
             shard.frame = offset
@@ -354,8 +354,8 @@ class PartitionRunner:
             health.report(
                 "missing",
                 self.where,
-                f"frames are gone that cover {self.refill.missing:,} source offsets of partition "
-                f"{self.partition}; their events are read again (see the run book, EventsMissing)",
+                f"frames for {self.refill.missing:,} source offsets are missing in partition "
+                f"{self.partition}; their events are read again (see the runbook, EventsMissing)",
             )
         else:
             health.clear("missing", self.where)
@@ -363,8 +363,8 @@ class PartitionRunner:
             health.report(
                 "lost",
                 self.where,
-                f"{lost:,} source offsets are lost to partition {self.partition}: neither their frames nor "
-                "their events are there any more (see the run book, EventsLost)",
+                f"{lost:,} source offsets are lost in partition {self.partition}: neither their frames nor "
+                "their events exist any more (see the runbook, EventsLost)",
             )
         else:
             health.clear("lost", self.where)
@@ -420,7 +420,7 @@ class PartitionRunner:
         if today != shard.day:
             await self._flush()
             shard.turn_day(today)
-            self.log.info("the day has turned", day=today, members=shard.members)
+            self.log.info("new day started", day=today, members=shard.members)
         if shard.rolled < shard.blocks and pace.due():
             began = time.thread_time()
             shard.roll()

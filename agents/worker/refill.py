@@ -76,7 +76,7 @@ class Refill:
 
     async def _work(self, wanted: Mapping[int, Sequence[Range]], events: str) -> None:
         s = self._settings
-        self._log.warning("frames are gone; their events are read again", offsets=dict(wanted))
+        self._log.warning("frames are missing; reading their events again", offsets=dict(wanted))
         producer = AIOKafkaProducer(
             bootstrap_servers=s.broker,
             enable_idempotence=True,

@@ -175,7 +175,7 @@ async def test_frames_that_were_not_counted_are_made_again(
     score = await start(role="score", ready=False)
     await asyncio.to_thread(score.wait_metric, "pillarscore_missing_offsets", 1)
     assert not score.ready()
-    assert any("frames are gone" in line for line in score.problems())
+    assert any("source offsets are missing" in line for line in score.problems())
     said = await _status(live)
     assert any("frames are gone" in line for line in said.problems)
     assert not said.settled
@@ -271,7 +271,7 @@ async def test_a_topic_made_again_while_workers_run_is_refused(live: Settings, s
     await until(lambda: any("PILLARSCORE_PREFIX" in line for line in worker.problems()), what="the way out")
     assert any("activity.events was deleted" in line for line in worker.problems())
     said = await _status(live)
-    assert any("activity.events was deleted and made again" in line for line in said.problems)
+    assert any("activity.events was deleted and recreated" in line for line in said.problems)
 
 
 async def test_a_topic_made_again_while_none_runs_is_refused(live: Settings, start: Starts) -> None:
@@ -287,7 +287,7 @@ async def test_a_topic_made_again_while_none_runs_is_refused(live: Settings, sta
     await until(lambda: any("activity.events was deleted" in line for line in worker.problems()))
     assert not worker.ready()
     said = await _status(live)
-    assert any("activity.events was deleted and made again" in line for line in said.problems)
+    assert any("activity.events was deleted and recreated" in line for line in said.problems)
     assert said.events == before, "nothing of the other topic is counted"
 
 
@@ -327,7 +327,7 @@ async def test_foreign_records_in_the_ledger_are_left_out_and_named(
     await asyncio.to_thread(worker.wait_metric, "pillarscore_foreign_records_total", len(foreign) + 1)
     await until(lambda: any("no worker wrote" in line for line in worker.problems()))
     assert not worker.ready()
-    named = [line for line in _log(worker) if line["event"] == "a record of the ledger is left out"]
+    named = [line for line in _log(worker) if line["event"] == "a foreign record of the ledger is ignored"]
     assert len(named) == len(foreign)
     assert {line["key"] for line in named} == {"stamp", "block/0", "unheard of"}
     assert all(line["offset"] >= 0 for line in named)
