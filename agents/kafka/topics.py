@@ -209,8 +209,8 @@ async def _check(client: Any, settings: Settings, wanted: list[Topic], there: di
         name = settings.topic(topic.short)
         if topic.ours and there.get(name, topic.partitions) != topic.partitions:
             raise UserError(
-                f"Topic {name} has {there[name]} partitions, the settings say {topic.partitions}: "
-                f"set them to {there[name]}, or begin anew with another PILLARSCORE_PREFIX"
+                f"Topic {name} has {there[name]} partitions, but the settings say {topic.partitions}: "
+                f"set them to {there[name]}, or start over under another PILLARSCORE_PREFIX"
             )
     policies = await _policies(
         client, [n for t in wanted if t.ours and (n := settings.topic(t.short)) in there]
@@ -219,8 +219,8 @@ async def _check(client: Any, settings: Settings, wanted: list[Topic], there: di
         name = settings.topic(topic.short)
         if policies.get(name, topic.policy) != topic.policy:
             raise UserError(
-                f"Topic {name} has cleanup.policy={policies[name]}, it needs {topic.policy}: "
-                "alter it, or begin anew with another PILLARSCORE_PREFIX"
+                f"Topic {name} has cleanup.policy={policies[name]}, but needs {topic.policy}: "
+                "change it, or start over under another PILLARSCORE_PREFIX"
             )
 
 
@@ -275,5 +275,7 @@ async def _led(client: Any, settings: Settings, wanted: list[Topic]) -> dict[str
         if led.keys() == names:
             return led
         if time.monotonic() > deadline:
-            raise UserError(f"Kafka gives no leader to {', '.join(sorted(names - led.keys()))}: see its log")
+            raise UserError(
+                f"Kafka has no leader for {', '.join(sorted(names - led.keys()))}: see the Kafka log"
+            )
         await asyncio.sleep(0.02)

@@ -15,7 +15,7 @@ SHOWN_S = 600.0
 KINDS = {
     "topic": "a topic was deleted and recreated",
     "clock": "the clock of this machine is wrong",
-    "refused": "Kafka rejects records of a partition",
+    "refused": "Kafka refuses records of a partition",
     "missing": "frames are missing and their events not counted yet",
     "lost": "events were removed before they were counted",
     "torn": "a transaction was found incomplete",
