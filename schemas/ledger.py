@@ -79,11 +79,11 @@ class Counters(BaseModel):
     erased: int = 0
     dead_lettered: int = 0
     credits: int = Field(0, description="Counterpart rows that were scored.")
-    repeated: int = Field(0, description="Rows delivered again by ingest and dropped.")
-    refused: int = Field(0, description="Rows that earlier versions refused, since a frame was missing.")
-    lost: int = Field(0, description="Source offsets that were gone before they could be counted, each once.")
+    repeated: int = Field(0, description="Rows that ingest delivered again; dropped.")
+    refused: int = Field(0, description="Rows that earlier versions rejected because a frame was missing.")
+    lost: int = Field(0, description="Source offsets that were lost before they could be counted, each once.")
     torn: int = Field(0, description="Transactions that a restore found incomplete.")
-    admitted: int = Field(0, description="Events that came in frames of this partition, each once.")
+    admitted: int = Field(0, description="Events in frames of this partition, each once.")
 
     @model_validator(mode="before")
     @classmethod
