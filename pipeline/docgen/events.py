@@ -53,7 +53,7 @@ def signals(bits: int) -> str:
 
 
 def _fields() -> str:
-    rows = ["## Data by type", "", "| type | required | optional | |", "|---|---|---|---|"]
+    rows = ["## Data by type", "", "| type | required | optional | meaning |", "|---|---|---|---|"]
     for event_type, data in DATA.items():
         properties = TypeAdapter(data).json_schema().get("properties", {})
         required: frozenset[str] = data.__required_keys__  # type: ignore[attr-defined]
