@@ -28,7 +28,7 @@ def table(found: Iterable[Benchmark]) -> Table:
     """Benchmarks, a line each."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("cohort", overflow="fold")
-    for column in ("members", "mean", "median", "90th percentile", "mean, 7 days"):
+    for column in ("members", "mean", "median", "90th percentile", "7-day change"):
         shown.add_column(column, justify="right")
     for b in found:
         name = Text(printable(b.cohort))

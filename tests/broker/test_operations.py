@@ -197,7 +197,7 @@ async def test_of_two_replays_at_once_only_the_later_sends(live: Settings) -> No
     assert first.fails is None
     async with sender(live) as earlier:
         async with sender(live) as later:
-            with pytest.raises(UserError, match="Another replay"):
+            with pytest.raises(UserError, match="Another redrive"):
                 await earlier.send([first])
             await later.send([second])
         assert set(await remembered(live)) == {(0, 1)}

@@ -68,7 +68,7 @@ async def test_other_partitions_are_an_error_and_nothing_is_made(settings: Setti
 
 async def test_a_ledger_that_would_be_deleted_is_an_error(settings: Settings) -> None:
     await make(settings, "ledger", 4, cleanup_policy="delete")
-    with pytest.raises(UserError, match=r"member\.ledger has cleanup\.policy=delete, it needs compact"):
+    with pytest.raises(UserError, match=r"member\.ledger has cleanup\.policy=delete, but needs compact"):
         await ensure(settings)
     assert await names(settings) == {settings.topic("ledger")}
 
