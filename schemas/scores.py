@@ -87,7 +87,7 @@ class Change(BaseModel):
 
 
 class Rank(BaseModel):
-    """A rank among the members of a cohort, as defined in docs/explanation/standing.md."""
+    """A rank among the members of a cohort, as defined in docs/explanation/ranks.md."""
 
     model_config = ConfigDict(frozen=True)
 

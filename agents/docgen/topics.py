@@ -60,7 +60,7 @@ _RECORDS: dict[str, tuple[type[BaseModel], str]] = {
     "benchmarks": (
         Benchmark,
         "Keyed by cohort. A record without a value (tombstone): the cohort no longer has members. "
-        "[Standing](../explanation/standing.md) defines the fields.",
+        "[Ranks](../explanation/ranks.md) defines the fields.",
     ),
     "networks": (
         NetworkStanding,

@@ -15,7 +15,6 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from agents.metrics.lag import Lag
-from pipeline.shard.member_index import BLOCK
 from pipeline.shard.score_distribution import COLUMNS, WIDTHS
 from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
@@ -87,18 +86,18 @@ def _dispositions(stamp: Stamp) -> Samples:
 
 
 def _bands(shard: Shard) -> Samples:
-    return (((band,), count) for band, count in shard.spread.bands().items())
+    return (((band,), count) for band, count in shard.emitter.distribution.bands().items())
 
 
 def _bytes(shard: Shard) -> Samples:
-    directory = shard.directory
+    directory = shard.state.index
     sizes = {
-        "tiles": shard.tiles.nbytes(),
-        "registers": shard.registers.nbytes(),
-        "history": shard.history.nbytes(),
-        "seen": shard.seen.nbytes(),
-        "standing": shard.standing.nbytes() + shard.spread.nbytes(),
-        "networks": shard.network.nbytes(),
+        "tiles": shard.state.tiles.nbytes(),
+        "registers": shard.state.registers.nbytes(),
+        "history": shard.state.history.nbytes(),
+        "seen": shard.recent_ids.nbytes(),
+        "standing": shard.emitter.last.nbytes(),
+        "networks": shard.state.network.nbytes(),
         "directory": sys.getsizeof(directory) + sys.getsizeof(directory.names),
     }
     return (((kind,), size) for kind, size in sizes.items())
@@ -179,14 +178,14 @@ OF_SHARD = (
         "pillarscore_unrolled_members",
         "Members not yet rolled over to the as-of day.",
         (),
-        _one(lambda s: max(0, s.members - s.rolled * BLOCK)),
+        _one(lambda s: max(0, s.members - s.rollover.rolled * s.state.index.block_size)),
     ),
     _Gauge("pillarscore_members", "Members with state.", (), _one(lambda shard: shard.members)),
     _Gauge(
         "pillarscore_tiles",
         "Counts kept: one per member, signal and day with activity.",
         (),
-        _one(lambda shard: int(shard.tiles.fill.sum())),
+        _one(lambda shard: int(shard.state.tiles.fill.sum())),
     ),
     _Gauge(
         "pillarscore_state_bytes",
@@ -198,13 +197,13 @@ OF_SHARD = (
         "pillarscore_network_members",
         "Members with connections, as of the last sweep.",
         (),
-        _one(lambda shard: shard.network.size()[0]),
+        _one(lambda shard: shard.state.network.size()[0]),
     ),
     _Gauge(
         "pillarscore_network_connections",
         "Their connections, each counted on both sides.",
         (),
-        _one(lambda shard: shard.network.size()[1]),
+        _one(lambda shard: shard.state.network.size()[1]),
     ),
     _Gauge("pillarscore_band_members", "Members with a score, by band.", ("band",), _bands),
 )
@@ -273,7 +272,7 @@ def _scores(shards: Mapping[str, Any]) -> HistogramMetricFamily:
     )
     for partition, shard in shards.items():
         for number, column in enumerate(COLUMNS):
-            counts, hundredths = shard.spread.histogram(column)
+            counts, hundredths = shard.emitter.distribution.histogram(column)
             width = WIDTHS[number > 0]
             ends = [floatToGoString((at + 1) * width / 100) for at in range(len(counts))]
             cumulated = np.cumsum(counts).tolist()

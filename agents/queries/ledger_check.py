@@ -80,7 +80,7 @@ def _compare(one: Restored, newest: dict[str, Score], found: Checked) -> None:
         return
     members = shard.scored()
     points = shard.points(members)
-    names = [str(shard.directory.names[index]) for index in members.tolist()]
+    names = [str(shard.state.index.names[index]) for index in members.tolist()]
     columns = zip(names, points.score.tolist(), points.pillars.tolist(), strict=True)
     for name, score, pillars in columns:
         said = newest.pop(name, None)
@@ -97,7 +97,7 @@ def _compare(one: Restored, newest: dict[str, Score], found: Checked) -> None:
                     found.differences.append(
                         Difference(name, f"ledger {field_}", as_points(there), as_points(here))
                     )
-    for name in [name for name in newest if name in shard.directory]:
+    for name in [name for name in newest if name in shard.state.index]:
         if newest[name].revision > stamp.sequence:
             found.newer += 1
             del newest[name]

@@ -42,7 +42,7 @@ async def population(
         frames += read
     day = max(today, *(shard.day for shard in shards))
     for shard in shards:
-        shard.turn_day(day)
+        shard.start_day(day)
     return Population(shards, day)
 
 

@@ -53,7 +53,7 @@ class NetworkRefresh:
         self.journal = journal
         self._saved_at = time.monotonic()
         self._ended_ms = self._looked_ms = 0
-        self._links = len(shard.network)
+        self._links = len(shard.state.network)
 
     def close(self) -> None:
         """Stop what is under way; nothing is lost that is not done again."""
@@ -65,7 +65,7 @@ class NetworkRefresh:
         """Members of the blocks that the refresh under way, or the last one, has not put out yet."""
         sweep = self._sweep
         left = sweep.left if sweep and sweep.round is not None else self.journal.left(self.journal.round)
-        return min(len(left) * OWNERS, self.shard.network.owners)
+        return min(len(left) * OWNERS, self.shard.state.network.owners)
 
     def age(self) -> float | None:
         """Seconds since the refresh that the oldest records are of; None when there was none."""
@@ -74,7 +74,7 @@ class NetworkRefresh:
 
     async def save(self, ledger: Ledger) -> None:
         """Write the changes with the commit that follows, when they are due."""
-        if self.shard.network.oldest is not None and self._due():
+        if self.shard.state.network.oldest is not None and self._due():
             self._saved_at = time.monotonic()
             await ledger.write(self.journal.save())
 
@@ -83,7 +83,7 @@ class NetworkRefresh:
 
     async def step(self, ledger: Ledger) -> None:
         """A few milliseconds of what there is to do."""
-        network = self.shard.network
+        network = self.shard.state.network
         if network.erased:
             gone: list[Record] = [(name.encode(), None) for name in network.erased]
             network.erased.clear()
@@ -104,14 +104,14 @@ class NetworkRefresh:
 
     def _look(self) -> None:
         """Begin a sweep if one is due."""
-        shard, network, entries = self.shard, self.shard.network, self.journal
+        shard, network, entries = self.shard, self.shard.state.network, self.journal
         now = self.clock.now_ms()
-        if now - self._looked_ms < _LOOK_MS or shard.rolled < shard.blocks or not network.blocks:
+        if now - self._looked_ms < _LOOK_MS or shard.rollover.under_way or not network.blocks:
             return
         self._looked_ms = now
         idle = now - self._ended_ms
         if self.interval_ms:
-            begins = max(now // self.interval_ms * self.interval_ms, shard.zone.end_ms(shard.day - 1))
+            begins = max(now // self.interval_ms * self.interval_ms, shard.state.zone.end_ms(shard.day - 1))
             newest = entries.round
             if newest < begins:
                 self._prepare(begins, begins, whole=True)
@@ -125,13 +125,13 @@ class NetworkRefresh:
             self._sweep = Sweep([*range(len(network.blocks))], shard.day, whole=True)
 
     def _prepare(self, round_: int, since_ms: int, whole: bool) -> None:
-        self._links = len(self.shard.network)
+        self._links = len(self.shard.state.network)
         preparing = self._ready(round_, since_ms, whole)
         self._preparing = asyncio.create_task(preparing, name=f"networks-{self.partition}")
 
     async def _ready(self, round_: int, since_ms: int, whole: bool) -> Sweep:
         """The scores by code, and who is who; in small pieces, since frames come in meanwhile."""
-        shard, network = self.shard, self.shard.network
+        shard, network = self.shard, self.shard.state.network
         day = shard.day
         census = await self.censuses.get(day, since_ms)
         scores = np.full(len(network.codes), UNKNOWN, np.int16)
@@ -142,7 +142,7 @@ class NetworkRefresh:
             known = codes < len(scores)
             scores[codes[known]] = census.score[part][known]
             await self.pace.turn(time.thread_time() - began)
-        names = shard.directory.names
+        names = shard.state.index.names
         for at in range(0, len(names), _AT_ONCE):
             began = time.thread_time()
             network.look_up(names, at, min(at + _AT_ONCE, len(names)))
@@ -176,10 +176,11 @@ class NetworkRefresh:
             self._sweep = None
             self._ended_ms = self.clock.now_ms()
             if sweep.round is not None:
-                self.log.info("networks refreshed", members=sweep.members, links=len(self.shard.network))
+                self.log.info(
+                    "networks refreshed", members=sweep.members, links=len(self.shard.state.network)
+                )
 
     def _telling(self) -> RecordContext:
         shard = self.shard
-        shard.sequence += 1
-        rubric = shard.rubric.name, str(shard.rubric.version)
-        return RecordContext(shard.directory.names, self.settings.cohort_minimum, shard.sequence, rubric)
+        emitter, names = shard.emitter, shard.state.index.names
+        return RecordContext(names, self.settings.cohort_minimum, emitter.next_revision(), emitter.about)

@@ -32,7 +32,7 @@ from agents.worker.network_refresh import NetworkRefresh
 from agents.worker.refill import Refill
 from agents.worker.restore import ANEW
 from pipeline.shard import checkpoint, redo
-from pipeline.shard.distribution_feed import has_news, published
+from pipeline.shard.distribution_feed import is_due, published
 from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import Stamp
@@ -101,7 +101,7 @@ class PartitionRunner:
     def emit_again(self) -> None:
         """Put out all scores again, a block at a time, as when the day turns."""
         if self.shard is not None and self.live:
-            self.shard.rolled = 0
+            self.shard.rollover.restart()
 
     def lag(self) -> Lag | None:
         """How far the shard is behind the frames."""
@@ -241,7 +241,7 @@ class PartitionRunner:
             context.health.clear(kind, self.where)
         seconds = round(time.monotonic() - self._began, 2)
         self.log.info("restored", seconds=seconds, members=shard.members, frames=taken.replayed)
-        shard.turn_day(max(context.clock.today(), shard.day))
+        shard.start_day(max(context.clock.today(), shard.day))
         await self._fetch(shard.frame + 1, None)
         self.live = True
         self.progress, self._restored_s = 1.0, time.monotonic() - self._began
@@ -377,7 +377,7 @@ class PartitionRunner:
     def _publishing_in(self) -> float:
         """Seconds until scores are to be published for benchmarks; inf when there is nothing to publish."""
         s, shard = self.settings, self.shard
-        if shard is None or not self.live or not has_news(shard):
+        if shard is None or not self.live or not is_due(shard):
             return math.inf
         if self._stopping:
             return 0.0
@@ -419,11 +419,11 @@ class PartitionRunner:
             today = max(self.context.clock.today(), shard.day)
         if today != shard.day:
             await self._flush()
-            shard.turn_day(today)
+            shard.start_day(today)
             self.log.info("new day started", day=today, members=shard.members)
-        if shard.rolled < shard.blocks and pace.due():
+        if shard.rollover.under_way and pace.due():
             began = time.thread_time()
-            shard.roll()
+            shard.roll_block()
             pace.took(2 * (time.thread_time() - began))  # the scores, at the next flush, take as long
 
     async def _flush(self) -> None:
@@ -441,7 +441,7 @@ class PartitionRunner:
                 of = headers if topic == "scores" else None
                 await ledger.put(s.topic(topic), self.partition, records, of)
         self.metrics.flushed(emission, self.context.clock.now_ms())
-        self.traces.queued(shard.sequence)
+        self.traces.queued(shard.emitter.revision)
         topic = s.topic("dead-letters")
         for data in emission.letters:
             letter = DeadLetter.unpack(data)
@@ -450,7 +450,7 @@ class PartitionRunner:
             self.metrics.letter(letter.reason)
         overdue = shard.dirty and time.monotonic() - self._blocks_at >= s.block_cycle_s
         news = self._publishing_in() <= 0
-        if shard.recorder.outdated or overdue or news or shard.frame > self._stamped:
+        if shard.rollover.recorder.outdated or overdue or news or shard.frame > self._stamped:
             await ledger.begin()  # even a frame without rows has moved the watermarks
 
     async def _commit(self) -> None:
@@ -473,7 +473,9 @@ class PartitionRunner:
         self._failures = 0
         self.context.health.clear("refused", self.where)
         self.metrics.settled(*ledger.take_settled())
-        self.metrics.committed(time.monotonic() - now, written, shard.arrivals, self.context.clock.now_ms())
+        self.metrics.committed(
+            time.monotonic() - now, written, shard.source_counts, self.context.clock.now_ms()
+        )
         self.traces.committed()
 
     async def _write_blocks(self, shard: Shard, ledger: Ledger, now: float) -> int:
@@ -486,7 +488,9 @@ class PartitionRunner:
             self._blocks_at = now
         dumped = [(block.key, block.dump()) for block in due]
         await ledger.write(dumped)
-        histories = [checkpoint.dump_history(shard, number) for number in sorted(shard.recorder.outdated)]
+        histories = [
+            checkpoint.dump_history(shard, number) for number in sorted(shard.rollover.recorder.outdated)
+        ]
         await ledger.write([(history.key, history.dump()) for history in histories])
         assert shard.redo is not None
         if now - self._advanced_at >= cycle / 6 or shard.redo.ids > IDS:

@@ -12,8 +12,8 @@ from agents.kafka.range_reader import reader
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.network.journal import Journal
 from pipeline.rubric.model import Rubric
-from pipeline.shard.recovery import Image, Recovered, Unreadable, recover, settle_on
-from pipeline.shard.shard import Shard
+from pipeline.shard.recovery import Image, Recovered, Unreadable, recover
+from pipeline.shard.shard import Shard, ShardConfig
 from schemas.frames import decode
 from schemas.ledger import Stamp
 
@@ -72,17 +72,18 @@ async def restore(
             )
         rubric, shadow = rubrics
         day, horizon_ms = (today if stamp is None else stamp.day), int(s.dedupe_hours * 3_600_000)
-        shard = Shard(rubric, day, s.dedupe_events, horizon_ms, shadow, zone(s.zone), cohorts)
+        config = ShardConfig(rubric, s.dedupe_events, horizon_ms, shadow, zone(s.zone))
+        shard = Shard(config, day, cohorts)
         found = recover(shard, image, stamp)
     except Unreadable as error:
         raise UserError(
-            f"{s.topic('ledger')} partition {partition}: {error} (see the runbook, LedgerUnreadable)"
+            f"{s.topic('ledger')} partition {partition}: {error} (see the runbook, PartitionRefused)"
         ) from None
     made = Restored(shard, stamp, image, found.journal, found.replayed)
     if found.old:
         assert stamp is not None
         made.gone = await _replay_frames(s, shard, partition, found, stamp)
-        settle_on(shard, stamp)
+        shard.replayed(stamp)
     return made
 
 

@@ -68,7 +68,7 @@ class CensusReader:
         return Census(hashes, score, day, began_ms)
 
     async def _said(self, shard: Shard) -> Columns:
-        names = shard.directory.names
+        names = shard.state.index.names
         hashes = self._hashes.get(shard, np.zeros(0, np.uint64))
         more = [hashes]
         for at in range(len(hashes), len(names), _NAMES):

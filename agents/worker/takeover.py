@@ -64,16 +64,16 @@ async def take_over(
     _report(context, partition, found, end)
     if stamp and stamp.rubric != checkpoint.rubrics_of(shard):
         log.info("the rubric has changed: rescoring all members", before=stamp.rubric, partition=partition)
-        shard.rolled = 0
+        shard.rollover.restart()
     for short in ("scores", "shadow"):
         if known.get(short, ids.get(short)) != ids.get(short):
             log.warning("a topic was recreated: emitting all scores again", topic=settings.topic(short))
-            shard.rolled = 0
+            shard.rollover.restart()
     if end.torn:
         shard.counters.torn += 1
         # revisions have to rise for readers too who have seen what no stamp accounts for
-        shard.sequence = max(shard.sequence, end.revision)
-        shard.rolled = 0
+        shard.emitter.continue_after(end.revision)
+        shard.rollover.restart()
     ledger.resume(stamp, found.image, end.end)
     shard.settle()
     return Taken(shard, found.journal, found.replayed, known | ids)

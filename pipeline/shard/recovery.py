@@ -18,9 +18,7 @@ from pydantic import ValidationError
 from pipeline.network.journal import Journal
 from pipeline.shard import checkpoint
 from pipeline.shard.digests import Digest, record_hash
-from pipeline.shard.redo import Redo
 from pipeline.shard.shard import Shard
-from pipeline.shard.watermarks import Watermarks
 from schemas.frames import decode
 from schemas.ledger import (
     BLOCK,
@@ -194,15 +192,15 @@ class Recovered:
 def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     """Put an empty shard, which is of the stamp's day, into the state of the stamp. Raises Unreadable."""
     if stamp is None:
-        shard.redo = Redo(ReplayStart(frame=-1, watermarks={}))
-        return Recovered(checkpoint.restored(shard, {}), 0)
+        shard.keep_redo(ReplayStart(frame=-1, watermarks={}))
+        return Recovered(checkpoint.restored_networks(shard, {}), 0)
     loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK).items()]
     histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
     checkpoint.load(shard, loaded, stamp, histories)
-    networks = checkpoint.restored(shard, image.starting(LINKS))
+    networks = checkpoint.restored_networks(shard, image.starting(LINKS))
     if stamp.start is None:
         return Recovered(networks, checkpoint.start_of(stamp), old=True)
-    shard.redo = Redo(stamp.start, _seen(shard, image, stamp.start))
+    shard.keep_redo(stamp.start, _restore_ids(shard, image, stamp.start))
     replayed = 0
     for offset, data in sorted((int(key[len(FRAME) :]), data) for key, data in image.starting(FRAME).items()):
         if stamp.start.frame < offset <= stamp.frame:
@@ -217,18 +215,11 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
         raise Unreadable(
             f"blocks and redo do not add up to the state in the stamp at offset {image.stamp_offset}"
         )
-    settle_on(shard, stamp)
+    shard.replayed(stamp)
     return Recovered(networks, stamp.frame + 1, replayed)
 
 
-def settle_on(shard: Shard, stamp: Stamp) -> None:
-    """All that the stamp accounts for was replayed, or can't be: the guards are the stamp's in any case."""
-    shard.frame = stamp.frame
-    shard.watermarks = Watermarks(stamp.watermarks, stamp.missing, stamp.lost)
-    shard.watermarks.from_zero = stamp.from_zero
-
-
-def _seen(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:
+def _restore_ids(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:
     """Restore the ids seen up to the start; how many chunks of them there are, by generation."""
     chunks: dict[int, list[tuple[int, np.ndarray]]] = {}
     for key, data in image.starting(IDS).items():
@@ -238,7 +229,7 @@ def _seen(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:
         np.concatenate([np.zeros(0, np.uint64), *(ids for _, ids in chunks.get(generation, ()))])
         for generation in (start.generation, start.generation - 1)
     )
-    shard.seen.restore(start.generation, start.began, start.rows, young, old)
+    shard.recent_ids.restore(start.generation, start.began, start.rows, young, old)
     return {generation: 1 + max(number for number, _ in parts) for generation, parts in chunks.items()}
 
 

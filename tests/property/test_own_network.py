@@ -82,8 +82,8 @@ def test_it_is_shown_with_the_score(run):
 
 def _links(run, name):
     [shard] = run.population.shards
-    place = shard.network.find(name)
-    return [] if place is None else shard.network.links(place)
+    place = shard.state.network.find(name)
+    return [] if place is None else shard.state.network.links(place)
 
 
 def test_scoring_alone_keeps_no_networks(events, tmp_path):
@@ -91,4 +91,4 @@ def test_scoring_alone_keeps_no_networks(events, tmp_path):
     file.write_bytes(dumps(next(one for one in events if one["type"] == "activity.invitation.accepted")))
     run = Offline(Settings(), SSI, DAY)
     run.read(Lines([file]))
-    assert len(run.population.shards[0].network) == 0
+    assert len(run.population.shards[0].state.network) == 0
