@@ -127,14 +127,14 @@ class Sender:
                     await self._out.put_record(topic, partition, key, value, headers)
             await self._out.commit()
         except ProduceFailed as error:
-            raise UserError(f"{error}: nothing of this lot was sent") from None
+            raise UserError(f"{error}: no letter of this batch was sent") from None
         except EndUnanswered:
             raise UserError(
-                "Kafka did not answer in time, so some letters may be sent: run this again, it skips those that are"
+                "Kafka did not answer in time, some letters may have been sent: run this again, it skips those"
             ) from None
         except Fenced:
             raise UserError(
-                "Another replay was started: what is not yet said to be sent was taken back, run this again"
+                "Another redrive was started: letters not reported as sent were not sent, run this again"
             ) from None
 
     def _records(
@@ -168,6 +168,6 @@ async def sender(settings: Settings) -> AsyncIterator[Sender]:
             count = (await existing(client, settings))["events"]
         yield Sender(out, settings, count)
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} does not take the events: {error}") from error
+        raise UserError(f"Kafka at {settings.broker} rejected the events: {error}") from error
     finally:
         await out.stop()

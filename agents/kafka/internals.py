@@ -40,7 +40,7 @@ def check_version() -> None:
     if installed != SUPPORTED:
         raise UserError(
             f"aiokafka {installed} is installed, but Pillarscore's transactions need {SUPPORTED}: "
-            "install the versions of requirements.txt"
+            "install the versions in requirements.txt"
         )
 
 
@@ -63,7 +63,7 @@ class EndTxnOnce(sender.EndTxnHandler):
             await sender.asyncio.sleep(self.handle_error())
             return False
         except KafkaError as error:
-            unanswered = EndUnanswered(f"the end of a transaction was not answered: {error!r}")
+            unanswered = EndUnanswered(f"no answer to the end of a transaction: {error!r}")
             unanswered.__cause__ = error
             self._sender._message_accumulator.fail_all(unanswered)
             self._sender._txn_manager.fatal_error(unanswered)

@@ -40,6 +40,6 @@ def of_kafka(error: BaseException) -> bool:
 def report(who: str, error: BaseException) -> None:
     """Say that `who` gets no answer, and waits."""
     if of_kafka(error):
-        log.warning("Kafka does not answer; it is asked again", who=who, error=repr(root(error)), outage=True)
+        log.warning("Kafka does not answer; retrying", who=who, error=repr(root(error)), outage=True)
     else:
-        log.error("asking Kafka failed", who=who, exc_info=error)
+        log.error("request to Kafka failed", who=who, exc_info=error)

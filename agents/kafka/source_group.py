@@ -49,7 +49,7 @@ class SourceGroup:
             # aiokafka 0.14 can hang here after a rebalance (agents.kafka.range_reader says why)
             await asyncio.wait_for(self._consumer.stop(), CLOSE_S)
         except Exception as error:
-            log.info("closing after a failure", error=str(error))
+            log.info("error while closing a client", error=str(error))
 
     async def fetch(self, seconds: float, max_records: int) -> dict[int, list[Any]]:
         """Records by partition, as aiokafka's parser makes them; waits so long for one."""

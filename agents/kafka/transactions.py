@@ -237,7 +237,7 @@ async def _closed(producer: AIOKafkaProducer, abort: bool) -> None:
     closing.add_done_callback(_closing.discard)
     done, _ = await asyncio.wait([closing], timeout=CLOSE_S)
     if not done:
-        log.info("Kafka does not answer, so producers are closed in the background", outage=True)
+        log.info("Kafka does not answer; closing producers in the background", outage=True)
 
 
 async def _close(producer: AIOKafkaProducer, abort: bool) -> None:
@@ -246,13 +246,11 @@ async def _close(producer: AIOKafkaProducer, abort: bool) -> None:
             with fencing_raised(producer):
                 await producer.abort_transaction()
     except Exception as error:
-        log.info(
-            "a transaction was not aborted; whoever starts next aborts it", error=repr(error), outage=True
-        )
+        log.info("a transaction was not aborted; the next owner aborts it", error=repr(error), outage=True)
     try:
         await producer.stop()
     except Exception as error:
-        log.info("a producer was not closed in order", error=repr(error), outage=True)
+        log.info("a producer was not closed cleanly", error=repr(error), outage=True)
 
 
 def _retrieved(future: Any) -> None:

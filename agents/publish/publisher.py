@@ -99,7 +99,7 @@ async def publisher(settings: Settings, transaction: bool = False) -> AsyncItera
             finally:
                 await sender.flush()
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} does not take the events: {error}") from error
+        raise UserError(f"Kafka at {settings.broker} rejected the events: {error}") from error
     finally:
         await producer.stop()
 

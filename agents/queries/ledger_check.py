@@ -58,11 +58,11 @@ async def check(
 def _problems(settings: Settings, partition: int, one: Restored) -> list[str]:
     where = f"{settings.topic('ledger')} partition {partition}"
     lines = [
-        f"{where}: the record at offset {f.offset}, key {f.key!r}, is left out: {f.why}"
+        f"{where}: the record at offset {f.offset}, key {f.key!r}, is ignored: {f.why}"
         for f in one.image.foreign
     ]
     lines += [
-        f"{where}: the stamp at offset {at} does not follow from the one before" for at in one.image.breaks()
+        f"{where}: the stamp at offset {at} does not follow the one before" for at in one.image.breaks()
     ]
     stamp = one.stamp
     if stamp is not None:
@@ -118,4 +118,4 @@ async def _letters(settings: Settings, restored: list[Restored], found: Checked)
                 count += 1
     wanted = sum(stamp.counters.dead_lettered for stamp in stamps)
     if count < wanted:
-        found.problems.append(f"{topic} has {count:,} letters, the stamps say {wanted:,}")
+        found.problems.append(f"{topic} has {count:,} letters, but the stamps count {wanted:,}")

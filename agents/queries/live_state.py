@@ -58,7 +58,7 @@ async def _shard(
         first, end = await r.bounds()
         if first > found.next_frame:
             say(
-                f"Partition {partition}: frames {found.next_frame:,} to {first - 1:,} are gone; "
+                f"Partition {partition}: frames {found.next_frame:,} to {first - 1:,} were removed; "
                 "scores may miss events"
             )
         async for records in r.read(max(found.next_frame, first), end):

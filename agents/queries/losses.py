@@ -58,13 +58,13 @@ async def resolve(settings: Settings, lost: list[Loss]) -> None:
                 settings.topic("frames"), Framer.resolved(ranges), partition=partition
             )
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} does not take it: {error}") from error
+        raise UserError(f"Kafka at {settings.broker} rejected the request: {error}") from error
     finally:
         await producer.stop()
     deadline = time.monotonic() + WAIT_S
     while set(await losses(settings)) & set(lost):
         if time.monotonic() > deadline:
             raise UserError(
-                f"No worker has taken it in {WAIT_S:.0f} s: it is done when one runs; see 'status'"
+                f"No worker has applied it within {WAIT_S:.0f} s: a running worker will; see 'pillarscore status'"
             )
         await asyncio.sleep(0.2)

@@ -36,7 +36,7 @@ async def newest(
                 for record in records:
                     if record.key is None or not (record.value or _BEGINS).startswith(_BEGINS):
                         left_out(
-                            f"{topic} partition {partition}: the record at offset {record.offset} is no score"
+                            f"{topic} partition {partition}: the record at offset {record.offset} is not a score"
                         )
                     else:
                         found[record.key] = record.value
@@ -47,7 +47,7 @@ async def newest(
         try:
             score = Score.model_validate_json(value)
         except ValidationError:
-            left_out(f"{topic}: the newest record with the key {key!r} is no score")
+            left_out(f"{topic}: the newest record with key {key!r} is not a score")
         else:
             scores[score.member] = score
     return scores

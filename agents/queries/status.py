@@ -297,7 +297,7 @@ async def survey(settings: Settings) -> AsyncIterator[Survey]:
         missing = [settings.topic(short) for short in NEEDED if short not in counts]
         if missing:
             raise UserError(
-                f"Kafka at {settings.broker} has no topic {missing[0]}: 'pillarscore worker' makes it, "
+                f"Kafka at {settings.broker} has no topic {missing[0]}: create it with 'pillarscore topics', "
                 "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
             )
         tps = [TopicPartition(settings.topic(short), p) for short in NEEDED for p in range(counts[short])]

@@ -83,8 +83,8 @@ class Audit:
             context.health.report(
                 "differs",
                 where,
-                f"of {members:,} scores committed last in partition {partition} readers do not see {wrong:,}; "
-                "all are put out again (see the run book, ReadersDiffer)",
+                f"readers do not see {wrong:,} of the {members:,} scores last committed in partition {partition}; "
+                "all scores are emitted again (see the runbook, ReadersDiffer)",
             )
             if partition in self._partitions:
                 self._partitions[partition].emit_again()

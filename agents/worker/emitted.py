@@ -116,5 +116,5 @@ async def _reaching(r: PartitionReader, clock: Clock, offset: int) -> int:
         if end >= offset:
             return end
         if clock.monotonic() > deadline:
-            raise TimeoutError(f"committed records end at {end}, before {offset}")
+            raise TimeoutError(f"committed records end at {end}, expected {offset}")
         await clock.sleep(0.05)

@@ -48,12 +48,12 @@ class FrameFeed:
             first, end = await r.bounds()
             if first > start:
                 self._metrics.holes.inc(first - start)
-                self._log.error("frames are gone that were not counted yet", start=start, first=first)
+                self._log.error("frames were removed before they were counted", start=start, first=first)
                 skip(shard, start, first)
             if end < start:
                 raise UserError(
                     f"{self._topic} partition {self._partition} ends at {end}, but frames up "
-                    f"to {start - 1} were counted: Kafka has lost records it had acknowledged; {ANEW}"
+                    f"to {start - 1} were counted: Kafka has lost acknowledged records; {ANEW}"
                 )
             async for records in r.read(max(start, first), end if stop is None else stop):
                 for record in records:

@@ -96,7 +96,7 @@ class IngestRole:
         if of_kafka(error):
             report_outage(WHERE, error)
         else:
-            log.error("ingest failed; it starts again from its committed offsets", exc_info=error)
+            log.error("ingest failed; restarting from the committed offsets", exc_info=error)
         return PAUSE_S
 
     def _lags(self) -> dict[int, Lag]:

@@ -86,13 +86,13 @@ class IngestSession:
         try:
             await asyncio.wait_for(self._closing.aclose(), CLOSE_S)
         except Exception as error:
-            log.info("closing after a failure", error=str(error))
+            log.info("error while closing a client", error=str(error))
 
     async def assigned(self, partitions: set[int]) -> None:
         """Begin each partition at its committed offset, or at what is left of it."""
         async with self._lock:
             await self._begin(partitions)
-        log.info("reading", partitions=sorted(partitions))
+        log.info("source partitions assigned", partitions=sorted(partitions))
         if self._life.can(IngestState.READING):
             self._life.move(IngestState.READING)
 
@@ -103,7 +103,9 @@ class IngestSession:
             try:
                 await self._commit()
             except Exception as error:
-                log.warning("commit on revocation failed; the next owner reads again", error=str(error))
+                log.warning(
+                    "commit on revocation failed; the next owner reads these events again", error=str(error)
+                )
             self.positions.clear()
             self._reached.clear()
             if self._life.can(IngestState.JOINING):
@@ -130,7 +132,7 @@ class IngestSession:
     async def _check_topic(self) -> None:
         """Raise UserError when the topic is not the one that the members' state is of."""
         if not self._events_id:
-            raise UserError(f"There is no topic {self._topic}: 'pillarscore topics' makes it")
+            raise UserError(f"There is no topic {self._topic}: create it with 'pillarscore topics'")
         stamp = await any_stamp(self._context.log, self._settings)
         if stamp is not None:
             check_topics(
@@ -229,7 +231,7 @@ class IngestSession:
             if start > last:
                 raise UserError(
                     f"{self._topic} partition {source} ends at {last}, but was read up to {start}: Kafka "
-                    f"has lost events it had acknowledged, or the topic was made again; {ANEW}"
+                    f"has lost acknowledged events, or the topic was recreated; {ANEW}"
                 )
             gone_from = start if start < first else None
             if gone_from is not None:

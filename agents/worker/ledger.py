@@ -160,7 +160,7 @@ class Ledger:
         """See which of the two outcomes a commit without an answer had, and commit it now if it was not."""
         while True:
             log.warning(
-                "Kafka has not answered a commit; the ledger will tell whether it counts",
+                "no answer to a commit; checking the ledger for its outcome",
                 partition=self.partition,
                 error=str(error),
             )

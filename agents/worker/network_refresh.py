@@ -97,7 +97,7 @@ class NetworkRefresh:
             try:
                 self._sweep = task.result()
             except Exception:
-                self.log.exception("reading the scores for networks failed; it is tried again")
+                self.log.exception("reading the scores for networks failed; retrying")
                 self._ended_ms = self.clock.now_ms()
 
     def _look(self) -> None:

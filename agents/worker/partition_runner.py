@@ -177,13 +177,13 @@ class PartitionRunner:
             self.context.health.report(
                 "refused",
                 self.where,
-                f"{error}; nothing of the transaction counts, the partition restores and tries again (see the "
-                "run book, RecordsRefused)",
+                f"{error}; the transaction is aborted, the partition restores and retries (see the runbook, "
+                "RecordsRefused)",
             )
         elif of_kafka(error):
             report_outage(self.where, error)
         else:
-            self._log.error("partition failed; it restores from its ledger", exc_info=error)
+            self._log.error("partition failed; restoring from its ledger", exc_info=error)
         return min(MAX_PAUSE_S, float(2 ** min(self._failures - 1, 5)))
 
     async def _after_fencing(self) -> float:
@@ -191,7 +191,7 @@ class PartitionRunner:
             self._life.move(PartitionState.FENCED)
         self._metrics.fenced.inc()
         if await self._ours():
-            self._log.warning("fenced, but the group says the partition is ours: it is taken back at once")
+            self._log.warning("fenced, but the group still assigns the partition here: taking it back")
             return 0.0
         # ours again only when the group says so; asking sooner would fence the new owner in turn
         self._log.warning("fenced: another worker owns the partition now")
@@ -205,5 +205,5 @@ class PartitionRunner:
         except Exception as error:
             if not (isinstance(error, UserError) or of_kafka(error)):
                 raise
-            self._log.info("Kafka does not say who has the partition", error=repr(error))
+            self._log.info("could not look up the owner of the partition", error=repr(error))
             return False

@@ -187,7 +187,7 @@ class PartitionSession:
             "foreign",
             self.where,
             f"the record at offset {offset} of {topic} partition {self.partition} "
-            f"is skipped: {error} (see the run book, FramesUnreadable)",
+            f"is skipped: {error} (see the runbook, FramesUnreadable)",
             SHOWN_S,
         )
         shard.skip_to(offset)
@@ -205,7 +205,7 @@ class PartitionSession:
         if today != shard.day:
             await output.flush()
             shard.start_day(today)
-            self._log.info("the day has turned", day=today, members=shard.members)
+            self._log.info("new day started", day=today, members=shard.members)
         if shard.rollover.under_way and context.budget.due():
             began = context.clock.cpu()
             shard.roll_block()
@@ -219,8 +219,8 @@ class PartitionSession:
             health.report(
                 "missing",
                 self.where,
-                f"frames are gone that cover {self.refill.missing:,} source offsets of partition "
-                f"{self.partition}; their events are read again (see the run book, EventsMissing)",
+                f"frames for {self.refill.missing:,} source offsets are missing in partition "
+                f"{self.partition}; their events are read again (see the runbook, EventsMissing)",
             )
         else:
             health.clear("missing", self.where)
@@ -228,8 +228,8 @@ class PartitionSession:
             health.report(
                 "lost",
                 self.where,
-                f"{lost:,} source offsets are lost to partition {self.partition}: neither their frames nor "
-                "their events are there any more (see the run book, EventsLost)",
+                f"{lost:,} source offsets are lost in partition {self.partition}: neither their frames nor "
+                "their events exist any more (see the runbook, EventsLost)",
             )
         else:
             health.clear("lost", self.where)

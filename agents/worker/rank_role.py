@@ -88,7 +88,7 @@ class RankFollower:
                 await self._follow()
             except Fenced:
                 self._owns = False
-                log.warning("another worker publishes the benchmarks now")
+                log.warning("fenced: another worker publishes the benchmarks now")
             except Exception as error:
                 self._after(error)
             await self._disown()
@@ -99,11 +99,11 @@ class RankFollower:
         if isinstance(error, ProduceFailed | EndUnanswered) and not away(error):
             # what was in the transaction is worked out again by the next publisher, and be it this one
             self.metrics.ranks.failures.inc()
-            log.error("benchmarks could not be published; it is tried again", error=str(error))
+            log.error("benchmarks could not be published; retrying", error=str(error))
         elif of_kafka(error):
             report_outage("benchmarks", error)
         else:
-            log.error("following the distributions failed; it begins again", exc_info=error)
+            log.error("reading the distributions failed; restarting", exc_info=error)
 
     async def _follow(self) -> None:
         s = self.settings

@@ -74,7 +74,7 @@ class Refill:
 
     async def _work(self, wanted: Mapping[int, Sequence[Range]], events: str) -> None:
         s = self._settings
-        self._log.warning("frames are gone; their events are read again", offsets=dict(wanted))
+        self._log.warning("frames are missing; reading their events again", offsets=dict(wanted))
         async with self._topics.appender() as appender:
             for source, ranges in wanted.items():
                 for start, stop in ranges:

@@ -18,7 +18,7 @@ from schemas.frames import decode
 from schemas.ledger import Stamp
 
 log = structlog.get_logger()
-ANEW = "begin anew with another PILLARSCORE_PREFIX and publish the events there"
+ANEW = "start over under another PILLARSCORE_PREFIX and publish the events there"
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ async def restore(
         if stamp is not None and stamp.zone != s.zone:
             raise UserError(
                 f"partition {partition} counts days in {stamp.zone}, not {s.zone}: "
-                f"set PILLARSCORE_ZONE={stamp.zone}, or begin anew with another PILLARSCORE_PREFIX"
+                f"set PILLARSCORE_ZONE={stamp.zone}, or start over under another PILLARSCORE_PREFIX"
             )
         rubric, shadow = rubrics
         day, horizon_ms = (today if stamp is None else stamp.day), int(s.dedupe_hours * 3_600_000)
@@ -79,7 +79,7 @@ async def restore(
         found = recover(shard, image, stamp)
     except Unreadable as error:
         raise UserError(
-            f"{s.topic('ledger')} partition {partition}: {error} (see the run book, PartitionRefused)"
+            f"{s.topic('ledger')} partition {partition}: {error} (see the runbook, PartitionRefused)"
         ) from None
     made = Restored(shard, stamp, image, found.journal, found.replayed)
     if found.old:
@@ -100,5 +100,5 @@ async def _replay_frames(
                 try:
                     shard.apply(decode(record.value), record.offset, record.timestamp, replay=True)
                 except ValueError as error:
-                    log.error("a frame can't be read and is left out", offset=record.offset, error=str(error))
+                    log.error("a frame can't be read and is skipped", offset=record.offset, error=str(error))
     return max(0, min(first, stamp.frame + 1) - found.start)

@@ -137,7 +137,9 @@ class CensusCache:
             if not late:
                 return last
             if self.clock.monotonic() > deadline:
-                log.warning("scores are not all of today yet", day=str(days.calendar(day)), members=late)
+                log.warning(
+                    "some scores are not rolled over to today yet", day=str(days.calendar(day)), members=late
+                )
                 return last
             await self.clock.sleep(_AGAIN_S)
 

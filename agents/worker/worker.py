@@ -50,9 +50,7 @@ def tuned() -> None:
 
 
 def _give_up() -> None:
-    log.error(
-        "not stopped in time and ended as it is; what was not committed will be done again", seconds=STOP_S
-    )
+    log.error("not stopped in time: exiting now; uncommitted work will be repeated", seconds=STOP_S)
     os._exit(1)
 
 
@@ -129,7 +127,7 @@ class Worker:
                     "clock",
                     where,
                     f"the clock of this machine is {abs(skew.seconds):,.0f} s {way} Kafka's: set it (NTP); until "
-                    "then days are counted by Kafka's clock (see the run book, ClockSkew)",
+                    "then Kafka's clock decides the day (see the runbook, ClockSkew)",
                 )
             else:
                 self.health.clear("clock", where)
@@ -156,7 +154,9 @@ class Worker:
         if self.ingest is not None:
             self.ingest.start()
         log.info(
-            "worker runs", role=self.role, pages=f"http://{self.settings.web_host}:{self.settings.web_port}"
+            "worker started",
+            role=self.role,
+            pages=f"http://{self.settings.web_host}:{self.settings.web_port}",
         )
         try:
             await self._stop.wait()
@@ -178,5 +178,5 @@ class Worker:
             try:
                 await asyncio.wait_for(self.app.stop(), CLOSE_S)
             except TimeoutError:
-                log.info("Faust did not stop in time; all is committed, so the worker ends without it")
+                log.info("Faust did not stop in time; exiting, all work is committed")
             log.info("stopped")

@@ -187,7 +187,7 @@ def _shown(environment: dict[str, str], wanted: dict[str, list[Scored]]) -> None
     unknown = run("team:a team of fewer")
     assert unknown.returncode == 2
     assert unknown.stderr.splitlines() == [
-        "pillarscore: There is no benchmark of team:a team of fewer; did you mean team:a team of few?"
+        "pillarscore: There is no benchmark for cohort team:a team of fewer; did you mean team:a team of few?"
     ]
     assert "KIND:VALUE" in run("teams:x").stderr
 

@@ -125,7 +125,7 @@ async def test_live_is_what_the_file_says(
     shown = capsys.readouterr()
     assert shown.out.startswith(f"{expected.members:,} members as of {today}, ssi 1 -> ssi-rhythm 2")
     assert await asyncio.to_thread(_run, ["explain", "nobody at all"]) == 2
-    assert "Nothing counts for member nobody at all" in capsys.readouterr().err
+    assert "No activity of member nobody at all counts on that day" in capsys.readouterr().err
 
 
 async def _one(settings: Settings, member: str) -> Population:
