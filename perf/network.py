@@ -244,7 +244,7 @@ def noted(count: int, members: int) -> None:
                     path.save()
                 spent[ties] += time.process_time() - began
         halves.append([spent[ties] / len(half) * 1e6 for ties in paths])
-    print(f"{count:,} events of {members:,} members, from the event to the score record, without Kafka")
+    print(f"{count:,} events of {members:,} members, from event to score record, without Kafka")
     for name_, (off, on) in zip(("first", "second"), halves, strict=True):
         print(
             f"  CPU us an event, {name_:6} half: without ties {off:6.2f}, with {on:6.2f}, {on / off - 1:+.1%}"

@@ -45,7 +45,7 @@ def main() -> None:
     given = parser.parse_args()
     shard = filled(given.members, given.tiles)
     tuned()  # as a worker is
-    for turn in ("first turn (nothing said before)", "second turn"):
+    for turn in ("first rollover (nothing emitted before)", "second rollover"):
         shard.start_day(shard.day + 1)
         began, cpu = time.monotonic(), time.process_time()
         records = size = longest = 0.0

@@ -117,8 +117,8 @@ def _text(head: bytes) -> tuple[str, str] | None:
     if first.startswith(b"<"):
         page = re.match(rb"<!doctype html|<html|<head", first, re.IGNORECASE)
         return ("an HTML page" if page else "XML or HTML"), f"{_EXPORT}, or download the file again"
-    if len(head) == HEAD and len(lines) == 1:
-        return None  # a line that goes on
+    if (len(head) == HEAD and len(lines) == 1) or b"\0" in head:
+        return None  # a line that goes on, or no text
     for delimiter in _DELIMITERS:
         if (
             delimiter in first

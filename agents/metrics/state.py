@@ -39,10 +39,14 @@ class Refilled(Protocol):
 class Partition(Protocol):
     """What is read of a runner. stamp: the last one committed; progress: of the restore, 0 to 1."""
 
-    live: bool
-    progress: float
-    shard: Shard | None
-    stamp: Stamp | None
+    @property
+    def live(self) -> bool: ...
+    @property
+    def progress(self) -> float: ...
+    @property
+    def shard(self) -> Shard | None: ...
+    @property
+    def stamp(self) -> Stamp | None: ...
 
     @property
     def refill(self) -> Refilled:
@@ -112,19 +116,19 @@ OF_RUNNER = (
     ),
     _Gauge(
         "pillarscore_restore_progress_ratio",
-        "How far the restore is, by offsets: the ledger is the first half, the frames are the second.",
+        "Progress of the restore by offsets: the ledger is the first half, frames the second.",
         (),
         _one(lambda runner: runner.progress),
     ),
     _Gauge(
         "pillarscore_missing_offsets",
-        "Source offsets whose frames are gone; their events are read again.",
+        "Source offsets whose frames are missing; their events are read again.",
         (),
         _one(lambda runner: runner.refill.missing),
     ),
     _Gauge(
         "pillarscore_restore_seconds",
-        "Duration of the last restore; while one is under way, so far.",
+        "Duration of the last restore, or of the current one so far.",
         (),
         _one(lambda runner: runner.restore_s),
     ),
@@ -132,13 +136,13 @@ OF_RUNNER = (
 OF_LAG = (
     _Gauge(
         "pillarscore_score_lag_frames",
-        "Frames that are not counted yet.",
+        "Frames not counted yet.",
         (),
         _one(lambda lag: lag.messages),
     ),
     _Gauge(
         "pillarscore_score_lag_seconds",
-        "How long ago the newest frame counted was appended; 0 when caught up.",
+        "Time since the newest frame counted was appended; 0 when caught up.",
         (),
         _one(lambda lag: lag.seconds),
     ),
@@ -146,19 +150,19 @@ OF_LAG = (
 OF_STAMP = (
     _Gauge(
         "pillarscore_events",
-        "Events by what became of them, from the stamp.",
+        "Events by disposition, from the stamp.",
         ("disposition",),
         _dispositions,
     ),
     _Gauge(
         "pillarscore_conservation_difference",
-        "Events let in by the partition less those scored, duplicate, outside the window, erased or dead; "
-        "must be 0, always.",
+        "Events admitted by the partition minus those scored, duplicate, outside the window, erased or dead; "
+        "must always be 0.",
         (),
         _one(lambda stamp: stamp.counters.unaccounted()),
     ),
     _Gauge("pillarscore_watermark_offset", "Next source offset to count.", ("source",), _sources),
-    _Gauge("pillarscore_frame_offset", "Last frame whose scores are out.", (), _one(lambda s: s.frame)),
+    _Gauge("pillarscore_frame_offset", "Last frame whose scores are committed.", (), _one(lambda s: s.frame)),
     _Gauge(
         "pillarscore_replay_frames",
         "Frames a restore would have to replay.",
@@ -167,7 +171,7 @@ OF_STAMP = (
     ),
     _Gauge(
         "pillarscore_lost_offsets",
-        "Source offsets that nobody can count any more; each is one event at most.",
+        "Source offsets lost before they were counted; each is at most one event.",
         (),
         _one(lambda stamp: sum(stop - start for ranges in stamp.lost.values() for start, stop in ranges)),
     ),
@@ -176,32 +180,32 @@ OF_SHARD = (
     _Gauge("pillarscore_day", "As-of day of the scores, days since 1970.", (), _one(lambda s: s.day)),
     _Gauge(
         "pillarscore_unrolled_members",
-        "Members not yet brought to the as-of day.",
+        "Members not yet rolled over to the as-of day.",
         (),
         _one(lambda s: max(0, s.members - s.rollover.rolled * s.state.index.block_size)),
     ),
     _Gauge("pillarscore_members", "Members with state.", (), _one(lambda shard: shard.members)),
     _Gauge(
         "pillarscore_tiles",
-        "Counts kept: one for each member, signal and day that has any.",
+        "Counts kept: one per member, signal and day with activity.",
         (),
         _one(lambda shard: int(shard.state.tiles.fill.sum())),
     ),
     _Gauge(
         "pillarscore_state_bytes",
-        "Memory allocated for the state, without the texts of names.",
+        "Memory allocated for the state, without the text of names.",
         ("kind",),
         _bytes,
     ),
     _Gauge(
         "pillarscore_network_members",
-        "Members with a connection, as of the last sweep.",
+        "Members with connections, as of the last sweep.",
         (),
         _one(lambda shard: shard.state.network.size()[0]),
     ),
     _Gauge(
         "pillarscore_network_connections",
-        "Their connections; each has two sides, and is counted on both.",
+        "Their connections, each counted on both sides.",
         (),
         _one(lambda shard: shard.state.network.size()[1]),
     ),
@@ -210,13 +214,13 @@ OF_SHARD = (
 OF_NETWORKS = (
     _Gauge(
         "pillarscore_network_age_seconds",
-        "Time since the refresh of networks that the oldest records of them are of.",
+        "Age of the oldest records of networks: time since the refresh that wrote them.",
         (),
         lambda networks: (((), age) for age in [networks.age()] if age is not None),
     ),
     _Gauge(
         "pillarscore_network_unrefreshed_members",
-        "Members whose network the refresh under way has not put out yet, in whole blocks.",
+        "Members whose network the current refresh has not emitted yet, in whole blocks.",
         (),
         _one(lambda networks: networks.unrefreshed()),
     ),
@@ -267,8 +271,7 @@ def _scores(shards: Mapping[str, Any]) -> HistogramMetricFamily:
     """Members by points."""
     family = HistogramMetricFamily(
         "pillarscore_member_score",
-        "Members by points: of the score, and of each pillar. It shows the scores as they stand, so counts "
-        "fall too.",
+        "Members by points of the score and of each pillar. Shows the current scores, so counts can also fall.",
         labels=["partition", "pillar"],
     )
     for partition, shard in shards.items():

@@ -53,7 +53,7 @@ async def live(
     shard, links, wanted = found
     gathering, published = LatestScores(), None
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("scores"), partition) as r:
+        async with reader(settings, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds(), AT_ONCE):
                 hits = np.isin(key_hashes([record.key for record in records]), wanted)
                 told = [(records[at].key, records[at].value) for at in np.flatnonzero(hits).tolist()]

@@ -297,9 +297,9 @@ async def survey(settings: Settings) -> AsyncIterator[Survey]:
         missing = [settings.topic(short) for short in NEEDED if short not in counts]
         if missing:
             raise UserError(
-                f"Kafka at {settings.broker} has no topic {missing[0]}: 'pillarscore worker' makes it, "
+                f"Kafka at {settings.broker} has no topic {missing[0]}: create it with 'pillarscore topics', "
                 "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
             )
         tps = [TopicPartition(settings.topic(short), p) for short in NEEDED for p in range(counts[short])]
-        async with partitions(settings.broker, tps) as reading, kafka_client(settings) as topic_client:
+        async with partitions(settings, tps) as reading, kafka_client(settings) as topic_client:
             yield Survey(settings, client, topic_client, reading, counts)

@@ -15,15 +15,9 @@ from pipeline.shard.watermarks import Watermarks
 from schemas.ledger import Block, BlockHistory, Stamp
 
 
-def due(shard: Shard, elapsed: float, cycle: float) -> list[int]:
-    """The blocks to write now, oldest change first, so that each dirty one is written once in `cycle` s.
-
-    elapsed: seconds since blocks were last written.
-    """
-    if not shard.dirty:
-        return []
-    many = int(len(shard.dirty) * min(1.0, elapsed / cycle))
-    return sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]
+def oldest_dirty(shard: Shard, count: int) -> list[int]:
+    """The `count` blocks whose first change that is not in the ledger is the oldest."""
+    return sorted(shard.dirty, key=shard.dirty.__getitem__)[:count]
 
 
 def dump(shard: Shard, number: int) -> Block:

@@ -78,14 +78,14 @@ class Image:
     def add(self, offset: int, key: bytes | None, value: bytes | None) -> None:
         """The next committed record."""
         if key is None or not _OURS.fullmatch(key):
-            self._leave_out(offset, key, "no worker writes such a key")
+            self._leave_out(offset, key, "unknown key")
         elif value is None and key.startswith(_STAYS):
-            self._leave_out(offset, key, "it has no value")
+            self._leave_out(offset, key, "no value")
         elif key != STAMP_KEY:
             self._before[key] = self._since[key][1] if key in self._since else self._newest.get(key)
             self._since[key] = offset, value
         elif value is None or not value.startswith(b'{"version":'):
-            self._leave_out(offset, key, "it is no stamp")
+            self._leave_out(offset, key, "not a stamp")
         else:
             self._take_in()
             self._stamp, self.stamp_offset = value, offset
@@ -112,8 +112,8 @@ class Image:
             said = orjson.loads(self._stamp)
             if isinstance(said, dict) and isinstance(said.get("version"), int) and said["version"] > VERSION:
                 raise Unreadable(
-                    f"the stamp at offset {self.stamp_offset} is of version {said['version']}, this program reads "
-                    f"up to {VERSION}: a newer Pillarscore wrote it, start that one"
+                    f"the stamp at offset {self.stamp_offset} has version {said['version']}, this program reads "
+                    f"versions up to {VERSION}: run the newer Pillarscore that wrote it"
                 )
             return Stamp.model_validate(said)
         except (orjson.JSONDecodeError, ValidationError) as error:
@@ -125,7 +125,7 @@ class Image:
         """All is in: check it against the newest stamp, and return that. Raises Unreadable."""
         stamp = self.stamp()
         for key, (offset, _) in self._since.items():
-            self._leave_out(offset, key, "no stamp accounts for it")
+            self._leave_out(offset, key, "not covered by a stamp")
         self._since.clear()
         if stamp is not None and stamp.digest:
             self._agree(int(stamp.digest, 16))
@@ -145,11 +145,11 @@ class Image:
                     self._newest.pop(key, None)
                 else:
                     self._newest[key] = before
-                self._leave_out(offset, key, "the stamp after it knows another")
+                self._leave_out(offset, key, "does not match the digest of the following stamp")
                 return
         raise Unreadable(
-            f"the records do not add up to what the stamp at offset {self.stamp_offset} says: some are "
-            "missing, or something else has written there"
+            f"the records do not match the digest of the stamp at offset {self.stamp_offset}: some are "
+            "missing, or another program has written there"
         )
 
     def breaks(self) -> list[int]:
@@ -212,7 +212,9 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
                 raise Unreadable(f"the redo of frame {offset} can't be read: {error}") from None
     there = shard.watermarks.next, shard.watermarks.missing_ranges(), shard.members
     if there != (stamp.watermarks, stamp.missing, stamp.members):
-        raise Unreadable(f"blocks and redo do not lead to what the stamp at offset {image.stamp_offset} says")
+        raise Unreadable(
+            f"blocks and redo do not add up to the state in the stamp at offset {image.stamp_offset}"
+        )
     shard.replayed(stamp)
     return Recovered(networks, stamp.frame + 1, replayed)
 

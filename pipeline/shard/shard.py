@@ -207,6 +207,10 @@ class Shard:
         """From now on the shard is kept in a ledger, which gives the state from `start` on; see `Redo`."""
         self.redo = Redo(start, chunks)
 
+    def skip_to(self, frame: int) -> None:
+        """Frames up to this one are not there, or no frames: the next is the one after it."""
+        self.frame = frame
+
     def replayed(self, stamp: Stamp) -> None:
         """All that the stamp accounts for was replayed, or can't be: the watermarks are the stamp's in any case."""
         self.frame = stamp.frame

@@ -50,7 +50,7 @@ class MemoryLedger:
                 shard.state.network.fold(number, shard.day - WINDOW)
                 self.write(list(self.journal.write(number)))
             self.write(self.journal.finish())
-        for number in sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]:
+        for number in checkpoint.oldest_dirty(shard, many):
             block = checkpoint.dump(shard, number)
             self.write([(block.key, block.dump())])
         for number in sorted(shard.rollover.recorder.outdated):

@@ -76,7 +76,7 @@ def test_it_is_shown_with_the_score(run):
     screen = console()
     with screen.capture() as captured:
         screen.print(tree(name, explanation))
-    assert f"of the own network: place {told.rank.place:g} of {told.rank.of}" in captured.get()
+    assert f"own network: rank {told.rank.place:g} of {told.rank.of} (top " in captured.get()
     assert f"average {told.average:.2f}" in captured.get()
 
 

@@ -146,7 +146,7 @@ def test_what_is_missing_is_noticed():
         for offset, (own, what) in enumerate(store.committed):
             if own != key:  # as if compaction had taken all of it away
                 image.add(offset, own, what)
-        with pytest.raises(Unreadable, match="do not add up"):
+        with pytest.raises(Unreadable, match="do not match the digest"):
             image.close()
         noticed += 1
     assert noticed > 5
