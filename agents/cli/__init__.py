@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from agents.config.errors import UserError
+from agents.screens.visible import visible
 
 # As one meets them; what is not named here comes after these.
 ORDER = (
@@ -127,7 +128,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _complain(line: str) -> None:
-    print(f"pillarscore: {line}", file=sys.stderr)
+    print(f"pillarscore: {visible(line)}", file=sys.stderr)
 
 
 def _let_go_of_stdout() -> None:

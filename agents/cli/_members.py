@@ -32,14 +32,14 @@ class Members:
 
     def find(self, name: str) -> "Known":
         """A member; raises UserError, with the names that are like it, when nothing is known of one."""
-        from agents.screens.console import printable
+        from agents.screens.visible import identity
 
         known = self.population.find(name)
         if known is None:
             near = self.population.like(name)
-            hint = f"; did you mean {' or '.join(map(printable, near))}?" if near else ""
+            hint = f"; did you mean {' or '.join(map(identity, near))}?" if near else ""
             raise UserError(
-                f"No activity of member {printable(name)} counts on that day{hint} ({self.account})"
+                f"No activity of member {identity(name)} counts on that day{hint} ({self.account})"
             )
         return known
 

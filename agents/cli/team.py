@@ -80,14 +80,14 @@ def team(
 
 
 def _team(found: "Members", name: str) -> "Team":
-    from agents.screens.console import printable
+    from agents.screens.visible import identity
     from pipeline.reports.team import like, team, teams
 
     one = team(found.population, name, found.week_ago)
     if one is None:
         near = like(name, [other.team for other in teams(found.population, 1)])
-        hint = f"; did you mean {' or '.join(map(printable, near))}?" if near else ""
-        raise UserError(f"Team {printable(name)} has no members on that day{hint} ({found.account})")
+        hint = f"; did you mean {' or '.join(map(identity, near))}?" if near else ""
+        raise UserError(f"Team {identity(name)} has no members on that day{hint} ({found.account})")
     return one
 
 

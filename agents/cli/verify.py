@@ -69,6 +69,7 @@ def verify(
     from agents.queries.commit_progress import counted
     from agents.queries.ledger_check import Checked, check
     from agents.screens import console
+    from agents.screens.visible import visible
     from pipeline.reports.recorded_history import RecordedHistory
     from schemas.scores import Score
 
@@ -122,7 +123,7 @@ def verify(
         )
     more = f" ({limit:,} shown)" if len(found) > limit else ""
     for line in checked.problems:
-        typer.echo(line)
+        typer.echo(visible(line))
     if checked.differences and limit:
         console.console().print(console.difference_table(checked.differences[:limit]))
     again = f", {checked.newer:,} rescored in the meantime" if checked.newer else ""

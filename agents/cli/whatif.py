@@ -98,7 +98,7 @@ def _check_plot(plot: Path, rubric: Path | None) -> None:
 
 def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Members") -> "Iterator[Trial]":
     """Each member that is named, with all that is set for it, by each rubric."""
-    from agents.screens.console import printable
+    from agents.screens.visible import visible
     from pipeline.reports.member_trial import Setting, TrialError, attempt
 
     day = found.population.day
@@ -107,7 +107,7 @@ def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Mem
         try:
             setting = Setting.parse(text, day)
         except TrialError as error:
-            raise UserError(printable(str(error))) from None
+            raise UserError(visible(str(error))) from None
         by_member.setdefault(setting.member, []).append(setting)
     for name, settings in by_member.items():
         member = found.find(name).member
