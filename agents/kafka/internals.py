@@ -7,6 +7,7 @@ that depends on them, and `tests/broker/test_internals.py` fails when an upgrade
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from aiokafka.protocol.types import (
 from agents.config.errors import UserError
 from agents.kafka.errors import EndUnanswered, Fenced
 from agents.kafka.outage import root
+from agents.kafka.record_batch import UnreadableRecord, batches, corrupt, salvage
 from agents.ports import NO_HEADERS, Headers
 
 SUPPORTED = "0.14.0"
@@ -168,6 +170,71 @@ def _consumer_record(self: Any, tp: Any, record: Any) -> Any:
 
 
 fetcher.PartitionRecords._consumer_record = _consumer_record
+
+
+# --- batches that the parser refuses ------------------------------------------------------------------------
+
+_unpack = fetcher.PartitionRecords._unpack_records
+_ParsedRecords = fetcher.MemoryRecords
+_corrupt: set[tuple[str, int, int]] = set()
+"""Batches whose checksum was wrong once: fetched again it may be right, if not they are given up."""
+
+
+class _KeptRecords:
+    """The batches of a fetch answer, whose bytes are at hand when one of them can't be read."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        parsed = _ParsedRecords(data)
+        self.has_next = parsed.has_next
+        self.size_in_bytes = parsed.size_in_bytes
+        self.taken = 0  # batches
+        self._next = parsed.next_batch
+
+    def next_batch(self) -> Any:
+        self.taken += 1
+        return self._next()
+
+
+def _unpack_records(self: Any) -> Iterator[Any]:
+    """The records of a partition, and what can be had of those that aiokafka's parser refuses.
+
+    Without it, one record with a header name that is not UTF-8 stops the consumer for ever, and with it all
+    partitions that it reads.
+    """
+    iterator = _unpack(self)
+    while True:
+        try:
+            yield from iterator
+            return
+        except Exception as error:
+            salvaged = _salvaged(self, error)
+            if salvaged is None:
+                raise
+            for record in salvaged:
+                if record.offset >= self.next_fetch_offset:
+                    self.next_fetch_offset = record.offset + 1
+                    yield record
+            iterator = _unpack(self)
+
+
+def _salvaged(self: Any, error: Exception) -> "Iterator[UnreadableRecord] | None":
+    """The records of the batch at which the parser has stopped; None when it should be fetched once more."""
+    topic, partition = self._tp
+    found = next(islice(batches(bytes(self._records.data)), self._records.taken - 1, None), None)
+    if found is None:
+        return None
+    if isinstance(error, kafka_errors.CorruptRecordException) and "CRC" in str(error):
+        where = topic, partition, int.from_bytes(found[:8], "big")
+        if where not in _corrupt:
+            _corrupt.add(where)
+            return None
+        return corrupt(topic, partition, found)
+    return salvage(topic, partition, found, f"{type(error).__name__}: {error}")
+
+
+fetcher.MemoryRecords = _KeptRecords
+fetcher.PartitionRecords._unpack_records = _unpack_records
 
 
 # --- groups -------------------------------------------------------------------------------------------------
