@@ -20,6 +20,7 @@ def commands(page):
             yield command, output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["change-a-rubric.md", "team-report.md"])
 def test_the_commands_print_what_is_shown(name, tmp_path):
     for folder in ("rubrics", "samples"):
