@@ -49,7 +49,7 @@ def recorded(worker: Worker, out: Path) -> Iterator[None]:
             _, said = spy.communicate(timeout=WRITE_S)
         except subprocess.TimeoutExpired:
             spy.kill()
-            _, said = spy.communicate()
+            _, said = spy.communicate(timeout=WRITE_S)
     if spy.returncode:
         raise UserError(f"py-spy could not look into the worker: {' '.join(said.split())}")
 

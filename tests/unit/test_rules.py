@@ -25,7 +25,7 @@ ALWAYS = {"PillarscoreWatchdog"}
 
 
 def _said(*command: str | Path) -> str:
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
