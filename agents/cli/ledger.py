@@ -13,6 +13,40 @@ def ledger() -> None:
 
 
 @app.command()
+def show(
+    partition: Annotated[
+        int | None, typer.Option(min=0, metavar="P", help="This partition only; without: all.")
+    ] = None,
+    member: Annotated[
+        str | None, typer.Option(metavar="ID", help="This member's state and partition.")
+    ] = None,
+) -> None:
+    """Show as JSON the newest stamp of each partition and what records its ledger has; with --member a state too.
+
+    A member's state is their counts by signal and day, registers, score (points in hundredths) and recorded days.
+    All is as of the newest stamp: what workers have read since then is not in it. Exit code 1 when a partition has
+    a problem, which its field of that name explains.
+
+    Example: pillarscore ledger show --member m-42
+    """
+    import asyncio
+
+    from agents.config import rubric_file
+    from agents.config.clock import clock
+    from agents.config.settings import Settings
+    from agents.local.broker import connected
+    from agents.queries import ledger_view
+    from agents.screens import console
+
+    settings = connected(Settings.load(), start=False)
+    rubric, today = rubric_file.load(settings.rubric), clock(settings).today()
+    with console.progress("reading the ledger") as told:
+        found = asyncio.run(ledger_view.view(settings, rubric, today, partition, member, told))
+    typer.echo(found.model_dump_json(indent=2))
+    raise typer.Exit(1 if any(one.problem for one in found.partitions) else 0)
+
+
+@app.command()
 def losses(
     resolve: Annotated[
         bool,
