@@ -71,6 +71,7 @@ def run(tmp_path: Path, code: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [WAITS, SWALLOWS, SLEEPS], ids=["waits", "swallows", "sleeps"])
 def test_it_fails_and_shows_the_line(tmp_path: Path, code: str) -> None:
     done = run(tmp_path, code)
@@ -82,6 +83,7 @@ def test_it_fails_and_shows_the_line(tmp_path: Path, code: str) -> None:
         assert "Task reader waits in" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_hangs_at_the_end_too_ends_the_process(tmp_path: Path) -> None:
     done = run(tmp_path, REFUSES_TO_END)
     assert done.returncode == 1

@@ -2,9 +2,12 @@
 
 import zipfile
 
+import pytest
+
 from tests.kit.wheel import build, missing, tried
 
 
+@pytest.mark.slow
 def test_it_is_complete_and_runs(tmp_path):
     wheel = build(tmp_path)
     assert missing(wheel) == []
