@@ -12,7 +12,7 @@ from agents.config.settings import PREFIX, TOPICS, Settings
 from agents.metrics import Metrics
 
 ROOT = Path(agents.__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 GROUP = typer.main.get_command(app)
 
@@ -99,7 +99,7 @@ def test_files_that_are_run_or_named_exist(page: Path) -> None:
     for line in shell(page):
         for name in re.findall(r"\bpython ((?:docs|perf|samples)/\S+\.py)", line):
             assert (ROOT / name).is_file(), line
-        for name in re.findall(r"\bpython -m ([\w.]+)", line):
+        for name in re.findall(rf"\bpython -m ((?:{top})\.[\w.]+)", line):
             assert (ROOT / (name.replace(".", "/") + ".py")).is_file(), line
 
 
