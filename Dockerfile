@@ -1,8 +1,8 @@
-# A worker. Every step is run outside of a container by tests/broker/test_container.py, as the same command.
+# A worker. tests/broker/test_container.py runs every step as the same command outside a container.
 FROM python:3.11.13-slim-bookworm AS build
 WORKDIR /app
 RUN python -m venv /opt/venv
-# wheels alone: the image has no compiler, and what has none is to be noticed here
+# wheels only: the image has no compiler, so a package without a wheel must fail here
 COPY requirements.txt ./
 RUN /opt/venv/bin/python -m pip install --disable-pip-version-check --no-input --only-binary :all: --require-hashes -r requirements.txt
 COPY pyproject.toml requirements.in README.md LICENSE ./
@@ -26,7 +26,7 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
 WORKDIR /var/lib/pillarscore
 USER 10001:10001
 EXPOSE 6066
-# alive, not ready: a long restore is no reason to be restarted
+# /live, not /ready: a long restore is no reason for a restart
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PILLARSCORE_WEB_PORT', '6066') + '/live', timeout=4)"]
 STOPSIGNAL SIGTERM

@@ -1,4 +1,4 @@
-# Everything is set up on first use and only again when the pinned requirements change.
+# Everything is set up on first use, and again only when the pinned requirements change.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -20,7 +20,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
 	  while IFS=$$'\t' read -r target what; do printf '  make %-14s %s\n' "$$target" "$$what"; done
 
-run: java .venv/run ## broker, topics, worker and the bundled sample; ONCE=1 ends when it is scored
+run: java .venv/run ## broker, topics, worker and the bundled sample; ONCE=1 exits when it is scored
 	@exec $(BIN)/pillarscore run $(if $(filter-out 0,$(ONCE)),--once)
 
 check: tools lint ## what to run before a commit, within a minute: lint, types and the quick unit tests
@@ -31,18 +31,18 @@ test-one: .venv/dev .venv/run ## tests by name, from any folder: K=name (or an e
 	@$(BIN)/python -m pytest -v -k "$(K)" $(ARGS) tests || { code=$$?; \
 	  if [ $$code = 5 ]; then echo "No test has a name with $(K)." >&2; fi; exit $$code; }
 
-test: java tools lint ## all checks and tests, those on a real broker too
+test: java tools lint ## all checks and tests, including those on a real broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 	@$(if $(REAL),$(BIN)/python -m pytest -n 3 --dist worksteal $(REAL))
 
 test-fast: tools ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 
-chaos: java tools ## what breaks things, on a real Kafka, for longer than in `test`
+chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
 	@CUTS=5 $(BIN)/python -m pytest -n 3 --dist worksteal -m chaos $(REAL)
 	@ORACLE_EVENTS=1000000 $(BIN)/python -m pytest tests/property/test_oracle.py
 
-bench: java .venv/run ## throughput and latency, printed: perf/README.md tells how to read them
+bench: java .venv/run ## measure throughput and latency; perf/README.md explains the results
 	@$(BIN)/python -m perf.throughput
 	@$(BIN)/python -m perf.latency
 
@@ -68,22 +68,22 @@ lint: .venv/dev .venv/run ## ruff, import-linter, mypy
 	@$(BIN)/lint-imports --no-cache > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 
-format: .venv/dev ## put the code into the house format
+format: .venv/dev ## format the code
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
-docs: .venv/run ## make the generated reference pages anew
+docs: .venv/run ## regenerate the reference pages
 	@$(BIN)/python -m agents.config.settings > docs/reference/settings.md
 	@$(BIN)/python -m pipeline.docgen.events > docs/reference/events.md
 	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export
 
-dashboards: .venv/dev ## make the Grafana dashboards' JSON anew from grafana/*.py
+dashboards: .venv/dev ## regenerate the Grafana dashboards' JSON from grafana/*.py
 	@$(BIN)/python -m grafana.build
 
 wheel: .venv/dev .venv/run ## build dist/pillarscore-VERSION-….whl, and try it in a new environment
 	@$(BIN)/python -m tests.kit.wheel
 
-broker: java .venv/run ## start the local broker alone
+broker: java .venv/run ## start only the local broker
 	@$(BIN)/pillarscore broker start
 
 stop: ## stop the local broker
@@ -93,8 +93,8 @@ clean: stop ## stop the broker, remove its data and the environment
 	@rm -rf .venv .pillarscore dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The marks say what is installed: other requirements make the environment anew, another pyproject.toml
-# (commands, packages) only links it again.
+# The marker files record what is installed: changed requirements rebuild the environment, a changed pyproject.toml
+# (commands, packages) only reinstalls the project.
 .venv/pinned: requirements.txt
 	@$(MAKE) python
 	@echo "Setting up .venv (once) …"
@@ -117,11 +117,11 @@ python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)."; exit 1; }
 
-# Prometheus and Alertmanager, on which rules and dashboards are tested: unpacked into .pillarscore, not installed.
+# Prometheus and Alertmanager, to test rules and dashboards: unpacked into .pillarscore, not installed.
 tools: .venv/dev .venv/run
 	@$(BIN)/python -m tests.kit.tools
 
-# A broker of one's own needs neither Java nor Maven here.
+# With your own broker, neither Java nor Maven is needed.
 java:
 ifeq ($(PILLARSCORE_BROKER),)
 	@command -v java >/dev/null || { echo "Java is missing: install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless), or set PILLARSCORE_BROKER=host:port."; exit 1; }

@@ -115,8 +115,8 @@ def _annotations() -> list[dict[str, Any]]:
             "Day rollovers",
             "purple",
             "max by (job) (changes(pillarscore_day<J>[$__rate_interval])) > 0",
-            "The day turned",
-            "All members are scored as of the new day.",
+            "Rollover",
+            "All members are rescored as of the new day.",
             False,
         ),
         (
@@ -124,7 +124,7 @@ def _annotations() -> list[dict[str, Any]]:
             "orange",
             "changes((count by (job, instance) (pillarscore_partition_live<J>))[$__rate_interval:]) > 0",
             "Partitions moved",
-            "{{instance}} has others now",
+            "The partitions of {{instance}} have changed.",
             False,
         ),
     ]

@@ -1,4 +1,4 @@
-"""The lower half of the dashboard Pipeline: where the time is, and the workers."""
+"""The lower half of the dashboard Pipeline: commits, event loop and batches, and the workers."""
 
 from grafana.panels import GREEN, RED, YELLOW, Panel, Query, rows, series, states
 
@@ -18,15 +18,15 @@ def quantiles(metric: str, by: str = "", *, of: str = "W", legend: str = "") -> 
 
 
 def time() -> list[list[Panel]]:
-    """Where the time is: commits, the event loop, how much is taken at once."""
+    """Commits, the event loop, and sizes of batches."""
     return [
         [
             series(
                 "Commit",
                 "s",
-                "How long a transaction takes to commit: stamp, blocks and Kafka's answer.",
-                "p50 high: Kafka's disks or replicas (PillarscoreCommitSlow). Only p99: blocks are large "
-                "or the event loop stalls.",
+                "Duration of a commit: writing stamp and blocks, and Kafka's answer.",
+                "p50 high: Kafka's disks or replicas are slow (PillarscoreCommitSlow). Only p99 high: blocks are "
+                "large, or the event loop stalls.",
                 *quantiles("pillarscore_commit_seconds", of="P"),
                 steps=[(1, RED)],
             ),
@@ -34,19 +34,19 @@ def time() -> list[list[Panel]]:
                 "Transactions",
                 "ops",
                 "Transactions committed per second, over all partitions, and those aborted.",
-                "Aborted above 0: a partition failed or was fenced, PillarscoreTransactionsAborted. "
-                "Committed falls under load by design: one each second when behind.",
+                "Aborted above 0: a partition failed or was fenced, PillarscoreTransactionsAborted. Committed falls "
+                "under load by design: one per second when there is a backlog.",
                 Query(f"sum(rate(pillarscore_transactions_total<P>{RATE}))", "committed"),
                 Query(f"sum(rate(pillarscore_transaction_aborts_total<P>{RATE}))", "aborted"),
                 colors={"aborted": RED},
             ),
             series(
-                "Event loop comes late",
+                "Event loop delay",
                 "s",
-                "How much later than asked for the event loop woke (p99), by worker. All of a worker runs "
+                "Delay with which the event loop wakes a sleeping task (p99), by worker. All work of a worker runs "
                 "in it.",
-                "Above half a second the worker has too little CPU or does too much at once; from 10 s on it "
-                "loses its partitions: PillarscoreEventLoopStalled.",
+                "Above half a second: too little CPU, or too much work at once. From 10 s the worker loses its "
+                "partitions: PillarscoreEventLoopStalled.",
                 Query(
                     "histogram_quantile(0.99, sum by (instance, le) "
                     f"(rate(pillarscore_event_loop_lag_seconds_bucket<W>{RATE})))",
@@ -57,42 +57,42 @@ def time() -> list[list[Panel]]:
         ],
         [
             series(
-                "Events taken at once",
+                "Events per ingest batch",
                 "short",
-                "Events that ingest takes in one round. Small rounds wait less, large ones cost less.",
-                "At PILLARSCORE_BATCH_EVENTS all the time: ingest is at its limit, add workers.",
+                "Events that ingest reads in one round. Small batches have less delay, large ones cost less.",
+                "Constantly at PILLARSCORE_BATCH_EVENTS: ingest is at its limit, add workers.",
                 *quantiles("pillarscore_ingest_batch_events"),
             ),
             series(
-                "Rows of a frame",
+                "Rows per frame",
                 "short",
-                "Rows of a frame, one for the actor of an event and one for its counterpart.",
-                "Tiny frames at a high rate of events cost CPU: too many partitions for the load, or a "
-                "PILLARSCORE_CYCLE_MS that is too small.",
+                "Rows per frame: one for the actor of an event, one for its counterpart.",
+                "Tiny frames at a high event rate cost CPU: too many partitions for the load, or "
+                "PILLARSCORE_CYCLE_MS is too small.",
                 *quantiles("pillarscore_frame_rows"),
             ),
             series(
-                "Members scored at once",
+                "Members per flush",
                 "short",
-                "Members whose scores go out in one flush.",
-                "Very large all the time: scoring is behind and flushes seldom; see the lags.",
+                "Members whose scores are emitted in one flush.",
+                "Constantly very large: there is a backlog, so flushes are rare; see the lags.",
                 *quantiles("pillarscore_flush_members"),
             ),
         ],
         [
             series(
-                "Bytes of frames",
+                "Frame bytes written",
                 "binBps",
                 "Bytes per second written to activity.frames.",
-                "Far more than upstream sends: many dead letters travel whole, see Data quality.",
+                "Far more than upstream sends: many dead letters, which are sent whole; see Data quality.",
                 Query(f"sum by (instance) (rate(pillarscore_frame_bytes_sum<W>{RATE}))", "{{instance}}"),
                 stack=True,
             ),
             series(
                 "Bytes of state blocks",
                 "binBps",
-                "Bytes per second of state written to member.ledger, so that a restore has little to replay.",
-                "0 for longer than PILLARSCORE_BLOCK_CYCLE_S while events come in: blocks are not written, "
+                "Bytes of state written to member.ledger per second, so that a restore has little to replay.",
+                "0 for longer than PILLARSCORE_BLOCK_CYCLE_S while events arrive: blocks are not written, "
                 "PillarscoreReplayLong.",
                 Query(
                     f"sum by (partition) (rate(pillarscore_block_bytes_total<P>{RATE}))",
@@ -103,8 +103,8 @@ def time() -> list[list[Panel]]:
             series(
                 "Frames a restore would replay",
                 "short",
-                "Frames with changes that are in no block yet, by partition.",
-                "It should go up and down within PILLARSCORE_BLOCK_CYCLE_S. Growing without end: "
+                "Frames with changes that are not in a block yet, by partition.",
+                "Should rise and fall within PILLARSCORE_BLOCK_CYCLE_S. Growing without limit: "
                 "PillarscoreReplayLong.",
                 Query("max by (partition) (pillarscore_replay_frames<P>)", "partition {{partition}}"),
                 steps=[(20_000, YELLOW)],
@@ -114,16 +114,16 @@ def time() -> list[list[Panel]]:
 
 
 def workers() -> list[list[Panel]]:
-    """Who has what, and how well they start."""
+    """Owners of partitions, restores and restarts."""
     address = "/d/pillarscore-worker?var-job=${job}&var-instance=${__value.raw}&${__url_time_range}"
     return [
         [
             states(
-                "Who has which partition",
+                "Partition owners",
                 "short",
-                "For each partition the worker that has it: live, or restoring.",
-                "A partition without a band is nobody's (PillarscorePartitionUnowned). Bands that change "
-                "often: PillarscoreFencedRepeatedly. Restoring for long: PillarscoreRestoreSlow.",
+                "The worker that owns each partition: live or restoring.",
+                "A partition without a band has no owner (PillarscorePartitionUnowned). Bands that change often: "
+                "PillarscoreFencedRepeatedly. Restoring for long: PillarscoreRestoreSlow.",
                 Query(
                     "max by (partition, instance) (pillarscore_partition_live<P>)",
                     "{{partition}} on {{instance}}",
@@ -133,7 +133,7 @@ def workers() -> list[list[Panel]]:
             rows(
                 "Workers",
                 "short",
-                "The workers there are, and what they run. A click on one leads to its own dashboard.",
+                "All workers and what they run. Click a worker to open its dashboard.",
                 "Different versions or rubrics for longer than a roll-out: PillarscoreVersionsMixed.",
                 Query(
                     "max by (instance, role, version, rubric, python) (pillarscore_build_info<W>)"
@@ -146,9 +146,9 @@ def workers() -> list[list[Panel]]:
                     "version": "Version",
                     "rubric": "Rubric",
                     "python": "Python",
-                    "Value": "Runs for",
+                    "Value": "Uptime",
                 },
-                units={"Runs for": "dtdurations"},
+                units={"Uptime": "dtdurations"},
                 links={"Worker": ("Open ${__value.raw}", address)},
                 width=12,
             ),
@@ -157,7 +157,7 @@ def workers() -> list[list[Panel]]:
             series(
                 "Restore",
                 "percentunit",
-                "How far a restore is: the ledger is the first half, the frames are the second.",
+                "Progress of a restore: the ledger is the first half, frames are the second.",
                 "A line that does not rise: the worker's log says what it waits for; PillarscoreRestoreSlow.",
                 Query(
                     "min by (partition) (pillarscore_restore_progress_ratio<P>)", "partition {{partition}}"
@@ -168,33 +168,33 @@ def workers() -> list[list[Panel]]:
             series(
                 "Duration of the last restore",
                 "s",
-                "By partition; while one is under way, so far.",
+                "By partition; for a restore in progress, so far.",
                 "Minutes: lower PILLARSCORE_BLOCK_CYCLE_S, or spread the partitions over more workers.",
                 Query("max by (partition) (pillarscore_restore_seconds<P>)", "partition {{partition}}"),
                 width=6,
                 steps=[(180, YELLOW)],
             ),
             series(
-                "Started again",
+                "Restarts",
                 "short",
-                "In the last 15 minutes: partitions that restored after an error (failed) or because "
-                "another worker had taken them (fenced), and ingest that began again.",
-                "Once is an outage of Kafka. Again and again: PillarscorePartitionFailing, "
-                "PillarscoreFencedRepeatedly, PillarscoreIngestRestarting.",
+                "In the last 15 minutes: restores of partitions after an error (failed) or after another worker "
+                "had taken them (fenced), and restarts of ingest.",
+                "Once: an outage of Kafka. Repeatedly: PillarscorePartitionFailing, PillarscoreFencedRepeatedly, "
+                "PillarscoreIngestRestarting.",
                 Query("sum(increase(pillarscore_failures_total<P>[15m]))", "failed"),
                 Query("sum(increase(pillarscore_fenced_total<P>[15m]))", "fenced"),
                 Query("sum(increase(pillarscore_ingest_failures_total<W>[15m]))", "ingest"),
                 Query(
                     "sum(increase(pillarscore_undelivered_frames_total<P>[15m]))",
-                    "frames fetched, not delivered",
+                    "undelivered frames",
                 ),
                 width=6,
                 steps=[(3, RED)],
             ),
             series(
-                "Members left to score for the day",
+                "Members left to roll over",
                 "short",
-                "After the day's turn every member is scored as of the new day, events first.",
+                "After the rollover all members are rescored as of the new day; events have priority.",
                 "Above 0 for half an hour: PillarscoreDayTurnStuck.",
                 Query("max by (partition) (pillarscore_unrolled_members<P>)", "partition {{partition}}"),
                 width=6,

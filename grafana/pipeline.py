@@ -1,4 +1,4 @@
-"""Pipeline: is it well, does it keep up, is it true, and where is the time?"""
+"""Pipeline: health, lag, correctness and latency."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ def build() -> dict[str, Any]:
     return dashboard(
         UID,
         "Pillarscore / Pipeline",
-        "All workers together: is it keeping up, is it true, where is the time?",
+        "All workers together: health, throughput and lag, correctness, latency.",
         [
-            ("Is it well?", [_numbers(), [_alerts()]]),
-            ("Does it keep up?", _pace()),
-            ("Is it true?", _truth()),
-            ("Where is the time?", inside.time()),
+            ("Health", [_numbers(), [_alerts()]]),
+            ("Throughput and lag", _pace()),
+            ("Correctness", _truth()),
+            ("Commits, event loop and batches", inside.time()),
             ("Workers and partitions", inside.workers()),
         ],
     )
@@ -32,8 +32,8 @@ def _numbers() -> list[Panel]:
         number(
             "Workers ready",
             "short",
-            "Workers that have their partitions, all of them restored.",
-            "None: alert PillarscoreNoWorker. Fewer than you run: the table of workers below says which; see "
+            "Workers whose partitions are all assigned and restored.",
+            "None: alert PillarscoreNoWorker. Fewer than you run: the table of workers below shows which; see "
             "PillarscoreNotReady.",
             Query("sum(pillarscore_ready<W>)"),
             steps=[(1, GREEN)],
@@ -42,10 +42,9 @@ def _numbers() -> list[Panel]:
         number(
             "Partitions live",
             "short",
-            "Partitions of members that some worker scores right now. As many as "
-            "PILLARSCORE_FRAME_PARTITIONS.",
-            "Fewer: the others restore, or nobody has them (PillarscorePartitionUnowned). Their scores stand "
-            "still and no event is lost.",
+            "Partitions of members that a worker is scoring now. Should equal PILLARSCORE_FRAME_PARTITIONS.",
+            "Fewer: the others are restoring, or no worker owns them (PillarscorePartitionUnowned). Their scores "
+            "are not updated, but no event is lost.",
             Query("sum(max by (partition) (pillarscore_partition_live<P>))"),
             steps=[(1, GREEN)],
             below=True,
@@ -54,34 +53,33 @@ def _numbers() -> list[Panel]:
             "Events",
             "eps",
             "Events read from activity.events per second.",
-            "0 with a lag of 0: upstream is silent (PillarscoreNoEvents). 0 with a lag: ingest stands still "
+            "0 with a lag of 0: upstream sends nothing (PillarscoreNoEvents). 0 with a lag: ingest is stalled "
             "(PillarscoreIngestStalled).",
             Query(f"sum(rate(pillarscore_ingest_events_total<W>{RATE}))"),
         ),
         number(
-            "Ingest behind",
+            "Ingest lag",
             "s",
-            "How long ago the newest event read was published, in the partition that is worst off; 0 when "
-            "caught up.",
-            "Seconds are a burst. Minutes and growing: PillarscoreIngestLagGrowing.",
+            "Time since the newest event read was published, in the worst partition; 0 when caught up.",
+            "Seconds: a burst. Minutes and growing: PillarscoreIngestLagGrowing.",
             Query("max(pillarscore_ingest_lag_seconds<W>)"),
             steps=[(30, YELLOW), (900, RED)],
         ),
         number(
-            "Scoring behind",
+            "Scoring lag",
             "s",
-            "How long ago the newest frame counted was written, in the partition that is worst off; 0 "
-            "when caught up.",
-            "During a restore it is the outage's length and falls. Growing: PillarscoreScoreLagGrowing.",
+            "Time since the newest frame counted was written, in the worst partition; 0 when caught up.",
+            "During a restore it starts at the length of the outage and falls. Growing: "
+            "PillarscoreScoreLagGrowing.",
             Query("max(pillarscore_score_lag_seconds<P>)"),
             steps=[(30, YELLOW), (900, RED)],
         ),
         number(
-            "Event to score, p99",
+            "Event-to-score latency, p99",
             "s",
-            "99 of 100 events have their score committed within this time from when they happened. Events "
-            "that came over 10 minutes late are not in it.",
-            "See 'Where is the time?' below, and PillarscoreLatencyHigh.",
+            "99 % of events have their score committed within this time after their timestamp. Events that "
+            "arrived more than 10 minutes late are excluded.",
+            "See 'Commits, event loop and batches' below, and PillarscoreLatencyHigh.",
             Query(
                 "histogram_quantile(0.99, sum by (le) "
                 f'(rate(pillarscore_event_latency_seconds_bucket<W,stage="committed">{RATE})))'
@@ -91,8 +89,8 @@ def _numbers() -> list[Panel]:
         number(
             "Unaccounted events",
             "short",
-            "Events of which it is not known what became of them. The conservation law says 0, always.",
-            "Anything but 0: an error in Pillarscore, scores may be wrong. PillarscoreConservationBroken.",
+            "Events without a disposition. By the conservation law it must always be 0.",
+            "Anything but 0: a bug in Pillarscore, scores may be wrong. PillarscoreConservationBroken.",
             Query(
                 "sum(abs(pillarscore_conservation_difference<P>))"
                 " + (sum(abs(pillarscore_ingest_conservation_difference<W>)) or vector(0))"
@@ -102,9 +100,9 @@ def _numbers() -> list[Panel]:
         number(
             "Dead letters",
             "percentunit",
-            "Share of events that cannot be counted.",
-            "Above a few percent somebody upstream has changed what they send: the dashboard Data quality "
-            "says who, PillarscoreDeadLetterRatioHigh what to do.",
+            "Share of events that can't be counted.",
+            "Above a few percent, an upstream system has changed its events: the dashboard Data quality shows "
+            "which, PillarscoreDeadLetterRatioHigh what to do.",
             Query(
                 f"sum(rate(pillarscore_ingest_invalid_events_total<W>{RATE}))"
                 f" / (sum(rate(pillarscore_ingest_events_total<W>{RATE})) > 0) or vector(0)"
@@ -119,16 +117,16 @@ def _alerts() -> Panel:
     return states(
         "Alerts",
         "short",
-        "Which alerts fire, and since when. Empty without the rules of prometheus/rules, and when all is "
-        "well.",
-        "Each name is a section of the run book, docs/runbook.md. With several at once begin with the one "
-        "that began first.",
+        "Which alerts fire, and since when. Empty if no alert fires, or if the rules of prometheus/rules are not "
+        "loaded.",
+        "Each alert has a section in the runbook, docs/runbook.md. If several fire, start with the one that "
+        "fired first.",
         Query(
             "count by (alertname, severity) "
             '(ALERTS{alertname=~"Pillarscore.+",alertstate="firing",job="$job"})',
             "{{alertname}} ({{severity}})",
         ),
-        {"1": ("fires", RED)},
+        {"1": ("firing", RED)},
         width=24,
         height=6,
     )
@@ -147,62 +145,62 @@ def _pace() -> list[list[Panel]]:
                 stack=True,
             ),
             series(
-                "Events waiting, by source partition",
+                "Unread events, by source partition",
                 "short",
-                "Messages of activity.events that are not read yet.",
-                "All partitions grow: more comes in than is read, add workers. One alone grows: its keys are "
-                "skewed, or the worker that has it is in trouble.",
+                "Unread events in activity.events.",
+                "All partitions grow: more events arrive than are read, add workers. Only one grows: its keys are "
+                "skewed, or its worker has a problem.",
                 Query("max by (source) (pillarscore_ingest_lag_events<W>)", "source {{source}}"),
                 stack=True,
             ),
             series(
-                "Ingest behind, by source partition",
+                "Ingest lag, by source partition",
                 "s",
-                "How long ago the newest event read was published; 0 when caught up.",
-                "A line that rises by a second each second stands still: PillarscoreIngestStalled. It "
-                "falls by itself after an outage: divide it by its slope for the time that is left.",
+                "Time since the newest event read was published; 0 when caught up.",
+                "A line that rises by one second per second: that partition is stalled, PillarscoreIngestStalled. "
+                "After an outage it falls without action: divide it by its slope to get the remaining time.",
                 Query("max by (source) (pillarscore_ingest_lag_seconds<W>)", "source {{source}}"),
                 steps=[(30, YELLOW), (900, RED)],
             ),
         ],
         [
             series(
-                "Scores put out",
+                "Scores emitted",
                 "recps",
-                "Records of member.scores per second, by partition. Fewer than events: a member with many "
-                "events at once gets one record.",
-                "0 in one partition while events come in: PillarscoreScoresStalled. A peak at the day's "
-                "turn is right: all members are scored anew.",
+                "Records of member.scores per second, by partition. Fewer than events: several events of a member "
+                "in one flush make one record.",
+                "0 in one partition while events arrive: PillarscoreScoresStalled. A peak at the rollover is "
+                "normal: all members are rescored.",
                 Query(
                     f"sum by (partition) (rate(pillarscore_scores_total<P>{RATE}))", "partition {{partition}}"
                 ),
                 stack=True,
             ),
             series(
-                "Frames waiting, by partition",
+                "Unread frames, by partition",
                 "short",
-                "Frames that are written and not counted yet.",
+                "Frames that are written but not counted yet.",
                 "Growing: scoring does not keep up, add workers up to the number of partitions. One "
                 "partition alone: look at its worker in the dashboard One worker.",
                 Query("max by (partition) (pillarscore_score_lag_frames<P>)", "partition {{partition}}"),
                 stack=True,
             ),
             series(
-                "Scoring behind, by partition",
+                "Scoring lag, by partition",
                 "s",
-                "How long ago the newest frame counted was written; 0 when caught up.",
-                "A line that rises by a second each second stands still: PillarscoreScoresStalled.",
+                "Time since the newest frame counted was written; 0 when caught up.",
+                "A line that rises by one second per second: that partition is stalled, PillarscoreScoresStalled.",
                 Query("max by (partition) (pillarscore_score_lag_seconds<P>)", "partition {{partition}}"),
                 steps=[(30, YELLOW), (900, RED)],
             ),
         ],
         [
             series(
-                "Event to score",
+                "Event-to-score latency",
                 "s",
-                "From when an event happened to when its score is queued (emitted: what read_uncommitted "
-                "readers wait) and committed (read_committed readers).",
-                "Both high: the time is before scoring, see the lags above; or upstream publishes late. Only "
+                "Time from an event's timestamp until its score is queued (emitted: visible to read_uncommitted "
+                "readers) and committed (visible to read_committed readers).",
+                "Both high: the delay is before scoring, see the lags above; or upstream publishes late. Only "
                 "committed is high: commits are slow, see below.",
                 *[
                     Query(
@@ -216,12 +214,12 @@ def _pace() -> list[list[Panel]]:
                 steps=[(5, RED)],
             ),
             heat(
-                "Event to committed score, all events",
+                "Event-to-score latency, distribution",
                 "s",
-                "How many events took how long until their score was committed. A second band above the "
-                "main one is a source or a partition that is slower than the others.",
-                "The band moves up: compare with lag and commit duration at the same time. A lone column "
-                "is a restore or a rebalance: see the marks.",
+                "Number of events by time until their score was committed. A second band above the main one is a "
+                "source or a partition that is slower than the others.",
+                "The band moves up: compare with lag and commit duration at the same time. A single column is a "
+                "restore or a rebalance: see the annotations.",
                 Query(
                     "sum by (le) (increase("
                     f'pillarscore_event_latency_seconds_bucket<W,stage="committed">{RATE}))',
@@ -237,11 +235,11 @@ def _truth() -> list[list[Panel]]:
     return [
         [
             series(
-                "What became of events",
+                "Events by disposition",
                 "eps",
-                "Every event is scored, a duplicate, outside the 90 days that count, erased, or a dead "
-                "letter; it is settled at the commit.",
-                "Scored falls and another one rises: dashboard Data quality.",
+                "Every event is scored, a duplicate, outside the last 90 days, erased, or a dead letter; counted at "
+                "the commit.",
+                "Scored falls and another one rises: see the dashboard Data quality.",
                 Query(
                     f'sum by (disposition) (rate(pillarscore_events<P,disposition=~"{ENDS}">{RATE}))',
                     "{{disposition}}",
@@ -252,9 +250,9 @@ def _truth() -> list[list[Panel]]:
             series(
                 "Unaccounted events",
                 "short",
-                "Events let in less those of which it is settled what became of them, by partition, and "
-                "for ingest events read less those framed. 0 at any moment.",
-                "Anything but 0 is an error in Pillarscore: PillarscoreConservationBroken says what to keep.",
+                "By partition: events admitted minus events with a disposition. For ingest: events read minus "
+                "events framed. Must always be 0.",
+                "Anything but 0 is a bug in Pillarscore: PillarscoreConservationBroken says what to keep.",
                 Query(
                     "max by (partition) (abs(pillarscore_conservation_difference<P>))",
                     "partition {{partition}}",
@@ -269,11 +267,9 @@ def _truth() -> list[list[Panel]]:
             series(
                 "Missing or unreadable",
                 "short",
-                "In the last hour: offsets of activity.events that retention removed before they were "
-                "read (lost), frames gone before they were counted (missing), frames that cannot be read, "
-                "records that "
-                "no worker wrote.",
-                "Anything but 0: scores miss events. PillarscoreEventsLost, PillarscoreFramesMissing, "
+                "In the last hour: offsets of activity.events lost before they were counted, frames removed before "
+                "they were counted (missing), unreadable frames, and records that no worker wrote (foreign).",
+                "Anything but 0: scores may miss events. PillarscoreEventsLost, PillarscoreFramesMissing, "
                 "PillarscoreFramesUnreadable.",
                 Query(
                     'sum(max by (partition) (delta(pillarscore_events<P,disposition="lost">[1h])))',
@@ -281,7 +277,7 @@ def _truth() -> list[list[Panel]]:
                 ),
                 Query("sum(increase(pillarscore_missing_frames_total<P>[1h]))", "frames missing"),
                 Query("sum(increase(pillarscore_unreadable_frames_total<P>[1h]))", "frames unreadable"),
-                Query("sum(increase(pillarscore_foreign_records_total<P>[1h]))", "foreign records left out"),
+                Query("sum(increase(pillarscore_foreign_records_total<P>[1h]))", "foreign records ignored"),
                 steps=[(1, RED)],
             ),
         ],
@@ -289,9 +285,9 @@ def _truth() -> list[list[Panel]]:
             series(
                 "Problems",
                 "short",
-                "What is wrong with the workers now, by kind, as /ready says it in words.",
-                "Anything: look at /ready of the worker, or at `pillarscore status`. The alerts of the same name say "
-                "what to do.",
+                "Current problems of the workers by kind; /ready describes them.",
+                "Anything but 0: look at /ready of the worker, or at `pillarscore status`. The corresponding alerts "
+                "say what to do.",
                 Query("sum by (kind) (pillarscore_problems<W>)", "{{kind}}"),
                 steps=[(1, RED)],
                 most=5,
@@ -300,9 +296,8 @@ def _truth() -> list[list[Panel]]:
             series(
                 "Missing and lost offsets",
                 "short",
-                "Offsets of activity.events whose frames are gone: missing, they are read again; lost, "
-                "they are not there "
-                "any more either.",
+                "Offsets of activity.events whose frames were removed. Missing: their events are read again. Lost: "
+                "their events no longer exist either.",
                 "Missing for minutes: PillarscoreEventsMissing. Lost: PillarscoreEventsLost.",
                 Query("sum(max by (partition) (pillarscore_missing_offsets<P>))", "missing"),
                 Query("sum(max by (partition) (pillarscore_lost_offsets<P>))", "lost"),
@@ -310,17 +305,16 @@ def _truth() -> list[list[Panel]]:
                 width=6,
             ),
             series(
-                "Commits that needed care",
+                "Refused, unanswered and incomplete commits",
                 "short",
-                "In the last hour: records that Kafka refused, so that their transaction was aborted; commits "
-                "without an answer; transactions that a restore found incomplete.",
-                "Refused: PillarscoreRecordsRefused. Without an answer: the network or Kafka, nothing is "
-                "lost. Incomplete: "
-                "PillarscoreTransactionTorn.",
+                "In the last hour: records that Kafka refused (their transaction was aborted), commits without an "
+                "answer, and transactions that a restore found incomplete.",
+                "Refused: PillarscoreRecordsRefused. Unanswered: a problem of Kafka or the network, nothing is lost. "
+                "Incomplete: PillarscoreTransactionTorn.",
                 Query("sum(increase(pillarscore_produce_failures_total<P>[1h])) or vector(0)", "refused"),
                 Query(
                     "sum(increase(pillarscore_unanswered_commits_total<P>[1h])) or vector(0)",
-                    "without an answer",
+                    "unanswered",
                 ),
                 Query("sum(increase(pillarscore_torn_transactions_total<P>[1h]))", "incomplete"),
                 Query("sum(increase(pillarscore_benchmark_failures_total<W>[1h]))", "refused benchmarks"),
@@ -329,11 +323,10 @@ def _truth() -> list[list[Panel]]:
             series(
                 "Scores read back",
                 "short",
-                "Scores that a worker has read back after their commit, in the last hour, and those that "
-                "were not as they "
-                "were committed.",
-                "Any that differ: PillarscoreReadersDiffer. None read back for an hour though scores come "
-                "out: see the log.",
+                "In the last hour: scores that workers read back after the commit, and those that differ from what "
+                "was committed.",
+                "Any that differ: PillarscoreReadersDiffer. None read back for an hour although scores are "
+                "emitted: see the log.",
                 Query("sum(increase(pillarscore_audited_scores_total<P>[1h]))", "read back"),
                 Query("sum(increase(pillarscore_audit_differences_total<P>[1h]))", "differ"),
                 colors={"differ": RED},

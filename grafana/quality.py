@@ -1,4 +1,4 @@
-"""Data quality: what comes in that is wrong, late or twice, and where it comes from."""
+"""Data quality: invalid, late and duplicate events, and where they come from."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from grafana.panels import RED, YELLOW, Panel, Query, bars, number, rows, series
 UID = "pillarscore-quality"
 RATE = "[$__rate_interval]"
 READ = f"(sum(rate(pillarscore_ingest_events_total<W>{RATE})) > 0)"
-REASONS = "What each reason means is in the documentation, under topics."
+REASONS = "The message of each letter says what is wrong; docs/reference/topics.md lists the reasons."
 
 
 def build() -> dict[str, Any]:
@@ -16,12 +16,12 @@ def build() -> dict[str, Any]:
     return dashboard(
         UID,
         "Pillarscore / Data quality",
-        "For the owners of upstream systems: what is wrong, late or twice, and where it comes from.",
+        "For the owners of upstream systems: invalid, late and duplicate events, and where they come from.",
         [
             ("Now", [_numbers()]),
             ("Dead letters", _letters()),
-            ("Late and twice", _late()),
-            ("What does not count", _uncounted()),
+            ("Late and duplicate events", _late()),
+            ("Events that do not count", _uncounted()),
         ],
         refresh="1m",
     )
@@ -33,18 +33,17 @@ def _numbers() -> list[Panel]:
             "Events",
             "eps",
             "Events read per second.",
-            "0: upstream is silent (PillarscoreNoEvents), or ingest stands still "
-            "(PillarscoreIngestStalled). Far fewer than a week ago: PillarscoreFewEvents.",
+            "0: upstream sends nothing (PillarscoreNoEvents), or ingest is stalled (PillarscoreIngestStalled). Far "
+            "fewer than a week ago: PillarscoreFewEvents.",
             Query(f"sum(rate(pillarscore_ingest_events_total<W>{RATE}))"),
             width=4,
         ),
         number(
-            "Events, of a week ago",
+            "Events, compared with a week ago",
             "percentunit",
-            "Events of the last hour as a share of those of the same hour a week ago. Empty in the first "
-            "week.",
-            "Below 20 %: a source has fallen silent, PillarscoreFewEvents. Above 300 %: a backfill, or a "
-            "source that publishes everything again.",
+            "Events of the last hour as a share of the same hour a week ago. Empty in the first week.",
+            "Below 20 %: a source has stopped sending, PillarscoreFewEvents. Above 300 %: a backfill, or a source "
+            "that publishes everything again.",
             Query(
                 "sum(rate(pillarscore_ingest_events_total<W>[1h]))"
                 " / (sum(rate(pillarscore_ingest_events_total<W>[1h] offset 1w)) > 0)"
@@ -54,7 +53,7 @@ def _numbers() -> list[Panel]:
         number(
             "Dead letters",
             "percentunit",
-            "Share of events that cannot be counted.",
+            "Share of events that can't be counted.",
             "See the reasons below; PillarscoreDeadLetterRatioHigh says what to do.",
             Query(f"sum(rate(pillarscore_ingest_invalid_events_total<W>{RATE})) / {READ} or vector(0)"),
             width=4,
@@ -74,9 +73,9 @@ def _numbers() -> list[Panel]:
         number(
             "Late",
             "percentunit",
-            "Share of events that are counted on a day before the as-of day. They count, but readers saw "
+            "Share of events counted on a day before the as-of day. They count, but until then readers saw "
             "scores without them.",
-            "A source delivers in batches or was cut off: see by source below.",
+            "A source delivers in batches or was disconnected: see by source below.",
             Query(f"sum(rate(pillarscore_late_events_total<P>{RATE})) / {READ} or vector(0)"),
             width=4,
             steps=[(0.2, YELLOW)],
@@ -85,8 +84,8 @@ def _numbers() -> list[Panel]:
         number(
             "Lost",
             "short",
-            "Offsets of activity.events that retention removed before they were read, in all.",
-            "Anything but 0: these events count nowhere. PillarscoreEventsLost.",
+            "Offsets of activity.events that were lost before they were counted, in total.",
+            "Anything but 0: these events are in no score. PillarscoreEventsLost.",
             Query("sum(max by (partition) (pillarscore_lost_offsets<P>))"),
             width=4,
             steps=[(1, RED)],
@@ -101,7 +100,7 @@ def _letters() -> list[list[Panel]]:
                 "Dead letters by reason",
                 "eps",
                 "Events per second that went to activity.dead-letters, by reason code.",
-                f"A new reason at a mark upstream: they have changed what they send. {REASONS}",
+                f"A new reason: an upstream system has changed its events. {REASONS}",
                 Query(f"sum by (reason) (rate(pillarscore_dead_letters_total<P>{RATE}))", "{{reason}}"),
                 stack=True,
                 width=12,
@@ -109,9 +108,9 @@ def _letters() -> list[list[Panel]]:
             series(
                 "Dead letters by source partition",
                 "eps",
-                "The same, by partition of activity.events that they came in.",
-                "One partition alone: one producer, if upstream keys by system. The letters' headers name "
-                "topic, partition and offset of each.",
+                "The same, by partition of activity.events.",
+                "Only one partition: one producer, if upstream keys by system. The headers of each letter have "
+                "topic, partition and offset of the event.",
                 Query(
                     f"sum by (source) (rate(pillarscore_source_dead_letters_total<P>{RATE}))", "{{source}}"
                 ),
@@ -121,10 +120,10 @@ def _letters() -> list[list[Panel]]:
         ],
         [
             bars(
-                "Dead letters by reason, in the time chosen",
+                "Dead letters by reason, in the time range",
                 "short",
-                "How many went to activity.dead-letters in the time that is chosen above.",
-                f"Begin with the longest bar. {REASONS}",
+                "Number of dead letters in the selected time range.",
+                f"Start with the longest bar. {REASONS}",
                 Query(
                     "sort_desc(sum by (reason) (increase(pillarscore_dead_letters_total<P>[$__range])))",
                     "{{reason}}",
@@ -132,12 +131,12 @@ def _letters() -> list[list[Panel]]:
                 width=12,
             ),
             rows(
-                "By reason and partition of members",
+                "Dead letters by reason and member partition",
                 "short",
-                "Dead letters in the time chosen. They are in activity.dead-letters, untouched, each with "
-                "what is wrong with it in its header.",
-                "Look at some with `pillarscore dead-letters list` and `show`, tell the system that sent "
-                "them, and `replay` them once it is mended.",
+                "Dead letters in the selected time range. The events are in activity.dead-letters, unchanged, with "
+                "the error in a header.",
+                "Look at some with `pillarscore dead-letters list` and `show`, inform the owner of the system that "
+                "sent them, and redrive them with `replay` once it is fixed.",
                 Query(
                     "sum by (reason, partition) (increase(pillarscore_dead_letters_total<P>[$__range])) > 0"
                 ),
@@ -154,9 +153,9 @@ def _late() -> list[list[Panel]]:
             series(
                 "Late events by source partition",
                 "eps",
-                "Events per second that are counted on a day before the as-of day.",
-                "A peak after an outage upstream is right. All the time: a source works in batches, and "
-                "its members' scores are always behind.",
+                "Events per second counted on a day before the as-of day.",
+                "A peak after an outage upstream is normal. Constantly: a source delivers in batches, so the scores "
+                "of its members always lag.",
                 Query(f"sum by (source) (rate(pillarscore_source_late_events_total<P>{RATE}))", "{{source}}"),
                 stack=True,
             ),
@@ -164,17 +163,16 @@ def _late() -> list[list[Panel]]:
                 "Duplicates by source partition",
                 "eps",
                 "Events per second whose source and id were seen before.",
-                "A peak is a producer that sent again after a fault: right. All the time: it sends "
-                "everything twice, PillarscoreDuplicateRatioHigh.",
+                "A peak is normal: a producer retried after a fault. Constantly: it sends everything twice, "
+                "PillarscoreDuplicateRatioHigh.",
                 Query(f"sum by (source) (rate(pillarscore_source_duplicates_total<P>{RATE}))", "{{source}}"),
                 stack=True,
             ),
             series(
                 "Events by source partition",
                 "eps",
-                "Offsets of activity.events counted per second, all kinds together: what the panels "
-                "beside this one are shares of.",
-                "Partitions that differ much: keys are skewed. One at 0: its producer is silent, or "
+                "Offsets of activity.events counted per second, for comparison with the panels beside this one.",
+                "Partitions differ a lot: keys are skewed. One at 0: its producer sends nothing, or "
                 "PillarscoreIngestStalled.",
                 Query(f"max by (source) (rate(pillarscore_watermark_offset<P>{RATE}))", "{{source}}"),
                 stack=True,
@@ -189,10 +187,10 @@ def _uncounted() -> list[list[Panel]]:
             series(
                 "Not scored",
                 "eps",
-                "Events per second that are settled in another way than scored: duplicate, outside the 90 "
-                "days that count, erased (from before their member was erased), or a dead letter.",
-                "outside_window: somebody publishes old events, they count nowhere. erased: a system does "
-                "not know yet that the member is gone; tell its owner.",
+                "Events per second with another disposition than scored: duplicate, outside the last 90 days, "
+                "erased (from before their member was erased), or a dead letter.",
+                "outside_window: an upstream system publishes old events, which do not count. erased: a system "
+                "does not know yet that the member was erased; inform its owner.",
                 Query(
                     "sum by (disposition) (rate(pillarscore_events"
                     f'<P,disposition=~"duplicate|outside_window|erased|dead_lettered">{RATE}))',
@@ -201,12 +199,11 @@ def _uncounted() -> list[list[Panel]]:
                 stack=True,
             ),
             series(
-                "Delivered again within Pillarscore",
+                "Redelivered within Pillarscore",
                 "eps",
-                "Rows that ingest sent again after a fault and that were dropped (repeated), and rows "
-                "whose frame did not join on (refused; ingest sends them again).",
-                "A peak after a restart is the mechanism at work. Refused all the time: "
-                "PillarscoreIngestRestarting.",
+                "Rows that ingest delivered again after a fault and that were dropped (repeated), and rows that "
+                "earlier versions rejected because a frame was missing (refused).",
+                "A peak after a restart is normal. Repeated rises constantly: PillarscoreIngestRestarting.",
                 Query(
                     "sum by (disposition) (rate("
                     f'pillarscore_events<P,disposition=~"repeated|refused">{RATE}))',
@@ -216,8 +213,8 @@ def _uncounted() -> list[list[Panel]]:
             series(
                 "Share of dead letters",
                 "percentunit",
-                "Of the events read, those that failed validation, by the worker that read them.",
-                "All workers alike: upstream. One worker alone: it runs another version, "
+                "Share of the events read that failed validation, by the worker that read them.",
+                "All workers alike: the cause is upstream. Only one worker: it runs another version, "
                 "PillarscoreVersionsMixed.",
                 Query(
                     f"sum by (instance) (rate(pillarscore_ingest_invalid_events_total<W>{RATE}))"

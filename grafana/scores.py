@@ -1,4 +1,4 @@
-"""Scores: how they spread, how they move, and what they are compared with."""
+"""Scores: their distribution, their changes, and the cohorts they are compared with."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ PILLARS = {
 }
 BANDS = {"low": RED, "middle": YELLOW, "high": GREEN, "top": BLUE}
 RUBRIC = (
-    "A jump at a mark of a deploy is a new rubric. Without one: has an upstream system stopped or doubled "
-    "what it sends (dashboard Data quality)? `pillarscore explain MEMBER` says what counts for one member."
+    "A jump at the annotation of a deploy is a new rubric. Otherwise: has an upstream system stopped sending, or "
+    "started sending twice (dashboard Data quality)? `pillarscore explain MEMBER` shows what counts for one member."
 )
 
 
@@ -25,7 +25,7 @@ def build() -> dict[str, Any]:
     return dashboard(
         UID,
         "Pillarscore / Scores",
-        "How the scores spread and move, and what they are compared with. Not about machines.",
+        "Distribution and changes of the scores, bands, cohorts and networks.",
         [
             ("Now", [_numbers()]),
             ("Distribution", _distribution()),
@@ -53,14 +53,14 @@ def _numbers() -> list[Panel]:
         number(
             "Members",
             "short",
-            "Members with state, over the partitions chosen.",
-            "A fall is an erasure of many, or a partition that nobody has (dashboard Pipeline).",
+            "Members with state, in the selected partitions.",
+            "A fall: many members were erased, or a partition has no owner (dashboard Pipeline).",
             Query("sum(max by (partition) (pillarscore_members<P>))"),
         ),
         number(
             "Mean score",
             "suffix: points",
-            "Mean of all members' scores, of 100 points.",
+            "Mean of all members' scores, out of 100 points.",
             RUBRIC,
             Query(_mean("score")),
             decimals=2,
@@ -68,15 +68,15 @@ def _numbers() -> list[Panel]:
         number(
             "Median score",
             "suffix: points",
-            "Half of the members have more. Read from a histogram of 20 buckets.",
+            "Half of the members have a higher score. Estimated from a histogram of 20 buckets.",
             RUBRIC,
             Query(_quantile(0.5, "score")),
             decimals=1,
         ),
         number(
-            "Score of the top 1 %",
+            "99th percentile score",
             "suffix: points",
-            "One member in a hundred has more.",
+            "1 % of the members have a higher score.",
             "100 for many: the rubric saturates too early to tell the best apart (`pillarscore whatif`).",
             Query(_quantile(0.99, "score")),
             decimals=1,
@@ -85,8 +85,8 @@ def _numbers() -> list[Panel]:
             number(
                 f"Band {band}",
                 "short",
-                f"Members in the band {band}; a member leaves a band only when the score is well beyond "
-                "its edge.",
+                f"Members in the band {band}; a member leaves a band only when the score falls clearly below its "
+                "threshold.",
                 RUBRIC,
                 Query(f'sum(max by (partition) (pillarscore_band_members<P,band="{band}">))'),
             )
@@ -101,8 +101,8 @@ def _distribution() -> list[list[Panel]]:
             bars(
                 "Members by score, now",
                 "short",
-                "How many members have a score within each 5 points; a bar is named by its upper end.",
-                f"Most in the first bar: little is known of most members. {RUBRIC}",
+                "Number of members by score, in steps of 5 points; each bar is labelled with its upper bound.",
+                f"Most in the first bar: there are few events for most members. {RUBRIC}",
                 Query(
                     'sum by (le) (pillarscore_member_score_bucket<P,pillar="score">)',
                     "{{le}}",
@@ -113,8 +113,8 @@ def _distribution() -> list[list[Panel]]:
             heat(
                 "Members by score, over time",
                 "short",
-                "The same, over time: the brighter, the more members.",
-                "A step at midnight is the day's turn: all scores decay by a day. A step at another time: "
+                "The same over time: the stronger the colour, the more members.",
+                "A step at midnight is the rollover: all scores decay by a day. A step at another time: "
                 + RUBRIC,
                 Query('sum by (le) (pillarscore_member_score_bucket<P,pillar="score">)', "{{le}}"),
                 width=12,
@@ -122,20 +122,20 @@ def _distribution() -> list[list[Panel]]:
         ],
         [
             series(
-                "Score by rank",
+                "Score percentiles",
                 "suffix: points",
-                "The score below which 10, 25, 50, 75, 90 and 99 of 100 members are.",
+                "10th, 25th, 50th, 75th, 90th and 99th percentile of the scores.",
                 "All lines together: " + RUBRIC,
                 *[Query(_quantile(q / 100, "score"), f"p{q}") for q in (10, 25, 50, 75, 90, 99)],
                 width=12,
                 most=100,
             ),
             series(
-                "Mean of each pillar",
+                "Mean by pillar",
                 "suffix: points",
-                "Mean over all members, of 25 points each.",
-                "One pillar alone falls: the kinds of events that it counts stay away; see the table of "
-                "factors in the documentation, and Data quality.",
+                "Mean over all members, out of 25 points each.",
+                "Only one pillar falls: the event types that it counts no longer arrive; see "
+                "docs/reference/factors.md, and the dashboard Data quality.",
                 Query(
                     'sum by (pillar) (pillarscore_member_score_sum<P,pillar!="score">)'
                     ' / (sum by (pillar) (pillarscore_member_score_count<P,pillar!="score">) > 0)',
@@ -155,8 +155,8 @@ def _pillars() -> list[list[Panel]]:
                 f"{pillar.capitalize()}, now",
                 "short",
                 f"Members by points of the pillar {pillar} ({about}), in steps of 2.5.",
-                "Nearly all at 0: its kinds of events do not come in. Nearly all at 25: it saturates too "
-                "early, try another rubric (`pillarscore whatif`).",
+                "Nearly all at 0: its event types do not arrive. Nearly all at 25: it saturates too early, try "
+                "another rubric (`pillarscore whatif`).",
                 Query(f'sum by (le) (pillarscore_member_score_bucket<P,pillar="{pillar}">)', "{{le}}"),
                 buckets=True,
                 width=6,
@@ -181,41 +181,40 @@ def _movers() -> list[list[Panel]]:
             series(
                 "Band changes in an hour",
                 "short",
-                "Members that went to a band within the last hour. Each is a record in member.bands.",
-                "A peak at the day's turn is decay. Members who come and go: the bands' hysteresis in the "
-                "rubric is too narrow.",
+                "Members that moved to a band within the last hour. Each change is a record in member.bands.",
+                "A peak at the rollover is decay. Members move back and forth: the margin of the bands in the "
+                "rubric is too small.",
                 Query("sum by (band) (increase(pillarscore_band_changes_total<P>[1h]))", "to {{band}}"),
                 colors={f"to {band}": color for band, color in BANDS.items()},
             ),
             series(
-                "Scores put out",
+                "Scores emitted",
                 "recps",
-                "Score records per second: members whose score was computed anew because something came "
-                "in, or because the day turned.",
-                "0 while events come in: dashboard Pipeline, PillarscoreScoresStalled.",
+                "Score records per second: members rescored because of new events or a rollover.",
+                "0 while events arrive: dashboard Pipeline, PillarscoreScoresStalled.",
                 Query("sum(rate(pillarscore_scores_total<P>[$__rate_interval]))", "scores"),
             ),
         ],
         [
             series(
-                "Members scored at once",
+                "Members per flush",
                 "short",
-                "Members whose scores go out in one flush.",
-                "Very large all the time: scoring is behind and flushes seldom (dashboard Pipeline).",
+                "Members whose scores are emitted in one flush.",
+                "Constantly very large: there is a backlog, so flushes are rare (dashboard Pipeline).",
                 *quantiles("pillarscore_flush_members"),
             ),
             series(
-                "Members left to score for the day",
+                "Members left to roll over",
                 "short",
-                "After the day's turn every member is scored as of the new day; until then their scores "
-                "are as of the day before.",
+                "After the rollover all members are rescored as of the new day; until then their scores are as of "
+                "the previous day.",
                 "Above 0 for half an hour: PillarscoreDayTurnStuck.",
                 Query("sum(max by (partition) (pillarscore_unrolled_members<P>))", "members"),
             ),
             series(
                 "As-of day",
                 "dateTimeAsIso",
-                "The day that scores are as of, by partition.",
+                "The day of the scores, by partition.",
                 "Partitions that differ for more than minutes: PillarscoreDayTurnStuck. All behind: "
                 "PillarscoreDayStandsStill.",
                 Query("max by (partition) (pillarscore_day<P>) * 86400000", "partition {{partition}}"),
@@ -231,18 +230,16 @@ def _cohorts() -> list[list[Panel]]:
             number(
                 "Cohorts",
                 "short",
-                "Cohorts that have a benchmark: industries, teams and all together.",
-                "A sudden fall: the members' industry or team is not known any more, see "
-                "activity.member.updated upstream.",
+                "Cohorts with members, such as everyone, industries and teams.",
+                "A sudden fall: the members' industry or team was cleared; check activity.member.updated upstream.",
                 Query("max(pillarscore_cohorts<W>)"),
                 width=3,
                 height=8,
             ),
             series(
-                "Benchmarks' age, by worker",
+                "Benchmark age, by worker",
                 "s",
-                "How long ago the worker knew that its benchmarks are all there is. Each worker merges "
-                "them for itself.",
+                "Time since the worker's benchmarks were last known to be up to date. Each worker merges its own.",
                 "Above a minute for long: PillarscoreBenchmarksStale. Scores are not affected, ranks are.",
                 Query("max by (instance) (pillarscore_benchmark_age_seconds<W>)", "{{instance}}"),
                 width=7,
@@ -251,18 +248,17 @@ def _cohorts() -> list[list[Panel]]:
             series(
                 "Merging benchmarks",
                 "s",
-                "CPU of merging what has changed into benchmarks and ranks.",
-                "Growing with the number of cohorts is right. When a worker is near its limit of CPU, "
-                "this is a part of it.",
+                "CPU time of merging changes into benchmarks and ranks.",
+                "Growing with the number of cohorts is normal. It is part of the CPU load of a worker.",
                 *quantiles("pillarscore_rank_merge_seconds"),
                 width=7,
             ),
             series(
                 "Network",
                 "short",
-                "Members with a connection, and their connections (on both sides), as of the last sweep.",
-                "A sudden fall: many were erased, or a system upstream sends activity.connection.removed "
-                "by mistake; see what came in on Data quality.",
+                "Members with connections, and their connections (counted on both sides), as of the last sweep.",
+                "A sudden fall: many members were erased, or an upstream system sends activity.connection.removed "
+                "by mistake; see the dashboard Data quality.",
                 Query("sum(max by (partition) (pillarscore_network_members<P>))", "members"),
                 Query("sum(max by (partition) (pillarscore_network_connections<P>))", "connections"),
                 width=7,
@@ -270,11 +266,12 @@ def _cohorts() -> list[list[Panel]]:
         ],
         [
             series(
-                "Networks' age, by partition",
+                "Network age, by partition",
                 "s",
-                "Time since the refresh that the oldest records of networks are of. They are refreshed after "
-                "each turn of the day, and every PILLARSCORE_NETWORK_HOURS.",
-                "Above a day: PillarscoreNetworksStale. Scores are not affected, places in networks are old.",
+                "Age of the oldest records of networks. They are refreshed after each rollover, and every "
+                "PILLARSCORE_NETWORK_HOURS.",
+                "Above a day: PillarscoreNetworksStale. Scores are not affected; ranks among connections are "
+                "outdated.",
                 Query("max by (partition) (pillarscore_network_age_seconds<P>)", "{{partition}}"),
                 width=12,
                 steps=[(90_000, YELLOW), (93_600, RED)],
@@ -282,9 +279,9 @@ def _cohorts() -> list[list[Panel]]:
             series(
                 "Networks to be refreshed",
                 "short",
-                "Members whose network the refresh under way has not put out yet. It takes a tenth of a core "
-                "while events come in.",
-                "The same for minutes: the refresh does not get on, see the log and the CPU of the worker.",
+                "Members whose network the current refresh has not emitted yet. It uses a tenth of a core while "
+                "events arrive.",
+                "Constant for minutes: the refresh makes no progress, see the log and the CPU of the worker.",
                 Query("sum(max by (partition) (pillarscore_network_unrefreshed_members<P>))", "members"),
                 width=12,
             ),

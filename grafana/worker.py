@@ -1,4 +1,4 @@
-"""One worker: what it has, what it does, and what it does it with."""
+"""One worker: its machine, its work, its partitions and its state."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ def build() -> dict[str, Any]:
     return dashboard(
         UID,
         "Pillarscore / One worker",
-        "One worker: what it has, what it does, and what it does it with.",
+        "One worker: its machine, its ingest, its partitions and its state.",
         [
-            ("Who it is", [_numbers()]),
+            ("Overview", [_numbers()]),
             ("Machine", _machine()),
             ("Ingest", _ingest()),
-            ("Its partitions", _partitions()),
+            ("Scoring", _partitions()),
             ("State", _state()),
         ],
         single=True,
@@ -31,23 +31,23 @@ def _numbers() -> list[Panel]:
         number(
             "Ready",
             "bool_yes_no",
-            "Whether each of its roles has its partitions and all of them are restored.",
+            "Whether each of its roles has its partitions, all are restored, and there are no problems.",
             "No for minutes: PillarscoreNotReady.",
             Query("pillarscore_ready<W>"),
             words={"0": ("no", RED), "1": ("yes", GREEN)},
         ),
         number(
-            "Runs for",
+            "Uptime",
             "dtdurations",
-            "Since the process started.",
-            "Short again and again: PillarscoreWorkerRestarting.",
+            "Time since the process started.",
+            "Short repeatedly: PillarscoreWorkerRestarting.",
             Query("time() - process_start_time_seconds<W>"),
         ),
         number(
             "Version",
             "string",
-            "The program, its rubric and its role.",
-            "Not that of the other workers: PillarscoreVersionsMixed.",
+            "Version, rubric and role of the worker.",
+            "Differs from the other workers: PillarscoreVersionsMixed.",
             Query("pillarscore_build_info<W>", "{{version}} · {{rubric}} · {{role}}"),
             names=True,
             width=6,
@@ -55,31 +55,30 @@ def _numbers() -> list[Panel]:
         number(
             "Partitions",
             "short",
-            "Partitions of members it has.",
-            "0 with the role score: there are more workers than partitions, it is a spare.",
+            "Member partitions that it owns.",
+            "0 with the role score: there are more workers than partitions; this one is on standby.",
             Query("count(pillarscore_partition_live<P>) or vector(0)"),
         ),
         number(
             "Members",
             "short",
             "Members in its partitions.",
-            "Far more than other workers have: it has more partitions; they are assigned by number, not "
-            "by size.",
+            "Far more than other workers: it owns more partitions; they are assigned by number, not by size.",
             Query("sum(pillarscore_members<P>) or vector(0)"),
         ),
         number(
             "Memory",
             "bytes",
             "Resident memory of the process.",
-            "Near the limit of its container: it will be killed. More memory, or share the partitions "
-            "among more workers; 'State, by kind' below says what grows.",
+            "Near the limit of its container: it will be killed. Give it more memory, or spread the partitions over "
+            "more workers; 'State, by kind' below shows what grows.",
             Query("process_resident_memory_bytes<W>"),
         ),
         number(
             "Free disk",
             "bytes",
-            "Free space of the file system that its state folder is on.",
-            "PillarscoreDiskFilling, PillarscoreDiskAlmostFull.",
+            "Free space on the file system of its state folder.",
+            "Low: PillarscoreDiskFilling, PillarscoreDiskAlmostFull.",
             Query("min(pillarscore_disk_free_bytes<W>)"),
             steps=[(1e9, YELLOW), (5e9, GREEN)],
             below=True,
@@ -93,7 +92,7 @@ def _machine() -> list[list[Panel]]:
             series(
                 "CPU",
                 "percentunit",
-                "Cores in use. The event loop runs on one, so does most of the work.",
+                "Cores in use. The event loop and most of the work run on one core.",
                 "Near 100 %: the worker is at its limit. Add a worker, up to the number of partitions.",
                 Query(f"rate(process_cpu_seconds_total<W>{RATE})", "cores"),
                 width=6,
@@ -103,17 +102,17 @@ def _machine() -> list[list[Panel]]:
                 "Memory",
                 "bytes",
                 "Resident memory of the process.",
-                "It grows with members and then stays. Growing without new members is a leak: restart the "
-                "worker, and report it with this picture.",
+                "It grows with the members and then stays constant. Growing without new members is a leak: restart "
+                "the worker, and report it with this graph.",
                 Query("process_resident_memory_bytes<W>", "resident"),
                 width=6,
             ),
             heat(
-                "Event loop comes late",
+                "Event loop delay",
                 "s",
-                "How much later than asked for the event loop woke.",
-                "Columns up to a second: too little CPU, or too much at once. From 10 s on Kafka gives the "
-                "partitions to others: PillarscoreEventLoopStalled.",
+                "Delay with which the event loop wakes a sleeping task.",
+                "Columns up to a second: too little CPU, or too much work at once. From 10 s Kafka reassigns the "
+                "partitions: PillarscoreEventLoopStalled.",
                 Query(
                     f"sum by (le) (increase(pillarscore_event_loop_lag_seconds_bucket<W>{RATE}))", "{{le}}"
                 ),
@@ -122,9 +121,8 @@ def _machine() -> list[list[Panel]]:
             series(
                 "Open files",
                 "short",
-                "File descriptors in use, connections to Kafka among them, and how many there may be.",
-                "Near the limit: raise it (`ulimit -n`). Growing: connections to Kafka are lost again and "
-                "again.",
+                "File descriptors in use, including connections to Kafka, and their limit.",
+                "Near the limit: raise it (`ulimit -n`). Growing: connections to Kafka are lost repeatedly.",
                 Query("process_open_fds<W>", "open"),
                 Query("process_max_fds<W>", "limit"),
                 width=6,
@@ -147,27 +145,27 @@ def _ingest() -> list[list[Panel]]:
                 colors={"invalid": RED},
             ),
             series(
-                "Events waiting",
+                "Unread events",
                 "short",
-                "Messages of its source partitions that are not read yet.",
-                "Growing while its CPU is near 100 %: add workers. Growing while it idles: its log says why.",
+                "Unread events in its source partitions.",
+                "Growing while its CPU is near 100 %: add workers. Growing while it is idle: its log says why.",
                 Query("max by (source) (pillarscore_ingest_lag_events<W>)", "source {{source}}"),
                 width=6,
                 stack=True,
             ),
             series(
-                "Events taken at once",
+                "Events per ingest batch",
                 "short",
-                "Events that ingest takes in one round.",
-                "At PILLARSCORE_BATCH_EVENTS all the time: it is at its limit.",
+                "Events that ingest reads in one round.",
+                "Constantly at PILLARSCORE_BATCH_EVENTS: it is at its limit.",
                 *quantiles("pillarscore_ingest_batch_events"),
                 width=6,
             ),
             series(
-                "Size of frames",
+                "Frame size",
                 "bytes",
-                "Size of the frames it writes.",
-                "Megabytes: many events at once, or large dead letters, which travel whole.",
+                "Size of the frames that it writes.",
+                "Megabytes: many events at once, or large dead letters, which are sent whole.",
                 *quantiles("pillarscore_frame_bytes"),
                 width=6,
             ),
@@ -181,24 +179,24 @@ def _partitions() -> list[list[Panel]]:
             states(
                 "Partitions",
                 "short",
-                "Which partitions it has: live, or restoring.",
-                "Restoring for long: PillarscoreRestoreSlow. Coming and going: PillarscoreFencedRepeatedly.",
+                "The partitions that it owns: live or restoring.",
+                "Restoring for long: PillarscoreRestoreSlow. Changing often: PillarscoreFencedRepeatedly.",
                 Query("max by (partition) (pillarscore_partition_live<P>)", "partition {{partition}}"),
                 {"0": ("restoring", YELLOW), "1": ("live", GREEN)},
                 width=8,
             ),
             series(
-                "Scores put out",
+                "Scores emitted",
                 "recps",
                 "Score records per second, by partition.",
-                "0 in one partition while it has frames to count: PillarscoreScoresStalled.",
+                "0 in one partition while it has unread frames: PillarscoreScoresStalled.",
                 Query(
                     f"sum by (partition) (rate(pillarscore_scores_total<P>{RATE}))", "partition {{partition}}"
                 ),
                 stack=True,
             ),
             series(
-                "Frames waiting",
+                "Unread frames",
                 "short",
                 "Frames of its partitions that are not counted yet.",
                 "Growing: the worker does not keep up.",
@@ -210,9 +208,9 @@ def _partitions() -> list[list[Panel]]:
             series(
                 "Frames counted",
                 "ops",
-                "Frames per second whose scores are out, by partition.",
-                "0 with frames waiting: PillarscoreScoresStalled. Many with few events: frames are tiny, see "
-                "'Rows of a frame' in the dashboard Pipeline.",
+                "Frames per second whose scores are committed, by partition.",
+                "0 with unread frames: PillarscoreScoresStalled. Many with few events: frames are tiny, see "
+                "'Rows per frame' in the dashboard Pipeline.",
                 Query(
                     f"sum by (partition) (rate(pillarscore_frame_offset<P>{RATE}))", "partition {{partition}}"
                 ),
@@ -222,8 +220,8 @@ def _partitions() -> list[list[Panel]]:
             series(
                 "Commit, p99",
                 "s",
-                "How long 99 of 100 transactions take at most to commit, by partition.",
-                "All partitions: Kafka, or the event loop above. One alone: the broker that leads it.",
+                "Duration that 99 % of the commits do not exceed, by partition.",
+                "All partitions: Kafka, or the event loop above. Only one: the broker that leads it.",
                 Query(
                     "histogram_quantile(0.99, sum by (partition, le) "
                     f"(rate(pillarscore_commit_seconds_bucket<P>{RATE})))",
@@ -243,10 +241,10 @@ def _partitions() -> list[list[Panel]]:
                 colors={"aborted": RED},
             ),
             series(
-                "Started again",
+                "Restarts",
                 "short",
-                "In the last 15 minutes: partitions that failed or were fenced, ingest that began again.",
-                "PillarscorePartitionFailing, PillarscoreFencedRepeatedly, PillarscoreIngestRestarting.",
+                "In the last 15 minutes: partitions that failed or were fenced, and restarts of ingest.",
+                "Repeatedly: PillarscorePartitionFailing, PillarscoreFencedRepeatedly, PillarscoreIngestRestarting.",
                 Query("sum(increase(pillarscore_failures_total<P>[15m]))", "failed"),
                 Query("sum(increase(pillarscore_fenced_total<P>[15m]))", "fenced"),
                 Query("sum(increase(pillarscore_ingest_failures_total<W>[15m]))", "ingest"),
@@ -263,8 +261,8 @@ def _state() -> list[list[Panel]]:
             series(
                 "State, by kind",
                 "bytes",
-                "Memory allocated for the state of its partitions, without the texts of names.",
-                "seen grows with PILLARSCORE_DEDUPE_EVENTS, the others with members.",
+                "Memory allocated for the state of its partitions, without the text of names.",
+                "seen grows with PILLARSCORE_DEDUPE_EVENTS, the others grow with the members.",
                 Query("sum by (kind) (pillarscore_state_bytes<P>)", "{{kind}}"),
                 width=6,
                 stack=True,
@@ -272,18 +270,17 @@ def _state() -> list[list[Panel]]:
             series(
                 "Bytes per member",
                 "bytes",
-                "State divided by members. It falls while there are few members, since room is allocated "
-                "ahead.",
-                "Rising with the same number of members: they are more active, or ids of events are kept "
-                "longer.",
+                "State divided by members. Falls while there are few members, because memory is allocated in "
+                "advance.",
+                "Rising with a constant number of members: they are more active, or ids of events are kept longer.",
                 Query("sum(pillarscore_state_bytes<P>) / (sum(pillarscore_members<P>) > 0)", "bytes"),
                 width=6,
             ),
             series(
                 "Members and tiles",
                 "short",
-                "Members with state, and tiles: counts of a member, signal and day.",
-                "Tiles grow for 90 days and then stay. They fall when events stay away.",
+                "Members with state, and tiles: counts per member, signal and day.",
+                "Tiles grow for 90 days and then stay constant. They fall when events no longer arrive.",
                 Query("sum(pillarscore_members<P>)", "members"),
                 Query("sum(pillarscore_tiles<P>)", "tiles"),
                 width=6,
@@ -291,8 +288,8 @@ def _state() -> list[list[Panel]]:
             series(
                 "Restore",
                 "s",
-                "Duration of the last restore, by partition; while one is under way, so far.",
-                "Minutes: lower PILLARSCORE_BLOCK_CYCLE_S, or share the partitions among more workers.",
+                "Duration of the last restore, by partition; for a restore in progress, so far.",
+                "Minutes: lower PILLARSCORE_BLOCK_CYCLE_S, or spread the partitions over more workers.",
                 Query("max by (partition) (pillarscore_restore_seconds<P>)", "partition {{partition}}"),
                 width=6,
                 steps=[(180, YELLOW)],

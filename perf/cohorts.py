@@ -54,7 +54,7 @@ def cost(count: int, members: int, cohorts: str) -> tuple[float, float, float]:
             scores = total(worker.metrics(), "pillarscore_scores_total")
     (n0, t0, c0), (n1, t1, c1) = marks[0], marks[-1]
     if n1 == n0:
-        raise UserError("Too few events to measure: all were done at the first look")
+        raise UserError("Too few events to measure: all were done at the first check")
     return (n1 - n0) / (t1 - t0), (c1 - c0) / (n1 - n0) * 1e6, scores / count
 
 
@@ -167,9 +167,9 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--members", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3, help="of measuring the cost; 0: leave it out")
+    parser.add_argument("--rounds", type=int, default=3, help="of measuring the cost; 0: skip it")
     parser.add_argument("--rate", type=int, default=20_000, help="events/s while freshness is measured")
-    parser.add_argument("--seconds", type=float, default=20, help="of measuring freshness; 0: leave it out")
+    parser.add_argument("--seconds", type=float, default=20, help="of measuring freshness; 0: skip it")
     parser.add_argument("--tick", type=float, default=0.02, help="seconds that the sender gathers events for")
     parser.add_argument(
         "--roles", default="all", help="of the workers for freshness, such as score,ingest or all,all"

@@ -25,7 +25,7 @@ from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.cohorts.merged_scores import MergedScores
 from pipeline.cohorts.rank_records import RankWriter
-from pipeline.shard.distribution_feed import has_news, published
+from pipeline.shard.distribution_feed import is_due, published
 
 PUBLISH = 160_000
 MERGE = 520_000
@@ -51,7 +51,7 @@ class Compared(Pipeline):
     def publish(self) -> None:
         """Each partition's changes, read back as another worker does."""
         for shard in self.shards:
-            if has_news(shard):
+            if is_due(shard):
                 for key, value in published(shard):
                     self.merged.take(key, value, self.offset)
                     self.offset += 1

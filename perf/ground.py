@@ -81,7 +81,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except KeyboardInterrupt:
-        print("broken off", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -25,7 +25,7 @@ from pipeline.common import days
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.shard import checkpoint
-from pipeline.shard.shard import Shard
+from pipeline.shard.shard import Shard, ShardConfig
 from schemas.frames import decode
 from schemas.ledger import Stamp
 
@@ -68,7 +68,7 @@ class Pipeline:
         self.metrics = metrics
         self.intake, self.framer = Intake(0, 900_000, 5), Framer(PARTITIONS)
         rubric, today = load(None), days.number(datetime.now(UTC).date())
-        self.shards = [Shard(rubric, today, 1 << 20, 1 << 40, cohorts=of) for of in cohorts]
+        self.shards = [Shard(ShardConfig(rubric, 1 << 20, 1 << 40), today, of) for of in cohorts]
         if isinstance(metrics, Nothing):  # what is kept up for metrics alone goes with them
             for shard in self.shards:
                 vars(shard).update(spread=metrics, arrivals=metrics)
@@ -102,7 +102,7 @@ class Pipeline:
                 self.records += len(emission.scores)
                 told.flushed(emission, now)
                 stamp = checkpoint.stamp_of(shard).dump()
-                told.committed(0.05, len(stamp), shard.arrivals, now)
+                told.committed(0.05, len(stamp), shard.source_counts, now)
 
 
 def compare(

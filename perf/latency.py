@@ -133,7 +133,7 @@ def measure(
         before = accounted(worker.metrics())
         begin = begin or time.monotonic() + 0.2
         if begin < time.monotonic():
-            raise UserError("It took too long to load the members: take fewer")
+            raise UserError("Loading the members took too long: use fewer")
         sender.send(begin)
         until(begin + warm)
         cpu, busy = worker.cpu(), machine()
@@ -174,9 +174,9 @@ def turns(worker: Worker, begin: float, turn: float, end: float) -> list[Phase]:
     until(turn + 1)
     while total(worker.metrics(), "pillarscore_unrolled_members"):
         if time.monotonic() > end:
-            raise UserError("The day's turn took longer than events were sent: take more --seconds")
+            raise UserError("The rollover took longer than events were sent: use more --seconds")
         time.sleep(0.5)
-    return [("before the day's turn", begin, turn), ("during the turn", turn, time.monotonic())]
+    return [("before the rollover", begin, turn), ("during the rollover", turn, time.monotonic())]
 
 
 async def fill(settings: Settings, members: int) -> None:
@@ -212,7 +212,7 @@ def show(plan: Plan, warm: float, sent: Sent, counted: np.ndarray) -> None:
     share = len(PAIRED) / len(KINDS)
     print(
         f"{rate:,.0f} events/s sent for {plan.seconds - warm:.0f} s after {warm:.0f} s of warming up, "
-        f"of {plan.members:,} members in turn, {share:.0%} with a counterpart"
+        f"{plan.members:,} members in rotation, {share:.0%} with a counterpart"
     )
     print(f"{'ms':<17} {'p50':>6} {'p90':>6} {'p99':>6} {'max':>6}")
 
@@ -230,9 +230,9 @@ def costs(sent: Sent, seen: list[Seen], late: float, busy: float) -> None:
         if cpu > BUSY
     ]
     if tight:
-        print(f"NOT VALID: saturated while measuring: {', '.join(tight)}. Take a lower --rate.")
+        print(f"NOT VALID: saturated while measuring: {', '.join(tight)}. Use a lower --rate.")
     if busy > (1 + BUSY) / 2:
-        print("The machine was full: the figures say how long the queue for its cores was, too.")
+        print("The machine was fully loaded: the figures include waiting for a CPU core.")
 
 
 def main() -> None:
@@ -244,10 +244,10 @@ def main() -> None:
     parser.add_argument("--warm", type=float, default=10, help="seconds")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--members", type=int, default=100_000)
-    parser.add_argument("--turn", type=int, default=0, metavar="N", help="members to turn the day of")
+    parser.add_argument("--turn", type=int, default=0, metavar="N", help="members to roll over")
     given = parser.parse_args()
     if given.members < given.rate:
-        raise UserError("--members must be at least --rate, or the events of a member overtake one another")
+        raise UserError("--members must be at least --rate, otherwise events of a member overtake each other")
     at = time.time() + given.turn / LOAD + START_S + given.warm + given.seconds / 2 if given.turn else None
     turn = None if at is None else time.monotonic() + at - time.time()
     with (

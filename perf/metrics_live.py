@@ -76,7 +76,7 @@ def measure(kind: str, count: int, members: int) -> Figure:
                     scraper.join()
     (n0, t0, c0), (n1, t1, c1) = marks[0], marks[-1]
     if n1 == n0:
-        raise UserError("Too few events to measure: all were done at the first look")
+        raise UserError("Too few events to measure: all were done at the first check")
     return Figure((n1 - n0) / (t1 - t0), (c1 - c0) / (n1 - n0) * 1e6)
 
 

@@ -33,7 +33,7 @@ from pipeline.network.peer_ranks import UNKNOWN, place_of
 from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.scoring.scorer import Points
 from pipeline.shard.score_records import score_records
-from pipeline.shard.shard import Shard
+from pipeline.shard.shard import Shard, ShardConfig
 from schemas.frames import decode
 from schemas.network import NetworkStanding
 
@@ -207,8 +207,8 @@ class Path:
     def __init__(self, ties: bool) -> None:
         self.intake, self.framer = Intake(0, 900_000, 5, days.end_ms(TODAY), ties), Framer(4)
         self.framer.begin(0, 0)
-        self.shards = [Shard(load(None), TODAY, 1_000_000, 86_400_000) for _ in range(4)]
-        self.journals = [Journal(shard.network) for shard in self.shards]
+        self.shards = [Shard(ShardConfig(load(None), 1_000_000, 86_400_000), TODAY) for _ in range(4)]
+        self.journals = [Journal(shard.state.network) for shard in self.shards]
 
     def run(self, part: list[Line]) -> None:
         rows = self.intake.rows(part, np.zeros(len(part), np.int64), "")
@@ -244,7 +244,7 @@ def noted(count: int, members: int) -> None:
                     path.save()
                 spent[ties] += time.process_time() - began
         halves.append([spent[ties] / len(half) * 1e6 for ties in paths])
-    print(f"{count:,} events of {members:,} members, from the event to the score record, without Kafka")
+    print(f"{count:,} events of {members:,} members, from event to score record, without Kafka")
     for name_, (off, on) in zip(("first", "second"), halves, strict=True):
         print(
             f"  CPU us an event, {name_:6} half: without ties {off:6.2f}, with {on:6.2f}, {on / off - 1:+.1%}"

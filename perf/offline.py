@@ -92,7 +92,7 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--members", type=int, default=100_000)
-    parser.add_argument("--runs", type=int, default=3, help="of each file, in turn")
+    parser.add_argument("--runs", type=int, default=3, help="per file, alternating")
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.file:

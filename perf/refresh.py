@@ -74,7 +74,9 @@ class Refreshes:
                 if got:
                     last = time.monotonic()
                 elif time.monotonic() > end:
-                    raise UserError(f"Only {count:,} of {self.members:,} networks came: take more --seconds")
+                    raise UserError(
+                        f"Only {count:,} of {self.members:,} networks arrived: use more --seconds"
+                    )
             return last
         finally:
             await consumer.stop()
@@ -94,7 +96,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=20_000, help="members with connections")
     parser.add_argument("--connections", type=int, default=200, help="of each of them")
     parser.add_argument("--rate", type=int, default=10_000, help="events/s")
-    parser.add_argument("--members", type=int, default=100_000, help="who the events are of")
+    parser.add_argument("--members", type=int, default=100_000, help="members that the events are about")
     parser.add_argument("--warm", type=float, default=8, help="seconds")
     parser.add_argument(
         "--seconds", type=float, default=60, help="of measuring, 20 of them before the refresh"

@@ -14,24 +14,25 @@ import numpy as np
 from agents.config.rubric_file import load
 from agents.worker.worker import tuned
 from pipeline.common import days
+from pipeline.common.tile_keys import tile_key
 from pipeline.shard import checkpoint
-from pipeline.shard.shard import Shard
+from pipeline.shard.shard import Shard, ShardConfig
 
 
 def filled(members: int, tiles: int) -> Shard:
     """A shard of `members` with about `tiles` tiles each, spread over the window and the signals."""
     rng = np.random.default_rng(3)
-    shard = Shard(load(None), days.number(datetime.now(UTC).date()), 1, 1)
+    shard = Shard(ShardConfig(load(None), 1, 1), days.number(datetime.now(UTC).date()))
     for number in range(members):
-        shard.directory[f"m-{number:08d}"]
+        shard.state.index.get_or_add(f"m-{number:08d}")
     shard.resize()
     today = shard.day
     for start in range(0, members, 10_000):
         some = np.repeat(np.arange(start, min(start + 10_000, members)), tiles)
         signal = rng.integers(0, 50, len(some))
         day = today - rng.integers(0, 90, len(some))
-        shard.tiles.add(some, (signal << 7 | (day & 127)).astype(np.uint16))
-    shard.rolled = shard.blocks
+        shard.state.tiles.add(some, tile_key(signal, day))
+    shard.rollover.add_blocks()
     return shard
 
 
@@ -44,16 +45,16 @@ def main() -> None:
     given = parser.parse_args()
     shard = filled(given.members, given.tiles)
     tuned()  # as a worker is
-    for turn in ("first turn (nothing said before)", "second turn"):
-        shard.turn_day(shard.day + 1)
+    for turn in ("first rollover (nothing emitted before)", "second rollover"):
+        shard.start_day(shard.day + 1)
         began, cpu = time.monotonic(), time.process_time()
         records = size = longest = 0.0
         while True:
             at = time.monotonic()
-            if shard.roll() is None:
+            if not shard.roll_block():
                 break
             emission = shard.drain()
-            for number in sorted(shard.recorder.outdated):
+            for number in sorted(shard.rollover.recorder.outdated):
                 size += len(checkpoint.dump_history(shard, number).dump())
             records += len(emission.scores) + len(emission.history)
             longest = max(longest, time.monotonic() - at)
@@ -64,8 +65,8 @@ def main() -> None:
         print(f"  records          {records:,.0f}")
         print(f"  longest block ms {longest * 1e3:.0f}")
         print(f"  history to the ledger, MB {size / 1e6:.0f}")
-    state = shard.tiles.nbytes() + shard.registers.nbytes() + shard.history.nbytes()
-    history = shard.history.nbytes()
+    state = shard.state.tiles.nbytes() + shard.state.registers.nbytes() + shard.state.history.nbytes()
+    history = shard.state.history.nbytes()
     print(
         f"state, bytes a member {state / shard.members:.0f}, of which history {history / shard.members:.0f}"
     )

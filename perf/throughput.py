@@ -45,7 +45,7 @@ def show(worker: Worker, marks: list[Mark], count: int) -> None:
     """Print the figures."""
     (n0, t0, c0), (n1, t1, c1) = marks[0], marks[-1]
     if n1 == n0:
-        raise UserError("Too few events to measure: all were done at the first look")
+        raise UserError("Too few events to measure: all were done at the first check")
     half = next(m for m in marks if m[0] >= (n0 + n1) / 2)
     late = f"   second half {(n1 - half[0]) / (t1 - half[1]):,.0f}" if n1 > half[0] else ""
     print(

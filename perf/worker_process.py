@@ -76,7 +76,7 @@ class Worker:
         end = time.monotonic() + seconds
         while not self.ready():
             if self._process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"the worker did not get ready, see {self._log.name}")
+                raise RuntimeError(f"the worker did not become ready, see {self._log.name}")
             time.sleep(0.1)
 
     def metrics(self) -> dict[str, float]:
@@ -103,7 +103,7 @@ class Worker:
                 if said(metrics):
                     return metrics
             if self._process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"not so in time: {what}, see {self._log.name}")
+                raise RuntimeError(f"timed out waiting for: {what}, see {self._log.name}")
             time.sleep(0.1)  # between looks; the metric is what is waited for
 
     def problems(self) -> list[str]:

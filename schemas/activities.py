@@ -22,19 +22,21 @@ Id = Annotated[str, Strict(), Field(min_length=1, max_length=MAX_BYTES, json_sch
 Text = Annotated[str, Strict(), Field(max_length=MAX_BYTES, json_schema_extra=_SAID)]
 Words = Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
 Degree = Annotated[
-    int, Strict(), Field(ge=1, le=99, description="1 connected, 2 a contact's contact, 3 farther")
+    int,
+    Strict(),
+    Field(ge=1, le=99, description="1: connected, 2: a contact's contact, 3 or more: further away"),
 ]
 Flag = Annotated[bool, Strict()]
 Media = Annotated[
     Annotated[bool, Strict()] | Annotated[int, Strict(), Field(ge=0, le=100_000)],
-    Field(union_mode="left_to_right", description="whether there is rich media, or how many pieces"),
+    Field(union_mode="left_to_right", description="whether there is rich media, or how many items"),
 ]
 SeniorityText = Annotated[
     str,
     Strict(),
     Field(
         max_length=MAX_BYTES,
-        json_schema_extra=_SAID | {"description": "any text; what is not known counts as other"},
+        json_schema_extra=_SAID | {"description": "any text; unknown text counts as other"},
     ),
 ]
 
@@ -46,7 +48,7 @@ class SessionStarted(TypedDict):
 
 
 class Sections(TypedDict):
-    """Which sections of the profile are filled; a section not named stays as it was."""
+    """Which sections of the profile are filled in; sections that are not named stay unchanged."""
 
     photo: NotRequired[Flag | None]
     headline: NotRequired[Flag | None]
@@ -61,14 +63,14 @@ class Sections(TypedDict):
 
 
 class ProfileUpdated(TypedDict):
-    """The member changed their profile. Actor: registers of the sections named, and of rich media."""
+    """The member changed their profile. Actor: registers of the named sections, and of rich media."""
 
     sections: Sections
     media: NotRequired[Media | None]
 
 
 class MemberUpdated(TypedDict):
-    """What upstream knows of the member changed. Actor: registers; an empty text clears one."""
+    """Upstream data about the member changed. Actor: registers; an empty text clears one."""
 
     industry: NotRequired[Text | None]
     team: NotRequired[Text | None]
@@ -80,7 +82,7 @@ class MemberUpdated(TypedDict):
 
 
 class PostPublished(TypedDict):
-    """The member published a post. Actor: a post; a post with media when it has any."""
+    """The member published a post. Actor: a post; with media also a post with media."""
 
     media: NotRequired[Media | None]
 
@@ -97,21 +99,21 @@ class ReactionGiven(TypedDict):
 
 
 class CommentWritten(TypedDict):
-    """The member commented. Actor: a comment, substantive from a word count on. Author: one received."""
+    """The member commented. Actor: a comment; with enough words a substantive one. Author: a comment received."""
 
     author: Id
     words: Words
 
 
 class ContentShared(TypedDict):
-    """The member shared content. Actor: a share, with insight when it has words. Author: one received."""
+    """The member shared content. Actor: a share; with words a share with insight. Author: a share received."""
 
     author: Id
     words: NotRequired[Words | None]
 
 
 class MentionMade(TypedDict):
-    """The member mentioned somebody. Actor: a mention made. Mentioned: a mention received."""
+    """The member mentioned another member. Actor: a mention made. Mentioned: a mention received."""
 
     mentioned: Id
 
@@ -155,7 +157,7 @@ class SearchMade(TypedDict):
 
 
 class ProfileViewed(TypedDict):
-    """The member viewed a profile. Actor: a view, from degree 3 on also a 3rd degree one. Viewed: a view."""
+    """The member viewed a profile. Actor: a view; from degree 3 also a 3rd-degree view. Viewed: a view received."""
 
     viewed: Id
     degree: NotRequired[Degree | None]
@@ -168,9 +170,9 @@ class LeadSaved(TypedDict):
 
 
 class InvitationSent(TypedDict):
-    """The member invited somebody. Actor: an invitation; also to a senior, in target, with note.
+    """The member sent an invitation. Actor: an invitation; also one to a senior, in target, with a note.
 
-    `seniority` is the recipient's, who gets nothing.
+    `seniority` is the recipient's. The recipient gets no credit.
     """
 
     recipient: Id
@@ -180,10 +182,10 @@ class InvitationSent(TypedDict):
 
 
 class InvitationAccepted(TypedDict):
-    """The member accepted an invitation. Actor: an accepted invitation (also a senior's) and a connection.
+    """The member accepted an invitation. Actor: an accepted invitation (also one from a senior), a connection.
 
-    Inviter: own invitation accepted and a connection. For each side the connection counts also as 2nd or
-    3rd degree (the degree before it), and as senior or junior by the seniority of the other side.
+    Inviter: own invitation accepted, a connection. For each side the connection also counts as 2nd or 3rd
+    degree (the degree before connecting), and as senior or junior by the seniority of the other side.
     """
 
     inviter: Id
@@ -205,10 +207,10 @@ class ConnectionRemoved(TypedDict):
 
 
 class MessageSent(TypedDict):
-    """The member sent a message. Actor: outreach, or a reply and a turn of a dialogue; also a follow-up.
+    """The member sent a message. Actor: outreach, or a reply and a dialogue; also a follow-up.
 
-    Recipient of a reply: a reply received and a turn of a dialogue. `seniority` is the recipient's: a
-    dialogue with a senior person counts for the actor as that too.
+    Recipient of a reply: a reply received and a dialogue. `seniority` is the recipient's: a dialogue with a
+    senior person also counts as a senior dialogue for the actor.
     """
 
     recipient: Id
@@ -230,20 +232,20 @@ class InmailAnswered(TypedDict):
 
 
 class EndorsementGiven(TypedDict):
-    """The member endorsed a skill of somebody. Actor: nothing. Endorsed: an endorsement received."""
+    """The member endorsed a skill of another member. Actor: nothing. Endorsed: an endorsement received."""
 
     endorsed: Id
     skill: NotRequired[Text | None]
 
 
 class RecommendationGiven(TypedDict):
-    """The member recommended somebody. Actor: a recommendation given. Recipient: one received."""
+    """The member recommended another member. Actor: a recommendation given. Recipient: one received."""
 
     recipient: Id
 
 
 class MemberFollowed(TypedDict):
-    """The member followed somebody. Actor: nothing. Followed: a new follower."""
+    """The member followed another member. Actor: nothing. Followed: a new follower."""
 
     followed: Id
 

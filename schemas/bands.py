@@ -11,14 +11,14 @@ BandName = Literal["low", "middle", "high", "top"]
 
 
 class BandChanged(BaseModel):
-    """A member went from one band to another. Fields may be added."""
+    """A member moved from one band to another. Fields may be added."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     member: str = Field(description="The member's id, as in the events.")
-    before: BandName = Field(alias="from", description="The band until now; low for a new member.")
-    after: BandName = Field(alias="to", description="The band from now on.")
-    score: Points = Field(description="The score that made it so.")
+    before: BandName = Field(alias="from", description="The previous band; low for a new member.")
+    after: BandName = Field(alias="to", description="The new band.")
+    score: Points = Field(description="The score that caused the change.")
     as_of: date
-    revision: int = Field(ge=0, description="Of the score record that was sent with it.")
+    revision: int = Field(ge=0, description="Revision of the score record sent in the same transaction.")
     rubric: RubricName

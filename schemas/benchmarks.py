@@ -45,7 +45,7 @@ class BandSizes(BaseModel):
 
 
 class BenchmarkDay(BaseModel):
-    """What a benchmark was at the end of a day."""
+    """A benchmark at the end of a day."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,25 +68,25 @@ class WeekChange(BaseModel):
 class Benchmark(BaseModel):
     """The scores of a cohort, merged from all partitions. Fields may be added.
 
-    In a cohort smaller than `PILLARSCORE_COHORT_MINIMUM` all that would tell of scores is null.
+    In a cohort smaller than `PILLARSCORE_COHORT_MINIMUM`, everything that would reveal scores is null.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    cohort: str = Field(description="`everyone`, or kind and value, as in `industry:software`.")
+    cohort: str = Field(description="`everyone`, or kind and value, such as `industry:software`.")
     kind: str = Field(description="`everyone`, or the register: `industry`, `team`, `role` …")
     value: str | None = Field(description="The register's text; null for `everyone`.")
-    as_of: date = Field(description="The day of the oldest score in it; at a day's turn others are newer.")
-    benchmark: int = Field(
-        description="What it was merged from: `score.distributions` up to this offset. Rises."
+    as_of: date = Field(description="The day of the oldest score in it; during a rollover others are newer.")
+    benchmark: int = Field(description="It includes `score.distributions` up to this offset. Increases.")
+    rubric: RubricName | None = Field(description="Null while partitions switch to another rubric.")
+    fewer_than: int | None = Field(
+        description="For a cohort too small to be shown: it has fewer members than this."
     )
-    rubric: RubricName | None = Field(description="Null while partitions go over to another one.")
-    fewer_than: int | None = Field(description="For a cohort too small to be shown: fewer members than this.")
-    size: int | None = Field(description="Members; null in a cohort too small.")
-    mean: float | None = Field(description="Of the score, rounded half up to two decimals.")
+    size: int | None = Field(description="Members; null if the cohort is too small.")
+    mean: float | None = Field(description="Mean score, rounded half up to two decimals.")
     median: float | None = Field(description="The fifth decile.")
     deciles: list[float] | None = Field(
-        description="Nine: the n-th is the least score that n tenths of the members do not exceed."
+        description="Nine values: the n-th is the smallest score that n tenths of the members do not exceed."
     )
     bands: BandSizes | None = None
     histogram: list[int] | None = Field(
@@ -94,8 +94,8 @@ class Benchmark(BaseModel):
     )
     pillars: PillarBenchmarks | None = None
     week: WeekChange | None = Field(
-        description="Change since a week ago; null when nothing was shown of that day."
+        description="Change since a week ago; null if nothing was shown for that day."
     )
     days: list[BenchmarkDay] = Field(
-        description="The ends of days of a week at most, oldest first, the as-of day so far last."
+        description="The last days (a week at most) at their end, oldest first; last the as-of day so far."
     )

@@ -125,22 +125,22 @@ def check(schema: pa.Schema) -> None:
     names = schema.names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"column {twice[0]} is there twice")
+        raise ValueError(f"column {twice[0]} occurs twice")
     missing = [name for name in (*ATTRIBUTES, "time") if name not in names]
     if missing:
-        raise ValueError(f"there is no column {' and no column '.join(missing)}")
+        raise ValueError(f"missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
     for name in (*ATTRIBUTES, "specversion"):
         if name in names and not _is_text(schema.field(name).type):
-            raise ValueError(f"column {name} is {schema.field(name).type}: text is needed")
+            raise ValueError(f"column {name} is {schema.field(name).type}, but must be text")
     time = schema.field("time").type
     if pa.types.is_timestamp(time) and time.tz is None:
-        raise ValueError("column time has no zone: write timestamps with one, or RFC 3339 text")
+        raise ValueError("column time has no zone: write timestamps with a zone, or RFC 3339 text")
     if not pa.types.is_timestamp(time) and not _is_text(time):
-        raise ValueError(f"column time is {time}: timestamps with a zone, or RFC 3339 text, are needed")
+        raise ValueError(f"column time is {time}, but must be timestamps with a zone or RFC 3339 text")
     if "data" in names:
         data = schema.field("data").type
         if not pa.types.is_struct(data) and not _is_text(data):
-            raise ValueError(f"column data is {data}: a struct or JSON text is needed")
+            raise ValueError(f"column data is {data}, but must be a struct or JSON text")
 
 
 def wanted(schema: pa.Schema) -> list[str]:

@@ -35,21 +35,23 @@ _NUMBERS = ("score", "brand", "find", "engage", "relate", "band")
 
 
 class Head(BaseModel):
-    """What a partition's rows are; written last in each publication."""
+    """Describes a partition's rows; written last in each publication."""
 
     model_config = ConfigDict(frozen=True)
 
     version: int = VERSION
     partition: int
-    epoch: int = Field(description="Which life of the partition; places are those of that life.")
-    number: int = Field(description="Of this publication, from 1 on in each epoch.")
-    sequence: int = Field(description="The newest revision that is counted.")
+    epoch: int = Field(
+        description="Identifies the owner's time with the partition; places are valid within one epoch only."
+    )
+    number: int = Field(description="Number of this publication, from 1 in each epoch.")
+    sequence: int = Field(description="The newest revision included.")
     day: int = Field(description="As-of day of the newest scores, days since 1970.")
-    as_of: int = Field(description="As-of day of the oldest scores; before `day` while a day turns.")
+    as_of: int = Field(description="As-of day of the oldest scores; before `day` during a rollover.")
     rubric: str
     rubric_version: str
-    kinds: list[str] = Field(description="Registers by which members are in cohorts.")
-    places: int = Field(description="How many places there are, empty ones among them.")
+    kinds: list[str] = Field(description="Registers that define the cohorts.")
+    places: int = Field(description="Number of places, including empty ones.")
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ def _letter_headers() -> dict[str, Any]:
 
 
 CHANNELS = (
-    Channel("activity.events", "receive", "What members do, as CloudEvents 1.0.", tuple(DATA)),
+    Channel("activity.events", "receive", "Activity events of members, as CloudEvents 1.0.", tuple(DATA)),
     Channel(
         "activity.frames",
         "send",
@@ -78,45 +78,45 @@ CHANNELS = (
     Channel(
         "activity.dead-letters",
         "send",
-        "Events that can't be counted, untouched; the headers say why and whence.",
+        "Events that can't be counted, unchanged; headers with reason and origin are added.",
         content_type="application/octet-stream",
         headers=_letter_headers(),
     ),
     Channel(
         "activity.replays",
         "send",
-        "Which dead letters were sent again, keyed by their partition:offset. Internal.",
+        "Which dead letters were redriven, keyed by their partition:offset. Internal.",
         ("replay",),
     ),
     Channel(
         "member.scores",
         "send",
-        "Compacted: the newest score of each member; no value: the member has none any more.",
+        "Compacted: the newest score of each member; no value: the member no longer has a score.",
         ("score",),
     ),
     Channel(
         "member.scores.shadow",
         "send",
-        "The same by a second rubric, when one is served beside the first.",
+        "The same by a second (shadow) rubric, if one is configured.",
         ("score",),
     ),
-    Channel("member.bands", "send", "Changes of band, for alerting.", ("band.changed",)),
+    Channel("member.bands", "send", "Band changes, for alerting.", ("band.changed",)),
     Channel(
         "member.history",
         "send",
-        "What each member's score was at the end of each day; no value: taken back.",
+        "Each member's score at the end of each day; no value: the record was deleted.",
         ("history.day",),
     ),
     Channel(
         "member.networks",
         "send",
-        "Compacted: each member's place among their connections; no value: no connections any more.",
+        "Compacted: each member's rank among their connections; no value: no longer any connections.",
         ("network.standing",),
     ),
     Channel(
         "member.ledger",
         "send",
-        "Compacted: the stamp of each partition, and its state in blocks (Arrow). Internal.",
+        "Compacted: the checkpoint of each partition: stamp, and state in blocks (Arrow). Internal.",
         ("ledger.stamp",),
     ),
     Channel(
@@ -128,7 +128,7 @@ CHANNELS = (
     Channel(
         "score.benchmarks",
         "send",
-        "Compacted: the newest benchmark of each cohort; no value: nobody is in it any more.",
+        "Compacted: the newest benchmark of each cohort; no value: the cohort no longer has members.",
         ("benchmark",),
     ),
 )
@@ -177,7 +177,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Pillarscore",
             "version": "0.1.0",
-            "description": "A live score per member of a professional network, from a stream of activity.",
+            "description": "Live scores of the members of a professional network, from a stream of activity events.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

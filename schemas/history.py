@@ -12,12 +12,12 @@ from schemas.scores import Pillars, Points, RubricName
 
 
 class Day(BaseModel):
-    """What a member's score was at the end of a day. Fields may be added."""
+    """A member's score at the end of a day. Fields may be added."""
 
     model_config = ConfigDict(frozen=True)
 
     member: str = Field(description="The member's id, as in the events.")
-    day: date = Field(description="The day (UTC).")
+    day: date = Field(description="The day, in `PILLARSCORE_ZONE`.")
     score: Points = Field(description="0 to 100, two decimals.")
     pillars: Pillars
     rubric: RubricName

@@ -66,10 +66,10 @@ ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
 
 
 class Counters(BaseModel):
-    """What became of everything read, exactly once each; the conservation law is `difference() == 0`.
+    """Everything read, by disposition, each exactly once; the conservation law is `difference() == 0`.
 
-    The first six count events (by the row of their actor; `read` and `dead_lettered` in the source's
-    home partition), so the law holds over all partitions together, when all have read equally far.
+    The first six count events (by the row of their actor; `read` and `dead_lettered` in the source's home
+    partition). So the law holds for the sum over all partitions once all have processed the same events.
     """
 
     read: int = 0
@@ -79,11 +79,11 @@ class Counters(BaseModel):
     erased: int = 0
     dead_lettered: int = 0
     credits: int = Field(0, description="Counterpart rows that were scored.")
-    repeated: int = Field(0, description="Rows delivered again by ingest and dropped.")
-    refused: int = Field(0, description="Rows that earlier versions refused, since a frame was missing.")
-    lost: int = Field(0, description="Source offsets that were gone before they could be counted, each once.")
+    repeated: int = Field(0, description="Rows that ingest delivered again; dropped.")
+    refused: int = Field(0, description="Rows that earlier versions rejected because a frame was missing.")
+    lost: int = Field(0, description="Source offsets that were lost before they could be counted, each once.")
     torn: int = Field(0, description="Transactions that a restore found incomplete.")
-    admitted: int = Field(0, description="Events that came in frames of this partition, each once.")
+    admitted: int = Field(0, description="Events in frames of this partition, each once.")
 
     @model_validator(mode="before")
     @classmethod
@@ -114,7 +114,7 @@ class Checkpoint(BaseModel):
 
 
 class Turn(BaseModel):
-    """Frames up to `frame`, after those of the turn before, were counted when the day was `day`."""
+    """Frames up to `frame`, after those of the previous rollover, were counted on day `day`."""
 
     frame: int
     day: int
@@ -125,9 +125,9 @@ Offsets = dict[int, list[tuple[int, int]]]
 
 
 class ReplayStart(BaseModel):
-    """Where the redo begins: all that the frames up to `frame` have done is in blocks and chunks of ids.
+    """Where the redo begins: blocks and chunks of ids include all effects of the frames up to `frame`.
 
-    watermarks, missing: as of that frame. generation, began, rows: of the ids seen then (`pipeline.shard.dedupe`).
+    watermarks, missing: as of that frame. generation, began, rows: of the seen ids then (`pipeline.shard.dedupe`).
     """
 
     frame: int
@@ -139,16 +139,18 @@ class ReplayStart(BaseModel):
 
 
 class Transaction(BaseModel):
-    """What the transaction of a stamp holds beside it, so that a part which is missing is noticed."""
+    """The other records in the transaction of a stamp, so that missing ones are detected."""
 
     number: int = Field(
-        description="Of the partition's transactions; one more than that of the stamp before."
+        description="Number of the transaction in its partition; one more than in the previous stamp."
     )
-    previous: str = Field(description="Hash of the stamp before, as `stamp_hash` gives it; empty at first.")
-    records: dict[str, int] = Field(description="Records by topic, under its short name; not the stamp.")
-    members: int = Field(description="Members with a score among them, tombstones left out.")
-    revision: int = Field(description="The newest revision of the transaction before.")
-    scores_from: int = Field(description="An offset of member.scores from which on all these scores lie.")
+    previous: str = Field(description="Hash of the previous stamp (`stamp_hash`); empty in the first.")
+    records: dict[str, int] = Field(description="Number of records by short topic name, without the stamp.")
+    members: int = Field(description="Members with a score among them, without tombstones.")
+    revision: int = Field(description="The newest revision of the previous transaction.")
+    scores_from: int = Field(
+        description="An offset of member.scores; all scores of the transaction are at or after it."
+    )
 
 
 class Stamp(BaseModel):
@@ -157,29 +159,29 @@ class Stamp(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: int = VERSION
-    sequence: int = Field(description="The newest revision given out.")
-    frame: int = Field(description="Offset of the last frame whose scores are out.")
+    sequence: int = Field(description="The newest revision assigned.")
+    frame: int = Field(description="Offset of the last frame whose scores are committed.")
     replay_from: int = Field(description="Offset of the oldest frame with a change not yet in a block.")
     day: int = Field(description="As-of day of the newest scores, days since 1970.")
-    rolled: int = Field(description="Blocks already brought to that day.")
-    turned_from: int = Field(description="The day before the last turn, days since 1970.")
-    turns: list[Turn] = Field([], description="Turns of the day since `replay_from`, oldest first.")
+    rolled: int = Field(description="Blocks already rolled over to that day.")
+    turned_from: int = Field(description="The day before the last rollover, days since 1970.")
+    turns: list[Turn] = Field([], description="Rollovers since `replay_from`, oldest first.")
     members: int = 0
     rubric: str = ""
     zone: str = "UTC"
     watermarks: dict[int, int]
-    missing: Offsets = Field({}, description="Offsets behind the watermarks whose frames never came.")
-    lost: Offsets = Field({}, description="Offsets that nobody can read any more.")
+    missing: Offsets = Field({}, description="Offsets below the watermarks whose frames never arrived.")
+    lost: Offsets = Field({}, description="Offsets that were lost before they were counted.")
     from_zero: bool = Field(
-        False, description="Sources are taken to begin at offset 0, not at the first read."
+        False, description="Sources are assumed to begin at offset 0, not at the first offset read."
     )
-    checkpoints: list[Checkpoint] = Field([], description="Of version 1.")
+    checkpoints: list[Checkpoint] = Field([], description="Only in version 1.")
     counters: Counters
     start: ReplayStart | None = Field(None, description="Where the redo begins; none in version 1.")
     topics: dict[str, str] = Field({}, description="The ids of topics, by their short names.")
     transaction: Transaction | None = Field(None, description="None in version 1.")
     digest: str = Field(
-        "", description="Of all other records of the ledger partition: `pipeline.shard.digests`."
+        "", description="Digest of all other records of the ledger partition (`pipeline.shard.digests`)."
     )
 
     def dump(self) -> bytes:

@@ -12,25 +12,25 @@ from schemas.scores import Rank, RubricName
 
 
 class NetworkStanding(BaseModel):
-    """How a member stands among their connections, as of when it was last put out.
+    """A member's standing among their connections, as of the last refresh.
 
-    Rank and average are null where too few connections have a score, and the rank where the member has
-    none. Fields may be added: ignore those you don't know.
+    Rank and average are null if too few connections have a score; the rank is also null if the member has no
+    score. Fields may be added: ignore unknown ones.
     """
 
     model_config = ConfigDict(frozen=True)
 
     member: str = Field(description="The member's id, as in the events.")
-    connections: int = Field(ge=0, description="How many connections the member has.")
-    scored: int = Field(ge=0, description="How many of them have a score; the others don't count below.")
-    rank: Rank | None = Field(description="Among the member and the connections that have a score.")
+    connections: int = Field(ge=0, description="Number of connections of the member.")
+    scored: int = Field(ge=0, description="Number of connections with a score; the others are ignored below.")
+    rank: Rank | None = Field(description="Rank among the member and the connections with a score.")
     average: float | None = Field(description="The mean score of the connections, two decimals.")
     engaging: float | None = Field(
-        description="Percent of the scored who reacted to, commented, shared or mentioned the member within "
-        "90 days; null when none has a score."
+        description="Percent of the scored connections who reacted to, commented on, shared or mentioned the "
+        "member within 90 days; null if none has a score."
     )
-    as_of: date = Field(description="The day the scores are as of.")
+    as_of: date = Field(description="The day of the scores.")
     revision: int = Field(
-        ge=0, description="Rises with every record of a member; shared with `member.scores`."
+        ge=0, description="Increases with every record of a member; shared with `member.scores`."
     )
     rubric: RubricName

@@ -6,11 +6,11 @@ from pydantic import BaseModel, Field
 
 
 class Replay(BaseModel):
-    """That a dead letter was sent again; the newest note of a place counts."""
+    """Note that a dead letter was redriven; the newest note for a `partition:offset` is valid."""
 
-    at: datetime = Field(description="When it was sent again, UTC.")
+    at: datetime = Field(description="When it was redriven, UTC.")
     letter_timestamp: int = Field(
-        description="The letter's own time, ms since 1970: another letter at this place has another one."
+        description="The letter's timestamp, ms since 1970; identifies it if the topic was recreated."
     )
     edited: bool = Field(description="Whether the event was changed.")
-    forced: bool = Field(description="Whether it was sent although it was not valid.")
+    forced: bool = Field(description="Whether it was sent although it was invalid.")

@@ -69,7 +69,7 @@ class Pillars(BaseModel):
 
 
 class RubricName(BaseModel):
-    """The rubric a score was computed by."""
+    """The rubric that a score was computed by."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,21 +78,23 @@ class RubricName(BaseModel):
 
 
 class Change(BaseModel):
-    """Points gained or lost since a day's end; null where there was no score."""
+    """Points gained or lost since the end of a day; null if there was no score then."""
 
     model_config = ConfigDict(frozen=True)
 
-    day: float | None = Field(description="Since yesterday's end.")
+    day: float | None = Field(description="Since the end of yesterday.")
     week: float | None = Field(description="Since the end of the day a week ago.")
 
 
 class Rank(BaseModel):
-    """A place among the members of a cohort, as docs/explanation/standing.md defines it."""
+    """A rank among the members of a cohort, as defined in docs/explanation/ranks.md."""
 
     model_config = ConfigDict(frozen=True)
 
-    value: str | None = Field(None, description="Which cohort of its kind; absent for `everyone`.")
-    place: float = Field(ge=1, description="1 is the best; who has the same score shares the mean place.")
+    value: str | None = Field(None, description="The cohort's value; absent for `everyone`.")
+    place: float = Field(
+        ge=1, description="The rank; 1 is the best. Members with the same score share the mean rank."
+    )
     of: int = Field(ge=1, description="Members of the cohort.")
     top: float = Field(ge=0, le=100, description="Top percent, rounded up to two decimals.")
 
@@ -100,8 +102,7 @@ class Rank(BaseModel):
 class Score(BaseModel):
     """The score of a member as of a day.
 
-    The score is the sum of the pillars less what penalties take off. Fields may be added: ignore those
-    you don't know.
+    The score is the sum of the pillars minus penalties. Fields may be added: ignore unknown ones.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -109,13 +110,13 @@ class Score(BaseModel):
     member: str = Field(description="The member's id, as in the events.")
     score: Points = Field(description="0 to 100, two decimals.")
     pillars: Pillars
-    as_of: date = Field(description="The day the score is as of (UTC).")
+    as_of: date = Field(description="The day of the score, in `PILLARSCORE_ZONE`.")
     revision: int = Field(
-        ge=0, description="Rises with every record of a member; 0 when computed from a file."
+        ge=0, description="Increases with every record of a member; 0 if computed from a file."
     )
     rubric: RubricName
     band: Literal["low", "middle", "high", "top"] | None = Field(
-        None, description="With hysteresis over the daily history."
+        None, description="Band, with hysteresis over the daily history."
     )
     trend: Literal["not_enough_information", "declining", "steady", "improving"] | None = None
     change: Change | None = None
@@ -124,17 +125,17 @@ class Score(BaseModel):
     )
     changed: dict[str, float] | None = Field(
         None,
-        description="Components that moved since the record before, and by how many points; "
-        "none of them is named in the record of the day's turn, when all decay.",
+        description="Components that changed since the previous record, and by how many points; empty in the "
+        "record of a rollover, when all components decay.",
     )
 
     benchmark: int | None = Field(
         None,
-        description="What the ranks are by: all scores in `score.distributions` up to this offset. Absent "
-        "with the ranks, before there is any.",
+        description="Basis of the ranks: all scores in `score.distributions` up to this offset. Absent if "
+        "there are no ranks yet.",
     )
     ranks: dict[str, Rank] | None = Field(
-        None, description="By kind of cohort, when the record was made; not in cohorts that are too small."
+        None, description="Ranks by kind of cohort as of this record; without cohorts that are too small."
     )
 
     @model_validator(mode="after")

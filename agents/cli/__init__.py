@@ -83,10 +83,10 @@ app = typer.Typer(cls=_Group, no_args_is_help=True, add_completion=False, pretty
 
 @app.callback(
     epilog="Settings are environment variables PILLARSCORE_…: docs/reference/settings.md. "
-    "'pillarscore COMMAND --help' tells more."
+    "Details of a command: 'pillarscore COMMAND --help'."
 )
 def pillarscore() -> None:
-    """A live 0–100 score per member, explained, from a stream of activity."""
+    """Live scores of 0 to 100 per member, with explanations, from a stream of activity events."""
 
 
 def main(arguments: list[str] | None = None) -> None:

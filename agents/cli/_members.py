@@ -38,7 +38,9 @@ class Members:
         if known is None:
             near = self.population.like(name)
             hint = f"; did you mean {' or '.join(map(printable, near))}?" if near else ""
-            raise UserError(f"Nothing counts for member {printable(name)} on that day{hint} ({self.account})")
+            raise UserError(
+                f"No activity of member {printable(name)} counts on that day{hint} ({self.account})"
+            )
         return known
 
 
@@ -62,7 +64,7 @@ def members(
 
     if not files:
         if as_of is not None:
-            raise UserError("--as-of needs FILE: the live state is as of the day that the workers have")
+            raise UserError("--as-of needs FILE: the live state is as of the workers' current day")
         return _live(settings, rubric, member)
     day = clock(settings, date_of(as_of)).today()
     runs = [

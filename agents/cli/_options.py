@@ -11,24 +11,29 @@ from agents.config.errors import UserError
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Events: NDJSON, plain or gzip, or Parquet; - is standard input."),
+    typer.Argument(
+        metavar="FILE...", help="Event files: NDJSON (plain or gzip) or Parquet; - is standard input."
+    ),
 ]
 NdjsonFiles = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Events, NDJSON, plain or gzip; - is standard input."),
+    typer.Argument(metavar="FILE...", help="Event files: NDJSON (plain or gzip); - is standard input."),
 ]
 FilesOrLive = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="[FILE...]",
-        help="Events: NDJSON, plain or gzip, or Parquet; - is standard input. Without: the live state.",
+        help="Event files: NDJSON (plain or gzip) or Parquet; - is standard input. Without FILE: the live state.",
     ),
 ]
 AsOf = Annotated[
-    str | None, typer.Option(metavar="DATE", help="The day of the scores, YYYY-MM-DD; without: today (UTC).")
+    str | None,
+    typer.Option(
+        metavar="DATE", help="The day of the scores, YYYY-MM-DD. Default: PILLARSCORE_AS_OF, otherwise today."
+    ),
 ]
 RubricFile = Annotated[
-    Path | None, typer.Option(help="Score by this rubric (TOML) instead of the one that is set.")
+    Path | None, typer.Option(help="Use this rubric (TOML) instead of the configured one.")
 ]
 
 
@@ -61,5 +66,5 @@ def moment(option: str, text: str | None) -> int | None:
         return int(at.timestamp() * 1000)
     except (ValueError, OverflowError):
         raise UserError(
-            f"{option} {text}: give a time such as 2026-11-20T08:30:00Z, a date, or how long ago, such as 2h"
+            f"{option} {text}: give a time such as 2026-11-20T08:30:00Z, a date, or an age such as 2h"
         ) from None

@@ -68,10 +68,10 @@ class Run:
         if one.fails is not None:
             self.failing += 1
             if not self._force:
-                says, takes = "held back", False
+                says, takes = "not sent", False
         if one.before is not None:
             self.known += 1
-            at = f"was sent {one.before.at:%Y-%m-%d %H:%M} UTC"
+            at = f"already sent {one.before.at:%Y-%m-%d %H:%M} UTC"
             if self._again:
                 says = f"{says}; {at}"
             else:
@@ -84,17 +84,19 @@ class Run:
     def show(self, console: Console) -> None:
         """The first letters, and the account."""
         if not self.chosen:
-            console.print("There is no such dead letter")
+            console.print("No matching dead letters")
             return
         console.print(dead_letters.plan(self._shown, self._says))
         if self.chosen > len(self._shown):
             console.print(f"… and {self.chosen - len(self._shown):,} more")
         parts = [f"{self.sent:,} {'sent' if self._yes else 'to be sent'}"]
         if self.failing:
-            parts.append(f"{self.failing:,} would fail again{'' if self._force else ' (--force sends them)'}")
+            parts.append(
+                f"{self.failing:,} would fail again{'' if self._force else ' (--force sends them anyway)'}"
+            )
         if self.known:
-            parts.append(f"{self.known:,} sent before{'' if self._again else ' (--again sends them)'}")
-        hint = "" if self._yes or not self.sent else ". This was a rehearsal: --yes sends"
+            parts.append(f"{self.known:,} already sent{'' if self._again else ' (--again sends them again)'}")
+        hint = "" if self._yes or not self.sent else ". Dry run: nothing was sent; use --yes to send"
         letters_ = "1 letter" if self.chosen == 1 else f"{self.chosen:,} letters"
         console.print(f"{letters_}: {', '.join(parts)}{hint}")
 

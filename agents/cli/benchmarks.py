@@ -11,15 +11,20 @@ app = typer.Typer()
 def benchmarks(
     cohort: Annotated[
         str | None,
-        typer.Argument(help="`everyone`, a kind (industry), or kind and value (industry:software)."),
+        typer.Argument(
+            help="`everyone`, all cohorts of a kind (industry), or one cohort (industry:software). "
+            "Default: all cohorts."
+        ),
     ] = None,
-    n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many cohorts, the largest first.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, one a line, all of them.")] = False,
+    n: Annotated[
+        int, typer.Option("-n", "--n", min=1, help="Number of cohorts to show, largest first.")
+    ] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, one cohort per line; ignores -n.")] = False,
 ) -> None:
-    """Show live benchmarks, from score.benchmarks: members, mean, median, best tenth, change in a week.
+    """Show live benchmarks from score.benchmarks: members, mean, median, 90th percentile, change over a week.
 
-    Of a single cohort also deciles, bands, pillars and the histogram. One with too few members shows only
-    that.
+    A single cohort also shows deciles, bands, pillar means and the histogram. A cohort with too few members
+    shows no statistics.
 
     Example: pillarscore benchmarks industry:software
     """
@@ -51,13 +56,13 @@ def benchmarks(
     chosen.sort(key=lambda b: (b.cohort != EVERYONE, -(b.size or 0), b.cohort))
     if not chosen and cohort is not None:
         near = drawn.nearest(cohort, [b.cohort for b in found])
-        raise UserError(f"There is no benchmark of {console.printable(cohort)}{near}")
+        raise UserError(f"There is no benchmark for cohort {console.printable(cohort)}{near}")
     if as_json:
         for benchmark in chosen:
             typer.echo(benchmark.model_dump_json())
         return
     if not chosen:
-        console.say("There is no benchmark yet: they are made by workers from scores")
+        console.say("No benchmarks yet: a worker publishes them once there are scores")
         return
     if one:
         for part in drawn.detail(chosen[0]):
@@ -65,4 +70,4 @@ def benchmarks(
         return
     console.console().print(drawn.table(chosen[:n]))
     if len(chosen) > n:
-        console.say(f"and {len(chosen) - n:,} more: see --n")
+        console.say(f"and {len(chosen) - n:,} more: show more with -n")

@@ -7,7 +7,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def broker() -> None:
-    """Start, stop or look at the local broker: a real Kafka, on this machine alone.
+    """Start, stop or check the local broker: a real Kafka, on this machine only.
 
     Example: export PILLARSCORE_BROKER_PORT=9092; pillarscore broker start
     """
@@ -15,7 +15,7 @@ def broker() -> None:
 
 @app.command()
 def start() -> None:
-    """Start it unless it runs, and print its address, once it answers."""
+    """Start the broker if it is not running, wait until it answers, and print its address."""
     from agents.config.settings import Settings
     from agents.local.broker import Broker
 
@@ -24,27 +24,27 @@ def start() -> None:
 
 @app.command()
 def stop() -> None:
-    """Stop it in order; its data stays."""
+    """Stop the broker cleanly; its data is kept."""
     from agents.config.settings import Settings
     from agents.local.broker import Broker
 
     stopped = Broker.of(Settings.load(), say=_say).stop()
-    typer.echo("The local broker has stopped." if stopped else "The local broker does not run.")
+    typer.echo("The local broker has stopped." if stopped else "The local broker is not running.")
 
 
 @app.command()
 def status() -> None:
-    """Tell its address, pid and log; exit code 1 when it does not run or answer."""
+    """Show address, pid and log; exit code 1 if the broker is not running or does not answer."""
     from agents.config.settings import Settings
     from agents.local.broker import Broker
 
     local = Broker.of(Settings.load())
     now = local.status()
     if now.process is None:
-        typer.echo("The local broker does not run.")
+        typer.echo("The local broker is not running.")
     else:
         how = "answers" if now.answers else "does not answer"
-        typer.echo(f"The local broker (pid {now.process.pid}) {how} at {now.address}; its log: {local.log}")
+        typer.echo(f"The local broker (pid {now.process.pid}) {how} at {now.address}; log: {local.log}")
     raise typer.Exit(0 if now.answers else 1)
 
 

@@ -14,30 +14,34 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def convert() -> None:
-    """Turn other data sets into events, and events into Parquet."""
+    """Convert other data sets to events, and events to Parquet."""
 
 
 @app.command()
 def collegemsg(
-    file: Annotated[Path, typer.Argument(help="Lines `sender recipient unix-time`, plain or gzip.")],
+    file: Annotated[Path, typer.Argument(help="Lines of `sender recipient unix-time`, plain or gzip.")],
     out: Annotated[
-        Path | None, typer.Option(help="Write to this file, as gzip when it ends in .gz; without: to stdout.")
+        Path | None, typer.Option(help="Output file, gzip if it ends in .gz. Default: stdout.")
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(help="Move all times so that the last event is at this one: RFC 3339, or `now`."),
+        typer.Option(help="Shift all times so that the last event is at this time: RFC 3339 or `now`."),
     ] = None,
     whole_days: Annotated[
-        bool, typer.Option("--whole-days", help="With --until: keep the time of day, end up to a day before.")
+        bool,
+        typer.Option(
+            "--whole-days",
+            help="With --until: shift by whole days only, so end up to a day earlier.",
+        ),
     ] = False,
     profiles: Annotated[
         bool,
         typer.Option("--profiles", help="Add a made-up team, role, region and industry for each member."),
     ] = False,
 ) -> None:
-    """Make events (NDJSON) of the CollegeMsg messages: sessions, accepted invitations, messages.
+    """Convert the CollegeMsg messages to events (NDJSON): sessions, accepted invitations, messages.
 
-    The data know no teams; --profiles makes them up by the member's number, as samples/README.md tells.
+    The data set has no teams; --profiles derives made-up ones from the member's number (samples/README.md).
 
     Example: pillarscore convert collegemsg samples/collegemsg.txt.gz --until now --out events.ndjson.gz
     """
@@ -49,7 +53,7 @@ def collegemsg(
 
     end = None if until is None else _time(until)
     if whole_days and end is None:
-        raise UserError("--whole-days says how to move the times: give --until too")
+        raise UserError("--whole-days needs --until")
     count, members, first, last = 0, set[str](), "", ""
     events = source.convert(line.decode("utf-8", "replace") for line in read_lines(file))
     if profiles:
@@ -63,7 +67,7 @@ def collegemsg(
     except source.BadLine as error:
         raise UserError(f"{file}, {error}") from None
     except OverflowError:
-        raise UserError(f"--until {until}: a time of an event would leave the years 1 to 9999") from None
+        raise UserError(f"--until {until}: an event would fall outside the years 1 to 9999") from None
     period = f", {first} to {last}" if count else ""
     typer.echo(f"{count:,} events of {len(members):,} members{period}", err=True)
 
@@ -73,9 +77,9 @@ def parquet(
     files: NdjsonFiles,
     out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
 ) -> None:
-    """Write events (NDJSON) as a Parquet file, which `pillarscore score` reads several times as fast.
+    """Convert events (NDJSON) to a Parquet file, which `pillarscore score` reads several times faster.
 
-    Only what the score needs is kept. What is no valid event is left out, and told on stderr.
+    Only the fields that scores need are kept. Invalid events are skipped and reported on stderr.
 
     Example: pillarscore convert parquet events.ndjson.gz --out events.parquet
     """
@@ -88,8 +92,8 @@ def parquet(
     with console.reading("converting", lines) as told:
         for count in file.write(lines):
             told(count)
-    left_out = sum(one.count for one in file.dead.values())
-    typer.echo(f"{file.written:,} events written, {left_out:,} lines left out", err=True)
+    skipped = sum(one.count for one in file.dead.values())
+    typer.echo(f"{file.written:,} events written, {skipped:,} lines skipped", err=True)
     for line in console.letters(file.dead):
         console.say(line)
 
@@ -102,5 +106,5 @@ def _time(text: str) -> datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise UserError(f"--until {text}: give a time with offset, such as 2026-11-20T08:30:00Z, or now")
+        raise UserError(f"--until {text}: give a time with an offset, such as 2026-11-20T08:30:00Z, or now")
     return time

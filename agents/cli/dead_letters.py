@@ -11,24 +11,29 @@ if TYPE_CHECKING:
     from agents.dead_letters.store import Wanted
 
 app = typer.Typer(
-    no_args_is_help=True, help="Look at the events that could not be counted, mend them, and send them again."
+    no_args_is_help=True, help="Inspect events that could not be counted, fix them, and redrive them."
 )
 
 Reasons = Annotated[
-    list[str] | None, typer.Option("--reason", metavar="CODE", help="Only of this reason; may be repeated.")
+    list[str] | None,
+    typer.Option("--reason", metavar="CODE", help="Only letters with this reason; repeatable."),
 ]
 Types = Annotated[
     list[str] | None,
     typer.Option(
-        "--type", metavar="TYPE", help="Only of this event type, or of those that begin as in activity.post.*"
+        "--type", metavar="TYPE", help="Only this event type; activity.post.* matches a prefix; repeatable."
     ),
 ]
 Since = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Only those written since: RFC 3339, a date, or 90m, 2h, 3d ago."),
+    typer.Option(
+        metavar="TIME",
+        help="Only letters written since TIME: RFC 3339, a date, or an age (90m, 2h, 3d).",
+    ),
 ]
 Until = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Only those written before; given like --since.")
+    str | None,
+    typer.Option(metavar="TIME", help="Only letters written before TIME; same formats as --since."),
 ]
 
 
@@ -38,8 +43,8 @@ def list_letters(
     type: Types = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the newest N; 0: all.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="JSON, a line for each letter, values too.")] = False,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the newest N; 0 shows all.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="JSON, one letter per line, with its value.")] = False,
 ) -> None:
     """Count the dead letters by reason, and show the newest.
 
@@ -74,7 +79,7 @@ def list_letters(
         console = screen.console()
         total = newest.count.total()
         if not total:
-            screen.say("There is no such dead letter" if wanted.filters else "There are no dead letters")
+            screen.say("No matching dead letters" if wanted.filters else "There are no dead letters")
             return
         console.print(dead_letters.reasons(newest))
         console.print()
@@ -87,13 +92,16 @@ def list_letters(
 
 @app.command()
 def show(
-    letter: Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="Where it is, as list says.")],
-    full: Annotated[bool, typer.Option("--full", help="All of the value, however long it is.")] = False,
+    letter: Annotated[
+        str, typer.Argument(metavar="PARTITION:OFFSET", help="The letter, as shown by `list`.")
+    ],
+    full: Annotated[bool, typer.Option("--full", help="Show the whole value, however long.")] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Only the value, byte for byte, as for a file to edit.")
+        bool,
+        typer.Option("--raw", help="Print only the value, byte for byte, for example to edit it in a file."),
     ] = False,
 ) -> None:
-    """Show a dead letter: why it is one, where it came from, and its value, laid out but otherwise untouched.
+    """Show a dead letter: its reason, origin and value. JSON is indented, otherwise the value is unchanged.
 
     Example: pillarscore dead-letters show 0:123
     """
@@ -126,36 +134,42 @@ def show(
 def replay(
     letter: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PARTITION:OFFSET...]", help="Which letters; without: by the options."),
+        typer.Argument(metavar="[PARTITION:OFFSET...]", help="The letters to redrive; or use the options."),
     ] = None,
     reason: Reasons = None,
     type: Types = None,
     since: Since = None,
     until: Until = None,
-    every: Annotated[bool, typer.Option("--all", help="All letters that there are.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Select all letters.")] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="PATH=VALUE", help="Set a field, as in data.words=12; JSON or text; repeatable."
+            "--set",
+            metavar="PATH=VALUE",
+            help="Set a field, such as data.words=12; JSON or text; repeatable.",
         ),
     ] = None,
     value: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Send what is in this file instead; for one letter.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Send the content of this file instead; one letter only."),
     ] = None,
     edit: Annotated[
-        bool, typer.Option("--edit", help="Open the event in $VISUAL or $EDITOR first; for one letter.")
+        bool, typer.Option("--edit", help="Edit the event in $VISUAL or $EDITOR first; one letter only.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Send; without, only say what would be sent.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Send. Without --yes: a dry run.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Send also what would be a dead letter again.")
+        bool, typer.Option("--force", help="Also send events that would become dead letters again.")
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="Send also what was sent again before.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also send letters that were already redriven.")
+    ] = False,
 ) -> None:
-    """Send dead letters to activity.events again, as they are or mended; without --yes it only says what
-    it would do.
+    """Redrive dead letters: send their events to activity.events again, unchanged or fixed. Without --yes it
+    is a dry run.
 
-    Every event is judged first, by the code and the settings that ingest judges by. One that would fail
-    again is held back, and so is one that was sent before, whoever sent it. Exit code 1 when any would fail.
+    Every event is validated first, with the code of ingest and the settings of this shell. Events that would
+    fail again are not sent, nor are letters that were already redriven, by anybody. Exit code 1 if any would
+    fail again.
 
     Example: pillarscore dead-letters replay 0:123 --set time=2026-11-20T08:30:00Z --yes
     """
@@ -171,9 +185,9 @@ def replay(
 
     wanted = _wanted(places(letter or ()), reason, type, since, until)
     if not (wanted.places or wanted.filters or every):
-        raise UserError("Say which letters: PARTITION:OFFSET, --reason, --type, --since, --until, or --all")
+        raise UserError("Select letters: PARTITION:OFFSET, --reason, --type, --since, --until, or --all")
     if (value is not None) + edit + bool(set_) > 1:
-        raise UserError("Give one of --set, --value and --edit")
+        raise UserError("Give only one of --set, --value and --edit")
     if (value is not None or edit) and len(wanted.places) != 1:
         raise UserError(f"{'--edit' if edit else '--value'} is for one letter: name its PARTITION:OFFSET")
     change = None

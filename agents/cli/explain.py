@@ -14,14 +14,14 @@ def explain(
     member: Annotated[str, typer.Argument(help="The member's id.")],
     files: FilesOrLive = None,
     as_of: AsOf = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON; points in hundredths.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON; points in hundredths.")] = False,
     rubric: RubricFile = None,
 ) -> None:
-    """Explain a member's score: pillar, component, signal; and what the next steps would gain.
+    """Explain a member's score by pillar, component and signal, and show what the next steps would gain.
 
-    Every point shown adds up to the score, and the gains are computed by the same function. Without FILE it
-    is the live score, from the workers' ledger and the frames since. The target is that of the member's role;
-    ranks are among all members of the file, or of the live state, and among the member's own connections.
+    The points shown add up to the score; gains are computed by the same function. Without FILE it explains
+    the live score, from the workers' ledger and the frames since. The target is that of the member's role;
+    ranks are among all members of the file or of the live state, and among the member's own connections.
 
     Example: pillarscore explain m-42 events.ndjson.gz --as-of 2004-06-14
     """

@@ -10,13 +10,13 @@ app = typer.Typer()
 @app.command(no_args_is_help=True)
 def history(
     member: Annotated[str, typer.Argument(help="The member's id.")],
-    last: Annotated[int, typer.Option("--days", min=1, max=90, metavar="N", help="How many days.")] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a day.")] = False,
+    last: Annotated[int, typer.Option("--days", min=1, max=90, metavar="N", help="Number of days.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, one day per line.")] = False,
 ) -> None:
-    """Show what a member's score and pillars were at the end of each of the last days.
+    """Show a member's score and pillars at the end of each of the last days.
 
-    From the workers' ledger, which keeps 90 days; the topic member.history keeps two years. A day is there
-    once it is over, and is not changed by late events or another rubric.
+    Read from the workers' ledger, which keeps 90 days; the topic member.history keeps two years. A day is
+    recorded once it is over; late events or another rubric do not change it.
 
     Example: pillarscore history m-42 --days 14
     """
@@ -33,7 +33,7 @@ def history(
     if days is None:
         found.find(member)  # says it, with names that are alike
     if not days:
-        raise UserError(f"Member {member} has no day that is over yet: there will be one after midnight")
+        raise UserError(f"Member {member} has no finished day yet: the first is recorded after midnight")
     if as_json:
         for day in days:
             typer.echo(day.model_dump_json())

@@ -9,7 +9,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def ledger() -> None:
-    """Look at what the partitions of the members keep in member.ledger."""
+    """Inspect the state that partitions keep in member.ledger."""
 
 
 @app.command()
@@ -50,17 +50,15 @@ def show(
 def losses(
     resolve: Annotated[
         bool,
-        typer.Option(
-            "--resolve", help="Say that what is lost is dealt with, so that it is reported no more."
-        ),
+        typer.Option("--resolve", help="Mark lost offsets as resolved, so that they are no longer reported."),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON, one object a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON, one range per line.")] = False,
 ) -> None:
-    """List the source offsets whose frames are gone: missing, a worker reads them again from activity.events; or
-    lost, since they are not there any more either.
+    """List source offsets whose frames were removed before they were counted. Missing: a worker reads the events
+    again from activity.events. Lost: the events no longer exist there either.
 
-    Publish lost events again first if you have them: what was counted is dropped as a duplicate. Then --resolve.
-    Exit code 1 when any are listed and --resolve is not given.
+    Before --resolve, publish the lost events again if you have them: events that were counted are dropped as
+    duplicates. Exit code 1 if any are listed and --resolve is not given.
 
     Example: pillarscore ledger losses
     """
@@ -85,7 +83,7 @@ def losses(
     lost = [one for one in every if one.state == "lost"]
     if resolve and lost:
         asyncio.run(found.resolve(settings, lost))
-        console.say(f"{sum(one.stop - one.start for one in lost):,} offsets are dealt with")
+        console.say(f"{sum(one.stop - one.start for one in lost):,} offsets marked as resolved")
     if not every and not json:
-        typer.echo("Nothing is missing and nothing is lost")
+        typer.echo("No offsets are missing or lost")
     raise typer.Exit(1 if every and not resolve else 0)

@@ -15,24 +15,28 @@ def publish(
     files: NdjsonFiles,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.1, metavar="N", help="At most N events a second; without: all at once."),
+        typer.Option(min=0.1, metavar="N", help="At most N events per second. Default: no limit."),
     ] = None,
     until: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="Move all times so that the last event is at TIME (RFC 3339), or `now`."
+            metavar="TIME", help="Shift all times so that the last event is at TIME: RFC 3339 or `now`."
         ),
     ] = None,
     whole_days: Annotated[
-        bool, typer.Option("--whole-days", help="With --until: keep the time of day, end up to a day before.")
+        bool,
+        typer.Option(
+            "--whole-days",
+            help="With --until: shift by whole days only, so end up to a day earlier.",
+        ),
     ] = False,
     keep: Annotated[
-        bool, typer.Option(help="Keep a copy of what was sent in the state folder, for `verify`.")
+        bool, typer.Option(help="Keep a copy of the events in the state folder, for `verify`.")
     ] = True,
 ) -> None:
     """Publish files of events to activity.events, with the member as key.
 
-    Lines are sent as they are, bad ones too: to judge them is the workers' task. Ctrl-C stops in order.
+    Lines are sent unchanged, invalid ones too: the workers validate them. Ctrl-C stops cleanly.
 
     Example: pillarscore publish events.ndjson.gz --until now --rate 1000
     """

@@ -17,13 +17,16 @@ TOP = 10
 def run(
     once: Annotated[
         bool,
-        typer.Option("--once", help="End when the sample is scored: exit code 0 if live and offline agree."),
+        typer.Option(
+            "--once", help="Exit when the sample is scored: code 0 if live and offline scores agree."
+        ),
     ] = False,
 ) -> None:
-    """Start a broker and a worker, play the bundled sample, show the top scores, and serve until Ctrl-C.
+    """Start a broker and a worker, publish the bundled sample, show the top scores, and serve until Ctrl-C.
 
-    The sample is real activity of 2004, its times moved so that it ends now. State is kept: a second run
-    goes on from there and does not play it again. PILLARSCORE_BROKER=host:port uses that Kafka instead.
+    The sample is real activity from 2004, shifted in time so that it ends now. State is kept: a second run
+    continues from it and does not publish the sample again. PILLARSCORE_BROKER=host:port uses that Kafka
+    instead.
 
     Example: pillarscore run --once
     """
@@ -84,10 +87,10 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     kept = await played(settings)
     part = sample.find(kept)
     if part is not None:
-        console.say("The sample was played in a run before: going on from the kept state")
+        console.say("The sample was already published in an earlier run: continuing from the kept state")
     else:
         part = sample.prepare(kept)
-        console.say(f"Playing the sample, {sample.SAMPLE.name}. {part.about}")
+        console.say(f"Publishing the sample {sample.SAMPLE.name}. {part.about}")
         with console.progress("publishing") as told:
             await sample.send(settings, part, told)
         kept = await played(settings)
@@ -100,8 +103,8 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     console.say(console.account(counters))
     if once:
         return await _verified(settings, [part.file for part in kept.parts])
-    console.say(f"Pages: {stack.url}/metrics, {stack.url}/ready; the worker's log: {stack.log}")
-    console.say("Serving; Ctrl-C stops everything that was started here")
+    console.say(f"Pages: {stack.url}/metrics, {stack.url}/ready; worker log: {stack.log}")
+    console.say("Serving; Ctrl-C stops everything started here")
     serving.set()
     await asyncio.Event().wait()
     return 0

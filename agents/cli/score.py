@@ -25,24 +25,24 @@ def score(
     format: Annotated[
         Format | None,
         typer.Option(
-            help="ndjson: records as in member.scores; csv, parquet: with a column for each component. "
-            "Without: by the name of --out, else a table."
+            help="ndjson: records as in member.scores; csv, parquet: one column per component. "
+            "Default: from the name of --out, otherwise a table."
         ),
     ] = None,
     top: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help=f"Only the best N; a table has {TABLE_ROWS} by itself."),
+        typer.Option(min=1, metavar="N", help=f"Only the best N. Default: all; {TABLE_ROWS} in a table."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write to this file, as gzip when it ends in .gz; without: to stdout.")
+        Path | None, typer.Option(help="Output file, gzip if it ends in .gz. Default: stdout.")
     ] = None,
     rubric: RubricFile = None,
 ) -> None:
     """Score the members in files of events, without a broker: the same scores as live.
 
-    Several files make one result, in any order; what is in two of them counts once. What happened after
-    the day is left out. What became of the events is told on stderr, with file and line of bad ones. Parquet
-    is the fastest to read: `pillarscore convert parquet` makes it of NDJSON.
+    Several files are scored together, in any order; an event that is in two of them counts once. Events
+    after the day of the scores are ignored. A summary of all events goes to stderr, with file and line of
+    invalid ones. Parquet is the fastest to read: convert NDJSON with `pillarscore convert parquet`.
 
     Example: pillarscore convert collegemsg samples/collegemsg.txt.gz | pillarscore score - --as-of 2004-06-14
     """
@@ -59,7 +59,7 @@ def score(
     run = Offline(settings, chosen, clock(settings, date_of(as_of)).today())
     form = format or _form(out)
     if form == "parquet" and out is None:
-        raise UserError("Parquet is not for the terminal: give --out FILE too")
+        raise UserError("Parquet can't be written to the terminal: give --out FILE too")
     inputs = Inputs(files)
     with writer(out) as write:
         with console.reading("scoring", inputs) as told:

@@ -9,17 +9,18 @@ app = typer.Typer()
 
 @app.command()
 def status(
-    json: Annotated[bool, typer.Option("--json", help="JSON, one object a line.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again until Ctrl-C.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON, one object per line.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     every: Annotated[
-        float, typer.Option(min=0.2, max=3600, metavar="SECONDS", help="How often, and what rates are over.")
+        float,
+        typer.Option(min=0.2, max=3600, metavar="SECONDS", help="Refresh interval, also of the rates."),
     ] = 1.0,
 ) -> None:
-    """Show on one screen: partitions and their owners, lag, rates, commits, dead letters, and whether every
-    event is accounted for.
+    """Show the state on one screen: partitions and their owners, lag, rates, commits, dead letters, and
+    whether every event is accounted for.
 
-    All is read from Kafka, no worker is asked. It changes nothing and starts nothing. "oldest" is the age
-    of the oldest record that waits, by the clock of this machine.
+    Reads Kafka only, not the workers. Changes and starts nothing. "lag" is the age of the oldest unread
+    record, by the clock of this machine.
 
     Example: pillarscore status --watch
     """

@@ -21,41 +21,43 @@ _STDOUT = Path("-")
 @app.command()
 def team(
     name: Annotated[
-        str | None, typer.Argument(metavar="[TEAM]", help="The team's name; without: all teams are listed.")
+        str | None, typer.Argument(metavar="[TEAM]", help="The team's name. Without TEAM: list all teams.")
     ] = None,
     files: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="[FILE...]",
-            help="Events: NDJSON, plain or gzip, or Parquet; - is standard input. Without: the live state.",
+            help="Event files: NDJSON (plain or gzip) or Parquet; - is standard input. Without FILE: the live state.",
         ),
     ] = None,
     as_of: AsOf = None,
     teams: Annotated[
-        bool, typer.Option("--list", help="List the teams; then every argument is a FILE.")
+        bool, typer.Option("--list", help="List all teams; every argument is then a FILE.")
     ] = False,
     limit: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help=f"How many members to show, the best; without: {TABLE_ROWS} in the table, {PAGE_ROWS} on "
-            "the page. CSV and JSON have all.",
+            help=f"Show only the best N members. Default: {TABLE_ROWS} in the table, {PAGE_ROWS} on the page; "
+            "CSV and JSON always have all.",
         ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page for the browser or the printer.")
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML page, also for printing.")
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all members as CSV; - is standard output.")
+        Path | None, typer.Option(metavar="FILE", help="Write all members as CSV; - is stdout.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All as JSON; points in hundredths.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON with all members; points in hundredths.")
+    ] = False,
 ) -> None:
-    """Rank the members of a team: place, score, pillars, band, and what changed in a week.
+    """Rank the members of a team: rank, score, pillars, band, and the change over a week.
 
-    Shows the team's average, median, bands and weakest pillar, and who rose and fell most. Level members
-    share a place, 1 + how many are above them. It is meant for the team's own lead, so everybody is shown
-    however small the team; teams below PILLARSCORE_COHORT_MINIMUM show no average in the list.
+    Also shows the team's average, median, bands and weakest pillar, and the largest gains and losses. Members
+    with the same score share a rank. The report is meant for the team's lead, so it shows all members even of
+    small teams; the list shows no average for teams below PILLARSCORE_COHORT_MINIMUM.
 
     Example: pillarscore team --list events.ndjson; pillarscore team sales events.ndjson --html team.html
     """
@@ -66,9 +68,9 @@ def team(
     if teams and name is not None:
         files, name = [Path(name), *(files or ())], None
     if as_json and csv == _STDOUT:
-        raise UserError("Only one of --json and --csv - can have standard output")
+        raise UserError("--json and --csv - both write to stdout: give only one")
     if name is None and (html is not None or csv is not None or limit is not None):
-        raise UserError("The list of teams is a table or --json: name a TEAM for its page or CSV")
+        raise UserError("--html, --csv and --limit need a TEAM")
     settings = Settings.load()
     chosen = rubric_file.load(settings.rubric)
     found = members(settings, chosen, files or (), as_of, week=name is not None)
@@ -90,7 +92,7 @@ def _team(found: "Members", name: str) -> "Team":
     if one is None:
         near = like(name, [other.team for other in teams(found.population, 1)])
         hint = f"; did you mean {' or '.join(map(printable, near))}?" if near else ""
-        raise UserError(f"Nobody is in team {printable(name)} on that day{hint} ({found.account})")
+        raise UserError(f"Team {printable(name)} has no members on that day{hint} ({found.account})")
     return one
 
 
@@ -109,7 +111,7 @@ def _list(found: "Members", as_json: bool, minimum: int) -> None:
     if listed:
         console.console().print(team_report.list_table(listed))
     hidden = sum(one.mean is None for one in listed)
-    small = f"; {hidden:,} with fewer than {minimum} members show no average" if hidden else ""
+    small = f"; {hidden:,} with fewer than {minimum} members, shown without an average" if hidden else ""
     count = "1 team" if len(listed) == 1 else f"{len(listed):,} teams"
     console.say(f"{count}{small} ({found.account})")
 
@@ -146,6 +148,6 @@ def _write(
         rows = limit or TABLE_ROWS
         console.console().print(team_report.table(one, rows))
         if len(one) > rows:
-            typer.echo(f"and {len(one) - rows:,} more: --limit, --csv")
+            typer.echo(f"and {len(one) - rows:,} more: show more with --limit or --csv")
         for line in team_report.lines(one, said, rubric):
             typer.echo(line)

@@ -9,7 +9,7 @@ app = typer.Typer()
 
 @app.command()
 def top(
-    n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many members.")] = 20,
+    n: Annotated[int, typer.Option("-n", "--n", min=1, help="Number of members.")] = 20,
 ) -> None:
     """Show the members with the highest live scores, from member.scores.
 

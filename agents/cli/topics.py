@@ -7,7 +7,7 @@ app = typer.Typer()
 
 @app.command()
 def topics() -> None:
-    """Make the topics that are missing, check the others, and list them all.
+    """Create missing topics, check existing ones, and list them all.
 
     Starts the local broker unless PILLARSCORE_BROKER names another Kafka.
     """
@@ -21,11 +21,11 @@ def topics() -> None:
     from agents.local.broker import connected
 
     settings = connected(Settings.load(), say=lambda line: typer.echo(line, err=True))
-    table = Table("topic", "partitions", "kept", "", "for", box=None, pad_edge=False)
+    table = Table("topic", "partitions", "retention", "", "purpose", box=None, pad_edge=False)
     for found in asyncio.run(ensure(settings)):
         kept = found.topic.policy
         if kept == "delete":
             kept = f"{int(found.topic.configs['retention.ms']) // 86_400_000} days"
-        new = "made" if found.made else ""
+        new = "created" if found.made else ""
         table.add_row(found.name, str(found.partitions), kept, new, found.topic.why)
     Console().print(table)

@@ -13,7 +13,7 @@ def topology(
         Literal["text", "mermaid"], typer.Option(help="mermaid: a diagram for Markdown.")
     ] = "text",
 ) -> None:
-    """Print the graph of roles and topics, with the settings in force. Needs no Kafka.
+    """Print the graph of roles and topics with the current settings. Needs no Kafka.
 
     Example: pillarscore topology --format mermaid
     """

@@ -14,12 +14,16 @@ app = typer.Typer()
 def verify(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE...]", help="What was published; without: the copies `publish` kept."),
+        typer.Argument(
+            metavar="[FILE...]", help="The published files. Default: the copies that `publish` kept."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show at most N differences.")] = 20,
     wait: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="For workers that are not done with what was kept."),
+        typer.Option(
+            min=0, metavar="SECONDS", help="How long to wait for the workers to count the kept copies."
+        ),
     ] = 30,
     last: Annotated[
         int,
@@ -28,21 +32,22 @@ def verify(
             min=0,
             max=90,
             metavar="N",
-            help="Compute at most N of the last recorded days from the files too; each takes as long as the "
-            "scores of today.",
+            help="Also recompute up to N of the last recorded days from the files; each takes as long as "
+            "today's scores.",
         ),
     ] = 7,
     rubric: RubricFile = None,
 ) -> None:
-    """Compare the scores in member.scores with those computed from the files that were published, and with what
-    member.ledger says was put out.
+    """Compare the scores in member.scores with scores computed from the published files, and with the scores in
+    member.ledger.
 
-    Every member, score and pillars, each record as of its own day; and band, trend, changes and weakest
-    pillar with what follows from the score and the days in member.history. Exit code 1 when anything
-    differs, or when a member is missing on either side. The files must be all that the workers have counted.
+    Compares score and pillars of every member, each record as of its own day; and band, trend, changes and
+    weakest pillar with the values derived from the score and the days in member.history. Exit code 1 if
+    anything differs or a member is missing on either side. The files must contain everything that the workers
+    have counted.
 
-    Recorded days are compared with the files too, but only counted: a day stays as it was recorded,
-    whatever late event comes in after it.
+    Recorded days are compared with the files too, but differences there are only reported: a recorded day is
+    never changed, even if late events arrive.
 
     Example: pillarscore publish events.ndjson --until now; pillarscore verify
     """
@@ -83,10 +88,12 @@ def verify(
             kept = await played(settings)
             paths.extend(part.file for part in kept.parts)
             if not paths:
-                raise UserError("Nothing was published from here: name the FILE that was")
+                raise UserError("No events were published from here: give the published FILE")
             with console.progress("waiting for the workers") as told:
                 if not await counted(settings, kept.targets(), wait, told):
-                    raise UserError(f"What was published is not counted after {wait:g} s: does a worker run?")
+                    raise UserError(
+                        f"The published events are not counted after {wait:g} s: is a worker running?"
+                    )
         with console.progress("restoring from the ledger") as told:
             checked = await check(settings, chosen, clock(settings).today(), newest, told)
         return await published_scores.recorded(settings, chosen), checked
@@ -103,15 +110,15 @@ def verify(
         console.console().print(console.difference_table(found[:limit]))
     if said.days:
         typer.echo(
-            f"last {said.days:,} days, {said.records:,} records: {said.changed:,} are not what the files "
-            "give now (late events, or another rubric)"
+            f"last {said.days:,} days, {said.records:,} records: {said.changed:,} differ from the files "
+            "(late events or another rubric)"
         )
-    more = f", of which {limit:,} are shown" if len(found) > limit else ""
+    more = f" ({limit:,} shown)" if len(found) > limit else ""
     for line in checked.problems:
         typer.echo(line)
     if checked.differences and limit:
         console.console().print(console.difference_table(checked.differences[:limit]))
-    again = f", {checked.newer:,} scored again meanwhile" if checked.newer else ""
+    again = f", {checked.newer:,} rescored in the meantime" if checked.newer else ""
     typer.echo(
         f"ledger against member.scores: {checked.members:,} members, {len(checked.differences):,} differences{again}"
     )

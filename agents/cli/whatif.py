@@ -21,39 +21,37 @@ app = typer.Typer()
 @app.command(no_args_is_help=True)
 def whatif(
     files: FilesOrLive = None,
-    rubric: Annotated[Path | None, typer.Option(metavar="NEW.toml", help="The rubric to try.")] = None,
+    rubric: Annotated[Path | None, typer.Option(metavar="NEW.toml", help="The rubric to try out.")] = None,
     base: Annotated[
         Path | None,
-        typer.Option(metavar="OLD.toml", help="What to compare with; without: the rubric that is set."),
+        typer.Option(metavar="OLD.toml", help="The rubric to compare with. Default: the configured one."),
     ] = None,
     settings_: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="MEMBER:SIGNAL=+N",
-            help="What one member's score would be with N more of a signal today, or on another day (@-3d, "
-            "@2026-11-20), or with a register set (MEMBER:media=3). May be given several times.",
+            help="Try N more of a signal for one member, today or on another day (+N@-3d, +N@2026-11-20), or "
+            "another register value (MEMBER:media=3). Repeatable.",
         ),
     ] = None,
     live: Annotated[
-        bool, typer.Option("--live", help="All live members: the ledger and the frames since.")
+        bool, typer.Option("--live", help="Use all live members: the ledger and the frames since.")
     ] = False,
     as_of: AsOf = None,
     format: Annotated[Literal["table", "json"], typer.Option(help="json: points in hundredths.")] = "table",
-    top: Annotated[
-        int, typer.Option(min=0, metavar="N", help="How many of the biggest movers each way.")
-    ] = 10,
+    top: Annotated[int, typer.Option(min=0, metavar="N", help="Show the N largest gains and losses.")] = 10,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw it too: a name that ends in .png, .svg or .html."),
+        typer.Option(metavar="FILE", help="Also draw the comparison; .png, .svg or .html."),
     ] = None,
 ) -> None:
-    """Compare two rubrics over all members before switching, or try out what a member could do.
+    """Compare two rubrics over all members before switching, or try out changes for one member.
 
-    Both rubrics score the same state on the same day; nothing that is live is changed. Shown are both
-    distributions, who moves band, the biggest movers, and the change by pillar and component. Bands are
-    those of the day's score alone. --set adds just the signal named: a substantive comment is comment=+1
-    and comment_substantive=+1.
+    Both rubrics score the same state on the same day; live scores do not change. Shows both distributions,
+    band changes, the largest gains and losses, and the change by pillar and component. Bands follow from the
+    day's score alone. --set adds only the named signal: a substantive comment is comment=+1 and
+    comment_substantive=+1.
 
     Example: pillarscore whatif --rubric rubrics/ssi-rhythm.toml events.ndjson.gz --plot whatif.png
     """
@@ -63,9 +61,9 @@ def whatif(
     from agents.screens import console
 
     if rubric is None and not settings_:
-        raise UserError("Say what to try: --rubric NEW.toml, or --set MEMBER:SIGNAL=+N")
+        raise UserError("Nothing to try: give --rubric NEW.toml or --set MEMBER:SIGNAL=+N")
     if bool(files) == live:
-        raise UserError("Name either the FILE of events to take, or --live for the live members")
+        raise UserError("Give either FILE or --live")
     if plot is not None:
         _check_plot(plot, rubric)
     settings = Settings.load()
@@ -94,7 +92,7 @@ def _check_plot(plot: Path, rubric: Path | None) -> None:
 
     comparison_plot.check(plot)
     if rubric is None:
-        raise UserError("--plot draws a comparison: give --rubric NEW.toml too")
+        raise UserError("--plot needs --rubric NEW.toml: it draws a comparison")
 
 
 def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Members") -> "Iterator[Trial]":
@@ -120,7 +118,7 @@ def _say_what_is_the_same(old: "Rubric", new: "Rubric") -> None:
     from agents.screens import console
 
     if old.fingerprint == new.fingerprint:
-        console.say("Both rubrics say the same")
+        console.say("Both rubrics are identical")
     elif (old.name, old.version) == (new.name, new.version):
         console.say(f"Both rubrics are called {new.name} {new.version}: raise the version before you switch")
 

@@ -13,18 +13,18 @@ app = typer.Typer()
 def worker(
     role: Annotated[
         Literal["ingest", "score", "all"],
-        typer.Option(help="ingest: events into frames; score: frames into scores; all: both."),
+        typer.Option(help="ingest: events to frames; score: frames to scores; all: both."),
     ] = "all",
     as_of: AsOf = None,
     web_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the pages and /metrics.")
+        int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Port of /metrics, /live and /ready.")
     ] = None,
     with_stdin: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input ends.")] = False,
 ) -> None:
-    """Run a worker until Ctrl-C or SIGTERM; any number of them share the work.
+    """Run a worker until Ctrl-C or SIGTERM; several workers share the work.
 
-    Makes the topics that are missing, and starts the local broker unless PILLARSCORE_BROKER names a Kafka.
-    Pages: /metrics, /live, /ready. Logs go to stderr.
+    Creates missing topics, and starts the local broker unless PILLARSCORE_BROKER names a Kafka.
+    Serves /metrics, /live and /ready. Logs go to stderr.
 
     Example: pillarscore worker --role score --web-port 6067
     """

@@ -1,8 +1,9 @@
-"""The clock, the only place that reads it: a value is passed on from here.
+"""The clock: the worker reads time only through it, so that tests can set it (`agents.ports.Clock`).
 
 With `as_of` the day stands still, and times are judged against the end of that day.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -39,6 +40,26 @@ class Clock:
     def horizon_ms(self) -> int | None:
         """What event times are judged against; None: each against its record's own timestamp."""
         return self.zone.end_ms(self.today()) if self.as_of else None
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970 by this machine's clock, for spans and epochs."""
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+        return time.monotonic()
+
+    def cpu(self) -> float:
+        """Seconds of CPU that this thread has used."""
+        return time.thread_time()
+
+    def process_cpu(self) -> float:
+        """Seconds of CPU that the process has used."""
+        return time.process_time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds; after 0, others have run."""
+        await asyncio.sleep(seconds)
 
 
 def clock(settings: Settings, as_of: date | None = None) -> Clock:

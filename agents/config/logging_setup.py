@@ -45,7 +45,7 @@ class Seldom(logging.Filter):
             self._seen[kind] = since, held + 1
             return False
         if held:
-            text = f"{text} (and {held:,} times more in the minute before)"
+            text = f"{text} (and {held:,} more in the previous minute)"
             if ours:
                 said["event"] = text
             else:

@@ -45,16 +45,14 @@ def _addresses(value: str) -> str:
     for address in addresses:
         found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:,/]+):(\d{1,5})", address)
         if not found or not 1 <= int(found[2]) <= 65535:
-            raise ValueError(
-                "must be host:port, as in 127.0.0.1:9092, or several of them with commas between"
-            )
+            raise ValueError("must be host:port, such as 127.0.0.1:9092, or several separated by commas")
     return ",".join(addresses)
 
 
 def _zone(value: str) -> str:
     if value != "UTC" and value not in available_timezones():
         near = difflib.get_close_matches(value, available_timezones(), 1)
-        raise ValueError(f"unknown time zone{f'; did you mean {near[0]}?' if near else ', see IANA'}")
+        raise ValueError(f"unknown time zone{f'; did you mean {near[0]}?' if near else ', use an IANA name'}")
     return value
 
 
@@ -65,14 +63,14 @@ def _names(value: str, known: Sequence[str], what: str) -> str:
         return "none"
     for name in names:
         if name not in known:
-            raise ValueError(f"no {what} '{name}'{nearest(name, known)}; there are {', '.join(known)}")
+            raise ValueError(f"unknown {what} '{name}'{nearest(name, known)}; known: {', '.join(known)}")
         if names.count(name) > 1:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"{name} is listed twice")
     return ",".join(names)
 
 
 def _cohorts(value: str) -> str:
-    return _names(value, list(KINDS), "register with a text")
+    return _names(value, list(KINDS), "text register")
 
 
 def _ranks(value: str) -> str:
@@ -86,154 +84,159 @@ class Settings(BaseSettings):
 
     broker: Annotated[str, AfterValidator(_addresses)] = Field(
         "",
-        description="Kafka to use, host:port; several with commas between, so that one may be away. Empty: a "
+        description="Kafka bootstrap address, host:port; several separated by commas for redundancy. Empty: a "
         "local broker, started when needed.",
     )
     prefix: str = Field(
         "",
         pattern=r"^[a-zA-Z0-9._-]*$",
         max_length=100,
-        description="Put before the name of every topic, group and transactional id, so that several "
-        "Pillarscores can share a Kafka.",
+        description="Prefix of all topics, consumer groups and transactional ids, so that several "
+        "Pillarscores can share one Kafka.",
     )
-    broker_port: int = Field(0, ge=0, le=65535, description="Port of the local broker; 0: any free one.")
+    broker_port: int = Field(0, ge=0, le=65535, description="Port of the local broker; 0: any free port.")
     broker_heap_mb: int = Field(512, ge=256, le=1024, description="Java heap of the local broker, MB.")
     state_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
-        Path(".pillarscore"), description="Folder of the local broker, its data and other state."
+        Path(".pillarscore"), description="Folder for the local broker, its data and other local state."
     )
     session_timeout_s: int = Field(
-        10, ge=6, le=300, description="After how many seconds of silence a dead worker's partitions move on."
+        10,
+        ge=6,
+        le=300,
+        description="Seconds without a heartbeat until a worker's partitions are reassigned.",
     )
 
-    rubric: Path | None = Field(
-        None, description="The rubric, a TOML file. Empty: the `ssi.toml` that ships."
-    )
+    rubric: Path | None = Field(None, description="The rubric, a TOML file. Empty: the bundled `ssi.toml`.")
     shadow_rubric: Path | None = Field(
-        None, description="A second rubric, served from the same state into `member.scores.shadow`."
+        None, description="A second rubric; its scores go to `member.scores.shadow`."
     )
-    as_of: date | None = Field(None, description="The day scores are as of, YYYY-MM-DD. Empty: today, UTC.")
+    as_of: date | None = Field(
+        None, description="The day of the scores, YYYY-MM-DD. Empty: today, in `PILLARSCORE_ZONE`."
+    )
     zone: Annotated[str, AfterValidator(_zone)] = Field(
-        "UTC", description="Time zone (IANA name) in which days begin and end. Never change it on kept state."
+        "UTC", description="Time zone (IANA name) that defines days. Never change it while state is kept."
     )
     substantive_words: int = Field(
-        5, ge=1, le=1000, description="From how many words a comment is substantive."
+        5, ge=1, le=1000, description="Minimum number of words of a substantive comment."
     )
     ahead_s: float = Field(
         900,
         ge=0,
         le=86_400,
-        description="How far ahead an event's time may be, seconds; beyond: a dead letter.",
+        description="How far in the future an event's time may be, seconds; later events become dead letters.",
     )
     dedupe_events: int = Field(
         1_000_000,
         ge=0,
         le=100_000_000,
-        description="Events of a frame partition, at least, among which the same (source, id) counts once.",
+        description="Minimum number of recent events per partition that are remembered to detect duplicates.",
     )
     dedupe_hours: float = Field(
         24,
         ge=0,
         le=24 * 90,
-        description="Ids older than this may be forgotten even within `dedupe_events`, hours.",
+        description="Events older than this, in hours, may be forgotten even within `dedupe_events`.",
     )
     hash_seed: int = Field(
         0,
         ge=0,
         lt=1 << 64,
-        description="Seed of the 64-bit hash of (source, id). Never change it on kept state.",
+        description="Seed of the 64-bit hash of (source, id). Never change it while state is kept.",
     )
 
     cohorts: Annotated[str, AfterValidator(_cohorts)] = Field(
         "industry,team,role,seniority,region",
-        description="Registers by which members are compared, beside `everyone`, with commas between: any "
-        "whose value is a text. `none`: no benchmarks and no ranks at all.",
+        description="Registers that define cohorts in addition to `everyone`, separated by commas; any text "
+        "register. `none`: no benchmarks and no ranks.",
     )
     ranks: Annotated[str, AfterValidator(_ranks)] = Field(
         "everyone,industry",
-        description="In which cohorts score records have a rank: `everyone` and kinds of `cohorts`; `none`.",
+        description="Cohorts with a rank in score records: `everyone` and kinds from `cohorts`, or `none`.",
     )
     cohort_minimum: int = Field(
-        5, ge=1, le=1_000_000, description="Members a cohort must have for a benchmark and ranks to be shown."
+        5, ge=1, le=1_000_000, description="Minimum size of a cohort for benchmarks and ranks."
     )
     benchmark_ms: float = Field(
         1000,
         ge=100,
         le=600_000,
-        description="About how long a score takes into the benchmarks and ranks, ms.",
+        description="Approximate delay until a score is included in benchmarks and ranks, ms.",
     )
 
     event_partitions: int = Field(
-        4, ge=1, le=1024, description="Partitions of `activity.events`, if it is made here."
+        4, ge=1, le=1024, description="Partitions of `activity.events`, if Pillarscore creates it."
     )
     frame_partitions: int = Field(
         4,
         ge=1,
         le=1024,
-        description="Partitions of frames, scores and ledger: the most workers that can share the members. "
-        "Fixed once there is data.",
+        description="Partitions of frames, scores and ledger: the maximum number of workers that can share the "
+        "scoring. Fixed once there is data.",
     )
     letter_partitions: int = Field(1, ge=1, le=1024, description="Partitions of `activity.dead-letters`.")
     replication: int = Field(
         -1,
         ge=-1,
         le=10,
-        description="Copies of each partition; -1: what the Kafka in use has as its default.",
+        description="Replicas of each partition; -1: the default of the Kafka in use.",
     )
 
     batch_events: int = Field(
         10_000,
         ge=1,
         le=100_000,
-        description="Most events ingest takes at once; more: faster, but later scores.",
+        description="Maximum events per ingest batch; a larger value raises both throughput and delay.",
     )
     cycle_ms: float = Field(
         40,
         ge=0,
         le=1000,
-        description="Least time of one round of ingest and score while there is little to do, ms; up to "
-        "four times as long when the process is busy.",
+        description="Minimum duration of a round of ingest and score at low load, ms; up to four times as "
+        "long under load.",
     )
     commit_ms: float = Field(
         100,
         ge=10,
         le=10_000,
-        description="How often scores are committed, ms: what read_committed readers wait.",
+        description="Interval of commits, ms: delay until `read_committed` readers see scores.",
     )
     block_cycle_s: float = Field(
         60,
         ge=1,
         le=3600,
-        description="In what time each changed block of state is written, seconds; bounds a restore.",
+        description="Time within which each changed block of state is written, seconds; limits a restore.",
     )
     watch_s: float = Field(
         10,
         ge=1,
         le=600,
-        description="After how many silent seconds a partition looks for frames it was not given.",
+        description="Seconds without frames after which a partition checks for undelivered ones.",
     )
 
     network_hours: float = Field(
         24,
         ge=0,
         le=24,
-        description="How often everybody's place among their connections is worked out anew, hours; and "
-        "after each day's turn. 0: never.",
+        description="Interval at which ranks among connections are recomputed, hours; also done after each "
+        "rollover. 0: never.",
     )
 
-    web_host: str = Field("127.0.0.1", min_length=1, description="Address of the pages and /metrics.")
-    web_port: int = Field(6066, ge=1, le=65535, description="Port of the pages and /metrics.")
+    web_host: str = Field("127.0.0.1", min_length=1, description="Address of /metrics, /live and /ready.")
+    web_port: int = Field(6066, ge=1, le=65535, description="Port of /metrics, /live and /ready.")
     tracing: Literal["off", "on"] = Field(
         "off",
-        description="on: spans of sampled events, sent by OTLP over HTTP to where the standard "
-        "OTEL_EXPORTER_OTLP_ variables say.",
+        description="on: export spans of sampled events by OTLP over HTTP, as configured by the standard "
+        "OTEL_EXPORTER_OTLP_ variables.",
     )
     trace_ratio: float = Field(
-        1.0, ge=0, le=1, description="Which share of the traces that come sampled is followed, 0 to 1."
+        1.0, ge=0, le=1, description="Share of the incoming sampled traces that is traced, 0 to 1."
     )
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="auto: console on a terminal, otherwise JSON, one object a line."
+        "auto", description="auto: console on a terminal, otherwise JSON, one object per line."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Lowest level that is logged."
+    )
 
     @classmethod
     def load(cls, **given: Any) -> Self:
@@ -286,8 +289,8 @@ def reference() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables, read once at the start. A wrong or misspelt one is an error.",
-        "This page is made from `agents/config/settings.py` by `make docs`.",
+        "Environment variables, read once at the start. An invalid value or an unknown name is an error.",
+        "Generated by `make docs` from `agents/config/settings.py`; don't edit.",
         "",
         "| Variable | Default | Meaning |",
         "| --- | --- | --- |",

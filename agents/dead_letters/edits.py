@@ -34,7 +34,7 @@ def structured(letter: DeadLetter) -> bytes:
         return from_binary(letter.headers, letter.value)
     except ValueError as error:
         raise UserError(
-            f"The letter's headers and value make no event ({error}): give the whole of it with --value"
+            f"The letter's headers and value do not form an event ({error}): give the whole event with --value"
         ) from None
 
 
@@ -53,12 +53,12 @@ def with_fields(event: bytes, fields: Sequence[str]) -> bytes:
     try:
         document = json.loads(event)
     except ValueError:
-        raise UserError("The event is no JSON, so --set can't change it: use --value or --edit") from None
+        raise UserError("The event is not JSON, so --set can't change it: use --value or --edit") from None
     for field in fields:
         path, equals, text = field.partition("=")
         names = path.split(".")
         if not equals or not all(names):
-            raise UserError(f"--set {field}: give PATH=VALUE, as in data.words=12")
+            raise UserError(f"--set {field}: give PATH=VALUE, such as data.words=12")
         _set(document, names, _value(text), field)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
@@ -91,7 +91,7 @@ def _set(document: Any, names: list[str], value: Any, field: str) -> None:
         if isinstance(at, dict):
             at = at.setdefault(name, {})
     if not isinstance(at, dict):
-        raise UserError(f"--set {field}: what it should be put into is no JSON object")
+        raise UserError(f"--set {field}: its parent is not a JSON object")
     at[names[-1]] = value
 
 
@@ -116,7 +116,7 @@ def in_editor(event: bytes) -> bytes:
         except (OSError, ValueError) as error:
             raise UserError(f"The editor {editor!r} can't be started: {error}") from None
         if done.returncode:
-            raise UserError(f"The editor ended with {done.returncode}: nothing is sent")
+            raise UserError(f"The editor exited with code {done.returncode}: nothing was sent")
         edited = from_file(file)
     # as it was when nothing was changed, and on one line again when it is JSON
     return event if edited == _laid_out(event).rstrip(b"\r\n") else _compact(edited)

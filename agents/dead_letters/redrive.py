@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import KafkaError
 
 from agents.config.clock import clock
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.dead_letters.edits import headers_of
 from agents.dead_letters.store import LetterId, StoredLetter
-from agents.kafka.internals import EndUnanswered
+from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
 from agents.kafka.range_reader import reader
 from agents.kafka.topics import admin, existing
-from agents.kafka.transactions import ProduceFailed, Transactions
+from agents.kafka.transactions import Transactions
 from pipeline.intake.record_intake import Intake
 from schemas.letters import DeadLetter
 from schemas.replays import Replay
@@ -101,7 +101,7 @@ async def remembered(settings: Settings) -> Memory:
     async with admin(settings) as client:
         if "replays" not in await existing(client, settings):
             return memory
-    async with reader(settings.broker, settings.topic("replays"), 0) as r:
+    async with reader(settings, settings.topic("replays"), 0) as r:
         async for records in r.read(*await r.bounds()):
             for record in records:
                 partition, _, offset = record.key.decode().partition(":")
@@ -127,14 +127,14 @@ class Sender:
                     await self._out.put_record(topic, partition, key, value, headers)
             await self._out.commit()
         except ProduceFailed as error:
-            raise UserError(f"{error}: nothing of this lot was sent") from None
+            raise UserError(f"{error}: no letter of this batch was sent") from None
         except EndUnanswered:
             raise UserError(
-                "Kafka did not answer in time, so some letters may be sent: run this again, it skips those that are"
+                "Kafka did not answer in time, some letters may have been sent: run this again, it skips those"
             ) from None
-        except ProducerFenced:
+        except Fenced:
             raise UserError(
-                "Another replay was started: what is not yet said to be sent was taken back, run this again"
+                "Another redrive was started: letters not reported as sent were not sent, run this again"
             ) from None
 
     def _records(
@@ -161,13 +161,13 @@ class Sender:
 @asynccontextmanager
 async def sender(settings: Settings) -> AsyncIterator[Sender]:
     """A Sender. It takes over from any that is at work: what that has committed can be read from now on."""
-    out = Transactions(settings.broker, f"{settings.prefix}replay")
+    out = Transactions(settings, f"{settings.prefix}replay")
     try:
         await out.start()
         async with admin(settings) as client:
             count = (await existing(client, settings))["events"]
         yield Sender(out, settings, count)
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} does not take the events: {error}") from error
+        raise UserError(f"Kafka at {settings.broker} rejected the events: {error}") from error
     finally:
         await out.stop()

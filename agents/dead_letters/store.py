@@ -128,11 +128,11 @@ async def letters(settings: Settings) -> AsyncIterator[Letters]:
         count = (await existing(client, settings)).get("dead-letters")
     if count is None:
         raise UserError(
-            f"Kafka at {settings.broker} has no topic {topic}: 'pillarscore worker' makes it, "
+            f"Kafka at {settings.broker} has no topic {topic}: create it with 'pillarscore topics', "
             "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
         )
     tps = [TopicPartition(topic, partition) for partition in range(count)]
-    async with partitions(settings.broker, tps) as reading:
+    async with partitions(settings, tps) as reading:
         yield Letters(reading, topic, count)
 
 
@@ -142,7 +142,7 @@ def places(texts: Sequence[str]) -> tuple[LetterId, ...]:
     for text in texts:
         partition, colon, offset = text.partition(":")
         if not (colon and partition.isdecimal() and offset.isdecimal()) or len(text) > 30:
-            raise UserError(f"{text}: give a place as PARTITION:OFFSET, as in 0:123")
+            raise UserError(f"{text}: give a letter as PARTITION:OFFSET, such as 0:123")
         found.append((int(partition), int(offset)))
     return tuple(dict.fromkeys(found))
 

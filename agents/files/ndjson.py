@@ -97,7 +97,7 @@ class Lines:
             self._raw = raw
             start = raw.peek(4)
             if start[:4] == PARQUET_MAGIC:
-                raise UserError(f"{_name(path)} is Parquet: give NDJSON, or to `score` the file by its name")
+                raise UserError(f"{_name(path)} is Parquet: give NDJSON, or give `score` the file by name")
             zipped = start[:2] == GZIP_MAGIC
             stream: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
             while piece := stream.read(PIECE):
@@ -137,6 +137,6 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise UserError(f"{path} is damaged or cut off: get the file anew") from None
+        raise UserError(f"{path} is damaged or truncated: get a new copy") from None
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from None

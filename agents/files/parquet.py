@@ -96,7 +96,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except pa.ArrowException:
-        raise UserError(f"{path} is damaged or no Parquet: get the file anew") from None
+        raise UserError(f"{path} is damaged or not Parquet: get a new copy") from None
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or 'it is damaged'}") from None
 

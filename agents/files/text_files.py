@@ -30,7 +30,7 @@ def read_lines(path: Path) -> Iterator[bytes]:
             else:
                 yield from raw
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise UserError(f"{path} is damaged or cut off: get the file anew") from None
+        raise UserError(f"{path} is damaged or truncated: get a new copy") from None
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from None
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.config.settings import Settings
+from agents.kafka import clients
 from agents.kafka.outage import report as report_outage
 
 EVERY_S = 3.0
@@ -19,8 +21,8 @@ CLOSE_S = 5.0
 class EndOffsets:
     """The offset after the last message, by partition; of those that `wanted` named lately."""
 
-    def __init__(self, broker: str, wanted: Callable[[], Iterable[TopicPartition]]) -> None:
-        self._broker = broker
+    def __init__(self, settings: Settings, wanted: Callable[[], Iterable[TopicPartition]]) -> None:
+        self._settings = settings
         self._wanted = wanted
         self._known: dict[TopicPartition, int] = {}
         self._task: asyncio.Task[None] | None = None
@@ -42,7 +44,7 @@ class EndOffsets:
     async def _run(self) -> None:
         while True:
             # in a group by itself and without an assignment: it only asks
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._broker, isolation_level="read_committed")
+            consumer = clients.consumer(self._settings)
             try:
                 await consumer.start()
                 while True:

@@ -13,7 +13,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import IllegalOperation, KafkaError, NodeNotReadyError
+from aiokafka.errors import IllegalOperation, KafkaError, NodeNotReadyError, ProducerFenced
 from aiokafka.producer import sender
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
@@ -27,11 +27,11 @@ from aiokafka.protocol.types import (
 )
 
 from agents.config.errors import UserError
+from agents.kafka.errors import EndUnanswered, Fenced
 from agents.kafka.outage import root
+from agents.ports import NO_HEADERS, Headers
 
 SUPPORTED = "0.14.0"
-Headers = list[tuple[str, bytes]]
-NO_HEADERS: Headers = []
 
 
 def check_version() -> None:
@@ -40,20 +40,11 @@ def check_version() -> None:
     if installed != SUPPORTED:
         raise UserError(
             f"aiokafka {installed} is installed, but Pillarscore's transactions need {SUPPORTED}: "
-            "install the versions of requirements.txt"
+            "install the versions in requirements.txt"
         )
 
 
 # --- the end of a transaction -------------------------------------------------------------------------------
-
-
-class EndUnanswered(KafkaError):
-    """Kafka did not answer the end of a transaction: whether it is committed is not known.
-
-    The producer can't be used any more. Sending the request again under the same epoch would not be safe: the
-    first one may still be on its way, and end the *next* transaction half-way. A producer that is started anew
-    has another epoch, so that Kafka refuses the late request.
-    """
 
 
 class EndTxnOnce(sender.EndTxnHandler):
@@ -72,7 +63,7 @@ class EndTxnOnce(sender.EndTxnHandler):
             await sender.asyncio.sleep(self.handle_error())
             return False
         except KafkaError as error:
-            unanswered = EndUnanswered(f"the end of a transaction was not answered: {error!r}")
+            unanswered = EndUnanswered(f"no answer to the end of a transaction: {error!r}")
             unanswered.__cause__ = error
             self._sender._message_accumulator.fail_all(unanswered)
             self._sender._txn_manager.fatal_error(unanswered)
@@ -90,16 +81,20 @@ sender.EndTxnHandler = EndTxnOnce
 
 @contextmanager
 def fencing_raised(producer: AIOKafkaProducer) -> Iterator[None]:
-    """Raise what ended the producer's transactions (ProducerFenced, mostly) instead of what aiokafka says.
+    """Raise what ended the producer's transactions (Fenced, mostly) instead of what aiokafka says.
 
     It notices in a task of its own, and calls whatever is asked of it after that illegal.
     """
     try:
         yield
+    except ProducerFenced as error:
+        raise Fenced() from error
     except (IllegalOperation, AssertionError):  # the latter from its state machine, when committing
         manager = producer._txn_manager
         if manager is not None and manager.is_fatal_error() and manager._transaction_waiter.done():
             cause = manager._transaction_waiter.exception()
+            if isinstance(cause, ProducerFenced):
+                raise Fenced() from cause
             if cause is not None:
                 raise cause from None
         raise

@@ -10,6 +10,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.config.settings import Settings
+from agents.kafka import clients
+
 FETCH_BYTES = 1 << 20
 
 
@@ -50,16 +53,10 @@ class MultiReader:
 
 
 @asynccontextmanager
-async def partitions(broker: str, tps: Iterable[TopicPartition]) -> AsyncIterator[MultiReader]:
+async def partitions(settings: Settings, tps: Iterable[TopicPartition]) -> AsyncIterator[MultiReader]:
     """Partitions of a Kafka, for the time of the context."""
     wanted = list(tps)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=broker,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=FETCH_BYTES,
-    )
+    consumer = clients.consumer(settings, max_partition_fetch_bytes=FETCH_BYTES)
     consumer.assign(wanted)
     consumer.pause(*wanted)
     try:

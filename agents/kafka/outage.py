@@ -32,9 +32,14 @@ def away(error: BaseException) -> bool:
     return isinstance(root(error), AWAY)
 
 
+def of_kafka(error: BaseException) -> bool:
+    """Whether an error is Kafka's, or of the way to it, rather than a fault of this program."""
+    return isinstance(error, KafkaError | OSError | TimeoutError) or away(error)
+
+
 def report(who: str, error: BaseException) -> None:
     """Say that `who` gets no answer, and waits."""
-    if isinstance(error, KafkaError | OSError | TimeoutError) or away(error):
-        log.warning("Kafka does not answer; it is asked again", who=who, error=repr(root(error)), outage=True)
+    if of_kafka(error):
+        log.warning("Kafka does not answer; retrying", who=who, error=repr(root(error)), outage=True)
     else:
-        log.error("asking Kafka failed", who=who, exc_info=error)
+        log.error("request to Kafka failed", who=who, exc_info=error)

@@ -5,6 +5,9 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from agents.config.settings import Settings
+from agents.kafka import clients
+
 FETCH_BYTES = 8 << 20
 
 
@@ -44,14 +47,12 @@ class RangeReader:
 
 @asynccontextmanager
 async def reader(
-    broker: str, topic: str, partition: int, committed: bool = True
+    settings: Settings, topic: str, partition: int, committed: bool = True
 ) -> AsyncIterator[RangeReader]:
     """A Reader; committed: see only what belongs to committed transactions."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=broker,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed" if committed else "read_uncommitted",
+    consumer = clients.consumer(
+        settings,
+        committed=committed,
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_bytes=4 * FETCH_BYTES,
     )

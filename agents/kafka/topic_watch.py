@@ -11,6 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from agents.config.settings import Settings
+from agents.kafka import clients
 from agents.kafka.internals import topic_ids
 from agents.kafka.outage import report as report_outage
 
@@ -64,7 +65,7 @@ class TopicWatch:
 @contextlib.asynccontextmanager
 async def kafka_client(settings: Settings) -> AsyncIterator[AIOKafkaClient]:
     """A bootstrapped client for single requests."""
-    client = AIOKafkaClient(bootstrap_servers=settings.broker)
+    client = clients.request_client(settings)
     try:
         await client.bootstrap()
         yield client

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, for_code
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.kafka import clients
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -71,51 +72,53 @@ def specs(settings: Settings) -> list[Topic]:
         Topic(
             "events",
             settings.event_partitions,
-            "what members do, from upstream; a week for a worker that was down to catch up",
+            "activity events from upstream; kept for a week, so that a worker that was down can catch up",
             _deleted(7 * DAY, 128 * MB),
             ours=False,
         ),
         Topic(
             "frames",
             members,
-            "micro-batches by member, the write-ahead log: kept far longer than blocks need to be written",
+            "batches of events by member: the write-ahead log, kept far longer than the blocks need to be written",
             _deleted(7 * DAY, 128 * MB) | {"max.message.bytes": str(16 * MB)},
         ),
         Topic(
             "dead-letters",
             settings.letter_partitions,
-            "events that can't be counted, untouched; a month to look into them",
+            "events that can't be counted, unchanged; kept for a month",
             _deleted(30 * DAY, 64 * MB) | {"max.message.bytes": str(16 * MB)},
         ),
         Topic(
             "replays",
             1,
-            "which dead letters were sent again, so that none is by accident twice; longer than the letters",
+            "which dead letters were redriven, so that none is sent twice by accident; kept longer than the letters",
             _deleted(60 * DAY, 16 * MB) | {"cleanup.policy": "compact,delete"},
         ),
         Topic(
             "scores",
             members,
-            "the last score of every member; a minute in which readers still see every step",
+            "the latest score of every member; readers see every intermediate score for at least a minute",
             _COMPACTED | {"min.compaction.lag.ms": "60000"},
         ),
         Topic(
             "shadow",
             members,
-            "the same by a second rubric, when one is served beside the first",
+            "the same by a second (shadow) rubric, if one is configured",
             _COMPACTED | {"min.compaction.lag.ms": "60000"},
         ),
         Topic(
             "ledger",
             members,
-            "stamps and blocks: the state, read whole at a restore",
+            "checkpoints (stamps and blocks): the state, read completely at a restore",
             _COMPACTED | {"max.message.bytes": str(64 * MB)},
         ),
-        Topic("bands", members, "band and trend changes, for alerts; a quarter", _deleted(90 * DAY, 64 * MB)),
+        Topic(
+            "bands", members, "band changes, for alerting; kept for a quarter", _deleted(90 * DAY, 64 * MB)
+        ),
         Topic(
             "history",
             members,
-            "a record per member and day; two years",
+            "one record per member and day; kept for two years",
             _deleted(2 * 366 * DAY, 64 * MB)
             # compacted too, so that the days of an erased member can be taken back by their keys
             | {"compression.type": "zstd", "cleanup.policy": "compact,delete"},
@@ -123,16 +126,16 @@ def specs(settings: Settings) -> list[Topic]:
         Topic(
             "networks",
             members,
-            "each member's place among their connections, worked out anew every day",
+            "each member's rank among their connections, recomputed every day",
             dict(_COMPACTED),
         ),
         Topic(
             "distributions",
             1,
-            "all scores in columns, without names: what benchmarks and ranks are merged from",
+            "all scores in columns, without names: the input of benchmarks and ranks",
             dict(_COMPACTED),
         ),
-        Topic("benchmarks", 1, "the last benchmark of every cohort", dict(_COMPACTED)),
+        Topic("benchmarks", 1, "the latest benchmark of every cohort", dict(_COMPACTED)),
     ]
 
 
@@ -187,7 +190,7 @@ async def delete(settings: Settings) -> list[str]:
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client of the settings' broker, closed at the end; UserError when there is no broker."""
-    client = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
+    client = clients.admin_client(settings)
     try:
         await client.start()
         yield client
@@ -209,8 +212,8 @@ async def _check(client: Any, settings: Settings, wanted: list[Topic], there: di
         name = settings.topic(topic.short)
         if topic.ours and there.get(name, topic.partitions) != topic.partitions:
             raise UserError(
-                f"Topic {name} has {there[name]} partitions, the settings say {topic.partitions}: "
-                f"set them to {there[name]}, or begin anew with another PILLARSCORE_PREFIX"
+                f"Topic {name} has {there[name]} partitions, but the settings say {topic.partitions}: "
+                f"set them to {there[name]}, or start over under another PILLARSCORE_PREFIX"
             )
     policies = await _policies(
         client, [n for t in wanted if t.ours and (n := settings.topic(t.short)) in there]
@@ -219,8 +222,8 @@ async def _check(client: Any, settings: Settings, wanted: list[Topic], there: di
         name = settings.topic(topic.short)
         if policies.get(name, topic.policy) != topic.policy:
             raise UserError(
-                f"Topic {name} has cleanup.policy={policies[name]}, it needs {topic.policy}: "
-                "alter it, or begin anew with another PILLARSCORE_PREFIX"
+                f"Topic {name} has cleanup.policy={policies[name]}, but needs {topic.policy}: "
+                "change it, or start over under another PILLARSCORE_PREFIX"
             )
 
 
@@ -275,5 +278,7 @@ async def _led(client: Any, settings: Settings, wanted: list[Topic]) -> dict[str
         if led.keys() == names:
             return led
         if time.monotonic() > deadline:
-            raise UserError(f"Kafka gives no leader to {', '.join(sorted(names - led.keys()))}: see its log")
+            raise UserError(
+                f"Kafka has no leader for {', '.join(sorted(names - led.keys()))}: see the Kafka log"
+            )
         await asyncio.sleep(0.02)

@@ -20,10 +20,12 @@ class Role:
 
 ROLES = (
     Role("upstream", "your systems, or pillarscore publish", (), ("events",), worker=False),
-    Role("ingest", "checks events and gathers them by member", ("events", "ledger"), ("frames",)),
+    Role(
+        "ingest", "validates events and groups them by member into frames", ("events", "ledger"), ("frames",)
+    ),
     Role(
         "score",
-        "counts and scores, in transactions; restores from its ledger, and reads again what frames have lost",
+        "counts and scores in transactions; restores from its ledger; reads events of missing frames again",
         ("frames", "ledger", "scores", "events"),
         (
             *("scores", "shadow", "bands", "history", "networks", "dead-letters", "ledger", "distributions"),
@@ -32,14 +34,14 @@ ROLES = (
     ),
     Role(
         "rank",
-        "merges all scores; part of every score worker, and the one with partition 0 writes",
+        "merges all scores; runs in every score worker, but only the one with partition 0 writes",
         ("distributions",),
         ("benchmarks",),
         worker=False,
     ),
     Role(
         "replay",
-        "pillarscore dead-letters replay: sends events again, mended",
+        "pillarscore dead-letters replay: redrives dead letters, fixed if needed",
         ("dead-letters", "replays"),
         ("events", "replays"),
         worker=False,
@@ -88,5 +90,5 @@ def _node(short: str) -> str:
 
 def _size(topic: Topic) -> str:
     count = topic.partitions
-    kept = "compacted" if topic.policy == "compact" else "kept for a time"
+    kept = "compacted" if topic.policy == "compact" else "limited retention"
     return f"{count} partition{'' if count == 1 else 's'}, {kept}"

@@ -14,45 +14,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from agents.config.settings import Settings
+from agents.kafka import clients
+from agents.kafka.errors import Fenced, ProduceFailed
 from agents.kafka.internals import (
-    NO_HEADERS,
-    Headers,
     batch_bytes,
     batch_of,
     cause_of,
-    check_version,
     fencing_raised,
 )
+from agents.ports import LOG_APPEND_TIME, NO_HEADERS, Headers, KeyValue, ObserveSkew
 
 log = structlog.get_logger()
 BATCH_BYTES = 900_000
 """Of one produce batch, below the broker's usual limit of 1 MiB."""
 CLOSE_S = 5.0
 """How long a producer may take to abort and close; what it leaves open its successor aborts."""
-LOG_APPEND_TIME = 1
-
-Record = tuple[bytes | None, bytes | None]
 _closing: set[asyncio.Future[Any]] = set()
 """Producers that take longer to close than anybody waits: kept here, or Python would drop them half-way."""
-
-
-class ProduceFailed(Exception):
-    """Kafka did not take records of a transaction, so it can't be committed."""
-
-    def __init__(
-        self, topic: str, partition: int, records: int, size_bytes: int, cause: BaseException
-    ) -> None:
-        self.__cause__ = cause
-        super().__init__(
-            f"Kafka refused {records} records ({size_bytes:,} bytes) for {topic} partition {partition}: {cause!r}"
-        )
-        self.topic = topic
-        self.partition = partition
-        self.records = records
-        self.size_bytes = size_bytes
 
 
 @dataclass(slots=True)
@@ -68,7 +50,7 @@ class _Sent:
 
 
 class Transactions:
-    """Transactions of one id, one after the other; ProducerFenced from any call: another has the id now.
+    """Transactions of one id, one after the other; Fenced from any call: another has the id now.
 
     ends: after a commit, by partition the offset behind the records acknowledged last. skew: is told of the
     broker's time of each acknowledgement, (broker's ms, our ms when sent, our ms when acknowledged).
@@ -76,17 +58,16 @@ class Transactions:
 
     def __init__(
         self,
-        broker: str,
+        settings: Settings,
         transactional_id: str,
         compression: str | None = None,
-        skew: Callable[[int, int, int], object] | None = None,
+        skew: ObserveSkew | None = None,
     ) -> None:
-        check_version()
         self.id = transactional_id
         self.open = False  # a transaction is under way
-        self.ends: dict[TopicPartition, int] = {}
+        self.ends: dict[tuple[str, int], int] = {}
         self.counts: Counter[str] = Counter()  # records of the transaction by topic
-        self._broker = broker
+        self._settings = settings
         self._compression = compression
         self._skew = skew
         self._producer = self._new()
@@ -94,8 +75,8 @@ class Transactions:
         self._calls: list[Callable[[], Awaitable[None]]] = []  # that the transaction consists of
 
     def _new(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
-            bootstrap_servers=self._broker,
+        return clients.producer(
+            self._settings,
             transactional_id=self.id,
             compression_type=self._compression,
             max_batch_size=BATCH_BYTES,
@@ -105,7 +86,8 @@ class Transactions:
 
     async def start(self) -> None:
         """Fence whoever had the id, and abort what they left open."""
-        await self._producer.start()
+        with fencing_raised(self._producer):
+            await self._producer.start()
 
     async def stop(self) -> None:
         """Abort what is open and close; raises nothing, since the next of the id aborts what is left."""
@@ -131,7 +113,7 @@ class Transactions:
         self,
         topic: str,
         partition: int,
-        records: Sequence[Record],
+        records: Sequence[KeyValue],
         headers: Mapping[bytes, Headers] | None = None,
     ) -> None:
         """Queue records (key, value) of the open transaction; sent in as few batches as possible.
@@ -144,7 +126,7 @@ class Transactions:
         await self._put(topic, partition, records, headers)
 
     async def _put(
-        self, topic: str, partition: int, records: Sequence[Record], headers: Mapping[bytes, Headers] | None
+        self, topic: str, partition: int, records: Sequence[KeyValue], headers: Mapping[bytes, Headers] | None
     ) -> None:
         now = int(time.time() * 1000)
         left = 0
@@ -180,14 +162,12 @@ class Transactions:
                 future = await self._producer.send(
                     topic, value, key=key, partition=partition, headers=headers
                 )
-        except ProducerFenced:
-            raise
         except KafkaError as error:  # larger than a client may send
-            raise ProduceFailed(topic, partition, 1, size, error) from error
+            raise ProduceFailed(topic, partition, records=1, size_bytes=size, cause=error) from error
         self._sent.append(_Sent(topic, partition, 1, size, now, future))
 
     async def acknowledged(self) -> None:
-        """Wait until Kafka has acknowledged all that was sent; raises ProduceFailed or ProducerFenced."""
+        """Wait until Kafka has acknowledged all that was sent; raises ProduceFailed or Fenced."""
         sent, self._sent = self._sent, []
         results = await asyncio.gather(*(one.future for one in sent), return_exceptions=True)
         now = int(time.time() * 1000)
@@ -196,10 +176,16 @@ class Transactions:
             if isinstance(result, BaseException):
                 cause = cause_of(self._producer, result)
                 if isinstance(cause, ProducerFenced):
-                    raise cause
-                failed = failed or ProduceFailed(one.topic, one.partition, one.records, one.size_bytes, cause)
+                    raise Fenced() from cause
+                failed = failed or ProduceFailed(
+                    one.topic,
+                    one.partition,
+                    records=one.records,
+                    size_bytes=one.size_bytes,
+                    cause=cause,
+                )
             elif result is not None and result.offset >= 0:
-                tp = TopicPartition(one.topic, one.partition)
+                tp = (one.topic, one.partition)
                 self.ends[tp] = max(self.ends.get(tp, 0), result.offset + one.records)
                 if self._skew is not None and result.timestamp_type == LOG_APPEND_TIME:
                     self._skew(result.timestamp, one.at_ms, now)
@@ -229,7 +215,8 @@ class Transactions:
         await _closed(self._producer, abort=False)
         self._producer = self._new()
         self._sent.clear()
-        await self._producer.start()
+        with fencing_raised(self._producer):
+            await self._producer.start()
 
     async def resend(self) -> None:
         """Put the same records once more, into a new transaction, and commit it; raises as `commit` does."""
@@ -250,7 +237,7 @@ async def _closed(producer: AIOKafkaProducer, abort: bool) -> None:
     closing.add_done_callback(_closing.discard)
     done, _ = await asyncio.wait([closing], timeout=CLOSE_S)
     if not done:
-        log.info("Kafka does not answer, so producers are closed in the background", outage=True)
+        log.info("Kafka does not answer; closing producers in the background", outage=True)
 
 
 async def _close(producer: AIOKafkaProducer, abort: bool) -> None:
@@ -259,13 +246,11 @@ async def _close(producer: AIOKafkaProducer, abort: bool) -> None:
             with fencing_raised(producer):
                 await producer.abort_transaction()
     except Exception as error:
-        log.info(
-            "a transaction was not aborted; whoever starts next aborts it", error=repr(error), outage=True
-        )
+        log.info("a transaction was not aborted; the next owner aborts it", error=repr(error), outage=True)
     try:
         await producer.stop()
     except Exception as error:
-        log.info("a producer was not closed in order", error=repr(error), outage=True)
+        log.info("a producer was not closed cleanly", error=repr(error), outage=True)
 
 
 def _retrieved(future: Any) -> None:

@@ -32,7 +32,7 @@ CLUSTER_ID = "cGlsbGFyc2NvcmUtMDAwMQ"
 LARGEST_LOG = 5 << 20
 
 PROPERTIES = """\
-# Written anew at every start by agents/local/broker.py.
+# Rewritten at every start by agents/local/broker.py.
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
@@ -42,7 +42,7 @@ listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
 log.dirs={data}
-# One node: no copies, and few partitions for what Kafka keeps for itself.
+# One node: no replicas, and few partitions for Kafka's internal topics.
 default.replication.factor=1
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -51,14 +51,14 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# Topics are made by agents/kafka/topics.py; a misspelt one must not come into being.
+# Topics are created by agents/kafka/topics.py; a misspelt name must not create one.
 auto.create.topics.enable=false
-# A lone worker need not wait for others to join its group.
+# A single worker need not wait for others to join its group.
 group.initial.rebalance.delay.ms=0
 # After a crash the node has to wait for its own former session to end.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
-# Frames and dead letters travel whole.
+# Frames and dead letters are sent whole.
 message.max.bytes=8388608
 # The cleaner's share of a small heap, and compaction without a long pause.
 log.cleaner.dedupe.buffer.size=33554432
@@ -133,7 +133,7 @@ class Broker:
                 return self._launch()
             if self._port and status.address != f"{HOST}:{self._port}":
                 raise UserError(
-                    f"The local broker runs at {status.address}: stop it to have it on port {self._port}"
+                    f"The local broker runs at {status.address}: stop it first to start it on port {self._port}"
                 )
             self._await(status.process, status.address)
             return status.address
@@ -199,7 +199,7 @@ class Broker:
             if not _bind(clients, self._port or last, CLOSE_S if last else 0.0):
                 if self._port:
                     raise UserError(
-                        f"Port {self._port} is taken by another program: set PILLARSCORE_BROKER_PORT"
+                        f"Port {self._port} is used by another program: set PILLARSCORE_BROKER_PORT"
                     )
                 _bind(clients, 0)
             _bind(controller, 0)
@@ -232,7 +232,7 @@ class Broker:
             self.log.write_text(made.stdout + made.stderr)
             if "UnsupportedClassVersionError" in made.stderr:
                 raise UserError("Java is too old for Apache Kafka: install Java 17 or newer")
-            raise UserError(f"Kafka could not lay out {self._data}: see {self.log}")
+            raise UserError(f"Kafka could not format {self._data}: see {self.log}")
         done.touch()
 
     def _run(self, address: str) -> Process:
@@ -292,7 +292,7 @@ class Broker:
             if self._child is not None:
                 self._child.poll()
             if not process.alive:
-                raise UserError(f"The local broker ended while starting: {self._why()}see {self.log}")
+                raise UserError(f"The local broker exited while starting: {self._why()}see {self.log}")
             if time.monotonic() > deadline:
                 raise UserError(
                     f"The local broker (pid {process.pid}) does not answer at {address}: see {self.log}, "
@@ -346,7 +346,7 @@ def connected(settings: Settings, say: Say | None = None, *, start: bool = True)
     status = broker.status()
     if not status.answers:
         raise UserError(
-            "No local broker runs: 'pillarscore broker start' starts it, or set PILLARSCORE_BROKER"
+            "The local broker is not running: start it with 'pillarscore broker start', or set PILLARSCORE_BROKER"
         )
     return settings.model_copy(update={"broker": status.address})
 

@@ -57,7 +57,7 @@ def fetch(folder: Path, say: Say) -> Path:
         with log.open("wb") as out:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
         if done.returncode or not any(new.glob("kafka_*.jar")):
-            raise UserError(f"Maven could not fetch Apache Kafka: is the network there? See {log}")
+            raise UserError(f"Maven could not fetch Apache Kafka: check the network, and see {log}")
         for old in folder.glob("kafka-*"):
             # one in use by a broker stays readable to it: Java holds its jars open
             if old != new:

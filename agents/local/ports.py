@@ -14,6 +14,6 @@ def require_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise UserError(
-                f"Port {port} of {host} can't be had ({error.strerror}): does another worker run? "
-                "Set PILLARSCORE_WEB_PORT to a free one"
+                f"Port {port} of {host} is not available ({error.strerror}): is another worker running? "
+                "Set PILLARSCORE_WEB_PORT to a free port"
             ) from None

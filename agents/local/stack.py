@@ -108,9 +108,9 @@ class Stack:
                 if self._broker is not None and not ended.done():
                     status = await asyncio.to_thread(self._broker.status)
                     if status.process is None:
-                        return f"The local broker has ended by itself: see {self._broker.log}"
+                        return f"The local broker exited unexpectedly: see {self._broker.log}"
             code = ended.result()
-            return f"The worker has ended by itself (exit code {code}): {_last(self.log)}see {self.log}"
+            return f"The worker exited unexpectedly (exit code {code}): {_last(self.log)}see {self.log}"
         finally:
             ended.cancel()
 

@@ -1,121 +1,117 @@
-"""What to do when a metric looks bad: for who is woken by it, and for the reference page."""
+"""What to do when a metric looks bad: for operators, and for the reference page."""
 
 ADVICE: dict[str, tuple[str, str]] = {
     "pillarscore_ready": (
         "0 for minutes",
-        "Look at `pillarscore_partition_live` and `pillarscore_restore_progress_ratio`: a restore takes "
-        "its time. "
-        "Otherwise the log says what the worker waits for.",
+        "Look at `pillarscore_partition_live` and `pillarscore_restore_progress_ratio`: a restore takes time. "
+        "Otherwise `/ready` and the log say what the worker waits for.",
     ),
     "pillarscore_event_loop_lag_seconds": (
         "p99 above 0.5",
-        "The process has too little CPU, or does too much at once. Give it a core, or share the "
-        "partitions among "
-        "more workers.",
+        "The process has too little CPU, or too much work at once. Give it a full core, or spread the partitions "
+        "over more workers.",
     ),
     "pillarscore_disk_free_bytes": (
         "below what a local broker needs",
-        "The state folder holds the local broker's data: make room, or use a Kafka of your own.",
+        "The state folder holds the local broker's data: free disk space, or use your own Kafka.",
     ),
     "pillarscore_ingest_invalid_events_total": (
         "a rising share of `pillarscore_ingest_events_total`",
-        "Somebody upstream has changed their events: `pillarscore_dead_letters_total` says in what way, "
-        "`pillarscore_source_dead_letters_total` where they come in.",
+        "An upstream system has changed its events: `pillarscore_dead_letters_total` shows how, "
+        "`pillarscore_source_dead_letters_total` in which source partition.",
     ),
     "pillarscore_ingest_failures_total": (
         "rising",
-        "Nothing is lost, ingest begins again at its committed offsets; the log has the error. Often "
-        "Kafka is away.",
+        "Nothing is lost: ingest restarts from its committed offsets. The log has the error; often Kafka is not "
+        "reachable.",
     ),
     "pillarscore_ingest_conservation_difference": (
         "anything but 0",
-        "An error in Pillarscore: an event was read and not framed. Keep the log and the topics, and "
-        "report it.",
+        "A bug in Pillarscore: an event was read but not framed. Keep the log and the topics, and report it.",
     ),
     "pillarscore_ingest_lag_events": (
         "growing for minutes",
-        "More comes in than is read: add workers, up to the partitions of `activity.events`; when "
-        "`pillarscore_score_lag_frames` grows too, see there first.",
+        "More events arrive than are read: add workers, up to the number of partitions of `activity.events`. If "
+        "`pillarscore_score_lag_frames` grows too, look there first.",
     ),
     "pillarscore_ingest_lag_seconds": (
         "growing for minutes",
-        "As with `pillarscore_ingest_lag_events`. Growing as fast as time passes, ingest stands still: "
-        "see its log.",
+        "As for `pillarscore_ingest_lag_events`. If it grows as fast as time passes, ingest is stuck: see its log.",
     ),
     "pillarscore_event_latency_seconds": (
         "p99 above what readers expect",
         "Compare with `pillarscore_ingest_lag_seconds`, `pillarscore_score_lag_seconds` and "
-        "`pillarscore_commit_seconds`: one of them has the time. If none has, events come late from "
-        "upstream.",
+        "`pillarscore_commit_seconds` to find the slow step. If none is slow, events arrive late from upstream.",
     ),
     "pillarscore_commit_seconds": (
         "p99 above 1",
-        "Kafka answers slowly: look at its disks, and at replicas out of sync.",
+        "Kafka answers slowly: check its disks, and replicas that are out of sync.",
     ),
     "pillarscore_transaction_aborts_total": (
         "rising",
-        "A partition failed or was fenced in a transaction; it is counted again, so scores are right. "
-        "See the next two.",
+        "A partition failed or was fenced during a transaction. Its events are counted again, so scores are correct. "
+        "See the next two metrics.",
     ),
     "pillarscore_fenced_total": (
-        "rising again and again",
+        "rising repeatedly",
         "Two workers take a partition from each other: one is too slow to answer Kafka within "
         "`PILLARSCORE_SESSION_TIMEOUT_S`, or two groups share a prefix.",
     ),
     "pillarscore_failures_total": (
         "rising",
-        "The log has the error. The partition restores from its ledger and goes on; again and again "
-        "means that it "
-        "does not get on.",
+        "The log has the error. The partition restores from its ledger and continues; if this happens repeatedly, it "
+        "makes no progress.",
     ),
     "pillarscore_undelivered_frames_total": (
         "rising steadily",
-        "Harmless, they are fetched. Steadily means that Faust does not deliver: restart the worker.",
+        "Harmless: the worker fetches these frames itself. If it rises steadily, Faust does not deliver: restart the "
+        "worker.",
     ),
     "pillarscore_missing_frames_total": (
         "above 0",
-        "Frames were deleted before they were counted; their events are read again. `activity.frames` keeps too "
-        "little: lengthen its retention.",
+        "Frames were deleted before they were counted; their events are read again. Increase the retention of "
+        "`activity.frames`.",
     ),
     "pillarscore_missing_offsets": (
         "above 0 for minutes",
-        "Frames are gone and their events could not be read again yet: the log of the worker says why.",
+        "Frames are missing and their events could not be read again yet: the log of the worker says why.",
     ),
     "pillarscore_lost_offsets": (
         "above 0",
-        "Events are gone that nobody has counted: `pillarscore ledger losses` names them, the run book says what to "
-        "do.",
+        "Events were removed before they were counted: `pillarscore ledger losses` lists them; the runbook says what "
+        "to do.",
     ),
     "pillarscore_unreadable_frames_total": (
         "above 0",
-        "Something else writes to `activity.frames`, or an older worker reads frames of a newer one: upgrade all.",
+        "Another program writes to `activity.frames`, or an older worker reads frames of a newer one: upgrade all "
+        "workers.",
     ),
     "pillarscore_foreign_records_total": (
         "above 0",
-        "Something else writes to `member.ledger` or `member.scores`: the log names offset and key.",
+        "Another program writes to `member.ledger` or `member.scores`: the log has offset and key.",
     ),
     "pillarscore_produce_failures_total": (
         "rising",
-        "Kafka refuses records, and their partition's scores stand still: the log has topic, size and cause.",
+        "Kafka refuses records, so their partition's scores do not change: the log has topic, size and cause.",
     ),
     "pillarscore_unanswered_commits_total": (
         "rising steadily",
-        "Kafka, or the network to it, loses requests. Nothing is lost: the ledger says what was committed.",
+        "Kafka, or the network to it, loses requests. No data is lost: the ledger shows what was committed.",
     ),
     "pillarscore_torn_transactions_total": (
         "above 0",
-        "An error in Pillarscore or Kafka: keep the log and the topics, and report it. All scores are put out again.",
+        "A bug in Pillarscore or Kafka: keep the log and the topics, and report it. All scores are emitted again.",
     ),
     "pillarscore_audit_differences_total": (
         "above 0",
-        "Readers do not see what was committed: something else writes to `member.scores`, or Kafka has lost records.",
+        "Readers do not see what was committed: another program writes to `member.scores`, or Kafka lost records.",
     ),
     "pillarscore_problems": (
         "anything but 0",
-        "`/ready` of the worker says what is wrong in words, and `pillarscore status` for all of them.",
+        "`/ready` of the worker describes its problems; `pillarscore status` shows those of all partitions.",
     ),
     "pillarscore_clock_skew_seconds": (
-        "more than 10 either way",
+        "more than 10 in either direction",
         "Set the clock of the machine (NTP).",
     ),
     "pillarscore_benchmark_failures_total": (
@@ -124,22 +120,20 @@ ADVICE: dict[str, tuple[str, str]] = {
     ),
     "pillarscore_late_events_total": (
         "a jump",
-        "A backfill, or an upstream system was cut off: late events count on their own day, nothing is "
-        "to be done.",
+        "A backfill, or an upstream system was disconnected. Late events count on their own day; no action needed.",
     ),
     "pillarscore_source_duplicates_total": (
         "a rising share",
-        "Upstream sends again what it has sent. They are dropped, but cost as much as others: tell their "
-        "owner.",
+        "Upstream sends events more than once. They are dropped, but cost as much as others: inform the owner.",
     ),
     "pillarscore_partition_live": (
         "0 for long, or the sum over workers below the number of partitions",
-        "Restoring, fenced or refused: the log of the worker says which. Nobody has it: start a worker.",
+        "The partition restores, is fenced or is refused: the log of the worker says which. If no worker has it, "
+        "start one.",
     ),
     "pillarscore_restore_seconds": (
         "minutes",
-        "Lower `PILLARSCORE_BLOCK_CYCLE_S`, so that there are fewer frames to replay, or spread the "
-        "partitions.",
+        "Lower `PILLARSCORE_BLOCK_CYCLE_S`, so that fewer frames have to be replayed, or spread the partitions.",
     ),
     "pillarscore_score_lag_frames": (
         "growing for minutes",
@@ -147,41 +141,38 @@ ADVICE: dict[str, tuple[str, str]] = {
     ),
     "pillarscore_score_lag_seconds": (
         "above a few seconds",
-        "As with `pillarscore_score_lag_frames`; above 0 with `pillarscore_partition_live` 0 it is a "
-        "restore.",
+        "As for `pillarscore_score_lag_frames`. If `pillarscore_partition_live` is 0, the partition is restoring.",
     ),
     "pillarscore_conservation_difference": (
         "anything but 0",
-        "An error in Pillarscore: an event came and it is not settled what became of it. Keep the log "
-        "and the "
-        "topics, compare with `pillarscore verify`, and report it.",
+        "A bug in Pillarscore: an event has no disposition. Keep the log and the topics, compare with "
+        "`pillarscore verify`, and report it.",
     ),
     "pillarscore_replay_frames": (
-        "growing without end",
-        "Blocks are not written: a restore would take longer and longer. See the log for errors of the "
-        "ledger.",
+        "growing without limit",
+        "Blocks are not written, so a restore takes longer and longer. See the log for errors of the ledger.",
     ),
     "pillarscore_unrolled_members": (
         "above 0 for hours after midnight",
-        "The day's turn does not get on, since events go first: more CPU, or more workers.",
+        "The rollover makes no progress because events have priority: add CPU or workers.",
     ),
     "pillarscore_network_age_seconds": (
         "above a day",
-        "Networks are not refreshed: `pillarscore_network_unrefreshed_members` says whether a refresh gets "
-        "on, the log why not. Scores and ranks in cohorts are not affected.",
+        "Networks are not refreshed: `pillarscore_network_unrefreshed_members` shows whether a refresh makes "
+        "progress, the log why it does not. Scores and ranks in cohorts are not affected.",
     ),
     "pillarscore_network_unrefreshed_members": (
-        "above 0 and the same for minutes",
-        "A refresh does not get on, since events go first: more CPU, or more workers.",
+        "above 0 and constant for minutes",
+        "A refresh makes no progress because events have priority: add CPU or workers.",
     ),
     "pillarscore_state_bytes": (
-        "near the memory there is",
-        "Share the partitions among more workers; `kind` says what grows.",
+        "near the available memory",
+        "Spread the partitions over more workers; the label `kind` shows what grows.",
     ),
     "pillarscore_benchmark_age_seconds": (
         "above 60 on all workers",
-        "Ranks and benchmarks stand still, scores don't. The log says why the worker begins to follow again "
-        "and again; `pillarscore_rank_merge_seconds` whether merging takes too long.",
+        "Ranks and benchmarks are outdated, scores are not. The log shows why reading the distributions fails; "
+        "`pillarscore_rank_merge_seconds` shows whether merging takes too long.",
     ),
 }
-"""By metric: what is bad, and what to do then."""
+"""By metric: the sign of trouble, and what to do then."""

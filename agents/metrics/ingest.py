@@ -26,11 +26,11 @@ class IngestMetrics:
             "pillarscore_ingest_invalid_events", "Events that failed validation.", registry=registry
         )
         self.failures = Counter(
-            "pillarscore_ingest_failures", "Times ingest had to start again.", registry=registry
+            "pillarscore_ingest_failures", "Restarts of ingest after an error.", registry=registry
         )
         self.batch_events = Histogram(
             "pillarscore_ingest_batch_events",
-            "Events that ingest took at once.",
+            "Events per ingest batch.",
             buckets=_COUNT_BUCKETS,
             registry=registry,
         )
@@ -39,13 +39,13 @@ class IngestMetrics:
         )
         self.frame_rows = Histogram(
             "pillarscore_frame_rows",
-            "Rows of a frame that has any: one for the actor of an event, one for its counterpart.",
+            "Rows per frame with rows: one for the actor of an event, one for its counterpart.",
             buckets=_COUNT_BUCKETS,
             registry=registry,
         )
         self.difference = Gauge(
             "pillarscore_ingest_conservation_difference",
-            "Events read less those framed or framed as dead letters, since the start; must be 0.",
+            "Events read minus events framed (as rows or dead letters) since the start; must be 0.",
             registry=registry,
         )
         self.lags = _Lags()
@@ -75,12 +75,12 @@ class _Lags(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         messages = GaugeMetricFamily(
             "pillarscore_ingest_lag_events",
-            "Messages of activity.events that are not read yet.",
+            "Unread events in activity.events.",
             labels=["source"],
         )
         seconds = GaugeMetricFamily(
             "pillarscore_ingest_lag_seconds",
-            "How long ago the newest event read was appended to activity.events; 0 when caught up.",
+            "Time since the newest event read was appended to activity.events; 0 when caught up.",
             labels=["source"],
         )
         for source, lag in sorted(self.now().items()):

@@ -25,20 +25,20 @@ class ScoreMetrics:
         part, source = ["partition"], ["partition", "source"]
         self.scores = Counter("pillarscore_scores", "Score records emitted.", part, registry=r)
         self.band_changes = Counter(
-            "pillarscore_band_changes", "Members that went to this band.", ["partition", "band"], registry=r
+            "pillarscore_band_changes", "Members that moved to this band.", ["partition", "band"], registry=r
         )
         self.letters = Counter(
             "pillarscore_dead_letters", "Dead letters emitted.", ["partition", "reason"], registry=r
         )
         self.late = Counter(
-            "pillarscore_late_events", "Events counted on a day before the as-of day.", part, registry=r
+            "pillarscore_late_events", "Late events: counted on a day before the as-of day.", part, registry=r
         )
         self.source_late = Counter(
-            "pillarscore_source_late_events", "The same, by source partition.", source, registry=r
+            "pillarscore_source_late_events", "Late events, by source partition.", source, registry=r
         )
         self.source_duplicates = Counter(
             "pillarscore_source_duplicates",
-            "Events dropped since their source and id were seen before, by source partition.",
+            "Events dropped because their source and id were seen before, by source partition.",
             source,
             registry=r,
         )
@@ -47,14 +47,14 @@ class ScoreMetrics:
         )
         self.flush_members = Histogram(
             "pillarscore_flush_members",
-            "Members whose scores were put out at once.",
+            "Members whose scores were emitted in one flush.",
             buckets=_FLUSH_BUCKETS,
             registry=r,
         )
         self.latency = Latencies(
             "pillarscore_event_latency_seconds",
-            "From an event's own time to its score: queued in the transaction (emitted), committed. "
-            "Only events that came within 10 minutes.",
+            "Time from an event's timestamp until its score is queued in the transaction (emitted) or committed. "
+            "Only events that arrived within 10 minutes.",
             ("emitted", "committed"),
             _LATENCY_BUCKETS,
         )
@@ -64,32 +64,35 @@ class ScoreMetrics:
         )
         self.transactions = Counter("pillarscore_transactions", "Transactions committed.", part, registry=r)
         self.aborts = Counter(
-            "pillarscore_transaction_aborts", "Transactions begun and not committed.", part, registry=r
+            "pillarscore_transaction_aborts", "Transactions begun but not committed.", part, registry=r
         )
         self.block_bytes = Counter(
             "pillarscore_block_bytes", "Bytes of state blocks written.", part, registry=r
         )
         self.fenced = Counter(
-            "pillarscore_fenced", "Times another worker had taken the partition.", part, registry=r
+            "pillarscore_fenced", "Times the partition was fenced by another worker.", part, registry=r
         )
         self.failures = Counter(
-            "pillarscore_failures", "Times a partition had to restore after an error.", part, registry=r
+            "pillarscore_failures", "Restores of a partition after an error.", part, registry=r
         )
         self.gaps = Counter(
-            "pillarscore_undelivered_frames", "Frames fetched because not delivered.", part, registry=r
+            "pillarscore_undelivered_frames",
+            "Frames that were not delivered and had to be fetched.",
+            part,
+            registry=r,
         )
         self.holes = Counter(
-            "pillarscore_missing_frames", "Frames gone before they were counted.", part, registry=r
+            "pillarscore_missing_frames", "Frames removed before they were counted.", part, registry=r
         )
         self.refused = Counter(
             "pillarscore_produce_failures",
-            "Records of transactions that Kafka refused, by the topic of the first.",
+            "Records that Kafka refused in transactions, by the topic of the first.",
             ["partition", "topic"],
             registry=r,
         )
         self.unanswered = Counter(
             "pillarscore_unanswered_commits",
-            "Commits without an answer, by what the ledger said after: committed, or sent again.",
+            "Commits without an answer, by outcome according to the ledger: committed, or sent again.",
             ["partition", "outcome"],
             registry=r,
         )
@@ -101,7 +104,7 @@ class ScoreMetrics:
         )
         self.foreign = Counter(
             "pillarscore_foreign_records",
-            "Records of the ledger and the scores that no worker wrote, left out by restores.",
+            "Records in ledger and scores that no worker wrote; ignored by restores.",
             part,
             registry=r,
         )
@@ -115,7 +118,7 @@ class ScoreMetrics:
             registry=r,
         )
         self.bad_frames = Counter(
-            "pillarscore_unreadable_frames", "Frames that cannot be read.", part, registry=r
+            "pillarscore_unreadable_frames", "Frames that can't be read; skipped.", part, registry=r
         )
 
 

@@ -17,12 +17,12 @@ class RankMetrics(Collector):
         self.cohorts: Callable[[], int] | None = None
         self.merge_seconds = Histogram(
             "pillarscore_rank_merge_seconds",
-            "CPU of a merge of changes into benchmarks and ranks.",
+            "CPU time of merging changes into benchmarks and ranks.",
             buckets=_BUCKETS,
             registry=registry,
         )
         self.failures = Counter(
-            "pillarscore_benchmark_failures", "Times benchmarks could not be published.", registry=registry
+            "pillarscore_benchmark_failures", "Failed attempts to publish benchmarks.", registry=registry
         )
         registry.register(self)
 
@@ -31,7 +31,7 @@ class RankMetrics(Collector):
         """The families without values."""
         yield GaugeMetricFamily(
             "pillarscore_benchmark_age_seconds",
-            "Time since the benchmarks in use were known to be all there is.",
+            "Time since the benchmarks in use were last known to be up to date.",
         )
         yield GaugeMetricFamily("pillarscore_cohorts", "Cohorts with members.")
 

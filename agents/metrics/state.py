@@ -15,7 +15,6 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from agents.metrics.lag import Lag
-from pipeline.shard.member_index import BLOCK
 from pipeline.shard.score_distribution import COLUMNS, WIDTHS
 from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
@@ -40,10 +39,14 @@ class Refilled(Protocol):
 class Partition(Protocol):
     """What is read of a runner. stamp: the last one committed; progress: of the restore, 0 to 1."""
 
-    live: bool
-    progress: float
-    shard: Shard | None
-    stamp: Stamp | None
+    @property
+    def live(self) -> bool: ...
+    @property
+    def progress(self) -> float: ...
+    @property
+    def shard(self) -> Shard | None: ...
+    @property
+    def stamp(self) -> Stamp | None: ...
 
     @property
     def refill(self) -> Refilled:
@@ -87,18 +90,18 @@ def _dispositions(stamp: Stamp) -> Samples:
 
 
 def _bands(shard: Shard) -> Samples:
-    return (((band,), count) for band, count in shard.spread.bands().items())
+    return (((band,), count) for band, count in shard.emitter.distribution.bands().items())
 
 
 def _bytes(shard: Shard) -> Samples:
-    directory = shard.directory
+    directory = shard.state.index
     sizes = {
-        "tiles": shard.tiles.nbytes(),
-        "registers": shard.registers.nbytes(),
-        "history": shard.history.nbytes(),
-        "seen": shard.seen.nbytes(),
-        "standing": shard.standing.nbytes() + shard.spread.nbytes(),
-        "networks": shard.network.nbytes(),
+        "tiles": shard.state.tiles.nbytes(),
+        "registers": shard.state.registers.nbytes(),
+        "history": shard.state.history.nbytes(),
+        "seen": shard.recent_ids.nbytes(),
+        "standing": shard.emitter.last.nbytes(),
+        "networks": shard.state.network.nbytes(),
         "directory": sys.getsizeof(directory) + sys.getsizeof(directory.names),
     }
     return (((kind,), size) for kind, size in sizes.items())
@@ -113,19 +116,19 @@ OF_RUNNER = (
     ),
     _Gauge(
         "pillarscore_restore_progress_ratio",
-        "How far the restore is, by offsets: the ledger is the first half, the frames are the second.",
+        "Progress of the restore by offsets: the ledger is the first half, frames the second.",
         (),
         _one(lambda runner: runner.progress),
     ),
     _Gauge(
         "pillarscore_missing_offsets",
-        "Source offsets whose frames are gone; their events are read again.",
+        "Source offsets whose frames are missing; their events are read again.",
         (),
         _one(lambda runner: runner.refill.missing),
     ),
     _Gauge(
         "pillarscore_restore_seconds",
-        "Duration of the last restore; while one is under way, so far.",
+        "Duration of the last restore, or of the current one so far.",
         (),
         _one(lambda runner: runner.restore_s),
     ),
@@ -133,13 +136,13 @@ OF_RUNNER = (
 OF_LAG = (
     _Gauge(
         "pillarscore_score_lag_frames",
-        "Frames that are not counted yet.",
+        "Frames not counted yet.",
         (),
         _one(lambda lag: lag.messages),
     ),
     _Gauge(
         "pillarscore_score_lag_seconds",
-        "How long ago the newest frame counted was appended; 0 when caught up.",
+        "Time since the newest frame counted was appended; 0 when caught up.",
         (),
         _one(lambda lag: lag.seconds),
     ),
@@ -147,19 +150,19 @@ OF_LAG = (
 OF_STAMP = (
     _Gauge(
         "pillarscore_events",
-        "Events by what became of them, from the stamp.",
+        "Events by disposition, from the stamp.",
         ("disposition",),
         _dispositions,
     ),
     _Gauge(
         "pillarscore_conservation_difference",
-        "Events let in by the partition less those scored, duplicate, outside the window, erased or dead; "
-        "must be 0, always.",
+        "Events admitted by the partition minus those scored, duplicate, outside the window, erased or dead; "
+        "must always be 0.",
         (),
         _one(lambda stamp: stamp.counters.unaccounted()),
     ),
     _Gauge("pillarscore_watermark_offset", "Next source offset to count.", ("source",), _sources),
-    _Gauge("pillarscore_frame_offset", "Last frame whose scores are out.", (), _one(lambda s: s.frame)),
+    _Gauge("pillarscore_frame_offset", "Last frame whose scores are committed.", (), _one(lambda s: s.frame)),
     _Gauge(
         "pillarscore_replay_frames",
         "Frames a restore would have to replay.",
@@ -168,7 +171,7 @@ OF_STAMP = (
     ),
     _Gauge(
         "pillarscore_lost_offsets",
-        "Source offsets that nobody can count any more; each is one event at most.",
+        "Source offsets lost before they were counted; each is at most one event.",
         (),
         _one(lambda stamp: sum(stop - start for ranges in stamp.lost.values() for start, stop in ranges)),
     ),
@@ -177,47 +180,47 @@ OF_SHARD = (
     _Gauge("pillarscore_day", "As-of day of the scores, days since 1970.", (), _one(lambda s: s.day)),
     _Gauge(
         "pillarscore_unrolled_members",
-        "Members not yet brought to the as-of day.",
+        "Members not yet rolled over to the as-of day.",
         (),
-        _one(lambda s: max(0, s.members - s.rolled * BLOCK)),
+        _one(lambda s: max(0, s.members - s.rollover.rolled * s.state.index.block_size)),
     ),
     _Gauge("pillarscore_members", "Members with state.", (), _one(lambda shard: shard.members)),
     _Gauge(
         "pillarscore_tiles",
-        "Counts kept: one for each member, signal and day that has any.",
+        "Counts kept: one per member, signal and day with activity.",
         (),
-        _one(lambda shard: int(shard.tiles.fill.sum())),
+        _one(lambda shard: int(shard.state.tiles.fill.sum())),
     ),
     _Gauge(
         "pillarscore_state_bytes",
-        "Memory allocated for the state, without the texts of names.",
+        "Memory allocated for the state, without the text of names.",
         ("kind",),
         _bytes,
     ),
     _Gauge(
         "pillarscore_network_members",
-        "Members with a connection, as of the last sweep.",
+        "Members with connections, as of the last sweep.",
         (),
-        _one(lambda shard: shard.network.size()[0]),
+        _one(lambda shard: shard.state.network.size()[0]),
     ),
     _Gauge(
         "pillarscore_network_connections",
-        "Their connections; each has two sides, and is counted on both.",
+        "Their connections, each counted on both sides.",
         (),
-        _one(lambda shard: shard.network.size()[1]),
+        _one(lambda shard: shard.state.network.size()[1]),
     ),
     _Gauge("pillarscore_band_members", "Members with a score, by band.", ("band",), _bands),
 )
 OF_NETWORKS = (
     _Gauge(
         "pillarscore_network_age_seconds",
-        "Time since the refresh of networks that the oldest records of them are of.",
+        "Age of the oldest records of networks: time since the refresh that wrote them.",
         (),
         lambda networks: (((), age) for age in [networks.age()] if age is not None),
     ),
     _Gauge(
         "pillarscore_network_unrefreshed_members",
-        "Members whose network the refresh under way has not put out yet, in whole blocks.",
+        "Members whose network the current refresh has not emitted yet, in whole blocks.",
         (),
         _one(lambda networks: networks.unrefreshed()),
     ),
@@ -268,13 +271,12 @@ def _scores(shards: Mapping[str, Any]) -> HistogramMetricFamily:
     """Members by points."""
     family = HistogramMetricFamily(
         "pillarscore_member_score",
-        "Members by points: of the score, and of each pillar. It shows the scores as they stand, so counts "
-        "fall too.",
+        "Members by points of the score and of each pillar. Shows the current scores, so counts can also fall.",
         labels=["partition", "pillar"],
     )
     for partition, shard in shards.items():
         for number, column in enumerate(COLUMNS):
-            counts, hundredths = shard.spread.histogram(column)
+            counts, hundredths = shard.emitter.distribution.histogram(column)
             width = WIDTHS[number > 0]
             ends = [floatToGoString((at + 1) * width / 100) for at in range(len(counts))]
             cumulated = np.cumsum(counts).tolist()

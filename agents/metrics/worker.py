@@ -18,35 +18,35 @@ class WorkerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.build = Gauge(
             "pillarscore_build_info",
-            "Always 1; the labels say which program, rubric and role this is.",
+            "Always 1; the labels show version, rubric and role.",
             ["version", "python", "rubric", "role"],
             registry=registry,
         )
         self.ready = Gauge(
             "pillarscore_ready",
-            "1 when each role has its partitions and all of them are restored, as /ready says, otherwise 0.",
+            "1 when /ready answers 200: each role has its partitions, all are restored, no problems; otherwise 0.",
             registry=registry,
         )
         self.loop_lag = Histogram(
             "pillarscore_event_loop_lag_seconds",
-            "How much later than asked for the event loop woke a task that does nothing but sleep.",
+            "Delay with which the event loop wakes a task that only sleeps.",
             buckets=_LAG_BUCKETS,
             registry=registry,
         )
         self.problems = Gauge(
             "pillarscore_problems",
-            "What is wrong with this worker now, by kind, as /ready says it; 0 when all is well.",
+            "Current problems of this worker by kind, as shown by /ready.",
             ["kind"],
             registry=registry,
         )
         self.skew = Gauge(
             "pillarscore_clock_skew_seconds",
-            "How far this machine's clock is ahead of Kafka's, at least; negative: behind.",
+            "Minimum by which this machine's clock is ahead of Kafka's; negative: behind.",
             registry=registry,
         )
         self.disk_free = Gauge(
             "pillarscore_disk_free_bytes",
-            "Free space of the file system that the state folder is on.",
+            "Free space on the file system of the state folder.",
             ["path"],
             registry=registry,
         )

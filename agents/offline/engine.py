@@ -25,6 +25,7 @@ from pipeline.intake.rows import Line, Rows
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member
+from pipeline.shard.dedupe import RecentIds
 from pipeline.shard.file_shard import FileShard
 from pipeline.shard.score_records import score_records
 from schemas.frames import Cover, Frame
@@ -82,7 +83,7 @@ class Offline:
         self._intake = Intake(*how, networks)
         self._columns = ColumnIntake(*how, PLACES, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
-        self._shard = FileShard(rubric, day, horizon, _FOR_EVER, zone=days_in)
+        self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in)
         self._frames = 0
         self._next = 0
 
@@ -130,7 +131,6 @@ class Offline:
         cover = Cover(0, self._next, stop, tuple(runs))
         self._next = stop
         self._shard.apply(_frame(rows, cover), self._frames, 1)
-        self._shard.forget_changes()
         self._frames += 1
 
     def _bury(
@@ -144,7 +144,7 @@ class Offline:
         """The scores of all members of whom anything is known; with the components if these are asked for."""
         shard = self._shard
         members = shard.scored()
-        names = shard.directory.names
+        names = shard.state.index.names
         width = len(self.rubric.components) if components else 0
         found = ScoreTable(
             self.day,
@@ -164,7 +164,7 @@ class Offline:
     def nbytes(self) -> tuple[int, int]:
         """Bytes of what grows: the members' tiles and registers; the ids remembered, up to their horizon."""
         shard = self._shard
-        return shard.tiles.nbytes() + shard.registers.nbytes(), shard.seen.nbytes()
+        return shard.state.tiles.nbytes() + shard.state.registers.nbytes(), shard.recent_ids.nbytes()
 
     def records(self, standings: ScoreTable, rows: Sequence[int]) -> Iterator[bytes]:
         """The rows as the values of `member.scores` records, with revision 0."""
@@ -181,16 +181,16 @@ class Offline:
     def member(self, name: str) -> Member | None:
         """What is counted and known of a member; None when nothing is."""
         shard = self._shard
-        if name not in shard.directory:
+        if name not in shard.state.index:
             return None
-        one = np.array([shard.directory[name]])
+        one = np.array([shard.state.index[name]])
         if one[0] not in shard.scored():
             return None
-        return Member.of(self.day, shard.tiles.read(one), shard.registers.numbers(one))
+        return Member.of(self.day, shard.state.tiles.read(one), shard.state.registers.numbers(one))
 
     def like(self, name: str, most: int = 3) -> list[str]:
         """Members with a name like this one, for who has mistyped it."""
-        names = [str(other) for other in self._shard.directory.names if other is not None]
+        names = [str(other) for other in self._shard.state.index.names if other is not None]
         return difflib.get_close_matches(name, names, most)
 
 

@@ -41,7 +41,7 @@ def convert(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             continue
         sender, recipient, time = _message(number, line)
         if time < now:
-            raise BadLine(f"line {number}: time {time} is before {now} of the line above: sort by column 3")
+            raise BadLine(f"line {number}: time {time} is before {now} in the line above: sort by column 3")
         if time > now:
             now, in_this_second = time, {}
         moment = datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -91,13 +91,13 @@ def _message(number: int, line: str) -> tuple[int, int, int]:
     # isdigit alone takes digits of all scripts; the length bounds what int() has to do.
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 15 for part in parts):
         raise BadLine(
-            f"line {number}: should be 'sender recipient unix-time', whole numbers, got {line[:40]!r}"
+            f"line {number}: expected 'sender recipient unix-time' as whole numbers, got {line[:40]!r}"
         )
     sender, recipient, time = map(int, parts)
     if sender == recipient:
         raise BadLine(f"line {number}: member {sender} writes to themselves")
     if time > LATEST:
-        raise BadLine(f"line {number}: time {time} is no unix time in seconds")
+        raise BadLine(f"line {number}: time {time} is not a unix time in seconds")
     return sender, recipient, time
 
 

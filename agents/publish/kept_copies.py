@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.kafka import clients
 from agents.kafka.topics import admin
 
 
@@ -113,7 +114,7 @@ async def played(settings: Settings) -> KeptCopies:
     found = [KeptCopy.load(file) for file in sorted(folder.glob("*.gz")) if _note(file).exists()]
     if not found:
         return KeptCopies(folder, [])
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.broker, enable_auto_commit=False)
+    consumer = clients.consumer(settings)
     await consumer.start()
     try:
         topic = settings.topic("events")

@@ -52,7 +52,7 @@ def move_of(paths: Sequence[Path], until: str | None, whole_days: bool) -> Shift
     """The move that --until asks for, None when it asks for none or there is nothing to move."""
     if until is None:
         if whole_days:
-            raise UserError("--whole-days says how to move the times: give --until too")
+            raise UserError("--whole-days needs --until")
         return None
     if STDIN in paths:
         raise UserError("--until reads the events twice: give a file instead of -")
@@ -75,5 +75,5 @@ def _moment(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise UserError(f"--until {text}: give a time with offset, such as 2026-11-20T08:30:00Z, or now")
+        raise UserError(f"--until {text}: give a time with an offset, such as 2026-11-20T08:30:00Z, or now")
     return moment

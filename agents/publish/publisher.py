@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.kafka import clients
 from pipeline.common.partitioner import partitions
 
 BATCH_BYTES = 900_000
@@ -76,10 +77,9 @@ class Publisher:
 @asynccontextmanager
 async def publisher(settings: Settings, transaction: bool = False) -> AsyncIterator[Publisher]:
     """A Publisher to the events topic, flushed at the end; transaction: all is seen then, or nothing ever."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker,
+    producer = clients.producer(
+        settings,
         transactional_id=f"{settings.prefix}publish" if transaction else None,
-        enable_idempotence=True,
         compression_type="zstd",
         max_batch_size=BATCH_BYTES,
         max_request_size=16 << 20,
@@ -99,7 +99,7 @@ async def publisher(settings: Settings, transaction: bool = False) -> AsyncItera
             finally:
                 await sender.flush()
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} does not take the events: {error}") from error
+        raise UserError(f"Kafka at {settings.broker} rejected the events: {error}") from error
     finally:
         await producer.stop()
 

@@ -42,7 +42,7 @@ def prepare(kept: KeptCopies) -> KeptCopy:
     part.about = str(shift)
     if part.pending and time.time() - part.file.stat().st_mtime < _A_DAY_S:
         # prepared in a run that was killed, maybe after it was sent: the same again does no harm then
-        part.about = "Times moved as in the run before, which was broken off"
+        part.about = "All times shifted as in the previous run, which was interrupted"
         return part
     part.forget()
     with writer(part.file) as write:

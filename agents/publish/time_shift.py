@@ -31,16 +31,14 @@ class Shift:
         try:
             moved = (time + self.move).astimezone(UTC)
         except OverflowError:
-            raise UserError("--until: a time would leave the years 1 to 9999") from None
+            raise UserError("--until: an event would fall outside the years 1 to 9999") from None
         return orjson.dumps(event | {"time": moved.isoformat().replace("+00:00", "Z")})
 
     def __str__(self) -> str:
         days, seconds = divmod(int(self.move.total_seconds()), 86_400)
         clock = f" {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} h" if seconds else ""
         ends = self.last + self.move
-        return (
-            f"All times moved by {days:+,} days{clock}: the last event is now at {ends:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        return f"All times shifted by {days:+,} days{clock}: the last event is now at {ends:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def to_end_at(lines: Iterable[bytes], end: datetime, whole_days: bool = False) -> Shift | None:

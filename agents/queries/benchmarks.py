@@ -11,7 +11,7 @@ from schemas.benchmarks import Benchmark
 async def benchmarks(settings: Settings) -> dict[str, Benchmark]:
     """The newest committed benchmark of each cohort."""
     found: dict[bytes, bytes | None] = {}
-    async with reader(settings.broker, settings.topic("benchmarks"), 0) as r:
+    async with reader(settings, settings.topic("benchmarks"), 0) as r:
         async for records in r.read(*await r.bounds()):
             found.update((record.key, record.value) for record in records)
     made = (Benchmark.model_validate_json(value) for value in found.values() if value is not None)
@@ -21,7 +21,7 @@ async def benchmarks(settings: Settings) -> dict[str, Benchmark]:
 async def merged(settings: Settings, kinds: Sequence[str]) -> MergedScores:
     """All published scores up to now, as the workers merge them."""
     found = MergedScores(settings.frame_partitions, kinds)
-    async with reader(settings.broker, settings.topic("distributions"), 0) as r:
+    async with reader(settings, settings.topic("distributions"), 0) as r:
         async for records in r.read(*await r.bounds()):
             for record in records:
                 if record.value is not None:

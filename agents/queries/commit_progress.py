@@ -61,7 +61,7 @@ async def stamps(settings: Settings) -> AsyncIterator[Stamps]:
     async with AsyncExitStack() as stack:
         topic = settings.topic("ledger")
         readers = [
-            await stack.enter_async_context(reader(settings.broker, topic, partition))
+            await stack.enter_async_context(reader(settings, topic, partition))
             for partition in range(settings.frame_partitions)
         ]
         yield Stamps(readers)

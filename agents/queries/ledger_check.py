@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aiokafka import TopicPartition
 
 from agents.config.settings import Settings
+from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.multi_reader import partitions
 from agents.offline.verification import Difference
 from agents.worker.restore import Restored, restore
@@ -41,7 +42,7 @@ async def check(
     restored: list[Restored] = []
     for partition in range(settings.frame_partitions):
         progress(found.members, partition, settings.frame_partitions)
-        one = await restore(settings, (rubric, None), partition, today)
+        one = await restore(KafkaLog(settings), settings, (rubric, None), partition, today=today)
         restored.append(one)
         found.problems += _problems(settings, partition, one)
     await _letters(settings, restored, found)
@@ -57,11 +58,11 @@ async def check(
 def _problems(settings: Settings, partition: int, one: Restored) -> list[str]:
     where = f"{settings.topic('ledger')} partition {partition}"
     lines = [
-        f"{where}: the record at offset {f.offset}, key {f.key!r}, is left out: {f.why}"
+        f"{where}: the record at offset {f.offset}, key {f.key!r}, is ignored: {f.why}"
         for f in one.image.foreign
     ]
     lines += [
-        f"{where}: the stamp at offset {at} does not follow from the one before" for at in one.image.breaks()
+        f"{where}: the stamp at offset {at} does not follow the one before" for at in one.image.breaks()
     ]
     stamp = one.stamp
     if stamp is not None:
@@ -80,7 +81,7 @@ def _compare(one: Restored, newest: dict[str, Score], found: Checked) -> None:
         return
     members = shard.scored()
     points = shard.points(members)
-    names = [str(shard.directory.names[index]) for index in members.tolist()]
+    names = [str(shard.state.index.names[index]) for index in members.tolist()]
     columns = zip(names, points.score.tolist(), points.pillars.tolist(), strict=True)
     for name, score, pillars in columns:
         said = newest.pop(name, None)
@@ -97,7 +98,7 @@ def _compare(one: Restored, newest: dict[str, Score], found: Checked) -> None:
                     found.differences.append(
                         Difference(name, f"ledger {field_}", as_points(there), as_points(here))
                     )
-    for name in [name for name in newest if name in shard.directory]:
+    for name in [name for name in newest if name in shard.state.index]:
         if newest[name].revision > stamp.sequence:
             found.newer += 1
             del newest[name]
@@ -109,7 +110,7 @@ async def _letters(settings: Settings, restored: list[Restored], found: Checked)
     tps = [TopicPartition(topic, partition) for partition in range(settings.letter_partitions)]
     stamps = [one.stamp for one in restored if one.stamp is not None]
     count = 0
-    async with partitions(settings.broker, tps) as reading:
+    async with partitions(settings, tps) as reading:
         for tp, (first, end) in (await reading.bounds(tps)).items():
             if first:
                 return
@@ -117,4 +118,4 @@ async def _letters(settings: Settings, restored: list[Restored], found: Checked)
                 count += 1
     wanted = sum(stamp.counters.dead_lettered for stamp in stamps)
     if count < wanted:
-        found.problems.append(f"{topic} has {count:,} letters, the stamps say {wanted:,}")
+        found.problems.append(f"{topic} has {count:,} letters, but the stamps count {wanted:,}")

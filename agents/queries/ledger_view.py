@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.range_reader import reader
+from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.topics import admin, existing
 from agents.worker.restore import restore
 from pipeline.common.days import calendar
@@ -25,9 +25,9 @@ from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.shard import checkpoint
 from pipeline.shard.daily_history import DAYS
-from pipeline.shard.member_index import BLOCK
+from pipeline.shard.member_state import NEVER
 from pipeline.shard.recovery import Image, Unreadable
-from pipeline.shard.shard import NEVER, Shard
+from pipeline.shard.shard import Shard
 from schemas.ledger import HISTORY, Block, Stamp
 from schemas.links import PREFIX as NETWORK
 from schemas.signals import Signal
@@ -135,23 +135,21 @@ def _kind(key: bytes) -> str:
     return "history_day" if key.startswith(HISTORY) and len(parts) > 2 else parts[0]
 
 
-def member_state(shard: Shard, partition: int, rolled: int, name: str) -> MemberState | None:
-    """A member of a restored shard; None when there is no such member. rolled: the stamp's blocks rolled over.
-
-    The shard is of no use for anything else afterwards.
-    """
-    index = shard.directory.get(name)
+def member_state(shard: Shard, partition: int, name: str) -> MemberState | None:
+    """A member of a restored shard, which must not be written to a ledger afterwards; None if there is none."""
+    index = shard.state.index.get(name)
     if index is None:
         return None
+    number, row = divmod(index, shard.state.index.block_size)
     # the member's block as the ledger would have it: everything that is kept of a member, in one form
-    block = checkpoint.dump(shard, index // BLOCK)
-    row = index % BLOCK
+    block = checkpoint.dump(shard, number)
     erased = block.erased[row]
+    unrecorded = shard.rollover.unrecorded(np.array([index]))
     return MemberState(
         member=name,
         partition=partition,
         as_of=calendar(shard.day),
-        rolled_over=block.number < rolled,
+        rolled_over=unrecorded is None or not unrecorded[0],
         score=_score(shard, index) if Population([shard], shard.day).find(name) else None,
         tiles=_tiles(block, row),
         registers={
@@ -233,10 +231,9 @@ async def _member_view(
         raise UserError(
             f"Member {_shown(member)} belongs to partition {home}: leave --partition {partition} out"
         )
-    restored = await restore(settings, (rubric, None), home, today)
+    restored = await restore(KafkaLog(settings), settings, (rubric, None), home, today=today)
     kept = partition_ledger(home, restored.image)
-    rolled = 0 if restored.stamp is None else restored.stamp.rolled
-    state = member_state(restored.shard, home, rolled, member)
+    state = member_state(restored.shard, home, member)
     if state is None:
         near = Population([restored.shard], restored.shard.day).like(member)
         hint = f": did you mean {' or '.join(map(_shown, near))}?" if near else ": correct --member"
@@ -251,7 +248,7 @@ def _shown(name: str) -> str:
 async def _image(settings: Settings, partition: int) -> tuple[Image, int]:
     """All of a ledger partition, and how many records that were."""
     image, count = Image(), 0
-    async with reader(settings.broker, settings.topic("ledger"), partition) as r:
+    async with KafkaLog(settings).reader(settings.topic("ledger"), partition) as r:
         async for records in r.read(*await r.bounds()):
             count += len(records)
             for record in records:

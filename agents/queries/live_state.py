@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from agents.config.settings import Settings
+from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.range_reader import reader
 from agents.worker.restore import restore
 from pipeline.common.partitioner import partitions
@@ -42,7 +43,7 @@ async def population(
         frames += read
     day = max(today, *(shard.day for shard in shards))
     for shard in shards:
-        shard.turn_day(day)
+        shard.start_day(day)
     return Population(shards, day)
 
 
@@ -51,13 +52,13 @@ async def _shard(
 ) -> tuple[Shard, int]:
     """A partition's state, and how many frames were counted on top of its stamp."""
     s = settings
-    found = await restore(s, (rubric, None), partition, today)
+    found = await restore(KafkaLog(s), s, (rubric, None), partition, today=today)
     shard, read = found.shard, 0
-    async with reader(s.broker, s.topic("frames"), partition) as r:
+    async with reader(s, s.topic("frames"), partition) as r:
         first, end = await r.bounds()
         if first > found.next_frame:
             say(
-                f"Partition {partition}: frames {found.next_frame:,} to {first - 1:,} are gone; "
+                f"Partition {partition}: frames {found.next_frame:,} to {first - 1:,} were removed; "
                 "scores may miss events"
             )
         async for records in r.read(max(found.next_frame, first), end):

@@ -7,11 +7,11 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.kafka import clients
 from agents.kafka.range_reader import reader
 from agents.worker.newest_stamp import newest_stamp
 from pipeline.intake.framer import Framer
@@ -34,7 +34,7 @@ async def losses(settings: Settings) -> list[Loss]:
     """All that the newest stamps say."""
     found = []
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("ledger"), partition) as r:
+        async with reader(settings, settings.topic("ledger"), partition) as r:
             stamp = await newest_stamp(r)
         if stamp is None:
             continue
@@ -49,7 +49,7 @@ async def losses(settings: Settings) -> list[Loss]:
 
 async def resolve(settings: Settings, lost: list[Loss]) -> None:
     """Tell the partitions that these losses are dealt with, and wait until they have it. Raises UserError."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True)
+    producer = clients.producer(settings)
     try:
         await producer.start()
         for partition in sorted({one.partition for one in lost}):
@@ -58,13 +58,13 @@ async def resolve(settings: Settings, lost: list[Loss]) -> None:
                 settings.topic("frames"), Framer.resolved(ranges), partition=partition
             )
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} does not take it: {error}") from error
+        raise UserError(f"Kafka at {settings.broker} rejected the request: {error}") from error
     finally:
         await producer.stop()
     deadline = time.monotonic() + WAIT_S
     while set(await losses(settings)) & set(lost):
         if time.monotonic() > deadline:
             raise UserError(
-                f"No worker has taken it in {WAIT_S:.0f} s: it is done when one runs; see 'status'"
+                f"No worker has applied it within {WAIT_S:.0f} s: a running worker will; see 'pillarscore status'"
             )
         await asyncio.sleep(0.2)

@@ -15,9 +15,8 @@ from pipeline.network.link_block import LinkColumns, connected
 from pipeline.network.member_hash import key_hashes, member_hashes
 from pipeline.network.peer_ranks import UNKNOWN, places
 from pipeline.network.records import standing
-from pipeline.reports.population import Population
+from pipeline.reports.population import AnyShard, Population
 from pipeline.rubric.model import Rubric
-from pipeline.shard.shard import Shard
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 
@@ -32,7 +31,7 @@ def in_file(population: Population, member: str, settings: Settings) -> NetworkS
     shard, links, wanted = found
     scores = np.full(len(wanted), UNKNOWN, np.int16)
     for other in population.shards:
-        members, names = other.scored(), other.directory.names
+        members, names = other.scored(), other.state.index.names
         for start in range(0, len(members), _PEOPLE):
             part = members[start : start + _PEOPLE]
             hashes = member_hashes([str(names[index]) for index in part.tolist()])
@@ -54,7 +53,7 @@ async def live(
     shard, links, wanted = found
     gathering, published = LatestScores(), None
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("scores"), partition) as r:
+        async with reader(settings, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds(), AT_ONCE):
                 hits = np.isin(key_hashes([record.key for record in records]), wanted)
                 told = [(records[at].key, records[at].value) for at in np.flatnonzero(hits).tolist()]
@@ -70,14 +69,14 @@ async def live(
     return _standing(shard, links, scores, member, population.day, settings)
 
 
-def _links(population: Population, member: str) -> tuple[Shard, LinkColumns, np.ndarray] | None:
+def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, np.ndarray] | None:
     """(the member's shard, the connections by their places in the next, the hashes uint64[k] ascending)."""
     for shard in population.shards:
-        place = shard.network.find(member)
+        place = shard.state.network.find(member)
         if place is not None:
-            links = shard.network.links(place)
+            links = shard.state.network.links(place)
             now = connected(links.state)
-            hashes = shard.network.codes.hashes[links.peer[now]]
+            hashes = shard.state.network.codes.hashes[links.peer[now]]
             order = np.argsort(hashes)
             if len(order):
                 peer = np.arange(len(order), dtype=np.uint32)
@@ -91,9 +90,9 @@ def _links(population: Population, member: str) -> tuple[Shard, LinkColumns, np.
 
 
 def _standing(
-    shard: Shard, links: LinkColumns, scores: np.ndarray, member: str, day: int, settings: Settings
+    shard: AnyShard, links: LinkColumns, scores: np.ndarray, member: str, day: int, settings: Settings
 ) -> NetworkStanding:
-    index = shard.directory.get(member)
+    index = shard.state.index.get(member)
     one = np.array([index if index is not None else -1])
     own = shard.points(one).score if one[0] in shard.scored() else np.array([UNKNOWN])
     found = places(links, own, scores, day - WINDOW)

@@ -33,11 +33,11 @@ def in_file(population: Population, member: str, settings: Settings) -> RanksByC
         members = shard.scored()
         parts = np.array_split(members, len(members) // _AT_ONCE + 1)
         score = np.concatenate([shard.points(part).score for part in parts])
-        texts = np.array(shard.registers.texts.names, object)
-        value = texts[shard.registers.numbers(members)[:, registers_of(kinds)]]
+        texts = np.array(shard.state.registers.texts.names, object)
+        value = texts[shard.state.registers.numbers(members)[:, registers_of(kinds)]]
         scores.append(score)
         values.append(value)
-        at = np.flatnonzero(members == shard.directory.get(member, -1))
+        at = np.flatnonzero(members == shard.state.index.get(member, -1))
         if len(at):
             own = int(score[at[0]]), value[at[0]].tolist()
     if own is None:
@@ -65,13 +65,14 @@ async def live(
     view = await merged(settings, kinds)
     [partition] = partitions(pa.array([member], pa.string()), settings.frame_partitions).tolist()
     [shard] = population.shards
-    index = shard.directory.get(member)
+    assert isinstance(shard, Shard)
+    index = shard.state.index.get(member)
     heads = {(source.head.rubric, source.head.rubric_version) for source in view.sources.values()}
     if index is None or not view.complete or heads != {(rubric.name, str(rubric.version))}:
         return None
     one = np.array([index])
-    score, numbers = shard.points(one).score, shard.registers.numbers(one)[0]
-    values = [shard.registers.texts.names[numbers[register]] for register in registers_of(kinds)]
+    score, numbers = shard.points(one).score, shard.state.registers.numbers(one)[0]
+    values = [shard.state.registers.texts.names[numbers[register]] for register in registers_of(kinds)]
     found: RanksByCohort = {}
     for column, (kind, value) in enumerate(zip((EVERYONE, *kinds), ("", *values), strict=True)):
         if value or not column:
@@ -89,7 +90,7 @@ def _published(source: Source, shard: Shard, index: int, column: int) -> tuple[i
 
     A place is a member's for good once it stands in a block of the ledger.
     """
-    if index >= len(shard.durable) or shard.durable[index] < 0:
+    if not shard.in_ledger(index):
         return None, 0
     if index >= len(source.numbers) or source.numbers[index, 0] == GONE:
         return 0, 0

@@ -40,8 +40,8 @@ def problems(
             lines += _offsets(one, one.stamp, committed)
         if one.waiting and one.age_s is not None and one.age_s >= STILL_S:
             lines.append(
-                f"partition {one.partition} has committed nothing for {one.age_s:,.0f} s, and {one.waiting:,} frames "
-                "wait: see /ready and the log of its worker (run book, ScoresStalled)"
+                f"partition {one.partition} has not committed for {one.age_s:,.0f} s and has {one.waiting:,} unread "
+                "frames: see /ready and the log of its worker (runbook, ScoresStalled)"
             )
     return lines
 
@@ -51,9 +51,9 @@ def _topics(stamps: Sequence[Stamp], ids: Mapping[str, str], names: Mapping[str,
     for short in FATAL:
         known = {stamp.topics[short] for stamp in stamps if short in stamp.topics}
         if known and ids.get(short) not in known:
-            what = "made again" if short in ids else "not made again"
+            what = "recreated" if short in ids else "not recreated"
             lines.append(
-                f"topic {names[short]} was deleted and {what}: nothing is counted any more (run book, TopicRecreated)"
+                f"topic {names[short]} was deleted and {what}: nothing is counted any more (runbook, TopicRecreated)"
             )
     return lines
 
@@ -68,12 +68,14 @@ def _offsets(one: PartitionView, stamp: Stamp, committed: Mapping[int, int]) -> 
                 missing.setdefault(source, Ranges()).add(stamp.watermarks.get(source, 0), offset)
     if missing:
         lines.append(
-            f"partition {one.partition}: frames are gone that cover {_said(missing)}; a worker reads them again from "
-            "activity.events (run book, EventsMissing)"
+            f"partition {one.partition}: frames for {_said(missing)} are missing; a worker reads their events again "
+            "from activity.events (runbook, EventsMissing)"
         )
     if stamp.lost:
         lost = {source: Ranges(ranges) for source, ranges in stamp.lost.items()}
-        lines.append(f"partition {one.partition}: {_said(lost)} are lost, uncounted (run book, EventsLost)")
+        lines.append(
+            f"partition {one.partition}: {_said(lost)} were lost before they were counted (runbook, EventsLost)"
+        )
     return lines
 
 

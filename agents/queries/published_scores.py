@@ -31,12 +31,12 @@ async def newest(
     topic = settings.topic(short)
     found: dict[bytes, bytes | None] = {}
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, topic, partition) as r:
+        async with reader(settings, topic, partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
                     if record.key is None or not (record.value or _BEGINS).startswith(_BEGINS):
                         left_out(
-                            f"{topic} partition {partition}: the record at offset {record.offset} is no score"
+                            f"{topic} partition {partition}: the record at offset {record.offset} is not a score"
                         )
                     else:
                         found[record.key] = record.value
@@ -47,7 +47,7 @@ async def newest(
         try:
             score = Score.model_validate_json(value)
         except ValidationError:
-            left_out(f"{topic}: the newest record with the key {key!r} is no score")
+            left_out(f"{topic}: the newest record with key {key!r} is not a score")
         else:
             scores[score.member] = score
     return scores
@@ -57,7 +57,7 @@ async def recorded(settings: Settings, rubric: Rubric) -> RecordedHistory:
     """The daily history, read as a stream: what is kept of it are the last 90 days of each member."""
     found = RecordedHistory(rubric)
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("history"), partition) as r:
+        async with reader(settings, settings.topic("history"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
                     if record.value is None:

@@ -23,7 +23,7 @@ from agents.kafka.multi_reader import MultiReader, partitions
 from agents.kafka.topic_watch import kafka_client
 from agents.kafka.topics import admin, existing
 from agents.queries import problems
-from pipeline.shard.member_index import BLOCK
+from pipeline.shard.member_index import BLOCK_SIZE
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 from schemas.letters import DeadLetter
 
@@ -248,7 +248,7 @@ class Survey:
                     lag,
                     None if rate is None else rate[1],
                     stamp.members if stamp else 0,
-                    max(0, stamp.members - stamp.rolled * BLOCK) if stamp else 0,
+                    max(0, stamp.members - stamp.rolled * BLOCK_SIZE) if stamp else 0,
                     stamp.day if stamp else None,
                     max(0, now - seen.timestamp) / 1000 if stamp else None,
                 )
@@ -297,9 +297,9 @@ async def survey(settings: Settings) -> AsyncIterator[Survey]:
         missing = [settings.topic(short) for short in NEEDED if short not in counts]
         if missing:
             raise UserError(
-                f"Kafka at {settings.broker} has no topic {missing[0]}: 'pillarscore worker' makes it, "
+                f"Kafka at {settings.broker} has no topic {missing[0]}: create it with 'pillarscore topics', "
                 "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
             )
         tps = [TopicPartition(settings.topic(short), p) for short in NEEDED for p in range(counts[short])]
-        async with partitions(settings.broker, tps) as reading, kafka_client(settings) as topic_client:
+        async with partitions(settings, tps) as reading, kafka_client(settings) as topic_client:
             yield Survey(settings, client, topic_client, reading, counts)

@@ -28,7 +28,7 @@ def table(found: Iterable[Benchmark]) -> Table:
     """Benchmarks, a line each."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("cohort", overflow="fold")
-    for column in ("members", "mean", "median", "best tenth over", "mean in a week"):
+    for column in ("members", "mean", "median", "90th percentile", "7-day change"):
         shown.add_column(column, justify="right")
     for b in found:
         name = Text(printable(b.cohort))
@@ -44,13 +44,13 @@ def detail(b: Benchmark) -> Iterator[RenderableType]:
     """One benchmark in full."""
     yield Text(f"{printable(b.cohort)}, as of {b.as_of}", "bold")
     if b.mean is None or b.deciles is None or b.histogram is None or b.bands is None or b.pillars is None:
-        yield Text(f"fewer than {b.fewer_than} members: no averages are shown")
+        yield Text(f"fewer than {b.fewer_than} members: no statistics are shown")
         return
     yield Text(f"{b.size:,} members, mean {b.mean:.2f}, median {b.median:.2f}")
     if b.week is not None:
         size, mean, median = b.week.size, b.week.mean, b.week.median
-        yield Text(f"since a week ago: members {size:+,}, mean {mean:+.2f}, median {median:+.2f}")
-    yield Text("deciles " + ", ".join(f"{score:.2f}" for score in b.deciles))
+        yield Text(f"change over a week: members {size:+,}, mean {mean:+.2f}, median {median:+.2f}")
+    yield Text("deciles: " + ", ".join(f"{score:.2f}" for score in b.deciles))
     yield Text(", ".join(f"{band} {size:,}" for band, size in b.bands.model_dump().items()))
     means = ", ".join(f"{pillar} {getattr(b.pillars, pillar).mean:.2f}" for pillar in PILLARS)
     yield Text(f"pillar means: {means}")

@@ -32,20 +32,20 @@ def tables(said: Comparison) -> Iterator[RenderableType]:
     changed = [part for part in said.components if part.before != part.after]
     if changed:
         changed.sort(key=lambda part: (-abs(part.mean), part.name))
-        yield _parts("mean by component, those that change", changed, said.members)
-    for title, movers in (("biggest movers up", said.up), ("biggest movers down", said.down)):
+        yield _parts("mean by component, changed ones only", changed, said.members)
+    for title, movers in (("largest gains", said.up), ("largest losses", said.down)):
         if movers:
             yield _movers(title, movers)
 
 
 def headline(said: Comparison) -> str:
-    """`1,107 members as of 2004-06-14, ssi 1 -> ssi-rhythm 2: 20 rise, 1,080 fall, …`."""
+    """`1,107 members as of 2004-06-14, ssi 1 -> ssi-rhythm 2: 20 gain, 1,080 lose, …`."""
     names = " -> ".join(f"{side.rubric} {side.version}" for side in (said.before, said.after))
     rise, stay, fall = (said.with_change(sign) for sign in (1, 0, -1))
     moved = said.moved()
     return (
-        f"{_members(said.members)} as of {calendar(said.day)}, {names}: {rise:,} rise, {fall:,} fall, "
-        f"{stay:,} stay; {_members(moved)} change{'s' if moved == 1 else ''} band"
+        f"{_members(said.members)} as of {calendar(said.day)}, {names}: {rise:,} gain, {fall:,} lose, "
+        f"{stay:,} unchanged; {_members(moved)} change{'s' if moved == 1 else ''} band"
     )
 
 
@@ -101,7 +101,7 @@ def _distribution(said: Comparison) -> Table:
     sides = said.before, said.after
     rows = [("mean", [side.mean for side in sides])]
     if said.members:
-        names = ["lowest", *(f"{tenth}0 % are at most" for tenth in range(1, 10)), "highest"]
+        names = ["lowest", *(f"{tenth}0th percentile" for tenth in range(1, 10)), "highest"]
         names[5] = "median"
         rows += [
             (name, list(pair))
@@ -113,7 +113,7 @@ def _distribution(said: Comparison) -> Table:
 
 
 def _bands(said: Comparison) -> Table:
-    shown = _table("band before, and after", *(str(band) for band in BANDS), "before")
+    shown = _table("band before / after", *(str(band) for band in BANDS), "before")
     for band, row in zip(BANDS, said.moves, strict=True):
         cells = [
             Text(f"{count:,}" if count else "·", "" if to is band else "bold" if count else "dim")

@@ -64,7 +64,7 @@ pre {{ font: 13px/1.35 ui-monospace, monospace; overflow-x: auto }}
 def check(path: Path) -> None:
     """Raise UserError unless a picture can be written there, as far as the name tells."""
     if path.suffix.lower() not in KINDS:
-        raise UserError(f"--plot {path}: give a name that ends in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+        raise UserError(f"--plot {path}: the name must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
 
 
 def write(path: Path, said: Comparison, after: Bands) -> None:
@@ -150,8 +150,8 @@ def _changes(axes: Axes, said: Comparison) -> None:
     edge = (reach // step + 1) * step / 100
     fall, stay, rise = (said.with_change(sign) for sign in (-1, 0, 1))
     axes.set(
-        title=f"Change: {fall:,} fall, {rise:,} rise, {stay:,} stay",
-        xlabel="change of the score (who stays is not drawn)",
+        title=f"Change: {fall:,} lose, {rise:,} gain, {stay:,} unchanged",
+        xlabel="change in score (unchanged members not shown)",
         ylabel="members",
         xlim=(-edge, edge),
     )

@@ -58,7 +58,7 @@ def listing(letters: Iterable[StoredLetter], memory: Memory) -> Table:
             Text(printable(found.letter.reason)),
             _cell(found.type),
             _cell(found.letter.message),
-            "sent again" if _before(found, memory) else "",
+            "redriven" if _before(found, memory) else "",
         )
     return table
 
@@ -97,7 +97,7 @@ def details(found: StoredLetter, memory: Memory, most: int) -> Iterator[str]:
         rows[f"header {name}"] = _text(value) or ""
     if before:
         how = ", edited" if before.edited else ""
-        rows["sent again"] = f"{before.at:%Y-%m-%dT%H:%M:%SZ}{how}{', forced' if before.forced else ''}"
+        rows["redriven"] = f"{before.at:%Y-%m-%dT%H:%M:%SZ}{how}{', forced' if before.forced else ''}"
     rows["value"] = "none" if letter.value is None else f"{len(letter.value):,} bytes"
     width = max(map(len, rows))
     for name, text in rows.items():

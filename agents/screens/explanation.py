@@ -24,43 +24,48 @@ def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
     if explanation.network is not None:
         top.add(Text(_network(explanation.network)))
     for pillar in explanation.pillars:
-        weakest = ", the weakest" if pillar.name == explanation.weakest else ""
+        weakest = ", weakest pillar" if pillar.name == explanation.weakest else ""
         branch = top.add(Text.assemble((_of(pillar.points, pillar.max, pillar.name), "bold"), weakest))
         for component in pillar.components:
             _add(branch, component)
     for penalty in explanation.penalties:
         _add(top, penalty)
     if explanation.next_steps:
-        steps = top.add(Text("What the next steps would gain", "bold"))
+        steps = top.add(Text("Next steps and their gain", "bold"))
         for step in explanation.next_steps[:most]:
             steps.add(Text(f"{'+' + as_points(step.gain):>6}  {step.text}"))
         if len(explanation.next_steps) > most:
-            steps.add(Text(f"and {len(explanation.next_steps) - most} more: see --json", "dim"))
+            steps.add(Text(f"and {len(explanation.next_steps) - most} more: shown by --json", "dim"))
     return top
 
 
 def _target(target: TargetReport) -> str:
-    """`target 60.00 to 65.00 (marketing, by the role Head of Marketing): 3.20 short`."""
+    """`target 60.00 to 65.00 (marketing, for role Head of Marketing): 3.20 below target`."""
     span = as_points(target.low) + (f" to {as_points(target.high)}" if target.high > target.low else "")
     if target.role is None:
-        whose = f"{target.name}, the role is not known"
+        whose = f"{target.name}, role unknown"
     elif target.name == GENERAL:
-        whose = f"{target.name}, there is none for the role {printable(target.role)}"
+        whose = f"{target.name}, no target for role {printable(target.role)}"
     else:
-        whose = f"{target.name}, by the role {printable(target.role)}"
-    reached = f"{as_points(target.missing)} short" if target.missing else "reached"
+        whose = f"{target.name}, for role {printable(target.role)}"
+    reached = f"{as_points(target.missing)} below target" if target.missing else "reached"
     return f"target {span} ({whose}): {reached}"
 
 
 def _rank(cohort: str, rank: Rank | None) -> str:
-    """`top 3.25 % of industry:software: place 32.5 of 1,000`."""
+    """`industry:software: rank 32.5 of 1,000 (top 3.25 %)`."""
     if rank is None:
-        return f"{printable(cohort)} has too few members to be compared with"
-    return f"top {rank.top:.2f} % of {printable(cohort)}: place {rank.place:,.10g} of {rank.of:,}"
+        return f"{printable(cohort)}: too few members for a rank"
+    return f"{printable(cohort)}: rank {rank.place:,.10g} of {rank.of:,} (top {_percent(rank.top)} %)"
+
+
+def _percent(top: float) -> str:
+    """Whole percents, with two decimals below 10, where they matter."""
+    return f"{top:.0f}" if top >= 10 else f"{top:.2f}"
 
 
 def _network(network: NetworkStanding) -> str:
-    """`top 0.87 % of the own network: place 1 of 58; 61 connections, average 43.21, 36.20 % engage`."""
+    """`own network: rank 1 of 58 (top 0.87 %); 61 connections, average 43.21, 36.20 % engage`."""
     many = f"{network.connections:,} connection{'' if network.connections == 1 else 's'}"
     if network.scored < network.connections:
         many += f", {network.scored:,} with a score"
@@ -69,9 +74,9 @@ def _network(network: NetworkStanding) -> str:
     if network.engaging is not None:
         many += f", {network.engaging:.2f} % engage"
     if network.rank is not None:
-        return f"{_rank('the own network', network.rank)}; {many}"
-    few = ": too few to be compared with" if network.average is None else ""
-    return f"the own network: {many}{few}"
+        return f"{_rank('own network', network.rank)}; {many}"
+    few = ": too few for a rank" if network.average is None else ""
+    return f"own network: {many}{few}"
 
 
 def _of(points: int, most: int, name: str) -> str:
@@ -90,7 +95,7 @@ def _add(branch: Tree, component: ComponentReport) -> None:
 
 
 def _source(source: Source) -> str:
-    """`1.20  post: 12 times, 8 counted (at most 2 a day, over on 3), weight 2`."""
+    """`1.20  post: 12 times, 8 counted (over the cap of 2 on 3 days), weight 2`."""
     said = f"{as_points(source.points):>5}  {source.name}"
     if source.role == "register":
         return f"{said}: {source.count:,}" + (
@@ -99,11 +104,11 @@ def _source(source: Source) -> str:
     times = f"{source.count:,} time{'' if source.count == 1 else 's'}"
     if source.role.startswith("active"):
         periods = source.role.removeprefix("active ").removesuffix("s" if source.counted == 1 else "")
-        return f"{said}: {times}, in {source.counted} {periods}"
+        return f"{said}: {times}, {source.counted} active {periods}"
     role = f" ({source.role})" if source.role != "signal" else ""
     capped = ""
     if source.days_capped:
-        days = "a day" if source.days_capped == 1 else f"{source.days_capped} days"
-        capped = f", {source.counted:,} counted: over {source.cap} on {days}"
+        days = "1 day" if source.days_capped == 1 else f"{source.days_capped} days"
+        capped = f", {source.counted:,} counted (over the cap of {source.cap} on {days})"
     weight = f", weight {source.weight}" if source.weight != 1 else ""
     return f"{said}{role}: {times}{capped}{weight}"

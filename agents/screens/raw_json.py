@@ -19,7 +19,7 @@ def lines(value: bytes, most: int) -> Iterator[str]:
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        yield "(not UTF-8; such bytes are shown as \\x..)"
+        yield "(not UTF-8; invalid bytes are shown as \\x..)"
         text = value.decode("utf-8", "backslashreplace")
     shown = text[:most]
     laid = _indented(shown) if shown.lstrip()[:1] in ("{", "[") else shown.split("\n")

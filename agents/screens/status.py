@@ -53,14 +53,14 @@ def _head(status: Status) -> Text:
         )
     text.append("\n")
     if not status.workers:
-        text.append("No worker runs: 'pillarscore worker' starts one", _BAD)
+        text.append("No worker is running: start one with 'pillarscore worker'", _BAD)
     else:
         text.append(f"Workers: {printable(', '.join(status.workers))}")
     for group in (status.ingest, status.score):
         if _moving(group):
-            text.append(f"; group {group.name} rebalances ({group.state})", "yellow")
+            text.append(f"; group {group.name} is rebalancing ({group.state})", "yellow")
     read, scored = _rate(status.read_per_s), _rate(status.scored_per_s)
-    text.append(f"\n{read} events read a second, {scored} scored")
+    text.append(f"\n{read} events/s read, {scored} events/s scored")
     return text
 
 
@@ -70,7 +70,7 @@ def _moving(group: Members) -> bool:
 
 def _sources(status: Status) -> Table:
     table = Table("events", "read by", box=None, pad_edge=False)
-    _numbers(table, "end", "unread", "oldest")
+    _numbers(table, "end", "unread", "lag")
     for row in status.sources:
         table.add_row(
             str(row.partition),
@@ -83,7 +83,7 @@ def _sources(status: Status) -> Table:
 
 def _partitions(status: Status) -> Table:
     table = Table("members", "scored by", box=None, pad_edge=False)
-    _numbers(table, "frames behind", "oldest", "scored/s", "members", "last commit", "as of")
+    _numbers(table, "unread frames", "lag", "scored/s", "members", "last commit", "as of")
     for row in status.partitions:
         age = row.committed_age_s
         table.add_row(
@@ -93,7 +93,7 @@ def _partitions(status: Status) -> Table:
             _rate(row.scored_per_s),
             f"{row.members:,}",
             Text("never", _DIM) if age is None else f"{_seconds(age)} ago",
-            f"{_day(row.day) or ''}{f', {row.unrolled:,} to turn' if row.unrolled else ''}",
+            f"{_day(row.day) or ''}{f', {row.unrolled:,} to roll over' if row.unrolled else ''}",
         )
     return table
 
@@ -104,7 +104,7 @@ def _numbers(table: Table, *names: str) -> None:
 
 
 def _owner(owner: str | None) -> Text:
-    return Text("nobody", _BAD) if owner is None else Text(printable(owner))
+    return Text("none", _BAD) if owner is None else Text(printable(owner))
 
 
 def _lag(lag: Lag) -> tuple[str, Text]:
@@ -131,24 +131,28 @@ def _seconds(seconds: float) -> str:
 def _account(status: Status) -> Text:
     if status.problems:
         text = Text(account(status.events))
-        text.append(f"\nConservation: open ({status.difference:+,}), since something is wrong:", _BAD)
+        text.append(f"\nConservation: not settled ({status.difference:+,}), because of problems:", _BAD)
         for line in status.problems:
             text.append(f"\n- {printable(line)}", _BAD)
     elif status.settled:
         text = Text(account(status.events))
         holds = status.difference == 0
         text.append("\nConservation: ")
-        text.append("all accounted for" if holds else "BROKEN, see docs/runbook.md", _GOOD if holds else _BAD)
+        text.append(
+            "all events accounted for" if holds else "BROKEN, see docs/runbook.md", _GOOD if holds else _BAD
+        )
     else:
         # partitions have counted differently far: the account is closed when they have caught up
         counters = status.events.model_copy(update={"read": status.events.read - status.difference})
         text = Text(account(counters))
-        text.append(f"\nConservation: open, the partitions are not equally far ({status.difference:+,})")
+        text.append(
+            f"\nConservation: not settled yet, partitions differ in progress ({status.difference:+,})"
+        )
     if status.events.lost:
-        text.append(f"\n{status.events.lost:,} events were gone before they were counted", _BAD)
+        text.append(f"\n{status.events.lost:,} events were lost before they were counted", _BAD)
     if status.events.torn:
         text.append(
-            f"\n{status.events.torn:,} incomplete transactions were found by restores; scores were put out again",
+            f"\nrestores found {status.events.torn:,} incomplete transactions and emitted the scores again",
             "yellow",
         )
     return text
@@ -161,4 +165,4 @@ def _letters(status: Status) -> list[RenderableType]:
     newest = (
         f" (the newest {status.letters_seen:,})" if status.letters_seen < status.events.dead_lettered else ""
     )
-    return [Text(f"Dead letters{newest}: {listed}; 'pillarscore dead-letters list' tells more")]
+    return [Text(f"Dead letters{newest}: {listed}; details: 'pillarscore dead-letters list'")]

@@ -26,7 +26,7 @@ _AT_ONCE = 10_000
 def table(team: Team, rows: int) -> Table:
     """The best `rows` members."""
     shown = Table(box=None, pad_edge=False)
-    for name in COLUMNS:
+    for name in ("rank", *COLUMNS[1:]):
         if name == "member":
             shown.add_column(name, overflow="fold")
         else:
@@ -61,13 +61,13 @@ def lines(team: Team, said: Summary, rubric: Rubric) -> Iterator[str]:
     yield f"weakest pillar: {said.weakest}"
     yield "bands: " + ", ".join(f"{count:,} {band}" for band, count in said.bands.items())
     if said.change is None:
-        yield "a week ago nobody had a score that is known"
+        yield "no member has a known score from a week ago"
         return
     of = "" if said.compared == said.members else f" of {said.compared:,} with a score a week ago"
-    yield f"in a week: {said.risen:,} rose, {said.fallen:,} fell{of}; {signed(said.change)} on average"
-    for what, movers in (("rose", said.up), ("fell", said.down)):
+    yield f"over a week: {said.risen:,} rose, {said.fallen:,} fell{of}; {signed(said.change)} on average"
+    for what, movers in (("largest gains", said.up), ("largest losses", said.down)):
         if movers:
-            yield f"{what} most: {', '.join(map(_mover, movers))}"
+            yield f"{what}: {', '.join(map(_mover, movers))}"
 
 
 def _mover(mover: Mover) -> str:

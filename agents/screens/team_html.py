@@ -43,9 +43,9 @@ _HEAD = """<!doctype html>
 """
 _FOOT = """</main>
 <footer>
-<p>Place is 1 + how many have a higher score. The change is that since the end of the day a week ago; who had
-no score then has none. Underlined is each member's weakest pillar. For the team's own lead: it names
-people.</p>
+<p>Members with the same score share a rank; the following ranks are skipped. The change is since the end of the
+day a week ago; members without a score then show no change. Each member's weakest pillar is underlined.
+Confidential, for the team's lead: this report names people.</p>
 </footer>
 </body>
 </html>
@@ -80,13 +80,13 @@ def _name(text: str) -> str:
 
 
 def _tiles(said: Summary) -> Iterator[str]:
-    change = "no score a week ago" if said.change is None else f"{_change(said.change)} in a week"
+    change = "no score a week ago" if said.change is None else f"{_change(said.change)} over a week"
     weakest = f"{as_points(said.pillars[said.weakest])} of {as_points(_ALL)} on average"
     moved = f"of {said.compared:,} with a score a week ago"
     yield '<section class="tiles" aria-label="In short">\n'
     for name, value, note in (
         ("Average", as_points(said.mean), change),
-        ("Median", as_points(said.median), "half of the team are at or above it"),
+        ("Median", as_points(said.median), "half of the team is at or above it"),
         ("Weakest pillar", said.weakest, weakest),
         ("Rose / fell", f"{said.risen:,} / {said.fallen:,}", moved),
     ):
@@ -107,7 +107,7 @@ def _share(of: int, whole: int) -> str:
 
 
 def _pillars(said: Summary) -> Iterator[str]:
-    yield '<div class="pair">\n<section aria-labelledby="pillars"><h2 id="pillars">Pillars, on average</h2>\n'
+    yield '<div class="pair">\n<section aria-labelledby="pillars"><h2 id="pillars">Average by pillar</h2>\n'
     yield '<dl class="bars">\n'
     for name, points in said.pillars.items():
         weakest = " <em>weakest</em>" if name == said.weakest else ""
@@ -131,12 +131,12 @@ def _bands(said: Summary) -> Iterator[str]:
 
 def _movers(said: Summary) -> Iterator[str]:
     yield '<div class="pair">\n'
-    for key, title, movers in (("rose", "Rose most", said.up), ("fell", "Fell most", said.down)):
+    for key, title, movers in (("rose", "Largest gains", said.up), ("fell", "Largest losses", said.down)):
         yield f'<section aria-labelledby="{key}"><h2 id="{key}">{title}</h2>\n'
         if movers:
             yield f'<ol class="movers">\n{"".join(map(_mover, movers))}</ol>'
         else:
-            yield f"<p>Nobody {key} in the week, as far as is known.</p>"
+            yield f"<p>No known member {key} over the week.</p>"
         yield "</section>\n"
     yield "</div>\n"
 
@@ -152,7 +152,7 @@ def _table(team: Team, limit: int) -> Iterator[bytes]:
     columns = "".join(f'<th scope="col" class="n">{name}</th>' for name in ("score", *map(str, PILLARS)))
     yield (
         f'<section class="ranking"><table><caption>Ranking, {caption}</caption>\n<thead><tr>'
-        f'<th scope="col" class="n">place</th><th scope="col">member</th>{columns}<th scope="col">band</th>'
+        f'<th scope="col" class="n">rank</th><th scope="col">member</th>{columns}<th scope="col">band</th>'
         '<th scope="col" class="n">week</th></tr></thead>\n<tbody>\n'
     ).encode()
     for start in range(0, shown, _AT_ONCE):

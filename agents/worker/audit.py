@@ -5,15 +5,12 @@ It shares nothing with the way by which the scores were sent, so it notices what
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
-from aiokafka.errors import KafkaError
-
-from agents.config.settings import Settings
 from agents.kafka.outage import report as report_outage
+from agents.worker.context import Context
 from agents.worker.emitted import differing
-from agents.worker.health import Health
 from agents.worker.ledger import Committed
 
 EVERY_S = 10.0
@@ -28,23 +25,15 @@ class Audited(Protocol):
         """Its last transaction; None when there was none, or while it restores."""
 
     def emit_again(self) -> None:
-        """Put out all scores again."""
+        """Emit all scores again."""
 
 
 class Audit:
-    """Of the partitions of a worker, one after the other. told: of (partition, members, differing)."""
+    """Of the partitions of a worker, one after the other."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        health: Health,
-        partitions: Mapping[int, Audited],
-        told: Callable[[int, int, int], object],
-    ) -> None:
-        self._settings = settings
-        self._health = health
+    def __init__(self, context: Context, partitions: Mapping[int, Audited]) -> None:
+        self._context = context
         self._partitions = partitions
-        self._told = told
         self._done: dict[int, bytes] = {}
         self._rng = random.Random()
         self._task: asyncio.Task[None] | None = None
@@ -63,7 +52,7 @@ class Audit:
     async def _run(self) -> None:
         last = -1
         while True:
-            await asyncio.sleep(EVERY_S)
+            await self._context.clock.sleep(EVERY_S)
             numbers = sorted(self._partitions)
             chosen = next((n for n in numbers if n > last), numbers[0] if numbers else None)
             if chosen is None:
@@ -71,25 +60,33 @@ class Audit:
             last = chosen
             try:
                 await asyncio.wait_for(self._look(chosen), ANSWER_S)
-            except (KafkaError, OSError, TimeoutError) as error:
+            except Exception as error:
                 report_outage("audit", error)
 
     async def _look(self, partition: int) -> None:
         committed = self._partitions[partition].last_committed
         if committed is None or self._done.get(partition) == committed.stamp:
             return
-        members, wrong = await differing(self._settings, partition, committed, self._rng)
+        context = self._context
+        members, wrong = await differing(
+            context.log,
+            context.settings,
+            context.clock,
+            partition=partition,
+            committed=committed,
+            rng=self._rng,
+        )
         self._done[partition] = committed.stamp
-        self._told(partition, members, wrong)
+        context.metrics.of(partition).audited(members, wrong)
         where = f"partition {partition}"
         if wrong:
-            self._health.report(
+            context.health.report(
                 "differs",
                 where,
-                f"of {members:,} scores committed last in partition {partition} readers do not see {wrong:,}; "
-                "all are put out again (see the run book, ReadersDiffer)",
+                f"readers do not see {wrong:,} of the {members:,} scores last committed in partition {partition}; "
+                "all scores are emitted again (see the runbook, ReadersDiffer)",
             )
             if partition in self._partitions:
                 self._partitions[partition].emit_again()
         elif members:
-            self._health.clear("differs", where)
+            context.health.clear("differs", where)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
 from agents.kafka.end_offsets import EndOffsets
 from agents.kafka.topic_watch import TopicWatch
 from agents.metrics import Metrics
-from agents.worker.background_share import BackgroundShare
+from agents.ports import Clock, FrameGroup, Log
+from agents.worker.background_budget import BackgroundBudget
 from agents.worker.coverage import Coverage
 from agents.worker.health import Health
 from agents.worker.rank_role import RankFollower
@@ -35,8 +35,10 @@ class Context:
     ends: EndOffsets
     topics: TopicWatch
     coverage: Coverage
-    pace: BackgroundShare
-    load: RoundLength
+    log: Log
+    group: FrameGroup
+    budget: BackgroundBudget
+    rounds: RoundLength
     censuses: CensusCache
     benchmarks: RankFollower | None = None
     tracing: "Tracing | None" = None

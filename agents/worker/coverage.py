@@ -5,19 +5,15 @@ partition all of whose frames are counted has counted up to there; if it has not
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from agents.config.settings import Settings
 from agents.kafka.outage import report as report_outage
-from agents.kafka.topics import admin
+from agents.ports import Clock, Log, Offsets
 
 EVERY_S = 5.0
 ANSWER_S = 20.0
-CLOSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,11 @@ class Promise:
 class Coverage:
     """Promises of the frame partitions that `owned` names."""
 
-    def __init__(self, settings: Settings, owned: Callable[[], Iterable[int]]) -> None:
+    def __init__(
+        self, topics: Log, clock: Clock, settings: Settings, owned: Callable[[], Iterable[int]]
+    ) -> None:
+        self._log = topics
+        self._clock = clock
         self._settings = settings
         self._owned = owned
         self._known: dict[int, Promise] = {}
@@ -53,33 +53,21 @@ class Coverage:
 
     async def _run(self) -> None:
         while True:
-            # in a group by itself and without an assignment: it only asks
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._settings.broker)
             try:
-                await consumer.start()
-                async with admin(self._settings) as client:
+                async with self._log.offsets() as offsets:
                     while True:
-                        await asyncio.wait_for(self._look(client, consumer), ANSWER_S)
-                        await asyncio.sleep(EVERY_S)
+                        await asyncio.wait_for(self._look(offsets), ANSWER_S)
+                        await self._clock.sleep(EVERY_S)
             except Exception as error:
                 report_outage("coverage", error)
-            finally:
-                with contextlib.suppress(Exception):
-                    await asyncio.wait_for(consumer.stop(), CLOSE_S)
-            await asyncio.sleep(EVERY_S)
+            await self._clock.sleep(EVERY_S)
 
-    async def _look(self, client: object, consumer: AIOKafkaConsumer) -> None:
+    async def _look(self, offsets: Offsets) -> None:
         s = self._settings
         owned = list(self._owned())
         if not owned:
             self._known = {}
             return
-        told = await client.list_consumer_group_offsets(f"{s.prefix}ingest")  # type: ignore[attr-defined]
-        committed = {
-            tp.partition: at.offset
-            for tp, at in told.items()
-            if tp.topic == s.topic("events") and at.offset >= 0
-        }
-        tps = {TopicPartition(s.topic("frames"), partition): partition for partition in owned}
-        ends = await consumer.end_offsets(list(tps))
-        self._known = {tps[tp]: Promise(committed, end) for tp, end in ends.items()}
+        committed = await offsets.committed(f"{s.prefix}ingest", s.topic("events"))
+        ends = await offsets.ends(s.topic("frames"), owned)
+        self._known = {partition: Promise(committed, end) for partition, end in ends.items()}

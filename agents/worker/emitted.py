@@ -4,15 +4,13 @@ A transaction that was committed without all of its records, or without its stam
 the last one, and the audit at one every few seconds.
 """
 
-import asyncio
 import random
-import time
 from dataclasses import dataclass
 
 import orjson
 
 from agents.config.settings import Settings
-from agents.kafka.range_reader import RangeReader, reader
+from agents.ports import Clock, Log, PartitionReader
 from agents.worker.ledger import Committed
 from schemas.ledger import Stamp
 
@@ -41,13 +39,13 @@ class Tail:
         return bool(self.unaccounted or self.missing)
 
 
-async def tail(settings: Settings, partition: int, stamp: Stamp | None) -> Tail:
+async def tail(topics: Log, settings: Settings, partition: int, stamp: Stamp | None) -> Tail:
     """Compare the newest scores with the newest stamp; no transaction may be open."""
     unaccounted = newest = 0
     members: set[bytes] = set()
     foreign: list[int] = []
     known = stamp.transaction if stamp else None
-    async with reader(settings.broker, settings.topic("scores"), partition) as r:
+    async with topics.reader(settings.topic("scores"), partition) as r:
         first, end = await r.bounds()
         start = first if stamp is None else end if known is None else max(first, known.scores_from)
         async for records in r.read(start, end):
@@ -77,7 +75,7 @@ def _revision(value: bytes) -> int | None:
 
 
 async def differing(
-    settings: Settings, partition: int, committed: Committed, rng: random.Random
+    topics: Log, settings: Settings, clock: Clock, *, committed: Committed, partition: int, rng: random.Random
 ) -> tuple[int, int]:
     """(score records compared, those of them that readers do not see as they were committed).
 
@@ -89,9 +87,9 @@ async def differing(
     wanted = sent[first : first + MOST]
     start = committed.scores_to - len(sent) + first
     left = {start + n: record for n, record in enumerate(wanted)}
-    async with reader(settings.broker, settings.topic("scores"), partition) as r:
+    async with topics.reader(settings.topic("scores"), partition) as r:
         # Kafka answers a commit before its markers are everywhere, and readers see it only behind these
-        end = await _reaching(r, committed.scores_to)
+        end = await _reaching(r, clock, committed.scores_to)
         async for found in r.read(start, start + len(wanted)):
             for record in found:
                 if left.get(record.offset) == (record.key, record.value):
@@ -101,8 +99,8 @@ async def differing(
             async for found in r.read(start, end):
                 newer.update((record.key, record.offset) for record in found)
             left = {offset: one for offset, one in left.items() if newer.get(one[0] or b"", -1) <= offset}
-    async with reader(settings.broker, settings.topic("ledger"), partition) as r:
-        end = await _reaching(r, committed.stamp_offset + 1)
+    async with topics.reader(settings.topic("ledger"), partition) as r:
+        end = await _reaching(r, clock, committed.stamp_offset + 1)
         # the stamp of a transaction that others have followed may have been compacted away
         stamped = end > committed.stamp_offset + 2
         async for found in r.read(committed.stamp_offset, committed.stamp_offset + 1):
@@ -110,13 +108,13 @@ async def differing(
     return len(wanted), len(left) if stamped else len(wanted)
 
 
-async def _reaching(r: RangeReader, offset: int) -> int:
+async def _reaching(r: PartitionReader, clock: Clock, offset: int) -> int:
     """The end of what is committed, once it is at `offset` or behind; TimeoutError when it does not get there."""
-    deadline = time.monotonic() + REACH_S
+    deadline = clock.monotonic() + REACH_S
     while True:
         _, end = await r.bounds()
         if end >= offset:
             return end
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"committed records end at {end}, before {offset}")
-        await asyncio.sleep(0.05)
+        if clock.monotonic() > deadline:
+            raise TimeoutError(f"committed records end at {end}, expected {offset}")
+        await clock.sleep(0.05)

@@ -13,16 +13,16 @@ SHOWN_S = 600.0
 """How long something is shown that was found and put right at once."""
 
 KINDS = {
-    "topic": "a topic was deleted and made again",
+    "topic": "a topic was deleted and recreated",
     "clock": "the clock of this machine is wrong",
-    "refused": "Kafka refuses what a partition puts out",
-    "missing": "frames are gone whose events are still to be counted",
-    "lost": "events are gone that nobody has counted",
+    "refused": "Kafka refuses records of a partition",
+    "missing": "frames are missing and their events not counted yet",
+    "lost": "events were removed before they were counted",
     "torn": "a transaction was found incomplete",
     "differs": "readers do not see what was committed",
-    "foreign": "something else writes to our topics",
+    "foreign": "another program writes to these topics",
     "state": "a partition can't be restored",
-    "ingest": "ingest does not get on",
+    "ingest": "ingest makes no progress",
 }
 
 
@@ -58,7 +58,7 @@ class Health:
         """It is over, if there was one."""
         if self._problems.pop((kind, where), None) is not None:
             self._logged.pop((kind, where), None)
-            log.info("a problem is over", problem=kind, where=where)
+            log.info("problem resolved", problem=kind, where=where)
 
     def clear_all(self, where: str) -> None:
         """Nothing is known of this place any more, a partition that somebody else has now."""

@@ -4,17 +4,14 @@ Everything the partition puts out goes through here, so that it becomes visible 
 fences an older owner of the partition by the transactional id.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from aiokafka import TopicPartition
-from aiokafka.errors import ProducerFenced
 
 from agents.config.settings import TOPICS, Settings
-from agents.kafka.internals import EndUnanswered, Headers
-from agents.kafka.range_reader import reader
-from agents.kafka.transactions import Record, Transactions
+from agents.kafka.errors import EndUnanswered, Fenced
+from agents.ports import NO_HEADERS, Headers, KeyValue, Log, ObserveSkew, TopicPartition
 from pipeline.shard.recovery import Image
 from schemas.ledger import STAMP_KEY, Stamp, Transaction, readable_stamp, stamp_hash
 
@@ -30,30 +27,48 @@ class Committed:
 
     stamp: bytes
     stamp_offset: int
-    scores: list[Sequence[Record]]
+    scores: list[Sequence[KeyValue]]
     scores_from: int
     scores_to: int
 
 
-class Ledger(Transactions):
+class Ledger:
     """The transactions of one partition, each with a stamp.
 
-    `resume` has to be called after `start`, with what the ledger holds.
+    `resume` has to be called after `start`, with what the ledger holds. Any call raises Fenced when another worker
+    has the partition. last: the last transaction.
     """
 
     def __init__(
-        self, settings: Settings, partition: int, skew: Callable[[int, int, int], object] | None = None
+        self, settings: Settings, topics: Log, partition: int, skew: ObserveSkew | None = None
     ) -> None:
-        super().__init__(settings.broker, f"{settings.prefix}score-{partition}", skew=skew)
         self.partition = partition
-        self._settled = [0, 0]
         self.last: Committed | None = None
-        self._broker = settings.broker
+        self._topics = topics
+        self._out = topics.transactions(f"{settings.prefix}score-{partition}", skew=skew)
+        self._settled = [0, 0]
         self._names = {settings.topic(short): short for short in TOPICS}
         self._ledger = TopicPartition(settings.topic("ledger"), partition)
         self._scores = TopicPartition(settings.topic("scores"), partition)
-        self._batches: list[Sequence[Record]] = []
+        self._batches: list[Sequence[KeyValue]] = []
         self.resume(None, Image(), 0)
+
+    @property
+    def open(self) -> bool:
+        """Whether a transaction is under way."""
+        return self._out.open
+
+    async def start(self) -> None:
+        """Fence whoever had the partition, and abort what they left open."""
+        await self._out.start()
+
+    async def stop(self) -> None:
+        """Abort what is open and close."""
+        await self._out.stop()
+
+    async def begin(self) -> None:
+        """Open a transaction unless one is open."""
+        await self._out.begin()
 
     def resume(self, stamp: Stamp | None, image: Image, scores_end: int) -> None:
         """Go on from the newest stamp and the image it is of.
@@ -72,13 +87,24 @@ class Ledger(Transactions):
         self,
         topic: str,
         partition: int,
-        records: Sequence[Record],
+        records: Sequence[KeyValue],
         headers: Mapping[bytes, Headers] | None = None,
     ) -> None:
-        """Queue records, as `Transactions.put` does."""
+        """Queue records (key, value) of the transaction; headers by key."""
         if topic == self._scores.topic:
             self._batches.append(records)
-        await super().put(topic, partition, records, headers)
+        await self._out.put(topic, partition, records, headers)
+
+    async def put_record(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = NO_HEADERS,
+    ) -> None:
+        """Queue one record of any size."""
+        await self._out.put_record(topic, partition, key, value, headers)
 
     async def write(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Queue records of the ledger itself, each of any size; None takes the key back."""
@@ -89,14 +115,14 @@ class Ledger(Transactions):
     async def commit_with(self, stamp: Stamp) -> Stamp:
         """Commit all that was put, with the stamp; returns the stamp as it is in the ledger.
 
-        Raises ProduceFailed when Kafka refused any of it, ProducerFenced when another owns the partition.
+        Raises ProduceFailed when Kafka refused any of it, Fenced when another owns the partition.
         """
         said = stamp.model_copy(
             update={
                 "transaction": Transaction(
                     number=self._number + 1,
                     previous="" if self._stamp is None else stamp_hash(self._stamp),
-                    records={self._names[topic]: count for topic, count in self.counts.items() if count},
+                    records={self._names[topic]: count for topic, count in self._out.counts.items() if count},
                     members=self._members(),
                     revision=self._sequence,
                     scores_from=self._scores_from,
@@ -107,11 +133,11 @@ class Ledger(Transactions):
         data = said.dump()
         await self.put_record(self._ledger.topic, self.partition, STAMP_KEY, data)
         try:
-            await self.commit()
+            await self._out.commit()
         except EndUnanswered as error:
             await self._settle(data, error)
-        self._stamp_offset = max(self._stamp_offset, self.ends.get(self._ledger, 0) - 1)
-        scores_to = self.ends.get(self._scores, self._scores_from)
+        self._stamp_offset = max(self._stamp_offset, self._out.ends.get(self._ledger, 0) - 1)
+        scores_to = self._out.ends.get(self._scores, self._scores_from)
         self.last = Committed(data, self._stamp_offset, self._batches, self._scores_from, scores_to)
         self._stamp, self._sequence, self._scores_from = data, said.sequence, scores_to
         self._number += 1
@@ -134,21 +160,21 @@ class Ledger(Transactions):
         """See which of the two outcomes a commit without an answer had, and commit it now if it was not."""
         while True:
             log.warning(
-                "Kafka has not answered a commit; the ledger will tell whether it counts",
+                "no answer to a commit; checking the ledger for its outcome",
                 partition=self.partition,
                 error=str(error),
             )
-            await self.renew()
+            await self._out.renew()
             newest = await self._newest()
             if newest == stamp:
                 self._settled[0] += 1
-                self.forget()
+                self._out.forget()
                 return
             if newest != self._stamp:
-                raise ProducerFenced()  # somebody else had the partition in between
+                raise Fenced()  # somebody else had the partition in between
             self._settled[1] += 1
             try:
-                await self.resend()
+                await self._out.resend()
                 return
             except EndUnanswered as again:
                 error = again
@@ -156,7 +182,7 @@ class Ledger(Transactions):
     async def _newest(self) -> bytes | None:
         """The newest stamp there is."""
         newest: bytes | None = None
-        async with reader(self._broker, self._ledger.topic, self.partition) as r:
+        async with self._topics.reader(*self._ledger) as r:
             first, end = await r.bounds()
             async for records in r.read(max(first, self._stamp_offset), end):
                 for record in records:

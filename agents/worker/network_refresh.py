@@ -6,7 +6,6 @@ blocks that are not done.
 """
 
 import asyncio
-import time
 
 import numpy as np
 import structlog
@@ -21,25 +20,24 @@ from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()
-SLICE_S = 0.01
 _AGAIN_MS = 60_000
 """At the soonest after a sweep another one may begin, for networks that have grown since."""
 _LATE_MS = 600_000
 """The same for members that came since."""
 _LOOK_MS = 1_000
 _AT_ONCE = 4_000
-_MOST_CHANGES = 2_000
+_MAX_CHANGES = 2_000
 """Records of changes in the ledger after which blocks are written, refreshed or not."""
 
 
 class NetworkRefresh:
-    """What a runner does about networks: `step` once a round, `save` before each commit."""
+    """What a runner does about networks: `run_slice` once a round, `write_changes` before each commit."""
 
     def __init__(self, context: Context, partition: int) -> None:
         self.settings = context.settings
         self.clock = context.clock
         self.censuses = context.censuses
-        self.pace = context.pace
+        self.budget = context.budget
         self.partition = partition
         self.interval_ms = int(context.settings.network_hours * 3_600_000)
         self.log = log.bind(partition=partition)
@@ -51,9 +49,9 @@ class NetworkRefresh:
         self.close()
         self.shard = shard
         self.journal = journal
-        self._saved_at = time.monotonic()
+        self._saved_at = self.clock.monotonic()
         self._ended_ms = self._looked_ms = 0
-        self._links = len(shard.network)
+        self._links = len(shard.state.network)
 
     def close(self) -> None:
         """Stop what is under way; nothing is lost that is not done again."""
@@ -65,25 +63,25 @@ class NetworkRefresh:
         """Members of the blocks that the refresh under way, or the last one, has not put out yet."""
         sweep = self._sweep
         left = sweep.left if sweep and sweep.round is not None else self.journal.left(self.journal.round)
-        return min(len(left) * OWNERS, self.shard.network.owners)
+        return min(len(left) * OWNERS, self.shard.state.network.owners)
 
     def age(self) -> float | None:
         """Seconds since the refresh that the oldest records are of; None when there was none."""
         rounds = [moment for moment in self.journal.refreshed if moment]
         return (self.clock.now_ms() - min(rounds)) / 1000 if rounds and self.interval_ms else None
 
-    async def save(self, ledger: Ledger) -> None:
+    async def write_changes(self, ledger: Ledger) -> None:
         """Write the changes with the commit that follows, when they are due."""
-        if self.shard.network.oldest is not None and self._due():
-            self._saved_at = time.monotonic()
+        if self.shard.state.network.oldest is not None and self._due():
+            self._saved_at = self.clock.monotonic()
             await ledger.write(self.journal.save())
 
     def _due(self) -> bool:
-        return time.monotonic() - self._saved_at >= self.settings.block_cycle_s
+        return self.clock.monotonic() - self._saved_at >= self.settings.block_cycle_s
 
-    async def step(self, ledger: Ledger) -> None:
+    async def run_slice(self, ledger: Ledger) -> None:
         """A few milliseconds of what there is to do."""
-        network = self.shard.network
+        network = self.shard.state.network
         if network.erased:
             gone: list[Record] = [(name.encode(), None) for name in network.erased]
             network.erased.clear()
@@ -91,7 +89,7 @@ class NetworkRefresh:
         if network.oldest is not None and self._due():
             await ledger.begin()
         if self._sweep is not None:
-            await self._on(self._sweep, ledger)
+            await self._sweep_some(self._sweep, ledger)
         elif self._preparing is None:
             self._look()
         elif self._preparing.done():
@@ -99,19 +97,19 @@ class NetworkRefresh:
             try:
                 self._sweep = task.result()
             except Exception:
-                self.log.exception("reading the scores for networks failed; it is tried again")
+                self.log.exception("reading the scores for networks failed; retrying")
                 self._ended_ms = self.clock.now_ms()
 
     def _look(self) -> None:
         """Begin a sweep if one is due."""
-        shard, network, entries = self.shard, self.shard.network, self.journal
+        shard, network, entries = self.shard, self.shard.state.network, self.journal
         now = self.clock.now_ms()
-        if now - self._looked_ms < _LOOK_MS or shard.rolled < shard.blocks or not network.blocks:
+        if now - self._looked_ms < _LOOK_MS or shard.rollover.under_way or not network.blocks:
             return
         self._looked_ms = now
         idle = now - self._ended_ms
         if self.interval_ms:
-            begins = max(now // self.interval_ms * self.interval_ms, shard.zone.end_ms(shard.day - 1))
+            begins = max(now // self.interval_ms * self.interval_ms, shard.state.zone.end_ms(shard.day - 1))
             newest = entries.round
             if newest < begins:
                 self._prepare(begins, begins, whole=True)
@@ -119,56 +117,56 @@ class NetworkRefresh:
                 self._prepare(now, now, whole=True)
             elif idle >= _LATE_MS and len(entries.left(newest)):
                 self._prepare(newest, now, whole=False)
-        crowded = network.crowded() or entries.changes - entries.first > _MOST_CHANGES
+        crowded = network.crowded() or entries.changes - entries.first > _MAX_CHANGES
         if crowded and self._preparing is None and idle >= _AGAIN_MS:
             entries.begin()
             self._sweep = Sweep([*range(len(network.blocks))], shard.day, whole=True)
 
     def _prepare(self, round_: int, since_ms: int, whole: bool) -> None:
-        self._links = len(self.shard.network)
-        preparing = self._ready(round_, since_ms, whole)
+        self._links = len(self.shard.state.network)
+        preparing = self._gather_scores(round_, since_ms, whole)
         self._preparing = asyncio.create_task(preparing, name=f"networks-{self.partition}")
 
-    async def _ready(self, round_: int, since_ms: int, whole: bool) -> Sweep:
+    async def _gather_scores(self, round_: int, since_ms: int, whole: bool) -> Sweep:
         """The scores by code, and who is who; in small pieces, since frames come in meanwhile."""
-        shard, network = self.shard, self.shard.network
+        shard, network = self.shard, self.shard.state.network
         day = shard.day
         census = await self.censuses.get(day, since_ms)
         scores = np.full(len(network.codes), UNKNOWN, np.int16)
         for at in range(0, len(census.hash), _AT_ONCE):
-            began = time.thread_time()
+            began = self.clock.cpu()
             part = slice(at, at + _AT_ONCE)
             codes = network.codes.find(census.hash[part])
             known = codes < len(scores)
             scores[codes[known]] = census.score[part][known]
-            await self.pace.turn(time.thread_time() - began)
-        names = shard.directory.names
+            await self.budget.yield_after(self.clock.cpu() - began)
+        names = shard.state.index.names
         for at in range(0, len(names), _AT_ONCE):
-            began = time.thread_time()
+            began = self.clock.cpu()
             network.look_up(names, at, min(at + _AT_ONCE, len(names)))
-            await self.pace.turn(time.thread_time() - began)
+            await self.budget.yield_after(self.clock.cpu() - began)
         if whole:
             self.journal.begin()
         left = range(len(network.blocks)) if whole else self.journal.left(round_)
         return Sweep([*left], day, whole, round_, scores)
 
-    async def _on(self, sweep: Sweep, ledger: Ledger) -> None:
+    async def _sweep_some(self, sweep: Sweep, ledger: Ledger) -> None:
         """The next blocks of a sweep: one while events come in, otherwise as many as fit in a slice."""
         if sweep.day != self.shard.day:
             self._sweep = None  # the next one is of the new day
             return
-        until = time.monotonic() + SLICE_S
-        while sweep.left and self.pace.due():
-            spent, began = 0.0, time.thread_time()
-            for records, kept in sweep_block(sweep, self.journal, sweep.left.pop(0), self._telling()):
-                spent += time.thread_time() - began
+        until = self.budget.slice_end()
+        while sweep.left and self.budget.due():
+            spent, began = 0.0, self.clock.cpu()
+            for records, kept in sweep_block(sweep, self.journal, sweep.left.pop(0), self._record_context()):
+                spent += self.clock.cpu() - began
                 if records:
                     await ledger.put(self.settings.topic("networks"), self.partition, records)
                 await ledger.write(kept)
-                await asyncio.sleep(0)  # others go on; not this partition, whose networks are as they are
-                began = time.thread_time()
-            self.pace.took(spent + time.thread_time() - began)
-            if time.monotonic() > until:
+                await self.clock.sleep(0)  # others go on; not this partition, whose networks are as they are
+                began = self.clock.cpu()
+            self.budget.spent(spent + self.clock.cpu() - began)
+            if self.clock.monotonic() > until:
                 break
         if not sweep.left:
             if sweep.whole:
@@ -176,10 +174,11 @@ class NetworkRefresh:
             self._sweep = None
             self._ended_ms = self.clock.now_ms()
             if sweep.round is not None:
-                self.log.info("networks refreshed", members=sweep.members, links=len(self.shard.network))
+                self.log.info(
+                    "networks refreshed", members=sweep.members, links=len(self.shard.state.network)
+                )
 
-    def _telling(self) -> RecordContext:
+    def _record_context(self) -> RecordContext:
         shard = self.shard
-        shard.sequence += 1
-        rubric = shard.rubric.name, str(shard.rubric.version)
-        return RecordContext(shard.directory.names, self.settings.cohort_minimum, shard.sequence, rubric)
+        emitter, names = shard.emitter, shard.state.index.names
+        return RecordContext(names, self.settings.cohort_minimum, emitter.next_revision(), emitter.about)

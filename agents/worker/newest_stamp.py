@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from agents.config.settings import Settings
-from agents.kafka.range_reader import RangeReader, reader
+from agents.ports import Log, PartitionReader
 from schemas.ledger import STAMP_KEY, Stamp, readable_stamp
 
 
-async def newest_stamp(r: RangeReader) -> Stamp | None:
+async def newest_stamp(r: PartitionReader) -> Stamp | None:
     """The newest stamp of the ledger partition that is read, looked for from its end."""
     first, end = await r.bounds()
     # a stamp is the last of what a commit writes, so one is near the end
@@ -24,10 +24,10 @@ async def newest_stamp(r: RangeReader) -> Stamp | None:
         size *= 4
 
 
-async def any_stamp(settings: Settings) -> Stamp | None:
+async def any_stamp(topics: Log, settings: Settings) -> Stamp | None:
     """The newest stamp of the first member partition that has one."""
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("ledger"), partition) as r:
+        async with topics.reader(settings.topic("ledger"), partition) as r:
             if (found := await newest_stamp(r)) is not None:
                 return found
     return None

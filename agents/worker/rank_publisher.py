@@ -1,9 +1,8 @@
 """The one worker of a Pillarscore that writes score.benchmarks."""
 
 from agents.config.settings import Settings
-from agents.kafka.range_reader import reader
-from agents.kafka.transactions import Transactions
-from agents.worker.cpu_slices import CpuSlices
+from agents.ports import Log
+from agents.worker.background_budget import BackgroundBudget
 from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.merged_scores import MergedScores
 
@@ -11,24 +10,25 @@ from pipeline.cohorts.merged_scores import MergedScores
 class RankPublisher:
     """The one who writes `score.benchmarks`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, topics: Log, settings: Settings, budget: BackgroundBudget) -> None:
+        self._topics = topics
+        self._budget = budget
         self._topic = settings.topic("benchmarks")
         self._benchmarks = Benchmarks(settings.cohort_minimum)
         # a sixth of the time of aiokafka's lz4, which is of level 9, and smaller
-        self._out = Transactions(settings.broker, f"{settings.prefix}rank", "zstd")
+        self._out = topics.transactions(f"{settings.prefix}rank", "zstd")
 
     async def start(self) -> None:
         """Fence whoever was it before, and learn what they published."""
         await self._out.start()
-        async with reader(self._settings.broker, self._topic, 0) as r:
+        async with self._topics.reader(self._topic, 0) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
                     self._benchmarks.load(record.key, record.value)
 
     async def publish(self, merged: MergedScores) -> float:
         """All benchmarks that changed, in one transaction; seconds of CPU."""
-        work = CpuSlices(self._benchmarks.records(merged))
+        work = self._budget.steps(self._benchmarks.records(merged))
         made = []
         for records in work:
             made += records
@@ -39,4 +39,5 @@ class RankPublisher:
         return work.seconds
 
     async def stop(self) -> None:
+        """Abort what is open and close."""
         await self._out.stop()

@@ -8,20 +8,16 @@ partition is fenced by the next one, and can leave nothing behind.
 import asyncio
 import contextlib
 import math
-import time
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents.config.settings import Settings
-from agents.kafka.internals import EndUnanswered
-from agents.kafka.outage import away
+from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
+from agents.kafka.outage import away, of_kafka
 from agents.kafka.outage import report as report_outage
-from agents.kafka.range_reader import FETCH_BYTES
-from agents.kafka.transactions import ProduceFailed
 from agents.metrics import Metrics
-from agents.worker.cpu_slices import CpuSlices
+from agents.ports import Clock, Log
+from agents.worker.background_budget import BackgroundBudget
 from agents.worker.rank_publisher import RankPublisher
 from agents.worker.round_length import RoundLength
 from pipeline.cohorts.membership import CohortMembership
@@ -30,12 +26,6 @@ from pipeline.cohorts.rank_records import RankWriter
 
 log = structlog.get_logger()
 AGAIN_S = 1.0
-SHARE = 0.2
-"""Of the time, about, that merging takes at most: when it takes longer, it is done less often …"""
-REST = 2
-"""… but from one to the next it is not longer than so many intervals,"""
-BEHIND_SHARE, BEHIND_REST = 0.02, 16
-"""or this share and so many, while the worker is behind with the events themselves: scores come first."""
 GATHER = 0.4
 """Of an interval: for how long a merge waits for partitions that have not published since the last one."""
 
@@ -43,25 +33,36 @@ GATHER = 0.4
 class RankFollower:
     """Keeps `merged` at the end of the topic. `own` says whether benchmarks are published here."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, load: RoundLength) -> None:
+    def __init__(
+        self,
+        topics: Log,
+        clock: Clock,
+        settings: Settings,
+        metrics: Metrics,
+        budget: BackgroundBudget,
+        rounds: RoundLength,
+    ) -> None:
         kinds = settings.cohort_kinds
         assert kinds is not None
         self.settings = settings
         self.metrics = metrics
-        self.load = load
+        self._topics = topics
+        self._clock = clock
+        self._budget = budget
+        self._rounds = rounds
         self.merged = MergedScores(settings.frame_partitions, kinds)
         self.ranks = RankWriter(self.merged, settings.rank_kinds, settings.cohort_minimum)
-        self._current_at = time.monotonic()
+        self._current_at = self._clock.monotonic()
         self._owns = False
         self._publisher: RankPublisher | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
-        metrics.ranks.age = lambda: time.monotonic() - self._current_at
+        metrics.ranks.age = lambda: self._clock.monotonic() - self._current_at
         metrics.ranks.cohorts = self.merged.size
 
     def cohorts(self, partition: int) -> CohortMembership:
         """The cohorts of a partition whose life begins now."""
-        return CohortMembership(partition, time.time_ns(), self.merged.kinds, self.ranks)
+        return CohortMembership(partition, self._clock.now_ns(), self.merged.kinds, self.ranks)
 
     def start(self) -> None:
         """Begin to follow."""
@@ -85,77 +86,56 @@ class RankFollower:
         while not self._stopping:
             try:
                 await self._follow()
-            except ProducerFenced:
+            except Fenced:
                 self._owns = False
-                log.warning("another worker publishes the benchmarks now")
+                log.warning("fenced: another worker publishes the benchmarks now")
             except Exception as error:
                 self._after(error)
             await self._disown()
-            await asyncio.sleep(AGAIN_S)
+            await self._clock.sleep(AGAIN_S)
 
     def _after(self, error: Exception) -> None:
         """Say what ended the following."""
         if isinstance(error, ProduceFailed | EndUnanswered) and not away(error):
             # what was in the transaction is worked out again by the next publisher, and be it this one
             self.metrics.ranks.failures.inc()
-            log.error("benchmarks could not be published; it is tried again", error=str(error))
-        elif isinstance(error, KafkaError | OSError) or away(error):
+            log.error("benchmarks could not be published; retrying", error=str(error))
+        elif of_kafka(error):
             report_outage("benchmarks", error)
         else:
-            log.error("following the distributions failed; it begins again", exc_info=error)
+            log.error("reading the distributions failed; restarting", exc_info=error)
 
     async def _follow(self) -> None:
         s = self.settings
         self.merged.clear()
         self.ranks.forget()
-        tp = TopicPartition(s.topic("distributions"), 0)
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=s.broker,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            max_partition_fetch_bytes=FETCH_BYTES,
-        )
-        consumer.assign([tp])
-        try:
-            await consumer.start()
-            await consumer.seek_to_beginning(tp)
-            end = (await consumer.end_offsets([tp]))[tp]
+        async with self._topics.tail(s.topic("distributions"), 0) as tail:
             interval = s.benchmark_ms / 1000 / 2
             due, since = 0.0, math.inf
             while not self._stopping:
-                wait = max(due, since + GATHER * interval) - time.monotonic()
-                got = await consumer.getmany(
-                    tp, timeout_ms=int(1000 * min(max(wait, 0.005), interval / 2, 0.5))
-                )
-                records = got.get(tp, [])
+                wait = max(due, since + GATHER * interval) - self._clock.monotonic()
+                records = await tail.poll(min(max(wait, 0.005), interval / 2, 0.5))
                 for record in records:
                     if record.value is not None:
                         self.merged.take(record.key, record.value, record.offset)
-                if await consumer.position(tp) < end:
+                if await tail.position() < tail.end:
                     continue  # what was there at the start comes first
-                now = time.monotonic()
+                now = self._clock.monotonic()
                 if self.merged.waiting:
                     since = min(since, now)
                     ready = self.merged.gathered or now >= since + GATHER * interval
                 else:
                     ready = True  # for what else there is to do
                 if ready and now >= due:
-                    due = now + self._rest(await self._bring_up(), interval)
+                    spent = await self._bring_up()
+                    due = now + self._budget.rest_after_merge(spent, interval, self._rounds.behind)
                     since = math.inf
                 if not records and not self.merged.waiting:
-                    self._current_at = time.monotonic()
-        finally:
-            await consumer.stop()
-
-    def _rest(self, spent: float, interval: float) -> float:
-        """Seconds from one merge to the next, when it took so many seconds of CPU."""
-        share, most = (BEHIND_SHARE, BEHIND_REST) if self.load.behind else (SHARE, REST)
-        return min(spent / share, most * interval)
+                    self._current_at = self._clock.monotonic()
 
     async def _bring_up(self) -> float:
         """Merge what has come, and publish it where that is done; seconds of CPU."""
-        began = time.monotonic()
+        began = self._clock.monotonic()
         if self._owns and self._publisher is None:
             await self._take_over()
         elif not self._owns:
@@ -163,7 +143,7 @@ class RankFollower:
         if not self.merged.waiting and not self.merged.changed.any():
             return 0.0
         had = self.merged.waiting
-        work = CpuSlices(self.merged.merge())
+        work = self._budget.steps(self.merged.merge())
         for _ in work:
             await work.breathe()
         worked = work.seconds
@@ -178,9 +158,9 @@ class RankFollower:
 
     async def _take_over(self) -> None:
         s = self.settings
-        self._publisher = publisher = RankPublisher(s)
+        self._publisher = publisher = RankPublisher(self._topics, s, self._budget)
         await publisher.start()
-        work = CpuSlices(self.merged.count())
+        work = self._budget.steps(self.merged.count())
         for _ in work:
             await work.breathe()
         log.info("this worker publishes the benchmarks")

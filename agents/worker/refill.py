@@ -6,18 +6,15 @@ repeated. Offsets that the source no longer has are told to the partition as los
 
 import asyncio
 import contextlib
-import time
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import structlog
-from aiokafka import AIOKafkaProducer
 
-from agents.config.clock import Clock
-from agents.config.settings import Settings
 from agents.kafka.outage import report as report_outage
-from agents.kafka.range_reader import reader
+from agents.worker.context import Context
 from agents.worker.coverage import Promise
 from pipeline.common.ranges import Range, Ranges
 from pipeline.intake.framer import Framer, runs_of
@@ -30,20 +27,21 @@ PATIENCE_S = 5.0
 """An ingest that failed sends what is missing by itself; it is given so long."""
 AGAIN_S = 30.0
 BATCH = 1_000
-MOST_LETTERS = 4 << 20
+MAX_LETTER_BYTES = 4 << 20
 
 
 class Refill:
     """Of one partition: `look` often; `missing` says how many offsets are being waited for."""
 
-    def __init__(self, settings: Settings, clock: Clock, partition: int) -> None:
-        self._settings = settings
-        self._clock = clock
+    def __init__(self, context: Context, partition: int) -> None:
+        self._settings = context.settings
+        self._topics = context.log
+        self._clock = context.clock
         self._partition = partition
         self._log = log.bind(partition=partition)
         self._since: float | None = None
         self._task: asyncio.Task[None] | None = None
-        self._done_at = -AGAIN_S
+        self._done_at = -math.inf
         self.missing = 0
         self.read = 0  # offsets read again so far
 
@@ -60,7 +58,7 @@ class Refill:
         """
         wanted = missing(shard, promise)
         self.missing = sum(map(len, wanted.values()))
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if not wanted:
             self._since = None
             return
@@ -76,30 +74,21 @@ class Refill:
 
     async def _work(self, wanted: Mapping[int, Sequence[Range]], events: str) -> None:
         s = self._settings
-        self._log.warning("frames are gone; their events are read again", offsets=dict(wanted))
-        producer = AIOKafkaProducer(
-            bootstrap_servers=s.broker,
-            enable_idempotence=True,
-            max_batch_size=1 << 20,
-            max_request_size=32 << 20,
-        )
-        try:
-            await producer.start()
+        self._log.warning("frames are missing; reading their events again", offsets=dict(wanted))
+        async with self._topics.appender() as appender:
             for source, ranges in wanted.items():
                 for start, stop in ranges:
                     async for data in self._frames(source, start, stop, events):
-                        sent = await producer.send(s.topic("frames"), data, partition=self._partition)
+                        sent = await appender.append(s.topic("frames"), self._partition, data)
                         await sent
                     self.read += stop - start
-        finally:
-            await producer.stop()
 
     async def _frames(self, source: int, start: int, stop: int, events: str) -> Any:
         """The frames of our partition that cover [start, stop) of a source."""
         s = self._settings
         intake = Intake(s.hash_seed, int(s.ahead_s * 1000), s.substantive_words, self._clock.horizon_ms())
         framer = Framer(s.frame_partitions, events)
-        async with reader(s.broker, s.topic("events"), source) as r:
+        async with self._topics.reader(s.topic("events"), source) as r:
             first, end = await r.bounds()
             stop = min(stop, end)
             if first > start:
@@ -124,7 +113,7 @@ def _small(
 ) -> Iterator[tuple[Any, np.ndarray]]:
     """(rows, offsets) of the records, in pieces whose dead letters fit into a frame."""
     rows = intake.rows(records, np.full(len(records), source), topic)
-    if len(records) > 1 and sum(map(len, rows.letters.values())) > MOST_LETTERS:
+    if len(records) > 1 and sum(map(len, rows.letters.values())) > MAX_LETTER_BYTES:
         half = len(records) // 2
         yield from _small(intake, records[:half], source, topic)
         yield from _small(intake, records[half:], source, topic)

@@ -8,17 +8,17 @@ import structlog
 from agents.config.clock import zone
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.range_reader import reader
+from agents.ports import Log
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.network.journal import Journal
 from pipeline.rubric.model import Rubric
-from pipeline.shard.recovery import Image, Recovered, Unreadable, recover, settle_on
-from pipeline.shard.shard import Shard
+from pipeline.shard.recovery import Image, Recovered, Unreadable, recover
+from pipeline.shard.shard import Shard, ShardConfig
 from schemas.frames import decode
 from schemas.ledger import Stamp
 
 log = structlog.get_logger()
-ANEW = "begin anew with another PILLARSCORE_PREFIX and publish the events there"
+ANEW = "start over under another PILLARSCORE_PREFIX and publish the events there"
 
 
 @dataclass(slots=True)
@@ -43,9 +43,11 @@ class Restored:
 
 
 async def restore(
+    topics: Log,
     settings: Settings,
     rubrics: tuple[Rubric, Rubric | None],
     partition: int,
+    *,
     today: int,
     cohorts: CohortMembership | None = None,
     progress: Callable[[float], object] = lambda done: None,
@@ -57,7 +59,7 @@ async def restore(
     """
     s = settings
     image = Image()
-    async with reader(s.broker, s.topic("ledger"), partition) as r:
+    async with topics.reader(s.topic("ledger"), partition) as r:
         first, end = await r.bounds()
         async for records in r.read(first, end):
             for record in records:
@@ -68,34 +70,35 @@ async def restore(
         if stamp is not None and stamp.zone != s.zone:
             raise UserError(
                 f"partition {partition} counts days in {stamp.zone}, not {s.zone}: "
-                f"set PILLARSCORE_ZONE={stamp.zone}, or begin anew with another PILLARSCORE_PREFIX"
+                f"set PILLARSCORE_ZONE={stamp.zone}, or start over under another PILLARSCORE_PREFIX"
             )
         rubric, shadow = rubrics
         day, horizon_ms = (today if stamp is None else stamp.day), int(s.dedupe_hours * 3_600_000)
-        shard = Shard(rubric, day, s.dedupe_events, horizon_ms, shadow, zone(s.zone), cohorts)
+        config = ShardConfig(rubric, s.dedupe_events, horizon_ms, shadow, zone(s.zone))
+        shard = Shard(config, day, cohorts)
         found = recover(shard, image, stamp)
     except Unreadable as error:
         raise UserError(
-            f"{s.topic('ledger')} partition {partition}: {error} (see the run book, LedgerUnreadable)"
+            f"{s.topic('ledger')} partition {partition}: {error} (see the runbook, PartitionRefused)"
         ) from None
     made = Restored(shard, stamp, image, found.journal, found.replayed)
     if found.old:
         assert stamp is not None
-        made.gone = await _replay_frames(s, shard, partition, found, stamp)
-        settle_on(shard, stamp)
+        made.gone = await _replay_frames(topics, s, shard, partition, found, stamp)
+        shard.replayed(stamp)
     return made
 
 
 async def _replay_frames(
-    settings: Settings, shard: Shard, partition: int, found: Recovered, stamp: Stamp
+    topics: Log, settings: Settings, shard: Shard, partition: int, found: Recovered, stamp: Stamp
 ) -> int:
     """Bring a shard from a ledger of version 1 up to its stamp; how many of the frames were gone."""
-    async with reader(settings.broker, settings.topic("frames"), partition) as r:
+    async with topics.reader(settings.topic("frames"), partition) as r:
         first, _ = await r.bounds()
         async for records in r.read(max(found.start, first), stamp.frame + 1):
             for record in records:
                 try:
                     shard.apply(decode(record.value), record.offset, record.timestamp, replay=True)
                 except ValueError as error:
-                    log.error("a frame can't be read and is left out", offset=record.offset, error=str(error))
+                    log.error("a frame can't be read and is skipped", offset=record.offset, error=str(error))
     return max(0, min(first, stamp.frame + 1) - found.start)

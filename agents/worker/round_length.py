@@ -6,13 +6,15 @@ process uses much of a core, and shorter again when it does not. And while score
 is merged for benchmarks can wait, for they are no newer than the scores.
 """
 
-import time
+import math
+
+from agents.ports import Clock
 
 LOOK_S = 0.25
 LOW, HIGH, FULL = 0.45, 0.65, 0.75
 """Shares of a core: below, rounds get shorter, above, longer; nearly all is done by one thread."""
 STEP = 1.25
-MOST = {HIGH: 2, FULL: 4}
+MAX_TIMES = {HIGH: 2, FULL: 4}
 """Times the least length that a round may get to, by the share that is exceeded."""
 BEHIND_S = 2.0
 """An event older than this when it is counted has waited in Kafka: there is a backlog."""
@@ -21,15 +23,13 @@ OFTEN, BEHIND_OFTEN = 2, 0.5
 
 
 class RoundLength:
-    """Told and asked by every loop of the worker.
+    """Of the loops of a worker. min_s: seconds that a round takes while there is little to do."""
 
-    least: seconds that a round takes while there is little to do.
-    """
-
-    def __init__(self, least: float) -> None:
-        self._late_at = -BEHIND_S
-        self._least = self._round = least
-        self._seen = time.process_time(), time.monotonic()
+    def __init__(self, min_s: float, clock: Clock) -> None:
+        self._clock = clock
+        self._late_at = -math.inf
+        self._min = self._round = min_s
+        self._seen = clock.process_cpu(), clock.monotonic()
 
     def round(self) -> float:
         """Seconds that a round takes at least."""
@@ -39,12 +39,12 @@ class RoundLength:
     def read(self, age: float) -> None:
         """Something so old, in seconds, was read."""
         if age > BEHIND_S:
-            self._late_at = time.monotonic()
+            self._late_at = self._clock.monotonic()
 
     @property
     def behind(self) -> bool:
         """Whether something old was read within the last seconds."""
-        return time.monotonic() - self._late_at < BEHIND_S
+        return self._clock.monotonic() - self._late_at < BEHIND_S
 
     def publishing(self, within: float, last: float, now: float) -> float:
         """Seconds from `now` until a partition is to publish again; times are of the clock on the wall.
@@ -58,14 +58,14 @@ class RoundLength:
         return max(0.0, (last // beat + 1) * beat - now)
 
     def _look(self) -> None:
-        cpu, now = time.process_time(), time.monotonic()
+        cpu, now = self._clock.process_cpu(), self._clock.monotonic()
         passed = now - self._seen[1]
         if passed < LOOK_S:
             return
         share = (cpu - self._seen[0]) / passed
         self._seen = cpu, now
-        most = max((times for limit, times in MOST.items() if share > limit), default=1) * self._least
+        most = max((times for limit, times in MAX_TIMES.items() if share > limit), default=1) * self._min
         if most > self._round:
             self._round = min(self._round * STEP, most)
         elif share < LOW:
-            self._round = max(self._round / STEP, self._least)
+            self._round = max(self._round / STEP, self._min)

@@ -5,7 +5,6 @@ In memory it is 14 bytes a member: the hash of the id, the score, and the day it
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -14,8 +13,8 @@ import numpy as np
 import structlog
 
 from agents.config.settings import Settings
-from agents.kafka.range_reader import reader
-from agents.worker.background_share import BackgroundShare
+from agents.ports import Clock, Log
+from agents.worker.background_budget import BackgroundBudget
 from pipeline.common import days
 from pipeline.network.latest_scores import Columns, LatestScores
 from pipeline.network.member_hash import member_hashes
@@ -50,32 +49,41 @@ class CensusReader:
     own: the shard of a partition that this worker has, whose scores need not be read.
     """
 
-    def __init__(self, settings: Settings, pace: BackgroundShare, own: Callable[[int], Shard | None]) -> None:
+    def __init__(
+        self,
+        topics: Log,
+        clock: Clock,
+        settings: Settings,
+        budget: BackgroundBudget,
+        own: Callable[[int], Shard | None],
+    ) -> None:
+        self.topics = topics
+        self.clock = clock
         self.settings = settings
-        self.pace = pace
+        self.budget = budget
         self.own = own
         self._hashes: WeakKeyDictionary[Shard, np.ndarray] = WeakKeyDictionary()
         self._published: dict[int, tuple[LatestScores, int]] = {}
 
     async def take(self) -> Census:
         """The scores as they are now."""
-        began_ms = int(time.time() * 1000)
+        began_ms = self.clock.now_ms()
         parts = []
         for partition in range(self.settings.frame_partitions):
             shard = self.own(partition)
-            parts.append(await (self._read(partition) if shard is None else self._said(shard)))
+            parts.append(await (self._read(partition) if shard is None else self._own(shard)))
         hashes, score, day = (np.concatenate(column) for column in zip(*parts, strict=True))
         return Census(hashes, score, day, began_ms)
 
-    async def _said(self, shard: Shard) -> Columns:
-        names = shard.directory.names
+    async def _own(self, shard: Shard) -> Columns:
+        names = shard.state.index.names
         hashes = self._hashes.get(shard, np.zeros(0, np.uint64))
         more = [hashes]
         for at in range(len(hashes), len(names), _NAMES):
-            began = time.thread_time()
+            began = self.clock.cpu()
             # a place without a name has no score either
             more.append(member_hashes([name or "" for name in names[at : at + _NAMES]]))
-            await self.pace.turn(time.thread_time() - began)
+            await self.budget.yield_after(self.clock.cpu() - began)
         hashes = self._hashes[shard] = np.concatenate(more)
         score, day = emitted_scores(shard, len(hashes))
         there = score > UNKNOWN
@@ -83,22 +91,31 @@ class CensusReader:
 
     async def _read(self, partition: int) -> Columns:
         gathering, start = self._published.setdefault(partition, (LatestScores(), 0))
-        async with reader(self.settings.broker, self.settings.topic("scores"), partition) as r:
+        async with self.topics.reader(self.settings.topic("scores"), partition) as r:
             first, stop = await r.bounds()
             async for records in r.read(max(first, start), stop, AT_ONCE):
-                began = time.thread_time()
+                began = self.clock.cpu()
                 gathering.add([(record.key, record.value) for record in records])
-                await self.pace.turn((time.thread_time() - began) * _AND_READING)
+                await self.budget.yield_after((self.clock.cpu() - began) * _AND_READING)
             self._published[partition] = gathering, stop
         return gathering.columns()
 
 
 class CensusCache:
-    """The last census of a worker, taken anew when it is too old."""
+    """The last census of a worker, taken again when it is too old."""
 
-    def __init__(self, settings: Settings, pace: BackgroundShare, own: Callable[[int], Shard | None]) -> None:
+    def __init__(
+        self,
+        topics: Log,
+        clock: Clock,
+        settings: Settings,
+        budget: BackgroundBudget,
+        own: Callable[[int], Shard | None],
+    ) -> None:
+        self.topics = topics
+        self.clock = clock
         self.settings = settings
-        self.pace = pace
+        self.budget = budget
         self.own = own
         self._last: Census | None = None
         self._reading: CensusReader | None = None
@@ -115,19 +132,24 @@ class CensusCache:
                 last = self._last
                 if last is None or last.began_ms < since_ms or last.day.min(initial=day) < day:
                     last = self._last = await self._take()
-            deadline = deadline or time.monotonic() + _PATIENCE_S
+            deadline = deadline or self.clock.monotonic() + _PATIENCE_S
             late = int((last.day < day).sum())
             if not late:
                 return last
-            if time.monotonic() > deadline:
-                log.warning("scores are not all of today yet", day=str(days.calendar(day)), members=late)
+            if self.clock.monotonic() > deadline:
+                log.warning(
+                    "some scores are not rolled over to today yet", day=str(days.calendar(day)), members=late
+                )
                 return last
-            await asyncio.sleep(_AGAIN_S)
+            await self.clock.sleep(_AGAIN_S)
 
     async def _take(self) -> Census:
-        reading, self._reading = self._reading or CensusReader(self.settings, self.pace, self.own), None
+        reading, self._reading = (
+            self._reading or CensusReader(self.topics, self.clock, self.settings, self.budget, self.own),
+            None,
+        )
         census = await reading.take()
-        self._reading = reading  # not if it was broken off
+        self._reading = reading  # not if it was interrupted
         asyncio.get_running_loop().call_later(_KEEP_S, self._forget, census)
         return census
 

@@ -1,12 +1,10 @@
-"""The score role: a Faust agent on frames, and a runner for every partition the group assigns."""
+"""The score role: a runner for every partition of frames that the group assigns."""
 
 import asyncio
-from typing import Any
 
-import faust
 import structlog
-from aiokafka import TopicPartition
 
+from agents.ports import TopicPartition
 from agents.worker.audit import Audit
 from agents.worker.context import Context
 from agents.worker.partition_runner import PartitionRunner
@@ -16,46 +14,29 @@ log = structlog.get_logger()
 
 
 class ScoreRole:
-    """Hands frames from Faust to the runners, and starts and stops these as the assignment changes.
+    """Hands frames from the group to the runners, and starts and stops these as the assignment changes.
 
     runners: by partition; the context's censuses ask `shard` for those that are live.
     """
 
-    def __init__(self, app: faust.App, context: Context, runners: dict[int, PartitionRunner]) -> None:
+    def __init__(self, context: Context, runners: dict[int, PartitionRunner]) -> None:
         self.context = context
         self.runners = runners
         self.assigned = False
-        self.audit = Audit(
-            context.settings,
-            context.health,
-            runners,
-            lambda partition, members, wrong: context.metrics.of(partition).audited(members, wrong),
-        )
+        self.audit = Audit(context, runners)
         context.metrics.state.runners = runners
         self._lock = asyncio.Lock()
         self._topic = context.settings.topic("frames")
-        frames = app.topic(
-            self._topic,
-            key_type=bytes,
-            value_type=bytes,
-            key_serializer="raw",
-            value_serializer="raw",
-            internal=False,
-        )
-        app.agent(frames, name="score", concurrency=1)(self.consume)
-        app.on_partitions_assigned.connect(self.on_assigned)
+        context.group.subscribe(self.deliver, self.on_assigned)
 
-    async def consume(self, stream: Any) -> None:
-        """The agent: passes each frame on to the runner of its partition."""
-        async for event in stream.events():
-            message = event.message
-            runner = self.runners.get(message.partition)
-            if runner is not None:
-                await runner.offer(message.offset, round(message.timestamp * 1000), message.value)
+    async def deliver(self, partition: int, offset: int, timestamp: int, data: bytes | None) -> None:
+        """Pass a frame on to the runner of its partition."""
+        runner = self.runners.get(partition)
+        if runner is not None:
+            await runner.offer(offset, timestamp, data)
 
-    async def on_assigned(self, sender: Any, assigned: set[Any], **_: Any) -> None:
-        """Own exactly the partitions assigned; those kept go on as they are, warm."""
-        mine = {tp.partition for tp in assigned if tp.topic == self._topic}
+    async def on_assigned(self, mine: set[int]) -> None:
+        """Own exactly these partitions; those kept go on as they are, warm."""
         benchmarks = self.context.benchmarks
         async with self._lock:
             log.info("partitions assigned", partitions=sorted(mine))

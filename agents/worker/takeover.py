@@ -51,31 +51,31 @@ async def take_over(
     cohorts = None if context.benchmarks is None else context.benchmarks.cohorts(partition)
     rubrics = context.rubric, context.shadow
     today = context.clock.today()
-    found = await restoring.restore(settings, rubrics, partition, today, cohorts, progress)
+    found = await restoring.restore(
+        context.log, settings, rubrics, partition, today=today, cohorts=cohorts, progress=progress
+    )
     stamp, shard = found.stamp, found.shard
     if stamp and context.clock.as_of and stamp.day > today:
         raise UserError(
-            f"partition {partition} is already at {days.calendar(stamp.day)}: as-of cannot go back"
+            f"partition {partition} is already at {days.calendar(stamp.day)}: --as-of can't go back"
         )
     known = stamp.topics if stamp else {}
     check_topics(settings, known, ids)
-    end = await tail(settings, partition, stamp)
+    end = await tail(context.log, settings, partition, stamp)
     _check_start(settings, partition, stamp, end)
     _report(context, partition, found, end)
     if stamp and stamp.rubric != checkpoint.rubrics_of(shard):
-        log.info(
-            "the rubric has changed: all members are scored again", before=stamp.rubric, partition=partition
-        )
-        shard.rolled = 0
+        log.info("the rubric has changed: rescoring all members", before=stamp.rubric, partition=partition)
+        shard.rollover.restart()
     for short in ("scores", "shadow"):
         if known.get(short, ids.get(short)) != ids.get(short):
-            log.warning("a topic was made again: all scores are put out again", topic=settings.topic(short))
-            shard.rolled = 0
+            log.warning("a topic was recreated: emitting all scores again", topic=settings.topic(short))
+            shard.rollover.restart()
     if end.torn:
         shard.counters.torn += 1
         # revisions have to rise for readers too who have seen what no stamp accounts for
-        shard.sequence = max(shard.sequence, end.revision)
-        shard.rolled = 0
+        shard.emitter.continue_after(end.revision)
+        shard.rollover.restart()
     ledger.resume(stamp, found.image, end.end)
     shard.settle()
     return Taken(shard, found.journal, found.replayed, known | ids)
@@ -86,7 +86,7 @@ def _check_start(settings: Settings, partition: int, stamp: Stamp | None, end: T
     if stamp is None and end.unaccounted:
         raise UserError(
             f"{settings.topic('ledger')} partition {partition} has no stamp, but {settings.topic('scores')} has "
-            f"scores: the ledger was deleted, or cut off. To go on, {ANEW}"
+            f"scores: the ledger was deleted or truncated. To continue, {ANEW}"
         )
 
 
@@ -97,7 +97,7 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
     foreign = [(one.offset, one.key, one.why) for one in found.image.foreign]
     for offset, key, why in foreign[:10]:
         log.error(
-            "a record of the ledger is left out",
+            "a foreign record of the ledger is ignored",
             partition=partition,
             offset=offset,
             key=None if key is None else key.decode("ascii", "backslashreplace")[:80],
@@ -110,18 +110,20 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
         context.health.report(
             "foreign",
             where,
-            f"{len(foreign) + len(end.foreign)} records were left out that no worker wrote, the first at offset "
-            f"{first} of {topic} partition {partition} (see the run book, ForeignRecords)",
+            f"{len(foreign) + len(end.foreign)} records that no worker wrote are ignored, the first at offset "
+            f"{first} of {topic} partition {partition} (see the runbook, ForeignRecords)",
             SHOWN_S,
         )
     if found.gone:
         metrics.holes.inc(found.gone)
-        log.error("frames are gone that an older ledger needed; scores may miss events", partition=partition)
+        log.error(
+            "frames that an older ledger needs were removed; scores may miss events", partition=partition
+        )
     for offset in found.image.breaks():
         context.health.report(
             "torn",
             where,
-            f"the stamp at offset {offset} of {where} does not follow from the one before",
+            f"the stamp at offset {offset} of {where} does not follow the one before",
             SHOWN_S,
         )
     if end.torn:
@@ -130,7 +132,7 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
             "torn",
             where,
             f"the last transaction of {where} is incomplete: {end.unaccounted:,} score records that no stamp "
-            f"accounts for, {end.missing:,} missing; all scores are put out again (see the run book, "
+            f"accounts for, {end.missing:,} missing; all scores are emitted again (see the runbook, "
             "TransactionTorn)",
             SHOWN_S,
         )
@@ -143,11 +145,11 @@ def check_topics(settings: Settings, known: Mapping[str, str], ids: Mapping[str,
     """
     for short in TOLD:
         if known.get(short) and ids and ids.get(short) != known[short]:
-            what = "made again" if short in ids else "not made again"
+            what = "recreated" if short in ids else "not recreated"
             raise TopicRecreated(
                 f"{settings.topic(short)} was deleted and {what} since it was last read: its offsets now mean "
-                f"other records, so nothing is counted. The scores stay as they are; to go on, {ANEW} (see "
-                "the run book, "
+                f"other records, so nothing is counted. The scores stay as they are; to continue, {ANEW} (see "
+                "the runbook, "
                 "TopicRecreated)"
             )
 

@@ -12,26 +12,25 @@ import threading
 from dataclasses import replace
 from functools import partial
 
-import faust
 import structlog
-from aiokafka import TopicPartition
-from faust.types.enums import ProcessingGuarantee
 
 from agents.config import rubric_file
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
-from agents.kafka.client_id import client_id
 from agents.kafka.end_offsets import EndOffsets
+from agents.kafka.frame_group import FaustGroup, faust_app
+from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.topic_watch import TopicWatch
 from agents.metrics import Metrics
+from agents.ports import TopicPartition
 from agents.tracing import tracing
-from agents.worker.background_share import BackgroundShare
+from agents.worker.background_budget import BackgroundBudget
 from agents.worker.context import Context
 from agents.worker.coverage import Coverage
 from agents.worker.health import KINDS, Health
 from agents.worker.http import add_pages
-from agents.worker.ingest_role import Ingest
+from agents.worker.ingest_role import IngestRole
 from agents.worker.partition_runner import PartitionRunner
 from agents.worker.rank_role import RankFollower
 from agents.worker.round_length import RoundLength
@@ -44,33 +43,6 @@ CLOSE_S = 10.0
 STOP_S = 25.0
 
 
-def faust_app(settings: Settings) -> faust.App:
-    """A Faust app with what is sound of it switched on, and nothing else."""
-    return faust.App(
-        f"{settings.prefix}score",
-        broker=[f"kafka://{address}" for address in settings.broker.split(",")],
-        broker_client_id=client_id(settings),
-        store="memory://",
-        datadir=settings.state_dir / "faust",
-        processing_guarantee=ProcessingGuarantee.AT_LEAST_ONCE,
-        consumer_auto_offset_reset="earliest",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        broker_session_timeout=float(settings.session_timeout_s),
-        # Faust refuses a session that outlasts a request, and requests last 90 s by default
-        broker_request_timeout=max(90.0, float(settings.session_timeout_s)),
-        broker_heartbeat_interval=settings.session_timeout_s / 4,
-        broker_commit_interval=2.0,
-        consumer_max_fetch_size=8 << 20,
-        stream_buffer_maxsize=256,
-        stream_wait_empty=False,
-        web_enabled=True,
-        web_bind=settings.web_host,
-        web_port=settings.web_port,
-        loghandlers=[],
-    )
-
-
 def tuned() -> None:
     """Let Python collect garbage less often: batches make and drop many objects, but no cycles."""
     gc.freeze()
@@ -78,9 +50,7 @@ def tuned() -> None:
 
 
 def _give_up() -> None:
-    log.error(
-        "not stopped in time and ended as it is; what was not committed will be done again", seconds=STOP_S
-    )
+    log.error("not stopped in time: exiting now; uncommitted work will be repeated", seconds=STOP_S)
     os._exit(1)
 
 
@@ -91,11 +61,11 @@ class Worker:
         self.settings = settings
         self.role = role
         runners: dict[int, PartitionRunner] = {}
+        self.app = faust_app(settings)
         context = self.context = self._context(settings, rubric, clock, runners)
         self.metrics, self.health = context.metrics, context.health
-        self.app = faust_app(settings)
-        self.score = ScoreRole(self.app, context, runners) if role in ("score", "all") else None
-        self.ingest = Ingest(context) if role in ("ingest", "all") else None
+        self.score = ScoreRole(context, runners) if role in ("score", "all") else None
+        self.ingest = IngestRole(context) if role in ("ingest", "all") else None
         self._stop = asyncio.Event()
         about = f"{rubric.name} {rubric.version}"
         self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
@@ -105,23 +75,28 @@ class Worker:
     def _context(
         self, settings: Settings, rubric: Rubric, clock: Clock, runners: dict[int, PartitionRunner]
     ) -> Context:
-        metrics, skew, pace = Metrics(), Skew(), BackgroundShare()
-        load = RoundLength(settings.cycle_ms / 1000)
+        metrics, skew, log = Metrics(), Skew(), KafkaLog(settings)
+        clock = replace(clock, skew=skew)
+        budget, rounds = BackgroundBudget(clock), RoundLength(settings.cycle_ms / 1000, clock)
         return Context(
             settings=settings,
             rubric=rubric,
             shadow=rubric_file.load(settings.shadow_rubric) if settings.shadow_rubric else None,
-            clock=replace(clock, skew=skew),
+            clock=clock,
+            log=log,
+            group=FaustGroup(self.app, settings),
             metrics=metrics,
             health=Health(),
             skew=skew,
-            ends=EndOffsets(settings.broker, self._partitions),
+            ends=EndOffsets(settings, self._partitions),
             topics=TopicWatch(settings),
-            coverage=Coverage(settings, lambda: list(runners)),
-            pace=pace,
-            load=load,
-            censuses=CensusCache(settings, pace, partial(live_shard, runners)),
-            benchmarks=RankFollower(settings, metrics, load) if settings.cohort_kinds is not None else None,
+            coverage=Coverage(log, clock, settings, lambda: list(runners)),
+            budget=budget,
+            rounds=rounds,
+            censuses=CensusCache(log, clock, settings, budget, partial(live_shard, runners)),
+            benchmarks=None
+            if settings.cohort_kinds is None
+            else RankFollower(log, clock, settings, metrics, budget, rounds),
             tracing=tracing(settings),
         )
 
@@ -152,11 +127,11 @@ class Worker:
                     "clock",
                     where,
                     f"the clock of this machine is {abs(skew.seconds):,.0f} s {way} Kafka's: set it (NTP); until "
-                    "then days are counted by Kafka's clock (see the run book, ClockSkew)",
+                    "then Kafka's clock decides the day (see the runbook, ClockSkew)",
                 )
             else:
                 self.health.clear("clock", where)
-            await asyncio.sleep(1.0)
+            await self.context.clock.sleep(1.0)
 
     def stop(self) -> None:
         """Ask the worker to end in order."""
@@ -179,7 +154,9 @@ class Worker:
         if self.ingest is not None:
             self.ingest.start()
         log.info(
-            "worker runs", role=self.role, pages=f"http://{self.settings.web_host}:{self.settings.web_port}"
+            "worker started",
+            role=self.role,
+            pages=f"http://{self.settings.web_host}:{self.settings.web_port}",
         )
         try:
             await self._stop.wait()
@@ -201,5 +178,5 @@ class Worker:
             try:
                 await asyncio.wait_for(self.app.stop(), CLOSE_S)
             except TimeoutError:
-                log.info("Faust did not stop in time; all is committed, so the worker ends without it")
+                log.info("Faust did not stop in time; exiting, all work is committed")
             log.info("stopped")

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from pipeline.common.growable import grown
+
 BIN = 500
 """Hundredths in a bin of the score."""
 PILLAR_BIN = 250
@@ -44,14 +46,9 @@ class CohortHistograms:
 
     def resize(self, cohorts: int) -> None:
         """Make room for cohorts 0..cohorts-1."""
-        have = len(self.size)
-        if cohorts > have:
-            room = max(cohorts, have * 5 // 4)
-            for name in ("size", "sums", "_counts"):
-                old = getattr(self, name)
-                grown = np.zeros((room, *old.shape[1:]), old.dtype)
-                grown[:have] = old
-                setattr(self, name, grown)
+        self.size = grown(self.size, cohorts)
+        self.sums = grown(self.sums, cohorts)
+        self._counts = grown(self._counts, cohorts)
 
     def move(self, was: np.ndarray, before: np.ndarray, now: np.ndarray, after: np.ndarray) -> None:
         """Members of the cohorts `was`, int64[n, C], with numbers uint16[n, 6] `before` (score, pillars,

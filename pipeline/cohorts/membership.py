@@ -1,9 +1,9 @@
-"""The cohorts of a partition's members: who is in which, with the score that was said of them last.
+"""The cohorts of a partition's members: who is in which, and what of it is still to be published.
 
 A member is in `everyone` and in one cohort of each kind, by the text of that register, or in none when it is
-empty. What is counted is what was emitted: the shard tells of each record it makes, and `publish` hands out
+empty. What is counted is what was emitted: the shard gives each score it emits, and `publish` hands out
 what changed since, for `score.distributions`. None of it is durable: after a restore it follows from the
-state as of the stamp, and is published anew as another epoch.
+state as of the stamp, and is published again as another epoch.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.common.growable import grown
 from pipeline.common.json_columns import Piece
 from schemas.distributions import (
     CHUNK,
     GONE,
     LAPS,
     NAMES,
-    WIDTH,
     Head,
     Rows,
     changes_key,
@@ -36,15 +36,8 @@ _HEAVY = 3
 """A chunk of which one place in so many has changed is written whole."""
 
 
-class HasPoints(Protocol):
-    """Points of n members in hundredths: score int64[n], pillars int64[n, 4]."""
-
-    score: np.ndarray
-    pillars: np.ndarray
-
-
 class Ranker(Protocol):
-    """What knows the ranks of members: `pipeline.cohorts.rank_records.Ranks`."""
+    """Knows the ranks of members: `pipeline.cohorts.rank_records.RankWriter`."""
 
     def pieces(
         self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
@@ -52,10 +45,11 @@ class Ranker(Protocol):
 
 
 class CohortMembership:
-    """What was said last of the members of a partition, by place (the member's index).
+    """By slot, which is the member's index in the shard.
 
     kinds: registers beside `everyone`; epoch: tells this life of the partition from all others; ranker: for
-    the ranks in records, None for none.
+    the ranks in records, None for none. held: nothing is published until the rollover is over, since what was
+    emitted of some members last is not known.
     """
 
     def __init__(
@@ -70,62 +64,51 @@ class CohortMembership:
         self._registers = [KINDS[kind] for kind in self.kinds]
         self._columns = np.arange(len(self.kinds))
         self._codes = np.zeros((1, len(self.kinds)), np.uint32)  # by number of the text and kind
-        self._numbers = np.full((0, WIDTH), GONE, np.uint16)
         self._cohort = np.zeros((0, len(self.kinds)), np.uint32)
         self._marked = np.zeros(0, bool)
         self._waiting: np.ndarray | None = None  # by chunk, the first publication with changes it has not
         self._written = 1  # names already published
         self._as_of: int | None = None
         self.dirty = False
-        self.held = False  # until the day's turn is over, since what was said of some members is not known
+        self.held = False
 
     def resize(self, members: int) -> None:
         """Make room for members 0..members-1."""
-        have = len(self._marked)
-        if members > have:
-            room = max(members, have * 3 // 2, 1024)
-            self._numbers = _grown(self._numbers, room)
-            self._numbers[have:, 0] = GONE
-            self._cohort = _grown(self._cohort, room)
-            self._marked = _grown(self._marked, room)
+        self._cohort = grown(self._cohort, members)
+        self._marked = grown(self._marked, members)
 
-    def say(
-        self,
-        members: np.ndarray,
-        points: HasPoints,
-        numbers: np.ndarray,
-        band: np.ndarray,
-        texts: Sequence[str],
+    def update(
+        self, members: np.ndarray, score: np.ndarray, registers: np.ndarray, texts: Sequence[str]
     ) -> Piece | None:
-        """These points, registers (int32[n, len(Register)]) and bands of distinct `members` are said now.
+        """The scores of distinct `members` are emitted now.
 
-        texts: what the numbers of registers stand for. Returns the members' ranks as pieces of JSON, None
-        when there are none yet.
+        Args:
+            members: int64[n].
+            score: int64[n], hundredths.
+            registers: int32[n, len(Register)], of these members.
+            texts: what the numbers of text registers stand for.
+
+        Returns:
+            The members' ranks as pieces of JSON, None when there are none yet.
         """
-        cohort = self._cohorts_of(numbers, texts)
-        said = np.empty((len(members), WIDTH), np.uint16)
-        said[:, 0], said[:, 1:5], said[:, 5] = points.score, points.pillars, band
-        self._numbers[members] = said
+        cohort = self._cohorts_of(registers, texts)
         self._cohort[members] = cohort
         self._marked[members] = True
         self.dirty = True
         if self.ranker is None:
             return None
-        return self.ranker.pieces(self.partition, self.epoch, members, points.score, cohort)
+        return self.ranker.pieces(self.partition, self.epoch, members, score, cohort)
 
-    def withdraw(self, members: np.ndarray) -> None:
-        """Nothing is said of `members` any more."""
-        self._numbers[members] = 0
-        self._numbers[members, 0] = GONE
+    def remove(self, members: np.ndarray) -> None:
+        """The records of `members` are withdrawn."""
         self._cohort[members] = 0
         self._marked[members] = True
         self.dirty = True
 
-    def _cohorts_of(self, numbers: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    def _cohorts_of(self, registers: np.ndarray, texts: Sequence[str]) -> np.ndarray:
         """uint32[n, K]: the cohorts of members by their registers; new ones get a number."""
-        if len(self._codes) < len(texts):
-            self._codes = _grown(self._codes, max(len(texts), len(self._codes) * 3 // 2))
-        code = numbers[:, self._registers]
+        self._codes = grown(self._codes, len(texts))
+        code = registers[:, self._registers]
         cohort = self._codes[code, self._columns]
         missing = (cohort == 0) & (code > 0)
         if missing.any():
@@ -142,12 +125,21 @@ class CohortMembership:
         return self.dirty or self._as_of != as_of
 
     def publish(
-        self, places: int, day: int, as_of: int, sequence: int, rubric: tuple[str, str]
+        self, numbers: np.ndarray, *, day: int, as_of: int, revision: int, rubric: tuple[str, str]
     ) -> list[tuple[bytes, bytes]]:
         """Records (key, value) of what changed since the last call; to be sent in one transaction, in order.
 
-        places: how many members there are. The first call publishes everything.
+        The first call publishes everything.
+
+        Args:
+            numbers: int16[members, WIDTH], what was emitted last of all members: score and pillars in
+                hundredths and the place of the band; negative for a member without a score.
+            day: the as-of day, days since 1970.
+            as_of: the day of the oldest scores.
+            revision: of the newest scores.
+            rubric: its name and version.
         """
+        places = len(numbers)
         self.number += 1
         self.resize(places)
         self._as_of, self.dirty = as_of, False
@@ -158,9 +150,7 @@ class CohortMembership:
             whole = np.arange(chunks)
         else:
             whole = np.zeros(0, np.int64)
-        if len(self._waiting) < chunks:
-            more = chunks - len(self._waiting)
-            self._waiting = np.concatenate([self._waiting, np.full(more, -1)])
+        self._waiting = np.concatenate([self._waiting, np.full(chunks - len(self._waiting), -1)])
         changed = np.flatnonzero(self._marked[:places])
         self._marked[changed] = False
         chunk = changed // CHUNK
@@ -173,16 +163,16 @@ class CohortMembership:
         self._waiting[whole] = -1
         rest = changed[~np.isin(chunk, whole)]
         for piece, start in enumerate(range(0, len(rest), _PIECE)):
-            data = self._rows(rest[start : start + _PIECE])
+            data = self._rows(numbers, rest[start : start + _PIECE])
             records.append((changes_key(self.partition, self.number, piece), data))
         for number in whole.tolist():
-            data = self._rows(np.arange(number * CHUNK, min(places, (number + 1) * CHUNK)))
+            data = self._rows(numbers, np.arange(number * CHUNK, min(places, (number + 1) * CHUNK)))
             records.append((rows_key(self.partition, number), data))
         head = Head(
             partition=self.partition,
             epoch=self.epoch,
             number=self.number,
-            sequence=sequence,
+            sequence=revision,
             day=day,
             as_of=as_of,
             rubric=rubric[0],
@@ -201,8 +191,11 @@ class CohortMembership:
         few = oldest[: len(oldest) * 2 // LAPS]
         return np.concatenate([few, waiting[self._waiting[waiting] <= self.number - LAPS + 2]])
 
-    def _rows(self, places: np.ndarray) -> bytes:
-        return Rows(self.epoch, places, self._numbers[places], self._cohort[places]).dump(self.kinds)
+    def _rows(self, numbers: np.ndarray, slots: np.ndarray) -> bytes:
+        emitted = numbers[slots].astype(np.uint16)
+        gone = numbers[slots, 0] < 0
+        emitted[gone, 0], emitted[gone, 1:] = GONE, 0
+        return Rows(self.epoch, slots, emitted, self._cohort[slots]).dump(self.kinds)
 
     def _new_names(self) -> list[tuple[bytes, bytes]]:
         first = self._written // NAMES if self._written < len(self.names) else len(self.names)
@@ -217,14 +210,8 @@ class CohortMembership:
 
     def nbytes(self) -> int:
         """Bytes allocated in arrays."""
-        parts = (self._numbers, self._cohort, self._marked, self._codes)
+        parts = (self._cohort, self._marked, self._codes)
         return sum(part.nbytes for part in parts)
-
-
-def _grown(array: np.ndarray, rows: int) -> np.ndarray:
-    grown = np.zeros((rows, *array.shape[1:]), array.dtype)
-    grown[: len(array)] = array
-    return grown
 
 
 def kind_of(cohort: str) -> tuple[str, str]:

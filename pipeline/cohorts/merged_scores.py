@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.cohorts.histograms import CohortHistograms
 from pipeline.cohorts.membership import EVERYONE, name_of
 from pipeline.cohorts.sorted_scores import SortedScores, empty, entries_of
+from pipeline.common.growable import grown
 from schemas.distributions import GONE, WIDTH, Head, Rows, load_names, parse_key
 
 NONE, ALL = 0, 1
@@ -205,10 +206,10 @@ class MergedScores:
             source = self.sources[update.partition] = self._nobody(update.head)
         source.head, source.cohort = update.head, update.cohort
         places = update.head.places
-        if len(source.numbers) < places:
-            room = max(places, len(source.numbers) * 5 // 4)
-            source.numbers = _padded(source.numbers, room, GONE)
-            source.codes = _padded(source.codes, room, 0)
+        have = len(source.numbers)
+        source.numbers = grown(source.numbers, places)
+        source.numbers[have:, 0] = GONE
+        source.codes = grown(source.codes, places)
         here = update.place < len(source.numbers)
         source.numbers[update.place[here]] = update.numbers[here]
         source.codes[update.place[here]] = update.codes[here]

@@ -28,7 +28,7 @@ def rank(above: int, ties: int, of: int) -> CohortRank:
     """The rank of one of `ties` members with the same score, with `above` before them, of `of`.
 
     >>> rank(above=0, ties=1, of=200), rank(above=2, ties=4, of=8)
-    (Place(halves=2, of=200, top=25), Place(halves=9, of=8, top=5000))
+    (CohortRank(halves=2, of=200, top=25), CohortRank(halves=9, of=8, top=5000))
     """
     halves = 2 * above + ties + 1
     return CohortRank(halves, of, top_of(halves, of))

@@ -27,6 +27,16 @@ class Pairs:
         return len(self.row)
 
 
+def tile_key(signal: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """uint16[n]: the keys of tiles, by signal and day (days since 1970), int64[n] each."""
+    return (signal << 7 | (day & (RING - 1))).astype(np.uint16)
+
+
+def key_signals(key: np.ndarray) -> np.ndarray:
+    """The signals of keys, in the type of these."""
+    return key >> 7
+
+
 @lru_cache(8)
 def key_days(day: int) -> np.ndarray:
     """int64[KEYS]: the absolute day each key stands for when today is `day`.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pipeline.common.growable import grown
 from pipeline.network.link_block import OWNERS, LinkColumns, connected, forget, states
 from pipeline.network.member_hash import LINKS, REMOVED, member_hashes
 from pipeline.network.overlay import _SHIFT, Overlay
@@ -23,10 +24,10 @@ FOLD = 500_000
 
 
 class NetworkGraph:
-    """Links of members to peers. An owner is a member with links, known by its place among them.
+    """Links of members to peers. An owner is a member with links, known by its slot among them.
 
     owner: uint32[room], the code of each owner; member: int32[room], their indices in the shard, -1 unknown;
-    told: bool[room], of whom there is a record in `member.networks`. oldest: the first frame whose notes are
+    has_record: bool[room], of whom there is a record in `member.networks`. oldest: the first frame whose notes are
     not all in the ledger yet. erased: who had a record and was erased.
     """
 
@@ -34,20 +35,20 @@ class NetworkGraph:
         self.codes = PeerCodes()
         self.owner = np.zeros(0, np.uint32)
         self.member = np.zeros(0, np.int32)
-        self.told = np.zeros(0, np.bool_)
+        self.has_record = np.zeros(0, np.bool_)
         self.owners = 0
         self.blocks: list[LinkColumns] = []
         self.overlay = Overlay()
         self.oldest: int | None = None
         self.erased: list[str] = []
-        self._place = np.zeros(0, np.int32)  # by code; -1: no owner
-        self._place_of_member = np.zeros(0, np.int32)  # by the shard's index; -1: not known to be one
+        self._slot = np.zeros(0, np.int32)  # by code; -1: no owner
+        self._slot_of_member = np.zeros(0, np.int32)  # by the shard's index; -1: not known to be one
         self._notes: list[tuple[np.ndarray, ...]] = []
         self._waiting = 0
         self._names: Sequence[str | None] = ()
         self._sizes: list[tuple[int, int]] = []
 
-    def note(
+    def add(
         self,
         frame: Frame,
         rows: np.ndarray,
@@ -69,7 +70,7 @@ class NetworkGraph:
             rows = rows[at]
             self._add(offset, member[at], peer[at], frame.signals[rows], frame.time[rows], day[rows])
 
-    def note_old(
+    def add_old(
         self,
         frame: Frame,
         rows: np.ndarray,
@@ -87,8 +88,8 @@ class NetworkGraph:
         if len(rows):
             names = frame.member.take(rows).to_pylist()
             stays = day[rows] > np.array([erased(name) for name in names])
-            # as a negative number a place is no member's
-            owner, rows = ~self._places(names)[stays], rows[stays]
+            # as a negative number a slot is no member's
+            owner, rows = ~self._slots_of_names(names)[stays], rows[stays]
             if len(rows):
                 self._add(offset, owner, frame.peer[rows], frame.signals[rows], frame.time[rows], day[rows])
 
@@ -101,59 +102,51 @@ class NetworkGraph:
             self.gather()
 
     def _owners(self, member: np.ndarray) -> np.ndarray:
-        """int64[n]: the places of members by the shard's index, of ~place by itself."""
+        """int64[n]: the slots of members by the shard's index, of ~slot by itself."""
         self._resize(len(self._names))
         if member.min() < 0:
-            place, mine = ~member, np.flatnonzero(member >= 0)
+            slot, mine = ~member, np.flatnonzero(member >= 0)
             if len(mine):
-                place[mine] = self._owners(member[mine])
-            return place
-        place = self._place_of_member[member]
-        if place.min() < 0:
-            new = np.unique(member[place < 0])
-            found = self._places([str(self._names[i]) for i in new.tolist()])
-            self._place_of_member[new], self.member[found] = found, new
-            place = self._place_of_member[member]
-        return place
+                slot[mine] = self._owners(member[mine])
+            return slot
+        slot = self._slot_of_member[member]
+        if slot.min() < 0:
+            new = np.unique(member[slot < 0])
+            found = self._slots_of_names([str(self._names[i]) for i in new.tolist()])
+            self._slot_of_member[new], self.member[found] = found, new
+            slot = self._slot_of_member[member]
+        return slot
 
     def _resize(self, members: int) -> None:
-        have = len(self._place_of_member)
-        if members > have:
-            more = max(members, have * 3 // 2, OWNERS) - have
-            self._place_of_member = np.concatenate([self._place_of_member, np.full(more, -1, np.int32)])
+        self._slot_of_member = grown(self._slot_of_member, members, -1)
 
-    def _places(self, names: Sequence[str]) -> np.ndarray:
-        """int32[n]: the places of members by name; new owners get one."""
-        return self.place(self.codes.add(member_hashes(names)))
+    def _slots_of_names(self, names: Sequence[str]) -> np.ndarray:
+        """int32[n]: the slots of members by name; new owners get one."""
+        return self.owner_slots(self.codes.add(member_hashes(names)))
 
-    def place(self, codes: np.ndarray) -> np.ndarray:
-        """int32[n]: the places of members by code; new owners get one."""
+    def owner_slots(self, codes: np.ndarray) -> np.ndarray:
+        """int32[n]: the slots of members by code; new owners get one."""
         self._know_codes()
-        place = self._place[codes]
-        if (place < 0).any():
-            new = np.unique(codes[place < 0])
+        slot = self._slot[codes]
+        if (slot < 0).any():
+            new = np.unique(codes[slot < 0])
             self.enlist(self.owners, new)
-            place = self._place[codes]
-        return place
+            slot = self._slot[codes]
+        return slot
 
     def _know_codes(self) -> None:
-        have = len(self._place)
-        if len(self.codes) > have:
-            more = max(len(self.codes), have * 3 // 2) - have
-            self._place = np.concatenate([self._place, np.full(more, -1, np.int32)])
+        self._slot = grown(self._slot, len(self.codes), -1)
 
     def enlist(self, first: int, codes: np.ndarray) -> None:
-        """Make the members with these codes owners, at places from `first` on; NONE leaves a place empty."""
+        """Make the members with these codes owners, at slots from `first` on; NONE leaves a slot empty."""
         self._know_codes()
         stop = first + len(codes)
-        if stop > len(self.owner):
-            more = max(stop, len(self.owner) * 3 // 2) - len(self.owner)
-            self.owner = np.concatenate([self.owner, np.full(more, NONE, np.uint32)])
-            self.member = np.concatenate([self.member, np.full(more, -1, np.int32)])
-            self.told = np.concatenate([self.told, np.zeros(more, np.bool_)])
+        self.owner = grown(self.owner, stop, int(NONE))
+        self.member = grown(self.member, stop, -1)
+        self.has_record = grown(self.has_record, stop)
         self.owner[first:stop] = codes
         there = codes != NONE
-        self._place[codes[there]] = np.arange(first, stop)[there]
+        self._slot[codes[there]] = np.arange(first, stop)[there]
         self.owners = max(self.owners, stop)
         while len(self.blocks) * OWNERS < self.owners:
             self.blocks.append(LinkColumns())
@@ -196,49 +189,49 @@ class NetworkGraph:
         """See which of the shard's members [first, stop) are owners, where that is not known yet."""
         self._resize(len(names))
         self._know_codes()
-        member = first + np.flatnonzero(self._place_of_member[first:stop] < 0)
+        member = first + np.flatnonzero(self._slot_of_member[first:stop] < 0)
         member = np.array([i for i in member.tolist() if names[i] is not None], np.int64)
         codes = self.codes.find(member_hashes([str(names[i]) for i in member.tolist()]))
         known = codes != NONE
-        member, place = member[known], self._place[codes[known]]
-        member, place = member[place >= 0], place[place >= 0]
-        self._place_of_member[member], self.member[place] = place, member
+        member, slot = member[known], self._slot[codes[known]]
+        member, slot = member[slot >= 0], slot[slot >= 0]
+        self._slot_of_member[member], self.member[slot] = slot, member
 
     def find(self, name: str) -> int | None:
-        """The place of a member; None when it has no links."""
+        """The slot of a member; None when it has no links."""
         self.gather()
         [code] = self.codes.find(member_hashes([name]))
         self._know_codes()
-        return None if code == NONE or self._place[code] < 0 else int(self._place[code])
+        return None if code == NONE or self._slot[code] < 0 else int(self._slot[code])
 
-    def links(self, place: int) -> LinkColumns:
+    def links(self, slot: int) -> LinkColumns:
         """The links of one owner, as a block of one."""
         self.gather()
-        number, at = divmod(place, OWNERS)
+        number, at = divmod(slot, OWNERS)
         packed = self.blocks[number]
         mine = packed.part(at) if at < packed.owners else slice(0, 0)
         peer, state, since = (column[mine].copy() for column in (packed.peer, packed.state, packed.since))
         one = LinkColumns(np.array([0, mine.stop - mine.start]), peer, state, since, packed.base)
-        part = self.overlay.part(place, place + 1)
-        base = np.uint64(place) << _SHIFT
+        part = self.overlay.part(slot, slot + 1)
+        base = np.uint64(slot) << _SHIFT
         one.merge(self.overlay.key[part] - base, self.overlay.state[part], self.overlay.day[part])
         return one
 
     def erase(self, name: str, last: int, end_ms: int) -> None:
         """Forget the links of a member up to the day `last`, which ends at `end_ms`."""
         self.gather()
-        place = self.find(name)
-        if place is None:
+        slot = self.find(name)
+        if slot is None:
             return
-        number, at = divmod(place, OWNERS)
+        number, at = divmod(slot, OWNERS)
         packed = self.blocks[number]
         if at < packed.owners:
             mine = packed.part(at)
             forget(packed.state[mine], packed.since[mine], last - packed.base, end_ms)
-        part = self.overlay.part(place, place + 1)
+        part = self.overlay.part(slot, slot + 1)
         forget(self.overlay.state[part], self.overlay.day[part], last, end_ms)
-        if self.told[place]:
-            self.told[place] = False
+        if self.has_record[slot]:
+            self.has_record[slot] = False
             self.erased.append(name)
 
     def size(self) -> tuple[int, int]:
@@ -251,10 +244,9 @@ class NetworkGraph:
 
     def nbytes(self) -> int:
         """Bytes allocated."""
-        places = self._place.nbytes + self._place_of_member.nbytes + self.owner.nbytes + 5 * self.told.nbytes
+        slots = (
+            self._slot.nbytes + self._slot_of_member.nbytes + self.owner.nbytes + 5 * self.has_record.nbytes
+        )
         return (
-            sum(links.nbytes() for links in self.blocks)
-            + self.overlay.nbytes()
-            + self.codes.nbytes()
-            + places
+            sum(links.nbytes() for links in self.blocks) + self.overlay.nbytes() + self.codes.nbytes() + slots
         )

@@ -106,7 +106,7 @@ class Journal:
             head = (
                 network.owner[some] if not piece else nothing.astype(np.uint32),
                 (np.diff(links.start) if not piece else nothing).astype(np.uint32),
-                network.told[some].astype(np.uint8) if not piece else nothing,
+                network.has_record[some].astype(np.uint8) if not piece else nothing,
             )
             columns = (links.peer[part], links.state[part], links.days(part))
             block = LinkBlock(number, piece, self.refreshed[number], *head, *columns)
@@ -139,8 +139,8 @@ class Journal:
             if key.startswith(CHANGES):
                 changes = LinkChanges.load(data)
                 numbers.append(changes.number)
-                place = self.network.place(changes.owner)
-                links = place.astype(np.uint64) << np.uint64(32) | changes.peer
+                slot = self.network.owner_slots(changes.owner)
+                links = slot.astype(np.uint64) << np.uint64(32) | changes.peer
                 self.network.overlay.take(links, changes.state, changes.day, fresh=False)
         self.changes = max(numbers, default=-1) + 1
         # a sweep cut short goes on, but which changes are in blocks from before it is not known any more
@@ -151,7 +151,7 @@ class Journal:
         network = self.network
         first = head.number * OWNERS
         network.enlist(first, head.owner)
-        network.told[first : first + len(head.owner)] = head.told > 0
+        network.has_record[first : first + len(head.owner)] = head.told > 0
         start = np.concatenate([[0], np.cumsum(head.fill, dtype=np.int64)])
         columns = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("peer", "state", "day"))
         network.blocks[head.number] = LinkColumns.of_days(start, *columns)

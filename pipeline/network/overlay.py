@@ -8,7 +8,7 @@ _SHIFT = np.uint64(32)
 
 
 class Overlay:
-    """Links not yet in their blocks, sorted by key = place of the owner << 32 | code of the peer.
+    """Links not yet in their blocks, sorted by key = slot of the owner << 32 | code of the peer.
 
     fresh: bool[k], not in the ledger; folded: bool[k], in the block too.
     """
@@ -53,7 +53,7 @@ class Overlay:
         self.folded = gaps.fill(self.folded, False)
 
     def part(self, first: int, stop: int) -> slice:
-        """Where the links of the owners at places [first, stop) are."""
+        """Where the links of the owners at slots [first, stop) are."""
         low, high = np.searchsorted(self.key, np.array([first, stop], np.uint64) << _SHIFT)
         return slice(int(low), int(high))
 

@@ -6,6 +6,8 @@ Python integers takes ten times the memory.
 
 import numpy as np
 
+from pipeline.common.growable import grown
+
 NONE = np.uint32(0xFFFF_FFFF)
 _ROOM = 1024
 
@@ -53,9 +55,7 @@ class PeerCodes:
     def extend(self, hashes: np.ndarray) -> None:
         """Give the next codes to `hashes`, none of which is known or there twice."""
         count = self._used + len(hashes)
-        if count > len(self.hashes):
-            more = max(count, len(self.hashes) * 3 // 2) - len(self.hashes)
-            self.hashes = np.concatenate([self.hashes, np.zeros(more, np.uint64)])
+        self.hashes = grown(self.hashes, count)
         self.hashes[self._used : count] = hashes
         first, self._used = self._used, count
         if 3 * count > 2 * len(self._table):

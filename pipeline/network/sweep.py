@@ -77,7 +77,7 @@ def _records(
 ) -> list[Record]:
     """The records of the owners at places `some`, and tombstones of those who have no connection any more."""
     network, names = entries.network, telling.names
-    member, told = network.member[some], network.told[some]
+    member, told = network.member[some], network.has_record[some]
     rows = np.flatnonzero((member >= 0) & (found.connections > 0))
     gone = np.flatnonzero((member >= 0) & told & (found.connections == 0))
     records: list[Record] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]

@@ -313,7 +313,7 @@ def _measured(component: Component, day: int, member: Member, sources: list[Sour
             return f"{rate // 10}.{rate % 10} %"
         case Registers():
             weight = sum(section.weight for section in component.registers.values())
-            return f"{100 * total // (weight * _MILLION)} % filled"
+            return f"{100 * total // (weight * _MILLION)} % filled in"
         case _:
             return f"sum {total // _MILLION}.{total % _MILLION // 10_000:02d}"
 
@@ -341,22 +341,22 @@ def rule(component: Component) -> str:
             if component.half is not None:
                 curve = f"half of the {what} at {component.half:,}"
             else:
-                curve = f"all of the {what} from {component.target:,} on"
+                curve = f"full {what} from {component.target:,} on"
             return f"{curve}, {_fading(component.half_life)}"
         case Rhythm():
             return (
-                f"active on {component.target} of the last {component.over} "
-                f"{'days' if component.period == 'day' else 'weeks (from Monday)'} for all of the points"
+                f"full points when active {'on' if component.period == 'day' else 'in'} {component.target} of the "
+                f"last {component.over} {'days' if component.period == 'day' else 'weeks (Monday to Sunday)'}"
             )
         case Rate():
             return (
-                f"no points up to {component.above} %, all from {component.full} % on, "
-                f"as if {component.prior:,} more had gone {component.above} % well, "
+                f"no points up to {component.above} %, full points from {component.full} % on, "
+                f"smoothed with {component.prior:,} trials at {component.above} %, "
                 f"{_fading(component.half_life)}"
             )
         case Registers():
-            return "in proportion to what is filled"
+            return "proportional to what is filled in"
 
 
 def _fading(half_life: int | None) -> str:
-    return f"half-life {half_life} days" if half_life is not None else "no fading"
+    return f"half-life {half_life} days" if half_life is not None else "no decay"

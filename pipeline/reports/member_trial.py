@@ -66,10 +66,10 @@ class Setting:
         if name in _REGISTERS:
             return cls(text, form["member"], _known(text, form), value)
         if name not in _SIGNALS:
-            hint = nearest(name, [*_SIGNALS, *_REGISTERS]) or "; docs/reference/factors.md names them"
-            raise _wrong(text, f"there is no signal or register '{name}'{hint}")
+            hint = nearest(name, [*_SIGNALS, *_REGISTERS]) or "; see docs/reference/factors.md"
+            raise _wrong(text, f"unknown signal or register '{name}'{hint}")
         if not form["sign"]:
-            raise _wrong(text, f"say how many more, {name}=+{value}, or fewer, {name}=-{value}")
+            raise _wrong(text, f"give a change: {name}=+{value} for more, {name}=-{value} for fewer")
         more = -value if form["sign"] == "-" else value
         return cls(text, form["member"], _SIGNALS[name], more, _age(text, form["on"], day))
 
@@ -84,11 +84,13 @@ def _known(text: str, form: re.Match[str]) -> Register:
     """The register, if it can be set like this."""
     register, name = _REGISTERS[form["name"]], form["name"]
     if register in TEXTS:
-        raise _wrong(text, f"'{name}' is a text and gives no points: set a number, such as media=3")
+        raise _wrong(
+            text, f"'{name}' is a text register and gives no points: set a numeric one, such as media=3"
+        )
     if form["sign"] or form["on"]:
         raise _wrong(text, f"'{name}' is a register: give its new value, such as {name}={form['value']}")
     if int(form["value"]) > _MOST:
-        raise _wrong(text, f"the most a register can hold is {_MOST:,}")
+        raise _wrong(text, f"the maximum value of a register is {_MOST:,}")
     return register
 
 
@@ -102,7 +104,7 @@ def _age(text: str, on: str | None, day: int) -> int:
         try:
             age = day - days.number(date.fromisoformat(on))
         except ValueError:
-            raise _wrong(text, f"@{on} is no day: give @-3d or a date such as @2026-11-20") from None
+            raise _wrong(text, f"@{on} is not a day: give @-3d or a date such as @2026-11-20") from None
     if not 0 <= age < WINDOW:
         raise _wrong(text, f"@{on} is outside the window: give a day from @-{WINDOW - 1}d to @-0d")
     return age

@@ -16,7 +16,7 @@ from pipeline.common.days import calendar
 from pipeline.common.tile_keys import Pairs
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.member import Member
-from pipeline.shard.member_index import BLOCK
+from pipeline.shard.file_shard import FileShard
 from pipeline.shard.shard import Shard
 from schemas.registers import Register
 
@@ -51,10 +51,14 @@ class PastDay(BaseModel):
     pillars: list[int]
 
 
+AnyShard = Shard | FileShard
+"""What a population can be read from: a live partition, or a run over files (which has no history)."""
+
+
 class Population:
     """All members of `shards` as of `day`, days since 1970-01-01."""
 
-    def __init__(self, shards: Sequence[Shard], day: int) -> None:
+    def __init__(self, shards: Sequence[AnyShard], day: int) -> None:
         self.shards = list(shards)
         self.day = day
 
@@ -62,38 +66,40 @@ class Population:
         """Every member that has a score, once, in batches small enough for the processor's cache."""
         for shard in self.shards:
             members = shard.scored()
-            names = shard.directory.names
+            names = shard.state.index.names
             for start in range(0, len(members), _AT_ONCE):
                 part = members[start : start + _AT_ONCE]
                 people = [str(names[index]) for index in part.tolist()]
-                yield People(people, shard.tiles.read(part), shard.registers.numbers(part))
+                yield People(people, shard.state.tiles.read(part), shard.state.registers.numbers(part))
 
     def find(self, name: str) -> Known | None:
         """What is counted and known of a member; None when nothing is."""
         for shard in self.shards:
-            if name not in shard.directory:
+            if name not in shard.state.index:
                 continue
-            one = np.array([shard.directory[name]])
+            one = np.array([shard.state.index[name]])
             if one[0] not in shard.scored():
                 return None
-            numbers = shard.registers.numbers(one)
-            role = shard.registers.texts.names[int(numbers[0, Register.ROLE])]
-            return Known(Member.of(self.day, shard.tiles.read(one), numbers), role or None)
+            numbers = shard.state.registers.numbers(one)
+            role = shard.state.registers.texts.names[int(numbers[0, Register.ROLE])]
+            return Known(Member.of(self.day, shard.state.tiles.read(one), numbers), role or None)
         return None
 
     def like(self, name: str, most: int = 3) -> list[str]:
         """Members with a name like this one, for who has mistyped it."""
-        names = [str(other) for shard in self.shards for other in shard.directory.names if other is not None]
+        names = [
+            str(other) for shard in self.shards for other in shard.state.index.names if other is not None
+        ]
         return difflib.get_close_matches(name, names, most)
 
     def past(self, name: str, last: int) -> list[PastDay] | None:
         """The days of a member's history, oldest first, at most `last`; None for an unknown member."""
         for shard in self.shards:
-            index = shard.directory.get(name)
-            if index is None:
+            index = shard.state.index.get(name)
+            if index is None or isinstance(shard, FileShard):
                 continue
-            through = shard.recorder.last.get(index // BLOCK, shard.turned_from - 1)
-            line = shard.history.line(index, through + 1)[-last:].tolist()
+            through = int(shard.rollover.recorded_through(np.array([index]))[0])
+            line = shard.state.history.line(index, through + 1)[-last:].tolist()
             first = through + 1 - len(line)
             return [
                 PastDay(day=calendar(first + at), score=points[0], pillars=points[1:])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.common.growable import grown
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, UNKNOWN, Band, Direction, next_band, trend
@@ -105,10 +106,7 @@ class RecordedHistory:
             row = self.rows[member] = len(self.rows)
             self._last.append(-1)
             self._band.append(0)
-            if row == len(self._kept):
-                grown = np.zeros((max(256, row * 3 // 2), DAYS, COLUMNS), np.int16)
-                grown[:row] = self._kept
-                self._kept = grown
+            self._kept = grown(self._kept, row + 1, floor=256)
         return row
 
     def _points(self, row: int, day: int) -> list[int]:

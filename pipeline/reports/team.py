@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.reports.population import Population
+from pipeline.reports.population import AnyShard, Population
 from pipeline.reports.rubric_comparison import bands_now, mean
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.bands import BANDS, UNKNOWN, Band, next_bands
@@ -143,11 +143,11 @@ def team(population: Population, name: str, week_ago: Population | None) -> Team
     parts: list[tuple[np.ndarray, ...]] = []
     for shard in population.shards:
         for members in _members(shard, name):
-            some = shard.directory.of(members)
+            some = shard.state.index.of(members)
             points = shard.points(members)
-            if week_ago is None:
+            if week_ago is None and isinstance(shard, Shard):
                 before = _recorded(shard, members, population.day - WEEK)
-                band = next_bands(shard.history.band[members], points.score, shard.rubric.bands)
+                band = next_bands(shard.state.history.band[members], points.score, shard.rubric.bands)
             else:
                 before = np.full(len(some), UNKNOWN, np.int64)
                 band = bands_now(points.score, shard.rubric.bands)
@@ -180,7 +180,7 @@ def teams(population: Population, minimum: int) -> list[TeamSize]:
     """
     sums: dict[str, tuple[int, int]] = {}
     for shard in population.shards:
-        texts = shard.registers.texts.names
+        texts = shard.state.registers.texts.names
         count, total = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
         for members in _members(shard, None):
             code = _codes(shard)[members]
@@ -204,37 +204,39 @@ def like(name: str, known: Sequence[str], most: int = 3) -> list[str]:
     return [one for fold in near for one in folded[fold]][:most]
 
 
-def _codes(shard: Shard) -> np.ndarray:
+def _codes(shard: AnyShard) -> np.ndarray:
     """int32[n]: of each member of the shard the number of its team's name, 0 for none."""
-    registers, n = shard.registers, len(shard.directory.names)
+    registers, n = shard.state.registers, len(shard.state.index.names)
     registers.resize(n)
     return registers.values[registers.slot[:n], Register.TEAM]
 
 
-def _members(shard: Shard, name: str | None) -> Iterator[np.ndarray]:
+def _members(shard: AnyShard, name: str | None) -> Iterator[np.ndarray]:
     """The members of a team, or of any (None), in batches; who has a register has a score."""
     codes = _codes(shard)
     if name is None:
         members = np.flatnonzero(codes)
     else:
         # code 0 is no team, and so is an empty name
-        members = np.flatnonzero(codes == shard.registers.texts.codes.get(name, -1)) if name else codes[:0]
+        members = (
+            np.flatnonzero(codes == shard.state.registers.texts.codes.get(name, -1)) if name else codes[:0]
+        )
     for start in range(0, len(members), _AT_ONCE):
         yield members[start : start + _AT_ONCE]
 
 
 def _recorded(shard: Shard, members: np.ndarray, day: int) -> np.ndarray:
     """int64[n]: what was recorded of `members` for a day, UNKNOWN where that is not kept."""
-    last = shard.recorder.through(members, shard.turned_from - 1)
+    last = shard.rollover.recorded_through(members)
     kept = (last - DAYS < day) & (day <= last)
-    return np.where(kept, shard.history.score(members, day), UNKNOWN)
+    return np.where(kept, shard.state.history.score(members, day), UNKNOWN)
 
 
 def _scores(population: Population, names: Sequence[str]) -> np.ndarray:
     """int64[n]: the scores of members by name, UNKNOWN for those that have none."""
     found = np.full(len(names), UNKNOWN, np.int64)
     for shard in population.shards:
-        known = np.array([shard.directory.get(name, -1) for name in names], np.int64)
+        known = np.array([shard.state.index.get(name, -1) for name in names], np.int64)
         rows = np.flatnonzero(np.isin(known, shard.scored()))
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]

@@ -146,7 +146,7 @@ class Rhythm(_Scoring):
                 f"'target' {self.target} can't be reached in 'over' {self.over}: make it smaller"
             )
         if len(set(self.signals)) < len(self.signals):
-            raise ValueError("'signals' names one signal twice: leave one out")
+            raise ValueError("'signals' names a signal twice: remove one")
         return self
 
 

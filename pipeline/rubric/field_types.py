@@ -21,7 +21,7 @@ def _signal(value: Any) -> Any:
     if isinstance(value, Signal):
         return value
     if not isinstance(value, str) or value not in _SIGNALS:
-        hint = nearest(str(value), _SIGNALS) or "; the names are those of schemas/signals.py in lower case"
+        hint = nearest(str(value), _SIGNALS) or "; see schemas/signals.py for the names (in lower case)"
         raise ValueError(f"unknown signal '{value}'{hint}")
     return _SIGNALS[value]
 
@@ -33,7 +33,7 @@ def _register(value: Any) -> Any:
             raise ValueError(f"unknown register '{value}'{hint}")
         value = _REGISTERS[value]
     if value in TEXTS:
-        raise ValueError(f"register '{value.name.lower()}' is a text; a component needs one that is a number")
+        raise ValueError(f"register '{value.name.lower()}' is a text; a component needs a numeric register")
     return value
 
 
@@ -46,7 +46,7 @@ def _hundredths(value: Any) -> Any:
     except InvalidOperation:
         raise ValueError("give points as a number with at most two decimals, such as 3.5") from None
     if not exact.is_finite() or exact != int(exact):
-        raise ValueError(f"{value} points are finer than 0.01: give at most two decimals")
+        raise ValueError(f"{value} points: give at most two decimals")
     return int(exact)
 
 

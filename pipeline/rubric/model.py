@@ -52,7 +52,7 @@ class Bands(RubricPart):
     @model_validator(mode="after")
     def _rising(self) -> Self:
         if not 0 < self.middle < self.high < self.top:
-            raise ValueError("bands must rise: middle < high < top")
+            raise ValueError("bands must increase: middle < high < top")
         if self.margin >= self.middle:
             raise ValueError("'margin' must be less than 'middle', or nobody could leave a band")
         return self
@@ -68,7 +68,7 @@ class Trend(RubricPart):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.known > self.days // 2:
-            raise ValueError(f"'known' is at most half of 'days': {self.days // 2}")
+            raise ValueError(f"'known' must be at most half of 'days': {self.days // 2}")
         return self
 
 
@@ -150,7 +150,9 @@ class Rubric(RubricPart):
         for pillar in PILLARS:
             places = [at for at, component in enumerate(self.components) if _pillar(component) is pillar]
             if not places:
-                raise _Misplaced((), f"pillar '{pillar}' has no component: add some that make 25.00 points")
+                raise _Misplaced(
+                    (), f"pillar '{pillar}' has no components: add some with 25.00 points in total"
+                )
             total = sum(self.components[at].max for at in places)
             if total != PILLAR_MAX:
                 change = f"add {as_points(PILLAR_MAX - total)} to" if total < PILLAR_MAX else ""
@@ -191,11 +193,11 @@ class Rubric(RubricPart):
     def parse(cls, text: str) -> "Rubric":
         """Read a rubric from the text of a TOML file; raises RubricError."""
         if len(text) > MAX_TEXT:
-            raise RubricError(f"the rubric has {len(text):,} characters: the most is {MAX_TEXT:,}")
+            raise RubricError(f"the rubric has {len(text):,} characters: the maximum is {MAX_TEXT:,}")
         try:
             data = tomllib.loads(text, parse_float=Decimal)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise RubricError(f"the rubric is no valid TOML: {error}") from None
+            raise RubricError(f"the rubric is not valid TOML: {error}") from None
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -275,7 +277,7 @@ def _said(path: Path, detail: Any) -> str:
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind == "extra_forbidden":
-        return f"unknown key '{path[-1]}'{nearest(str(path[-1]), _KEYS) or ': take it out'}"
+        return f"unknown key '{path[-1]}'{nearest(str(path[-1]), _KEYS) or ': remove it'}"
     if kind == "missing":
         return f"'{key}' is missing: add it"
     if kind == "union_tag_not_found":

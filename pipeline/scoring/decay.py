@@ -53,7 +53,7 @@ def weights(half_life: int | None) -> tuple[int, ...]:
     if half_life is None:
         return (ONE,) * WINDOW
     if half_life < 1:
-        raise ValueError(f"a half-life is at least 1 day, not {half_life}")
+        raise ValueError(f"a half-life must be at least 1 day, not {half_life}")
     table = [ONE]
     for age in range(1, WINDOW):
         if age >= half_life:

@@ -5,33 +5,28 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.common.tile_keys import RING, WINDOW, key_days
+from pipeline.common.tile_keys import WINDOW
 from pipeline.network.journal import Journal
 from pipeline.shard import redo
-from pipeline.shard.member_index import BLOCK
-from pipeline.shard.shard import NEVER, SLACK, Shard
+from pipeline.shard.member_state import NEVER
+from pipeline.shard.rollover import SLACK
+from pipeline.shard.shard import ReplayGuard, Shard
 from pipeline.shard.watermarks import Watermarks
 from schemas.ledger import Block, BlockHistory, Stamp
 
 
-def due(shard: Shard, elapsed: float, cycle: float) -> list[int]:
-    """The blocks to write now, oldest change first, so that each dirty one is written once in `cycle` s.
-
-    elapsed: seconds since blocks were last written.
-    """
-    if not shard.dirty:
-        return []
-    many = int(len(shard.dirty) * min(1.0, elapsed / cycle))
-    return sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]
+def oldest_dirty(shard: Shard, count: int) -> list[int]:
+    """The `count` blocks whose first change that is not in the ledger is the oldest."""
+    return sorted(shard.dirty, key=shard.dirty.__getitem__)[:count]
 
 
 def dump(shard: Shard, number: int) -> Block:
     """Block `number` of the shard as it is now; from here on the block counts as clean."""
-    start = number * BLOCK
-    names = shard.directory.names[start : start + BLOCK]
-    members = np.arange(start, start + len(names))
     shard.resize()
-    pairs = shard.tiles.read(members)
+    state = shard.state
+    members = state.index.block(number)
+    names = state.index.names[members[0] : members[-1] + 1] if len(members) else []
+    pairs = state.tiles.read(members)
     order = np.argsort(pairs.row, kind="stable")
     fill = np.bincount(pairs.row, minlength=len(names))
     shard.dirty.pop(number, None)
@@ -40,101 +35,68 @@ def dump(shard: Shard, number: int) -> Block:
         shard.frame,
         shard.day,
         names,
-        shard.erased[members].tolist(),
+        state.erased[members].tolist(),
         pa.array(fill),
         pa.array(pairs.key[order]),
         pa.array(pairs.count[order]),
-        shard.registers.dump(members),
+        state.registers.dump(members),
     )
 
 
 def dump_history(shard: Shard, number: int) -> BlockHistory:
     """What is new of the history of block `number`: a day, or all; from here on it counts as written."""
-    whole = shard.recorder.outdated.pop(number, True)
-    start = number * BLOCK
-    part = slice(start, min(start + BLOCK, len(shard.directory.names)))
-    history = shard.history
-    day = shard.recorder.last.get(number, shard.turned_from - 1)
+    rollover, state = shard.rollover, shard.state
+    whole = rollover.recorder.outdated.pop(number, True)
+    start = number * state.index.block_size
+    part = slice(start, min(start + state.index.block_size, len(state.index.names)))
+    history = state.history
+    day = rollover.recorder.last.get(number, rollover.previous_day - 1)
     points = history.whole(part) if whole else history.kept(part, day)[:, None]
-    names = shard.directory.names[part]
+    names = state.index.names[part]
     return BlockHistory(number, day, names, points, history.band[part], history.since[part])
 
 
 def rubrics_of(shard: Shard) -> str:
     """The rubrics the shard's scores are by, as the stamp has them."""
-    used = [shard.rubric] + ([shard.shadow.rubric] if shard.shadow else [])
+    shadow = shard.emitter.shadow
+    used = [shard.rubric] + ([shadow.rubric] if shadow else [])
     return " + ".join(f"{rubric.name} {rubric.version} {rubric.fingerprint}" for rubric in used)
 
 
 def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[BlockHistory] = ()) -> None:
     """Put an empty shard into the state of the stamp and blocks; frames from `start_of` on are to follow."""
+    index = shard.state.index
     for block in sorted(blocks, key=lambda b: b.number):
-        shard.directory.load(block.number, block.names)
+        index.load(block.number, block.names)
     # of each block the whole history first, then the days after it
     histories = sorted(histories, key=lambda h: (h.number, not h.whole, h.day))
     for history in histories:
-        shard.directory.load(history.number, history.names)
-    shard.directory.loaded()
+        index.load(history.number, history.names)
+    index.loaded()
     shard.resize()
-    shard.durable = np.full(len(shard.directory.names), -1, np.int64)
+    durable = np.full(len(index.names), -1, np.int64)
     for block in blocks:
-        _load(shard, block, _oldest(stamp))
+        start = block.number * index.block_size
+        durable[start : start + len(block.names)] = [
+            -1 if name is None else block.frame for name in block.names
+        ]
+        shard.state.load(block, _oldest(stamp))
+    for history in histories:
+        shard.rollover.recorder.load(history)
     if stamp.start is None:
         kept = [c for c in stamp.checkpoints if c.frame <= start_of(stamp)]
-        shard.watermarks = Watermarks(kept[-1].watermarks if kept else stamp.watermarks)
-        shard.needed = needed_from(stamp)
+        watermarks = Watermarks(kept[-1].watermarks if kept else stamp.watermarks)
+        shard.restore(stamp, watermarks, ReplayGuard(durable, needed_from(stamp)))
     else:
-        shard.watermarks = Watermarks(stamp.start.watermarks, stamp.start.missing)
-        shard.watermarks.from_zero = stamp.from_zero
-        shard.frame = stamp.start.frame
-    shard.sequence = stamp.sequence
-    shard.counters = stamp.counters.model_copy()
-    shard.rolled = stamp.rolled
-    shard.turned_from = stamp.turned_from
-    shard.turns = list(stamp.turns)
-    for history in histories:
-        _load_history(shard, history)
-    for number in range(stamp.rolled):
-        shard.recorder.last.setdefault(number, stamp.day - 1)
-
-
-def _load_history(shard: Shard, history: BlockHistory) -> None:
-    start = history.number * BLOCK
-    # a member new since then has a place beyond the end of it
-    part = slice(start, start + len(history.bands))
-    shard.history.resize(part.stop)
-    if history.whole:
-        shard.history.restore(part, history.points)
-    elif history.day > shard.recorder.last.get(history.number, -1):
-        shard.history.put(np.arange(part.start, part.stop), history.day, history.points[:, 0])
-    else:
-        return
-    shard.history.band[part] = history.bands
-    shard.history.since[part] = history.since
-    shard.recorder.last[history.number] = history.day
+        watermarks = Watermarks(stamp.start.watermarks, stamp.start.missing)
+        watermarks.from_zero = stamp.from_zero
+        shard.restore(stamp, watermarks, ReplayGuard(durable), stamp.start.frame)
 
 
 def _oldest(stamp: Stamp) -> int:
     """The day before the first whose tiles are wanted: those of days not on record yet count too."""
     missed = stamp.day - stamp.turned_from
     return (stamp.turned_from if 0 < missed <= SLACK else stamp.day) - WINDOW
-
-
-def _load(shard: Shard, block: Block, before: int) -> None:
-    start = block.number * BLOCK
-    members = np.arange(start, start + len(block.names))
-    shard.erased[members] = block.erased
-    shard.durable[members] = [block.frame if name is not None else -1 for name in block.names]
-    row = np.repeat(members, block.fill.to_numpy())
-    key = block.keys.to_numpy()
-    on = key_days(block.day)[key]
-    # a block written long ago holds days that the ring would take for others today
-    stays = on > before
-    key = (key >> 7 << 7 | (on & (RING - 1))).astype(np.uint16)
-    shard.tiles.add(row[stays], key[stays], block.counts.to_numpy()[stays].astype(np.int64))
-    for index, data in zip(members.tolist(), block.registers, strict=True):
-        if data is not None:
-            shard.registers.load(index, data)
 
 
 def needed_from(stamp: Stamp) -> int:
@@ -153,28 +115,27 @@ def start_of(stamp: Stamp) -> int:
 
 def replay_from(shard: Shard) -> int:
     """Offset of the oldest frame with a change that is in no block yet."""
-    oldest = min(shard.dirty.values(), default=shard.frame + 1)
-    return oldest if shard.network.oldest is None else min(oldest, shard.network.oldest)
+    oldest, links = min(shard.dirty.values(), default=shard.frame + 1), shard.state.network.oldest
+    return oldest if links is None else min(oldest, links)
 
 
 def stamp_of(shard: Shard) -> Stamp:
-    """The stamp of the shard as it is now; turns of the day that no restore will want again are dropped."""
+    """The stamp of the shard as it is now; rollovers that no restore will go through again are dropped."""
     oldest = replay_from(shard)
     start = None if shard.redo is None else shard.redo.start
-    shard.turns = [
-        turn for turn in shard.turns if turn.frame > (oldest - 1 if start is None else start.frame)
-    ]
+    rollover = shard.rollover
+    rollover.forget_starts(oldest - 1 if start is None else start.frame)
     return Stamp(
-        sequence=shard.sequence,
+        sequence=shard.emitter.revision,
         frame=shard.frame,
         replay_from=oldest,
         day=shard.day,
-        rolled=shard.rolled,
-        turned_from=shard.turned_from,
-        turns=list(shard.turns),
+        rolled=rollover.rolled,
+        turned_from=rollover.previous_day,
+        turns=list(rollover.starts),
         members=shard.members,
         rubric=rubrics_of(shard),
-        zone=shard.zone.name,
+        zone=shard.state.zone.name,
         watermarks=dict(shard.watermarks.next),
         missing=shard.watermarks.missing_ranges(),
         lost=shard.watermarks.lost_ranges(),
@@ -190,17 +151,18 @@ def upgrade(shard: Shard, networks: Journal) -> list[tuple[bytes, bytes | None]]
     for number in sorted(shard.dirty):
         block = dump(shard, number)
         records.append((block.key, block.dump()))
-    shard.redo, ids = redo.whole(shard.frame, shard.watermarks, shard.seen)
+    shard.redo, ids = redo.whole(shard.frame, shard.watermarks, shard.recent_ids)
     return records + ids
 
 
-def restored(shard: Shard, records: Mapping[bytes, bytes]) -> Journal:
+def restored_networks(shard: Shard, records: Mapping[bytes, bytes]) -> Journal:
     """The journal of a shard with blocks but no networks yet; these come from the ledger's records."""
-    journal = Journal(shard.network)
+    state = shard.state
+    journal = Journal(state.network)
     journal.restore(records)
     # links may have been written before the erasure of their owner was
-    for index in np.flatnonzero(shard.erased > NEVER).tolist():
-        name, last = shard.directory.names[index], int(shard.erased[index])
+    for index in np.flatnonzero(state.erased > NEVER).tolist():
+        name, last = state.index.names[index], int(state.erased[index])
         if name is not None:
-            shard.network.erase(name, last, shard.zone.end_ms(last))
+            state.network.erase(name, last, state.zone.end_ms(last))
     return journal

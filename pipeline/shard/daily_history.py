@@ -6,6 +6,7 @@ what was said of yesterday. Bands and trends are functions of it (`pipeline.scor
 
 import numpy as np
 
+from pipeline.common.growable import grown
 from pipeline.rubric.model import Bands
 from pipeline.scoring.bands import UNKNOWN, bands_of, next_bands
 from pipeline.scoring.scorer import Points
@@ -28,11 +29,9 @@ class DailyHistory:
 
     def resize(self, members: int) -> None:
         """Make room for members 0..members-1."""
-        have = len(self.band)
-        if members > have:
-            room = max(members, have * 3 // 2, 256)
-            self.band = np.concatenate([self.band, np.zeros(room - have, np.int8)])
-            self.since = np.concatenate([self.since, np.full(room - have, NEVER, np.int32)])
+        if members > len(self.band):
+            self.band = grown(self.band, members)
+            self.since = grown(self.since, members, NEVER)
             for at, kept in enumerate(self._days):
                 if len(kept):
                     self._make(at)
@@ -41,9 +40,7 @@ class DailyHistory:
         """int16[room, 5]: the points of all members on the day with the place `at`, to be written to."""
         kept = self._days[at]
         if len(kept) < len(self.band):
-            grown = np.zeros((len(self.band), COLUMNS), np.int16)
-            grown[: len(kept)] = kept
-            self._days[at] = kept = grown
+            self._days[at] = kept = grown(kept, len(self.band), floor=len(self.band))
         return kept
 
     def record(self, members: np.ndarray, day: int, points: Points, there: np.ndarray, bands: Bands) -> None:

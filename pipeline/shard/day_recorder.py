@@ -5,35 +5,25 @@ Block by block, each day once: which day was the last is known by block, and so 
 
 import numpy as np
 
-from pipeline.common.days import Zone
 from pipeline.common.json_columns import Record
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.scorer import Points, Scorer
-from pipeline.shard.daily_history import DailyHistory
-from pipeline.shard.member_index import BLOCK, MemberIndex
-from pipeline.shard.registers import Registers
+from pipeline.shard.member_state import MemberState
 from pipeline.shard.score_records import history_key, history_records
-from pipeline.shard.tiles import Tiles
-from schemas.ledger import WHOLE_DAYS
+from schemas.ledger import WHOLE_DAYS, BlockHistory
 
 HISTORY_DAYS = 2 * 366
 """For how long `member.history` keeps a day."""
 
 
 class DayRecorder:
-    """Keeps `history`, and makes the records of `member.history`; tiles and registers are the shard's."""
+    """Fills the history of `state`, and makes the records of `member.history`."""
 
-    def __init__(
-        self, rubric: Rubric, zone: Zone, directory: MemberIndex, tiles: Tiles, registers: Registers
-    ) -> None:
+    def __init__(self, rubric: Rubric, state: MemberState) -> None:
         self.rubric = rubric
-        self.zone = zone
-        self.directory = directory
-        self.tiles = tiles
-        self.registers = registers
-        self.history = DailyHistory()
+        self.state = state
         self.last: dict[int, int] = {}  # block -> last day on record
         # blocks whose history in the ledger is not that in memory: in more than the day last recorded?
         self.outdated: dict[int, bool] = {}
@@ -55,19 +45,19 @@ class DayRecorder:
 
     def through(self, members: np.ndarray, after: int) -> np.ndarray:
         """int64[n]: the last day on record of `members`; `after` where nothing of a block is."""
-        blocks, which = np.unique(members // BLOCK, return_inverse=True)
+        blocks, which = np.unique(members // self.state.index.block_size, return_inverse=True)
         last = [self.last.get(block, after) for block in blocks.tolist()]
         return np.array(last, np.int64)[which]
 
     def _record(self, members: np.ndarray, day: int, today: int) -> None:
         if self._scorer is None or self._scorer.day != day:
             self._scorer = Scorer(self.rubric, day)
-        pairs, numbers = self.tiles.read(members), self.registers.numbers(members)
+        pairs, numbers = self.state.tiles.read(members), self.state.registers.numbers(members)
         points = self._scorer.points(len(members), pairs, numbers)
         there = self._was_there(members, pairs, day, today)
-        self.history.record(members, day, points, there, self.rubric.bands)
+        self.state.history.record(members, day, points, there, self.rubric.bands)
         at = np.flatnonzero(there)
-        names = self.directory.of(members[at])
+        names = self.state.index.of(members[at])
         kept = Points(points.score[at], points.pillars[at], points.components[at])
         about = (self.rubric.name, str(self.rubric.version))
         self._records += history_records(names, kept, day, about)
@@ -75,19 +65,38 @@ class DayRecorder:
     def _was_there(self, members: np.ndarray, pairs: Pairs, day: int, today: int) -> np.ndarray:
         """bool[n]: of whom something was known by the end of a day; who came later had no score then."""
         # a register written since has lost the time at which it was known first
-        there = (self.registers.slot[members] > 0) & (self.history.score(members, day - 1) != UNKNOWN)
-        there |= self.registers.known_before(members, self.zone.end_ms(day))
+        there = (self.state.registers.slot[members] > 0) & (
+            self.state.history.score(members, day - 1) != UNKNOWN
+        )
+        there |= self.state.registers.known_before(members, self.state.zone.end_ms(day))
         if not there.all():
             on = key_days(today)[pairs.key]
             there[pairs.row[(on <= day) & (on > day - WINDOW)]] = True
         return there
 
+    def load(self, saved: BlockHistory) -> None:
+        """Take a history from the ledger; the whole one of a block must come first, then the days after it."""
+        start = saved.number * self.state.index.block_size
+        # a member new since then has an index beyond the end of it
+        part = slice(start, start + len(saved.bands))
+        history = self.state.history
+        history.resize(part.stop)
+        if saved.whole:
+            history.restore(part, saved.points)
+        elif saved.day > self.last.get(saved.number, -1):
+            history.put(np.arange(part.start, part.stop), saved.day, saved.points[:, 0])
+        else:
+            return
+        history.band[part] = saved.bands
+        history.since[part] = saved.since
+        self.last[saved.number] = saved.day
+
     def erase(self, index: int, last: int, today: int) -> None:
         """Take back the history of a member up to the day `last`, here and in the topic."""
-        first = max(self.history.erase(index, last, today, self.rubric.bands), last - HISTORY_DAYS)
+        first = max(self.state.history.erase(index, last, today, self.rubric.bands), last - HISTORY_DAYS)
         if first <= last:
-            self.outdated[index // BLOCK] = True
-            name = str(self.directory.names[index])
+            self.outdated[index // self.state.index.block_size] = True
+            name = str(self.state.index.names[index])
             self._records += [(history_key(name, day), None) for day in range(first, min(last + 1, today))]
 
     def drain(self) -> list[Record]:

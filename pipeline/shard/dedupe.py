@@ -81,7 +81,7 @@ class RecentIds:
         self.rows = 0
         self.added = np.zeros(0, np.uint64)  # by the last `first`: the ids that the generation did not have
 
-    def turn(self, timestamp: int) -> bool:
+    def start_frame(self, timestamp: int) -> bool:
         """To be called before each frame with its timestamp (ms): True when a new generation begins here."""
         if self.began and self.rows < self.keep and timestamp - self.began < self.horizon_ms:
             return False

@@ -1,46 +1,48 @@
-"""What a shard tells others of its scores, once its members' records are in the transaction."""
+"""What a shard publishes of its scores for the cohorts, once its members' records are in the transaction."""
 
 import numpy as np
 
-from pipeline.shard.member_index import BLOCK
 from pipeline.shard.shard import Shard
 
 
-def as_of(shard: Shard) -> int:
-    """The day of the shard's oldest scores: in a day's turn, that of the blocks still to be rolled."""
-    return shard.day if shard.rolled >= shard.blocks else min(shard.turned_from, shard.day)
-
-
-def has_news(shard: Shard) -> bool:
+def is_due(shard: Shard) -> bool:
     """Whether there is anything to publish since `published` was called last.
 
-    Not after a restore in the middle of a day's turn, until it is over: which members had been brought to the
-    new day is not known, and so not what was said of them.
+    Not after a restore in the middle of a rollover, until it is over: which members had been brought to the
+    new day is not known, and so not what was emitted of them.
     """
-    cohorts = shard.cohorts
+    cohorts, rollover = shard.emitter.cohorts, shard.rollover
     if cohorts is None:
         return False
-    cohorts.held = cohorts.held and shard.rolled < shard.blocks
-    return not cohorts.held and cohorts.due(as_of(shard))
+    cohorts.held = cohorts.held and rollover.under_way
+    return not cohorts.held and cohorts.due(rollover.oldest_score_day())
 
 
 def emitted_scores(shard: Shard, members: int) -> tuple[np.ndarray, np.ndarray]:
     """(int16[members] scores in hundredths, UNKNOWN without; int32[members] the days these are of).
 
-    Of members 0..members-1, as they were put out last, whether that is committed yet or not.
+    Of members 0..members-1, as they were emitted last, whether that is committed yet or not.
     """
-    scores, day = shard.spread.scores(members), np.full(members, shard.day, np.int32)
-    rest = slice(min(shard.rolled * BLOCK, members), members)
-    turned = shard.emitted[rest] == shard.day
-    day[rest] = np.where(turned, shard.day, shard.turned_from)
-    for waiting in shard.turned:
-        day[waiting] = shard.turned_from
-    return scores, day
+    shard.resize()
+    rollover, last = shard.rollover, shard.emitter.last
+    day = np.full(members, shard.day, np.int32)
+    rest = slice(min(rollover.rolled * shard.state.index.block_size, members), members)
+    day[rest] = np.where(last.day[rest] == shard.day, shard.day, rollover.previous_day)
+    for waiting in shard.emitter.rolled:
+        day[waiting] = rollover.previous_day
+    return last.numbers[:members, 0].copy(), day
 
 
 def published(shard: Shard) -> list[tuple[bytes, bytes]]:
     """Records for `score.distributions`, for all that was drained so far."""
-    assert shard.cohorts is not None
-    about = (shard.rubric.name, str(shard.rubric.version))
-    places = len(shard.directory.names)
-    return shard.cohorts.publish(places, shard.day, as_of(shard), shard.sequence, about)
+    emitter = shard.emitter
+    assert emitter.cohorts is not None
+    shard.resize()
+    numbers = emitter.last.numbers[: len(shard.state.index.names)]
+    return emitter.cohorts.publish(
+        numbers,
+        day=shard.day,
+        as_of=shard.rollover.oldest_score_day(),
+        revision=emitter.revision,
+        rubric=emitter.about,
+    )

@@ -1,69 +1,62 @@
 """A shard that only counts: for runs over files, where the state at the end is all that is asked for.
 
-It takes frames as a shard does and comes to the same state, but keeps no account of what has changed and
-has no history, which would be the larger part of its memory. Members may come dictionary-encoded.
+It takes frames as a shard does and comes to the same state, but remembers neither what has changed nor any
+history, which would be the larger part of its memory.
 """
 
+from dataclasses import replace
+
 import numpy as np
-import orjson
 import pyarrow as pa
 
-from pipeline.common.tile_keys import RING
-from pipeline.shard.shard import Shard
-from schemas.frames import Frame
-from schemas.signals import ERASE_BIT, Signal
+from pipeline.common.days import UTC, Zone
+from pipeline.rubric.model import Rubric
+from pipeline.scoring.scorer import Points, Scorer
+from pipeline.shard.accounting import count_dispositions
+from pipeline.shard.dedupe import RecentIds
+from pipeline.shard.member_state import MemberState
+from pipeline.shard.watermarks import Watermarks
+from schemas.frames import Frame, Side
+from schemas.ledger import Counters
 
-_FEW = max(Signal) // 8 + 1
-"""Bytes of a mask that have signals."""
-_SIGNALS = np.uint64((1 << 64) - 1 - (1 << ERASE_BIT))
 
+class FileShard:
+    """Counts frames that are given once, in order, and never again, as of `day`. recent_ids: of the rows counted."""
 
-class FileShard(Shard):
-    """Counts frames that are given once, in order, and never again; no day's turn and no emission."""
+    def __init__(self, rubric: Rubric, day: int, recent_ids: RecentIds, zone: Zone = UTC) -> None:
+        self.rubric = rubric
+        self.day = day
+        self.recent_ids = recent_ids
+        self.state = MemberState(zone)
+        self.scorer = Scorer(rubric, day)
+        self.watermarks = Watermarks()
+        self.counters = Counters()
 
-    def resize(self) -> None:
-        """Make room for all members of the directory."""
-        n = len(self.directory.names)
-        have = len(self.erased)
-        if n > have:
-            more = max(n, have * 3 // 2, 1024) - have
-            self.erased = np.concatenate([self.erased, np.full(more, -(1 << 31))])
-        self.tiles.resize(n)
-        self.registers.resize(n)
+    def apply(self, frame: Frame, offset: int, timestamp: int) -> None:
+        """Count a frame. Its members may come dictionary-encoded."""
+        if not pa.types.is_dictionary(frame.member.type):
+            frame = replace(frame, member=frame.member.dictionary_encode())
+        self.recent_ids.start_frame(timestamp)
+        admission = self.watermarks.admit(frame)
+        dead = frame.side == Side.DEAD
+        live = np.flatnonzero(admission.rows & ~dead)
+        fresh = self.recent_ids.first(frame.id[live])
+        applied = self.state.apply(frame, live[fresh], as_of=self.day, counted_on=self.day, offset=offset)
+        count_dispositions(
+            self.counters,
+            admission,
+            applied,
+            actor=frame.side == Side.ACTOR,
+            live=live,
+            fresh=fresh,
+            letters=int((admission.rows & dead).sum()),
+        )
 
-    def _members(self, frame: Frame, rows: np.ndarray, replay: bool) -> np.ndarray:
-        member = frame.member
-        if not pa.types.is_dictionary(member.type):
-            member = member.dictionary_encode()
-        codes = member.indices.to_numpy()[rows]
-        index = np.zeros(len(member.dictionary), np.int64)
-        index[codes] = 1
-        used = np.flatnonzero(index)
-        names = member.dictionary.take(pa.array(used)).to_pylist()
-        index[used] = np.fromiter(map(self.directory.__getitem__, names), np.int64, len(names))
-        self.resize()
-        return index[codes]
+    def scored(self) -> np.ndarray:
+        """int64[n]: the members that have a score, because something is known of them."""
+        return self.state.scored(self.day)
 
-    def _enlist(self, replay: bool) -> None:
-        self.resize()
-
-    def _count(
-        self, frame: Frame, rows: np.ndarray, member: np.ndarray, day: np.ndarray, offset: int, replay: bool
-    ) -> None:
-        if not len(rows):
-            return
-        masks = (frame.signals[rows] & _SIGNALS).view(np.uint8).reshape(-1, 8)[:, :_FEW]
-        set_ = np.flatnonzero(np.unpackbits(masks, bitorder="little").view(bool))
-        which, signal = np.divmod(set_, 8 * _FEW)
-        keys = (signal << 7 | (day[rows[which]] & (RING - 1))).astype(np.uint16)
-        self.tiles.add(member[which], keys)
-        known = np.flatnonzero(frame.registers.is_valid().to_numpy(zero_copy_only=False)[rows])
-        for i, who in zip(rows[known].tolist(), member[known].tolist(), strict=True):
-            updates = orjson.loads(frame.registers[i].as_py())
-            self.registers.apply(who, updates, int(frame.time[i]), int(frame.id[i]))
-
-    def _touch(self, member: np.ndarray, offset: int, replay: bool) -> None:
-        """Nobody asks what has changed."""
-
-    def _take_back(self, index: int, last: int) -> None:
-        """There is no history to take back."""
+    def points(self, members: np.ndarray) -> Points:
+        """The points of `members` (int64[n]) as of the day."""
+        pairs, registers = self.state.tiles.read(members), self.state.registers.numbers(members)
+        return self.scorer.points(len(members), pairs, registers)

@@ -1,36 +1,63 @@
-"""The members of a partition as small integers, in blocks of 1,000 that the ledger keeps."""
+"""The members of a partition as small integers, in blocks that the ledger keeps."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-BLOCK = 1000
+BLOCK_SIZE = 1000
+"""Members of a block. A ledger is only read with the size it was written with."""
 
 
 class MemberIndex(dict[str, int]):
-    """member -> index; looking up a new member gives it the next free index."""
+    """member -> index. block_size: members of a block."""
 
-    def __init__(self) -> None:
+    def __init__(self, block_size: int = BLOCK_SIZE) -> None:
         super().__init__()
+        self.block_size = block_size
         self.names: list[str | None] = []
         self.holes: list[int] = []
 
-    def __missing__(self, member: str) -> int:
-        if self.holes:
-            index = self.holes.pop()
-            self.names[index] = member
-        else:
-            index = len(self.names)
-            self.names.append(member)
-        self[member] = index
+    @property
+    def blocks(self) -> int:
+        """How many blocks of members there are."""
+        return -(-len(self.names) // self.block_size)
+
+    def get_or_add(self, member: str) -> int:
+        """The index of a member; a new member gets the next free one."""
+        index = self.get(member)
+        if index is None:
+            if self.holes:
+                index = self.holes.pop()
+                self.names[index] = member
+            else:
+                index = len(self.names)
+                self.names.append(member)
+            self[member] = index
         return index
+
+    def get_or_add_all(self, members: Sequence[str]) -> np.ndarray:
+        """int64[n]: the indices of `members`, new ones in their order."""
+        found = list(map(self.get, members))
+        if None in found:
+            found = [
+                self.get_or_add(member) if index is None else index
+                for index, member in zip(found, members, strict=True)
+            ]
+        return np.array(found, np.int64)
 
     def of(self, members: np.ndarray) -> list[str]:
         """The names of `members`, int64[n], each of whom there must be."""
         names: list[str] = list(map(self.names.__getitem__, members.tolist()))  # type: ignore[arg-type]
         return names
 
+    def block(self, number: int) -> np.ndarray:
+        """int64[n]: the indices of a block's members."""
+        start = number * self.block_size
+        return np.arange(start, min(start + self.block_size, len(self.names)))
+
     def load(self, number: int, names: list[str | None]) -> None:
-        """Take a block's members at their places."""
-        start = number * BLOCK
+        """Take the members of block `number` from the ledger."""
+        start = number * self.block_size
         self.names.extend([None] * (start + len(names) - len(self.names)))
         for index, name in enumerate(names, start):
             if name is not None:

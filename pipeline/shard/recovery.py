@@ -18,9 +18,7 @@ from pydantic import ValidationError
 from pipeline.network.journal import Journal
 from pipeline.shard import checkpoint
 from pipeline.shard.digests import Digest, record_hash
-from pipeline.shard.redo import Redo
 from pipeline.shard.shard import Shard
-from pipeline.shard.watermarks import Watermarks
 from schemas.frames import decode
 from schemas.ledger import (
     BLOCK,
@@ -80,14 +78,14 @@ class Image:
     def add(self, offset: int, key: bytes | None, value: bytes | None) -> None:
         """The next committed record."""
         if key is None or not _OURS.fullmatch(key):
-            self._leave_out(offset, key, "no worker writes such a key")
+            self._leave_out(offset, key, "unknown key")
         elif value is None and key.startswith(_STAYS):
-            self._leave_out(offset, key, "it has no value")
+            self._leave_out(offset, key, "no value")
         elif key != STAMP_KEY:
             self._before[key] = self._since[key][1] if key in self._since else self._newest.get(key)
             self._since[key] = offset, value
         elif value is None or not value.startswith(b'{"version":'):
-            self._leave_out(offset, key, "it is no stamp")
+            self._leave_out(offset, key, "not a stamp")
         else:
             self._take_in()
             self._stamp, self.stamp_offset = value, offset
@@ -114,8 +112,8 @@ class Image:
             said = orjson.loads(self._stamp)
             if isinstance(said, dict) and isinstance(said.get("version"), int) and said["version"] > VERSION:
                 raise Unreadable(
-                    f"the stamp at offset {self.stamp_offset} is of version {said['version']}, this program reads "
-                    f"up to {VERSION}: a newer Pillarscore wrote it, start that one"
+                    f"the stamp at offset {self.stamp_offset} has version {said['version']}, this program reads "
+                    f"versions up to {VERSION}: run the newer Pillarscore that wrote it"
                 )
             return Stamp.model_validate(said)
         except (orjson.JSONDecodeError, ValidationError) as error:
@@ -127,7 +125,7 @@ class Image:
         """All is in: check it against the newest stamp, and return that. Raises Unreadable."""
         stamp = self.stamp()
         for key, (offset, _) in self._since.items():
-            self._leave_out(offset, key, "no stamp accounts for it")
+            self._leave_out(offset, key, "not covered by a stamp")
         self._since.clear()
         if stamp is not None and stamp.digest:
             self._agree(int(stamp.digest, 16))
@@ -147,11 +145,11 @@ class Image:
                     self._newest.pop(key, None)
                 else:
                     self._newest[key] = before
-                self._leave_out(offset, key, "the stamp after it knows another")
+                self._leave_out(offset, key, "does not match the digest of the following stamp")
                 return
         raise Unreadable(
-            f"the records do not add up to what the stamp at offset {self.stamp_offset} says: some are "
-            "missing, or something else has written there"
+            f"the records do not match the digest of the stamp at offset {self.stamp_offset}: some are "
+            "missing, or another program has written there"
         )
 
     def breaks(self) -> list[int]:
@@ -194,15 +192,15 @@ class Recovered:
 def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     """Put an empty shard, which is of the stamp's day, into the state of the stamp. Raises Unreadable."""
     if stamp is None:
-        shard.redo = Redo(ReplayStart(frame=-1, watermarks={}))
-        return Recovered(checkpoint.restored(shard, {}), 0)
+        shard.keep_redo(ReplayStart(frame=-1, watermarks={}))
+        return Recovered(checkpoint.restored_networks(shard, {}), 0)
     loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK).items()]
     histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
     checkpoint.load(shard, loaded, stamp, histories)
-    networks = checkpoint.restored(shard, image.starting(LINKS))
+    networks = checkpoint.restored_networks(shard, image.starting(LINKS))
     if stamp.start is None:
         return Recovered(networks, checkpoint.start_of(stamp), old=True)
-    shard.redo = Redo(stamp.start, _seen(shard, image, stamp.start))
+    shard.keep_redo(stamp.start, _restore_ids(shard, image, stamp.start))
     replayed = 0
     for offset, data in sorted((int(key[len(FRAME) :]), data) for key, data in image.starting(FRAME).items()):
         if stamp.start.frame < offset <= stamp.frame:
@@ -214,19 +212,14 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
                 raise Unreadable(f"the redo of frame {offset} can't be read: {error}") from None
     there = shard.watermarks.next, shard.watermarks.missing_ranges(), shard.members
     if there != (stamp.watermarks, stamp.missing, stamp.members):
-        raise Unreadable(f"blocks and redo do not lead to what the stamp at offset {image.stamp_offset} says")
-    settle_on(shard, stamp)
+        raise Unreadable(
+            f"blocks and redo do not add up to the state in the stamp at offset {image.stamp_offset}"
+        )
+    shard.replayed(stamp)
     return Recovered(networks, stamp.frame + 1, replayed)
 
 
-def settle_on(shard: Shard, stamp: Stamp) -> None:
-    """All that the stamp accounts for was replayed, or can't be: the guards are the stamp's in any case."""
-    shard.frame = stamp.frame
-    shard.watermarks = Watermarks(stamp.watermarks, stamp.missing, stamp.lost)
-    shard.watermarks.from_zero = stamp.from_zero
-
-
-def _seen(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:
+def _restore_ids(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:
     """Restore the ids seen up to the start; how many chunks of them there are, by generation."""
     chunks: dict[int, list[tuple[int, np.ndarray]]] = {}
     for key, data in image.starting(IDS).items():
@@ -236,7 +229,7 @@ def _seen(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:
         np.concatenate([np.zeros(0, np.uint64), *(ids for _, ids in chunks.get(generation, ()))])
         for generation in (start.generation, start.generation - 1)
     )
-    shard.seen.restore(start.generation, start.began, start.rows, young, old)
+    shard.recent_ids.restore(start.generation, start.began, start.rows, young, old)
     return {generation: 1 + max(number for number, _ in parts) for generation, parts in chunks.items()}
 
 

@@ -43,7 +43,7 @@ class Redo:
         self._counted: deque[_Counted] = deque()
         self.ids = 0  # that are in no chunk yet
 
-    def note(self, offset: int, watermarks: Watermarks, seen: RecentIds) -> None:
+    def add(self, offset: int, watermarks: Watermarks, seen: RecentIds) -> None:
         """The frame at `offset` was counted."""
         missing = watermarks.missing_ranges() if watermarks.missing else {}
         self._counted.append(

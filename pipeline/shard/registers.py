@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from pipeline.common.growable import grown
 from schemas.registers import TEXTS, Register
 
 MAX_GROUPS = 512
@@ -52,10 +53,7 @@ class Registers:
 
     def resize(self, members: int) -> None:
         """Make room for members 0..members-1."""
-        have = len(self.slot)
-        if members > have:
-            more = max(members, have * 3 // 2, 1024) - have
-            self.slot = np.concatenate([self.slot, np.zeros(more, np.int32)])
+        self.slot = grown(self.slot, members)
 
     def _row(self, member: int) -> int:
         self.resize(member + 1)
@@ -65,11 +63,9 @@ class Registers:
         elif not row:
             row = self.used
             self.used += 1
-            if row == len(self.values):
-                room = max(64, row * 3 // 2) - row
-                self.values = np.concatenate([self.values, np.zeros((room, _WIDTH), np.int32)])
-                self.times = np.concatenate([self.times, np.zeros((room, _WIDTH), np.int64)])
-                self.ties = np.concatenate([self.ties, np.zeros((room, _WIDTH), np.uint64)])
+            self.values = grown(self.values, row + 1, floor=64)
+            self.times = grown(self.times, row + 1, floor=64)
+            self.ties = grown(self.ties, row + 1, floor=64)
             self.slot[member] = row
         return row
 

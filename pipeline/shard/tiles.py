@@ -7,6 +7,7 @@ A tile is only ever added to, and saturates at 65,535, so the order of the input
 
 import numpy as np
 
+from pipeline.common.growable import grown
 from pipeline.common.tile_keys import Pairs, key_days
 
 WIDTHS = (16, 64, 256, 1024, 8192)
@@ -28,12 +29,9 @@ class _Pool:
         """int64[n]: rows to write to."""
         again, self.free = self.free[:n], self.free[n:]
         more = n - len(again)
-        if self.used + more > len(self.keys):
-            room = max(self.used + more, len(self.keys) * 3 // 2, 64 if self.width < 1024 else 4)
-            for name in ("keys", "counts"):
-                grown = np.zeros((room, self.width), np.uint16)
-                grown[: self.used] = getattr(self, name)[: self.used]
-                setattr(self, name, grown)
+        floor = 64 if self.width < 1024 else 4
+        self.keys = grown(self.keys, self.used + more, floor=floor)
+        self.counts = grown(self.counts, self.used + more, floor=floor)
         rows = np.array(again + list(range(self.used, self.used + more)), np.int64)
         self.used += more
         return rows
@@ -56,13 +54,9 @@ class Tiles:
 
     def resize(self, members: int) -> None:
         """Make room for members 0..members-1."""
-        have = len(self.pool)
-        if members <= have:
-            return
-        more = max(members, have * 3 // 2, 1024) - have
-        self.pool = np.concatenate([self.pool, np.full(more, -1, np.int8)])
-        self.slot = np.concatenate([self.slot, np.zeros(more, np.int64)])
-        self.fill = np.concatenate([self.fill, np.zeros(more, np.int64)])
+        self.pool = grown(self.pool, members, -1)
+        self.slot = grown(self.slot, members)
+        self.fill = grown(self.fill, members)
 
     def add(self, members: np.ndarray, keys: np.ndarray, counts: np.ndarray | None = None) -> None:
         """Add to the tiles (members int64[k], keys uint16[k]) 1 each, or counts int64[k]; repeats add up."""

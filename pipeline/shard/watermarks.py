@@ -47,6 +47,10 @@ class Watermarks:
         self.lost = {source: Ranges(ranges) for source, ranges in (lost or {}).items()}
         self.from_zero = False  # what comes first of a source is not taken for all there was
 
+    def start_at_zero(self) -> None:
+        """What comes first of a source was not all there was: the offsets before it are missing."""
+        self.from_zero = True
+
     def admit(self, frame: Frame) -> Admission:
         """Which rows of the frame count; moves the watermarks."""
         result = Admission(np.zeros(len(frame), bool))

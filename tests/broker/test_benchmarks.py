@@ -53,7 +53,7 @@ def _events(seed: int) -> list[bytes]:
 async def newest(settings: Settings) -> dict[str, Benchmark]:
     """The committed benchmarks by cohort."""
     found: dict[bytes, bytes | None] = {}
-    async with reader(settings.broker, settings.topic("benchmarks"), 0) as r:
+    async with reader(settings, settings.topic("benchmarks"), 0) as r:
         async for records in r.read(*await r.bounds()):
             found.update((record.key, record.value) for record in records)
     return {key.decode(): Benchmark.model_validate_json(value) for key, value in found.items() if value}
@@ -187,7 +187,7 @@ def _shown(environment: dict[str, str], wanted: dict[str, list[Scored]]) -> None
     unknown = run("team:a team of fewer")
     assert unknown.returncode == 2
     assert unknown.stderr.splitlines() == [
-        "pillarscore: There is no benchmark of team:a team of fewer; did you mean team:a team of few?"
+        "pillarscore: There is no benchmark for cohort team:a team of fewer; did you mean team:a team of few?"
     ]
     assert "KIND:VALUE" in run("teams:x").stderr
 

@@ -81,7 +81,7 @@ def test_a_taken_port_is_named(tmp_path: Path, jars: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"Port {port} is taken"):
+        with pytest.raises(UserError, match=f"Port {port} is used"):
             Broker(tmp_path, jars=jars, port=port).start()
 
 
@@ -89,7 +89,7 @@ def test_an_end_while_starting_names_the_log(broker: Broker) -> None:
     broker.start()
     broker.stop()
     (broker.folder / "data" / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=other\n")
-    with pytest.raises(UserError, match=r"ended while starting: .*broker\.log") as caught:
+    with pytest.raises(UserError, match=r"exited while starting: .*broker\.log") as caught:
         broker.start()
     assert "\n" not in str(caught.value)
     assert broker.status().process is None

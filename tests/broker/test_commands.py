@@ -190,7 +190,7 @@ def test_until_now_moves_the_times_and_keeps_a_copy(program: Program, worker: ob
         )
     )
     told = program("publish", old, "--until", "now")
-    assert "All times moved by +" in told
+    assert "All times shifted by +" in told
     assert program("verify").endswith("\n2 members, 0 differences\n")
     assert program("verify", old, code=1).endswith("2 members, 2 differences\n")
 
@@ -220,12 +220,12 @@ def test_a_pace_is_kept_and_a_broken_off_publish_can_be_verified(
 def test_run_once_and_again(fresh: Settings) -> None:
     program = Program(fresh)
     first = program("run", "--once")
-    assert "Playing the sample" in first
+    assert "Publishing the sample" in first
     assert "47,021 events read: 47,021 scored" in first
     assert "Live against offline: 1,107 members, 0 differences" in first
     _check_a_team(program)
     again = program("run", "--once")
-    assert "was played in a run before" in again
+    assert "was already published in an earlier run" in again
     assert "47,021 events read: 47,021 scored" in again
     assert "Live against offline: 1,107 members, 0 differences" in again
 
@@ -261,7 +261,7 @@ def test_run_serves_and_stops_what_it_started(fresh: Settings, tmp_path: Path) -
     with urllib.request.urlopen(f"http://127.0.0.1:{fresh.web_port}/metrics", timeout=5) as answer:
         assert b"pillarscore_events{" in answer.read()
     other = Program(fresh)("worker", code=2)
-    assert f"Port {fresh.web_port} of 127.0.0.1 can't be had" in other
+    assert f"Port {fresh.web_port} of 127.0.0.1 is not available" in other
     process.terminate()
     assert process.wait(60) == 0
     (child,) = _stopped(fresh)
@@ -278,7 +278,7 @@ def test_run_says_when_its_worker_dies(fresh: Settings, tmp_path: Path) -> None:
     (worker,) = map(int, children.read_text().split())
     os.kill(worker, signal.SIGKILL)
     assert process.wait(60) == 1
-    assert b"pillarscore: The worker has ended by itself (exit code -9)" in output.read_bytes()
+    assert b"pillarscore: The worker exited unexpectedly (exit code -9)" in output.read_bytes()
 
 
 def test_a_worker_does_not_outlive_a_killed_run(fresh: Settings, tmp_path: Path) -> None:

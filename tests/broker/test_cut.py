@@ -87,7 +87,7 @@ async def test_nothing_is_lost_or_doubled_when_the_network_is_cut(
         (await outcome(settings, values, bad, tmp_path)).check()
         log = (tmp_path / "worker.log").read_text()
         print(
-            f"{log.count('Kafka has not answered a commit')} commits without an answer, {len(log.splitlines())} lines"
+            f"{log.count('no answer to a commit')} commits without an answer, {len(log.splitlines())} lines"
         )
         assert log.count("Traceback") <= 3
     finally:

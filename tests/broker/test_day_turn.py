@@ -51,7 +51,7 @@ async def _until(settings: Settings, events: int, day: int) -> None:
 async def _records(settings: Settings, topic: str) -> list[tuple[bytes, bytes | None]]:
     found = []
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic(topic), partition) as r:
+        async with reader(settings, settings.topic(topic), partition) as r:
             async for records in r.read(*await r.bounds()):
                 found += [(record.key, record.value) for record in records]
     return found

@@ -128,7 +128,7 @@ async def _progress(settings: Settings) -> str:
 
 async def _dead_letters(settings: Settings) -> Counter[bytes]:
     found: Counter[bytes] = Counter()
-    async with reader(settings.broker, settings.topic("dead-letters"), 0) as r:
+    async with reader(settings, settings.topic("dead-letters"), 0) as r:
         async for records in r.read(*await r.bounds()):
             found.update(record.value for record in records)
     return found
@@ -138,7 +138,7 @@ async def _check_revisions(settings: Settings) -> None:
     """No member has the same revision twice, and revisions rise."""
     for partition in range(settings.frame_partitions):
         last: dict[bytes, int] = {}
-        async with reader(settings.broker, settings.topic("scores"), partition) as r:
+        async with reader(settings, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
                     if record.value is not None:

@@ -175,9 +175,9 @@ async def test_frames_that_were_not_counted_are_made_again(
     score = await start(role="score", ready=False)
     await asyncio.to_thread(score.wait_metric, "pillarscore_missing_offsets", 1)
     assert not score.ready()
-    assert any("frames are gone" in line for line in score.problems())
+    assert any("source offsets are missing" in line for line in score.problems())
     said = await _status(live)
-    assert any("frames are gone" in line for line in said.problems)
+    assert any("are missing" in line for line in said.problems)
     assert not said.settled
     await publish(live, values, 3_000)
     await _counted(live, len(values))
@@ -213,12 +213,12 @@ async def test_what_nobody_can_read_any_more_is_said_exactly(
     await _counted(live, len(values))
     said = await _status(live)
     assert said.problems == [
-        "partition 0: 200 offsets (source 1: 500 to 699) are lost, uncounted (run book, EventsLost)"
+        "partition 0: 200 offsets (source 1: 500 to 699) were lost before they were counted (runbook, EventsLost)"
     ]
     assert said.events.lost == 200, "each once, not once for each partition"
     assert not score.ready()
     assert any("200 source offsets are lost" in line for line in score.problems())
-    # by the run book: publish what was lost again
+    # by the runbook: publish what was lost again
     again = [*values, *values[1 + 4 * 500 : 4 * 700 : 4]]
     await publish(live, again, len(values))
     await _counted(live, len(again))
@@ -271,7 +271,7 @@ async def test_a_topic_made_again_while_workers_run_is_refused(live: Settings, s
     await until(lambda: any("PILLARSCORE_PREFIX" in line for line in worker.problems()), what="the way out")
     assert any("activity.events was deleted" in line for line in worker.problems())
     said = await _status(live)
-    assert any("activity.events was deleted and made again" in line for line in said.problems)
+    assert any("activity.events was deleted and recreated" in line for line in said.problems)
 
 
 async def test_a_topic_made_again_while_none_runs_is_refused(live: Settings, start: Starts) -> None:
@@ -287,7 +287,7 @@ async def test_a_topic_made_again_while_none_runs_is_refused(live: Settings, sta
     await until(lambda: any("activity.events was deleted" in line for line in worker.problems()))
     assert not worker.ready()
     said = await _status(live)
-    assert any("activity.events was deleted and made again" in line for line in said.problems)
+    assert any("activity.events was deleted and recreated" in line for line in said.problems)
     assert said.events == before, "nothing of the other topic is counted"
 
 
@@ -327,7 +327,7 @@ async def test_foreign_records_in_the_ledger_are_left_out_and_named(
     await asyncio.to_thread(worker.wait_metric, "pillarscore_foreign_records_total", len(foreign) + 1)
     await until(lambda: any("no worker wrote" in line for line in worker.problems()))
     assert not worker.ready()
-    named = [line for line in _log(worker) if line["event"] == "a record of the ledger is left out"]
+    named = [line for line in _log(worker) if line["event"] == "a foreign record of the ledger is ignored"]
     assert len(named) == len(foreign)
     assert {line["key"] for line in named} == {"stamp", "block/0", "unheard of"}
     assert all(line["offset"] >= 0 for line in named)

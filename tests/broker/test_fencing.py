@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from aiokafka.errors import ProducerFenced
 
 from agents.config.settings import Settings
+from agents.kafka.errors import Fenced
 from agents.kafka.transactions import Transactions
 
 CALLS: dict[str, Callable[[Transactions, str], Awaitable[None]]] = {
@@ -19,7 +19,7 @@ CALLS: dict[str, Callable[[Transactions, str], Awaitable[None]]] = {
 @pytest.mark.parametrize("call", CALLS)
 async def test_every_call_says_that_another_has_the_id(live: Settings, call: str) -> None:
     topic, mine = live.topic("events"), f"{live.prefix}fenced"
-    earlier, later = Transactions(live.broker, mine), Transactions(live.broker, mine)
+    earlier, later = Transactions(live, mine), Transactions(live, mine)
     await earlier.start()
     await later.start()
     try:
@@ -27,7 +27,7 @@ async def test_every_call_says_that_another_has_the_id(live: Settings, call: str
         async with asyncio.timeout(30):
             while not earlier._producer._txn_manager.is_fatal_error():
                 await asyncio.sleep(0.01)  # between looks, the condition is the wait
-        with pytest.raises(ProducerFenced):
+        with pytest.raises(Fenced):
             await CALLS[call](earlier, topic)
     finally:
         await later.stop()

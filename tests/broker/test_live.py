@@ -11,6 +11,7 @@ from agents.cli import _run
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
+from agents.kafka.kafka_log import KafkaLog
 from agents.offline.engine import Offline
 from agents.queries import live_state as live_state
 from agents.queries.commit_progress import counted
@@ -50,7 +51,7 @@ async def _blocks_and_frames(settings: Settings) -> tuple[int, int]:
     """(blocks in the ledger, frames that are in none of them)."""
     blocks = frames = 0
     for partition in range(settings.frame_partitions):
-        found = await restore(settings, (SSI, None), partition, DAY)
+        found = await restore(KafkaLog(settings), settings, (SSI, None), partition, today=DAY)
         blocks += len(found.image.starting(BLOCK))
         frames += len(found.image.starting(FRAME))
     return blocks, frames
@@ -124,7 +125,7 @@ async def test_live_is_what_the_file_says(
     shown = capsys.readouterr()
     assert shown.out.startswith(f"{expected.members:,} members as of {today}, ssi 1 -> ssi-rhythm 2")
     assert await asyncio.to_thread(_run, ["explain", "nobody at all"]) == 2
-    assert "Nothing counts for member nobody at all" in capsys.readouterr().err
+    assert "No activity of member nobody at all counts on that day" in capsys.readouterr().err
 
 
 async def _one(settings: Settings, member: str) -> Population:

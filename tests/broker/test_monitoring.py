@@ -28,7 +28,7 @@ BATCH = 400
 WEEK = "it compares with a week ago, of which this Prometheus knows nothing"
 EMPTY = {
     "Pillarscore / Pipeline: Alerts (A)": "none fires while all is well; it is asked again at the end",
-    "Pillarscore / Data quality: Events, of a week ago (A)": WEEK,
+    "Pillarscore / Data quality: Events, compared with a week ago (A)": WEEK,
     "PillarscoreFewEvents": WEEK,
     "PillarscoreDayStandsStill": "the day has not moved within the test",
     "annotation Day rollovers": "no midnight falls into the test, as a rule",

@@ -68,7 +68,7 @@ async def _networks(settings: Settings) -> dict[str, NetworkStanding | None]:
     found: dict[str, NetworkStanding | None] = {}
     revisions: dict[str, int] = defaultdict(int)
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("networks"), partition) as r:
+        async with reader(settings, settings.topic("networks"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
                     told = record.value and NetworkStanding.model_validate_json(record.value)

@@ -56,7 +56,7 @@ def _events() -> list[dict]:
 async def _ledger(settings: Settings) -> tuple[dict[int, int], dict[int, set[str]]]:
     """By block of networks, as committed: the round it was last refreshed for, and its members."""
     newest: dict[bytes, bytes | None] = {}
-    async with reader(settings.broker, settings.topic("ledger"), 0) as r:
+    async with reader(settings, settings.topic("ledger"), 0) as r:
         async for records in r.read(*await r.bounds()):
             newest.update((record.key, record.value) for record in records)
     chunks = [CodeChunk.load(data) for key, data in newest.items() if key.startswith(CODES) and data]
@@ -77,13 +77,13 @@ async def _everybody(settings: Settings) -> set[str]:
 
 
 async def _end(settings: Settings) -> int:
-    async with reader(settings.broker, settings.topic("networks"), 0) as r:
+    async with reader(settings, settings.topic("networks"), 0) as r:
         return (await r.bounds())[1]
 
 
 async def _first_of_a_refresh(settings: Settings) -> None:
     """Wait for the next committed record of anybody's network."""
-    async with reader(settings.broker, settings.topic("networks"), 0) as r:
+    async with reader(settings, settings.topic("networks"), 0) as r:
         end = (await r.bounds())[1]
         async for records in r.read(end, 1 << 62):
             if records:
@@ -122,7 +122,7 @@ async def _killed_in_a_refresh(
         finally:
             worker.stop(kill=True)
         # as the next owner does: what the dead one left open is aborted, and can be read past
-        owner = Transactions(settings.broker, f"{settings.prefix}score-0")
+        owner = Transactions(settings, f"{settings.prefix}score-0")
         await owner.start()
         await owner.stop()
         rounds, people = await _ledger(settings)
@@ -176,7 +176,7 @@ async def test_a_refresh_cut_short_goes_on_with_the_blocks_that_are_left(
     finally:
         worker.stop()
     again = set()
-    async with reader(alone.broker, alone.topic("networks"), 0) as r:
+    async with reader(alone, alone.topic("networks"), 0) as r:
         async for records in r.read(end, (await r.bounds())[1]):
             again |= {record.key.decode() for record in records}
     due = set().union(*(people[number] for number in left))

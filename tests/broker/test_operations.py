@@ -110,7 +110,7 @@ def test_status_tells_of_workers_lag_and_commits(
     tmp_path: Path,
 ) -> None:
     said = pillarscore("status")
-    assert "No worker runs" in said
+    assert "No worker is running" in said
     assert "There are no dead letters" in pillarscore("dead-letters", "list")
     asyncio.run(_publish(live, [dumps(_post("ada")), b"{oops", b"{oops"]))
     before = json.loads(pillarscore("status", "--json"))
@@ -178,8 +178,8 @@ def test_a_letter_is_mended_sent_again_and_scored(
     assert set(asyncio.run(published_scores.newest(live))) == {"bob"}
 
     # once more is held back; when it is meant, it is a duplicate to the score
-    assert "0 sent, 1 sent before" in pillarscore("dead-letters", "replay", late, *mend, "--yes")
-    assert "1 sent, 1 sent before" in pillarscore("dead-letters", "replay", late, *mend, "--yes", "--again")
+    assert "0 sent, 1 already sent" in pillarscore("dead-letters", "replay", late, *mend, "--yes")
+    assert "1 sent, 1 already sent" in pillarscore("dead-letters", "replay", late, *mend, "--yes", "--again")
     found = _counted(live, 6)
     assert (found.scored, found.duplicate, found.dead_lettered) == (1, 1, 3)
 
@@ -199,7 +199,7 @@ async def test_of_two_replays_at_once_only_the_later_sends(live: Settings) -> No
     assert first.fails is None
     async with sender(live) as earlier:
         async with sender(live) as later:
-            with pytest.raises(UserError, match="Another replay"):
+            with pytest.raises(UserError, match="Another redrive"):
                 await earlier.send([first])
             await later.send([second])
         assert set(await remembered(live)) == {(0, 1)}

@@ -58,7 +58,9 @@ async def test_several_at_once_make_each_topic_once(settings: Settings) -> None:
 
 async def test_other_partitions_are_an_error_and_nothing_is_made(settings: Settings) -> None:
     await make(settings, "frames", 3)
-    with pytest.raises(UserError, match=r"activity\.frames has 3 partitions, the settings say 4") as caught:
+    with pytest.raises(
+        UserError, match=r"activity\.frames has 3 partitions, but the settings say 4"
+    ) as caught:
         await ensure(settings)
     assert "\n" not in str(caught.value)
     assert await names(settings) == {settings.topic("frames")}
@@ -66,7 +68,7 @@ async def test_other_partitions_are_an_error_and_nothing_is_made(settings: Setti
 
 async def test_a_ledger_that_would_be_deleted_is_an_error(settings: Settings) -> None:
     await make(settings, "ledger", 4, cleanup_policy="delete")
-    with pytest.raises(UserError, match=r"member\.ledger has cleanup\.policy=delete, it needs compact"):
+    with pytest.raises(UserError, match=r"member\.ledger has cleanup\.policy=delete, but needs compact"):
         await ensure(settings)
     assert await names(settings) == {settings.topic("ledger")}
 

@@ -111,7 +111,7 @@ async def _headers(settings: Settings) -> dict[str, str | None]:
     """By member the traceparent of its newest committed score."""
     found: dict[str, str | None] = {}
     for partition in range(settings.frame_partitions):
-        async with reader(settings.broker, settings.topic("scores"), partition) as r:
+        async with reader(settings, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
                     parent = dict(record.headers).get("traceparent")

@@ -118,7 +118,7 @@ async def dead_letters(settings: Settings) -> Counter[bytes]:
     """The values of all letters."""
     found: Counter[bytes] = Counter()
     for partition in range(settings.letter_partitions):
-        async with reader(settings.broker, settings.topic("dead-letters"), partition) as r:
+        async with reader(settings, settings.topic("dead-letters"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 found.update(record.value for record in records)
     return found
@@ -129,7 +129,7 @@ async def falling_revisions(settings: Settings) -> list[str]:
     found = set()
     for partition in range(settings.frame_partitions):
         last: dict[bytes, int] = {}
-        async with reader(settings.broker, settings.topic("scores"), partition) as r:
+        async with reader(settings, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
                     if record.value is not None and record.value.startswith(b"{"):
@@ -173,7 +173,7 @@ async def ends(settings: Settings, short: str, partitions: int) -> dict[int, int
     """The end offset of each partition of a topic."""
     found = {}
     for partition in range(partitions):
-        async with reader(settings.broker, settings.topic(short), partition) as r:
+        async with reader(settings, settings.topic(short), partition) as r:
             found[partition] = (await r.bounds())[1]
     return found
 

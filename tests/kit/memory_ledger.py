@@ -46,14 +46,14 @@ class MemoryLedger:
             self.write(self.journal.save())
         if many > 1:
             self.journal.begin()
-            for number in range(len(shard.network.blocks)):
-                shard.network.fold(number, shard.day - WINDOW)
+            for number in range(len(shard.state.network.blocks)):
+                shard.state.network.fold(number, shard.day - WINDOW)
                 self.write(list(self.journal.write(number)))
             self.write(self.journal.finish())
-        for number in sorted(shard.dirty, key=shard.dirty.__getitem__)[:many]:
+        for number in checkpoint.oldest_dirty(shard, many):
             block = checkpoint.dump(shard, number)
             self.write([(block.key, block.dump())])
-        for number in sorted(shard.recorder.outdated):
+        for number in sorted(shard.rollover.recorder.outdated):
             history = checkpoint.dump_history(shard, number)
             self.write([(history.key, history.dump())])
         assert isinstance(shard.redo, redo.Redo)

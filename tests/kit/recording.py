@@ -28,7 +28,7 @@ async def record(settings: Settings, topics: list[str], path: Path) -> int:
     rows: list[Recorded] = []
     for short in topics:
         for partition in range(settings.frame_partitions):
-            async with reader(settings.broker, settings.topic(short), partition) as r:
+            async with reader(settings, settings.topic(short), partition) as r:
                 async for records in r.read(*await r.bounds()):
                     rows += [
                         Recorded(short, partition, x.offset, x.timestamp, x.key, x.value) for x in records

@@ -18,9 +18,10 @@ from schemas.benchmarks import Benchmark
 from schemas.distributions import GONE
 from schemas.scores import Score
 from tests.kit.benchmarks import Scored
+from tests.kit.shards import SMALL_BLOCKS, new_shard
 from tests.property.test_cohorts import DAY, KINDS, Partition, Topic
 from tests.property.test_history import Keeper
-from tests.property.test_restore import NOW, RUBRIC, ingest, make_shard, small_blocks, stream
+from tests.property.test_restore import NOW, RUBRIC, ingest, make_shard, stream
 
 Row = tuple[int, ...]
 
@@ -40,7 +41,7 @@ class Teller(Keeper):
     def begin(self, day: int) -> Shard:
         self.epoch += 1
         cohorts = CohortMembership(0, self.epoch, KINDS)
-        return Shard(RUBRIC, day, 40, horizon_ms=10**12, cohorts=cohorts)
+        return new_shard(RUBRIC, day, 40, cohorts=cohorts, block_size=SMALL_BLOCKS)
 
     def keep(self, shard: Shard) -> None:
         emission = shard.drain()
@@ -51,7 +52,7 @@ class Teller(Keeper):
                 self.scores[key] = value
                 self.values[key] = _values(shard, key)
         self.days += emission.history
-        if distribution_feed.has_news(shard):
+        if distribution_feed.is_due(shard):
             self.published += 1
             self.topic.put(distribution_feed.published(shard))
             self.topic.compact()
@@ -80,8 +81,8 @@ class Teller(Keeper):
 
 
 def _values(shard: Shard, key: bytes) -> tuple[str, ...]:
-    [numbers] = shard.registers.numbers(np.array([shard.directory[key.decode()]]))
-    return tuple(shard.registers.texts.names[numbers[register]] for register in registers_of(KINDS))
+    [numbers] = shard.state.registers.numbers(np.array([shard.state.index[key.decode()]]))
+    return tuple(shard.state.registers.texts.names[numbers[register]] for register in registers_of(KINDS))
 
 
 @settings(max_examples=30, deadline=None)
@@ -92,27 +93,26 @@ def _values(shard: Shard, key: bytes) -> tuple[str, ...]:
     fates=st.lists(st.sampled_from(["keep", "keep", "wait", "die"]), min_size=30, max_size=80),
 )
 def test_published_is_what_was_emitted_whatever_dies(seed, members, turns, fates):
-    with small_blocks():
-        for log in ingest(stream(seed, 150, members), [9], []):
-            teller, fate = Teller(), iter(fates)
-            shard, at = teller.revive()
-            while at < len(log.frames):
-                shard.turn_day(make_shard().day + sum(by for n, by in turns.items() if n <= at))
-                if shard.roll() is None:
-                    teller.apply(shard, log.frames[at], at, NOW + at)
-                    at += 1
-                match next(fate, "keep"):
-                    case "keep":
-                        teller.keep(shard)
-                    case "die":
-                        shard, at = teller.revive()
-            while shard.roll() is not None:
-                pass
-            teller.keep(shard)
-            assert teller.published
-            assert teller.rows() == teller.said()
-            head = teller.merged.sources[0].head
-            assert (head.day, head.as_of) == (shard.day, shard.day)
+    for log in ingest(stream(seed, 150, members), [9], []):
+        teller, fate = Teller(), iter(fates)
+        shard, at = teller.revive()
+        while at < len(log.frames):
+            shard.start_day(make_shard().day + sum(by for n, by in turns.items() if n <= at))
+            if not shard.roll_block():
+                teller.apply(shard, log.frames[at], at, NOW + at)
+                at += 1
+            match next(fate, "keep"):
+                case "keep":
+                    teller.keep(shard)
+                case "die":
+                    shard, at = teller.revive()
+        while shard.roll_block():
+            pass
+        teller.keep(shard)
+        assert teller.published
+        assert teller.rows() == teller.said()
+        head = teller.merged.sources[0].head
+        assert (head.day, head.as_of) == (shard.day, shard.day)
 
 
 def _some(count: int, score: int) -> dict[int, Scored]:
@@ -132,7 +132,7 @@ def test_the_change_of_a_week_is_against_the_end_of_that_day():
         for key, value in records.items():
             publisher.load(key, value)
         for score in (4000, 4000 + 100 * (day - DAY)):  # the last of a day is its end
-            partition.say(_some(4 + day - DAY, score))
+            partition.emit(_some(4 + day - DAY, score))
             partition.publish(day)
             topic.read(merged)
             merged.changed[:] = True
@@ -159,15 +159,15 @@ def test_while_a_day_turns_the_end_of_the_day_before_stays():
         return Benchmark.model_validate_json(found or b"")
 
     for one in (first, second):
-        one.say(_some(4, 5000))
+        one.emit(_some(4, 5000))
         one.publish(DAY)
     assert published().as_of.toordinal() == DAY + 719_163
-    first.say(_some(4, 4000))
+    first.emit(_some(4, 4000))
     first.publish(DAY + 1)
     turning = published()
     assert (turning.mean, turning.as_of.toordinal()) == (45.0, DAY + 719_163)
     assert [(day.mean, day.day.toordinal() - 719_163) for day in turning.days] == [(50.0, DAY)]
-    second.say(_some(4, 4000))
+    second.emit(_some(4, 4000))
     second.publish(DAY + 1)
     assert [day.mean for day in published().days] == [50.0, 40.0]
 
@@ -177,12 +177,12 @@ def test_a_cohort_that_gets_too_small_shows_nothing_of_before():
     merged = MergedScores(1, KINDS, totals=True)
     partition = Partition(0, topic, merged)
     publisher = Benchmarks(3)
-    partition.say(_some(3, 5000))
+    partition.emit(_some(3, 5000))
     partition.publish()
     topic.read(merged)
     before = {k: v for lot in publisher.records(merged) for k, v in lot}
     assert orjson.loads(before[b"industry:a"] or b"")["mean"] == 50.0
-    partition.say({0: Scored(5000, (1250,) * 4, "low", (("industry", "b"), ("team", "")))})
+    partition.emit({0: Scored(5000, (1250,) * 4, "low", (("industry", "b"), ("team", "")))})
     partition.publish()
     topic.read(merged)
     after = {k: orjson.loads(v) for lot in publisher.records(merged) for k, v in lot if v}
@@ -191,7 +191,7 @@ def test_a_cohort_that_gets_too_small_shows_nothing_of_before():
         assert told == {"cohort", "kind", "value", "as_of", "benchmark", "rubric", "fewer_than"}
     assert after[b"everyone"]["size"] == 3
     # the last one leaves
-    partition.say({0: Scored(5000, (1250,) * 4, "low", (("industry", "a"), ("team", "")))})
+    partition.emit({0: Scored(5000, (1250,) * 4, "low", (("industry", "a"), ("team", "")))})
     partition.publish()
     topic.read(merged)
     gone = {k: v for lot in publisher.records(merged) for k, v in lot}

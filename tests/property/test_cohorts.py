@@ -16,6 +16,7 @@ from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.cohorts.merged_scores import MergedScores
 from pipeline.cohorts.rank_records import RankWriter
+from pipeline.common.growable import grown
 from schemas import distributions
 from schemas.benchmarks import Benchmark
 from schemas.registers import Register
@@ -70,8 +71,9 @@ class Partition:
         self.ranks = RankWriter(self.merged, ("everyone", *KINDS), LEAST)
         self.cohorts = CohortMembership(self.number, self.epoch, KINDS, self.ranks)
         self.places = 0
+        self.numbers = np.full((0, 6), -1, np.int16)
 
-    def say(self, members: dict[int, Scored]) -> list[dict | None]:
+    def emit(self, members: dict[int, Scored]) -> list[dict | None]:
         """The members now have these scores; what their records say of ranks."""
         at = np.array(list(members), np.int64)
         self.places = max(self.places, int(at.max(initial=-1)) + 1)
@@ -81,19 +83,26 @@ class Partition:
             for kind, value in member.values:
                 registers[row, Register[kind.upper()]] = self.texts.index(value)
         points = _Points(members)
-        band = np.array([BANDS.index(member.band) for member in members.values()], np.int8)
-        found = self.cohorts.say(at, points, registers, band, self.texts)
+        self.numbers = grown(self.numbers, self.places, -1)
+        self.numbers[at, 0], self.numbers[at, 1:5] = points.score, points.pillars
+        self.numbers[at, 5] = [BANDS.index(member.band) for member in members.values()]
+        found = self.cohorts.update(at, points.score, registers, self.texts)
         self.members |= members
         if found is None:
             return [None] * len(members)
         return [json.loads(b"{" + one.rstrip(b",") + b"}") for one in found.to_pylist()]
 
-    def withdraw(self, member: int) -> None:
+    def remove(self, member: int) -> None:
         if self.members.pop(member, None) is not None:
-            self.cohorts.withdraw(np.array([member]))
+            self.numbers[member] = -1
+            self.cohorts.remove(np.array([member]))
 
     def publish(self, day: int = DAY) -> None:
-        self.topic.put(self.cohorts.publish(self.places, day, day, 1, ("ssi", "1")))
+        self.topic.put(
+            self.cohorts.publish(
+                self.numbers[: self.places], day=day, as_of=day, revision=1, rubric=("ssi", "1")
+            )
+        )
         self.published = dict(self.members)
 
     def die(self, places: list[int]) -> None:
@@ -102,7 +111,7 @@ class Partition:
         self._live()
         if known:
             at = sorted({*places, *range(len(known))})[-len(known) :]
-            self.say(dict(zip(at, known, strict=True)))
+            self.emit(dict(zip(at, known, strict=True)))
 
 
 class _Points:
@@ -176,9 +185,9 @@ def test_merged_is_a_sort_of_all_scores(plan):
             partition = partitions[number]
             match what:
                 case "say":
-                    _check_ranks(partition, partition.say(given_), given_, by_places, merged)
+                    _check_ranks(partition, partition.emit(given_), given_, by_places, merged)
                 case "withdraw":
-                    partition.withdraw(given_)
+                    partition.remove(given_)
                 case "publish":
                     partition.publish()
                 case "compact":

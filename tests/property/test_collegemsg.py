@@ -112,19 +112,22 @@ def test_events_come_as_lines_are_read():
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ("1 2", "line 3: should be 'sender recipient unix-time', whole numbers, got '1 2'"),
-        ("", "line 3: should be 'sender recipient unix-time', whole numbers, got ''"),
-        ("1 2 3 4", "line 3: should be 'sender recipient unix-time', whole numbers, got '1 2 3 4'"),
-        ("1 2 1e9", "line 3: should be 'sender recipient unix-time', whole numbers, got '1 2 1e9'"),
-        ("1 2 -5", "line 3: should be 'sender recipient unix-time', whole numbers, got '1 2 -5'"),
+        ("1 2", "line 3: expected 'sender recipient unix-time' as whole numbers, got '1 2'"),
+        ("", "line 3: expected 'sender recipient unix-time' as whole numbers, got ''"),
+        ("1 2 3 4", "line 3: expected 'sender recipient unix-time' as whole numbers, got '1 2 3 4'"),
+        ("1 2 1e9", "line 3: expected 'sender recipient unix-time' as whole numbers, got '1 2 1e9'"),
+        ("1 2 -5", "line 3: expected 'sender recipient unix-time' as whole numbers, got '1 2 -5'"),
         (
             "1 ２ 300",
-            "line 3: should be 'sender recipient unix-time', whole numbers, got '1 ２ 300'",
+            "line 3: expected 'sender recipient unix-time' as whole numbers, got '1 ２ 300'",
         ),  # a wide digit
-        ("src dst time", "line 3: should be 'sender recipient unix-time', whole numbers, got 'src dst time'"),
+        (
+            "src dst time",
+            "line 3: expected 'sender recipient unix-time' as whole numbers, got 'src dst time'",
+        ),
         ("7 7 300", "line 3: member 7 writes to themselves"),
-        ("1 2 199", "line 3: time 199 is before 200 of the line above: sort by column 3"),
-        ("1 2 253402300800", "line 3: time 253402300800 is no unix time in seconds"),
+        ("1 2 199", "line 3: time 199 is before 200 in the line above: sort by column 3"),
+        ("1 2 253402300800", "line 3: time 253402300800 is not a unix time in seconds"),
     ],
 )
 def test_bad_line_is_named(bad, said):

@@ -274,7 +274,7 @@ def test_columns_of_foreign_types_are_judged_value_by_value():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"id": None}, "no column id"),
+        ({"id": None}, "missing column id"),
         ({"type": pa.array([1])}, "column type is int64"),
         ({"time": pa.array([1], pa.timestamp("ms"))}, "no zone"),
         ({"time": pa.array([1])}, "column time is int64"),

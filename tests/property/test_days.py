@@ -12,13 +12,14 @@ from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.scores import Score
 from tests.kit.events import DAY, dumps, random_events
+from tests.kit.shards import new_shard
 from tests.property.test_restore import RUBRIC
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.lists(st.integers(1, 70), min_size=1, max_size=25))
 def test_scores_after_any_steps_of_days(seed, steps):
-    shard = Shard(RUBRIC, DAY, 10**6, 10**12)
+    shard = new_shard(RUBRIC, DAY)
     intake, framer = Intake(0, 0, 5, days.end_ms(DAY + sum(steps))), Framer(1)
     framer.begin(0, 0)
     frames, day, offset = [], DAY, 0
@@ -32,18 +33,18 @@ def test_scores_after_any_steps_of_days(seed, steps):
         frames.append(decode(framer.frames(rows, read)[0]))
         shard.apply(frames[-1], number, 1)
         day += step
-        shard.turn_day(day)
-        for _ in range(shard.blocks):
-            shard.roll()
+        shard.start_day(day)
+        for _ in range(shard.state.index.blocks):
+            shard.roll_block()
         said.update(shard.drain().scores)
-    fresh = Shard(RUBRIC, day, 10**6, 10**12)
+    fresh = new_shard(RUBRIC, day)
     for number, frame in enumerate(frames):
         fresh.apply(frame, number, 1)
     assert _scores(shard) == _scores(fresh)
     newest = {key.decode(): Score.model_validate_json(value) for key, value in said.items() if value}
     members = fresh.scored()
     points = fresh.points(members).score.tolist()
-    wanted = {fresh.directory.names[i]: score for i, score in zip(members.tolist(), points, strict=True)}
+    wanted = {fresh.state.index.names[i]: score for i, score in zip(members.tolist(), points, strict=True)}
     assert {member: score.score for member, score in newest.items()} == wanted, "who has nothing is withdrawn"
     assert {score.as_of for score in newest.values()} <= {days.calendar(day)}
 
@@ -53,4 +54,4 @@ def _scores(shard: Shard) -> dict[str, list[int]]:
     members = shard.scored()
     points = shard.points(members)
     found = zip(members.tolist(), points.components.tolist(), points.score.tolist(), strict=True)
-    return {str(shard.directory.names[i]): parts for i, parts, score in found if score}
+    return {str(shard.state.index.names[i]): parts for i, parts, score in found if score}

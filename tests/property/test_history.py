@@ -12,14 +12,15 @@ from pipeline.shard.shard import Shard
 from schemas.history import Day
 from schemas.ledger import BlockHistory
 from tests.kit.memory_ledger import MemoryLedger
-from tests.property.test_restore import NOW, RUBRIC, Log, ingest, make_shard, small_blocks, stream
+from tests.kit.shards import SMALL_BLOCKS, new_shard
+from tests.property.test_restore import NOW, RUBRIC, Log, ingest, make_shard, stream
 
 
 class Keeper(MemoryLedger):
     """A ledger in memory, and the topic of days."""
 
     def __init__(self) -> None:
-        super().__init__(lambda day: Shard(RUBRIC, day, 40, 10**12), make_shard().day)
+        super().__init__(lambda day: new_shard(RUBRIC, day, 40, block_size=SMALL_BLOCKS), make_shard().day)
         self.days: list[tuple[bytes, bytes | None]] = []
 
     def keep(self, shard: Shard) -> None:
@@ -42,8 +43,8 @@ def live_through(log: Log, turns: dict[int, int], deaths: list[bool]) -> tuple[S
     keeper = Keeper()
     shard, at = keeper.revive()
     while at < len(log.frames):
-        shard.turn_day(make_shard().day + sum(by for n, by in turns.items() if n <= at))
-        if shard.roll() is None:
+        shard.start_day(make_shard().day + sum(by for n, by in turns.items() if n <= at))
+        if not shard.roll_block():
             keeper.apply(shard, log.frames[at], at, NOW + at)
             at += 1
         match next(fate, None):
@@ -64,22 +65,21 @@ def live_through(log: Log, turns: dict[int, int], deaths: list[bool]) -> tuple[S
     deaths=st.sets(st.integers(0, 21)),
 )
 def test_a_restore_finds_the_days_written_alone_and_those_written_whole(seed, steps, deaths):
-    with small_blocks():
-        log, *_ = ingest(stream(seed, 40, 20), [9], [])
-        lived = []
-        for mortal in (set(), deaths):
-            shard, keeper = begun(log)
-            day = shard.day
-            for at, step in enumerate(steps):
-                day += step
-                shard.turn_day(day)
-                while shard.roll() is not None:
-                    keeper.keep(shard)
-                if at in mortal:
-                    shard, _ = keeper.revive()
-            _check_lines(shard, keeper)
-            lived.append(history(shard))
-        assert lived[0] == lived[1]
+    log, *_ = ingest(stream(seed, 40, 20), [9], [])
+    lived = []
+    for mortal in (set(), deaths):
+        shard, keeper = begun(log)
+        day = shard.day
+        for at, step in enumerate(steps):
+            day += step
+            shard.start_day(day)
+            while shard.roll_block():
+                keeper.keep(shard)
+            if at in mortal:
+                shard, _ = keeper.revive()
+        _check_lines(shard, keeper)
+        lived.append(history(shard))
+    assert lived[0] == lived[1]
 
 
 def begun(log: Log) -> tuple[Shard, Keeper]:
@@ -93,17 +93,16 @@ def begun(log: Log) -> tuple[Shard, Keeper]:
 
 
 def test_most_turns_write_a_day_alone():
-    with small_blocks():
-        log, *_ = ingest(stream(3, 40, 20), [9], [])
-        shard, _ = begun(log)
-        whole = []
-        for day in range(shard.day + 1, shard.day + 33):
-            shard.turn_day(day)
-            while shard.roll() is not None:
-                outdated = sorted(shard.recorder.outdated)
-                whole += [checkpoint.dump_history(shard, number).whole for number in outdated]
-        assert whole.count(True) == 2 * shard.blocks
-        assert len(whole) == 32 * shard.blocks
+    log, *_ = ingest(stream(3, 40, 20), [9], [])
+    shard, _ = begun(log)
+    whole = []
+    for day in range(shard.day + 1, shard.day + 33):
+        shard.start_day(day)
+        while shard.roll_block():
+            outdated = sorted(shard.rollover.recorder.outdated)
+            whole += [checkpoint.dump_history(shard, number).whole for number in outdated]
+    assert whole.count(True) == 2 * shard.state.index.blocks
+    assert len(whole) == 32 * shard.state.index.blocks
 
 
 def test_a_history_of_the_version_before_is_read():
@@ -123,10 +122,10 @@ def test_a_history_of_the_version_before_is_read():
 
 def history(shard: Shard) -> dict[str, tuple[bytes, int]]:
     kept = {}
-    for name, index in shard.directory.items():
-        line = shard.history.line(index, shard.day)
+    for name, index in shard.state.index.items():
+        line = shard.state.history.line(index, shard.day)
         if (line != UNKNOWN).any():
-            kept[name] = (line.tobytes(), int(shard.history.band[index]))
+            kept[name] = (line.tobytes(), int(shard.state.history.band[index]))
     return kept
 
 
@@ -138,15 +137,14 @@ def history(shard: Shard) -> dict[str, tuple[bytes, int]]:
     deaths=st.lists(st.booleans(), min_size=20, max_size=60),
 )
 def test_days_are_recorded_once_whatever_dies(seed, members, turns, deaths):
-    with small_blocks():
-        for log in ingest(stream(seed, 120, members), [9], []):
-            shard, keeper = live_through(log, turns, deaths)
-            expected, wanted = live_through(log, turns, [])
-            assert history(shard) == history(expected)
-            got = [key for key, value in keeper.days if value is not None]
-            assert len(got) == len(set(got)), "no day of a member twice"
-            assert dict(keeper.days) == dict(wanted.days)
-            _check_lines(shard, keeper)
+    for log in ingest(stream(seed, 120, members), [9], []):
+        shard, keeper = live_through(log, turns, deaths)
+        expected, wanted = live_through(log, turns, [])
+        assert history(shard) == history(expected)
+        got = [key for key, value in keeper.days if value is not None]
+        assert len(got) == len(set(got)), "no day of a member twice"
+        assert dict(keeper.days) == dict(wanted.days)
+        _check_lines(shard, keeper)
 
 
 def _check_lines(shard: Shard, keeper: Keeper) -> None:
@@ -154,8 +152,8 @@ def _check_lines(shard: Shard, keeper: Keeper) -> None:
     newest = dict(keeper.days)
     days = [Day.model_validate_json(value) for value in newest.values() if value is not None]
     for day in days:
-        index = shard.directory[day.member]
-        line = shard.history.line(index, shard.day)
+        index = shard.state.index[day.member]
+        line = shard.state.history.line(index, shard.day)
         at = 90 - (shard.day - (day.day.toordinal() - 719_163))
         assert line[at].tolist() == [
             day.score,
@@ -164,7 +162,7 @@ def _check_lines(shard: Shard, keeper: Keeper) -> None:
             day.pillars.engage,
             day.pillars.relate,
         ]
-    for index in shard.directory.values():
-        line = shard.history.line(index, shard.day)[:, 0].astype(np.int64)
-        assert shard.history.band[index] == bands_of(line[None], RUBRIC.bands)[0]
-        assert sum(d.member == shard.directory.names[index] for d in days) == (line != UNKNOWN).sum()
+    for index in shard.state.index.values():
+        line = shard.state.history.line(index, shard.day)[:, 0].astype(np.int64)
+        assert shard.state.history.band[index] == bands_of(line[None], RUBRIC.bands)[0]
+        assert sum(d.member == shard.state.index.names[index] for d in days) == (line != UNKNOWN).sum()

@@ -15,10 +15,10 @@ from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE, PeerCodes
 from pipeline.network.peer_ranks import by_code, place_of, places
 from pipeline.shard import checkpoint
-from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from tests.kit.events import DAY, at, dumps, event
 from tests.kit.network import Ties
+from tests.kit.shards import new_shard
 from tests.property.test_restore import NOW, RUBRIC, frames_of
 
 NAMES = [f"m-{n}" for n in range(6)]
@@ -69,7 +69,7 @@ def frames(events, sizes):
 
 
 def make_shard():
-    return Shard(RUBRIC, DAY, 10**6, 10**12)
+    return new_shard(RUBRIC, DAY)
 
 
 def networks(shard):
@@ -77,10 +77,10 @@ def networks(shard):
     names = dict(zip(member_hashes(NAMES).tolist(), NAMES, strict=True))
     found = {}
     for member in NAMES:
-        place = shard.network.find(member)
+        place = shard.state.network.find(member)
         if place is not None:
-            links = shard.network.links(place)
-            peers = [names[h] for h in shard.network.codes.hashes[links.peer].tolist()]
+            links = shard.state.network.links(place)
+            peers = [names[h] for h in shard.state.network.codes.hashes[links.peer].tolist()]
             now = connected(links.state).tolist()
             lately = links.engaged(DAY - 90).tolist()
             mine = {p: e for p, c, e in zip(peers, now, lately, strict=True) if c}
@@ -104,9 +104,9 @@ def test_any_order_and_repetition_gives_the_same_networks(seed, sizes, folds):
     for offset, data in enumerate(frames(events, sizes)):
         shard.apply(decode(data), offset, NOW + offset)
         if folds and offset % folds == 0:
-            for number in range(len(shard.network.blocks)):
-                shard.network.fold(number, DAY - 90)
-            shard.network.overlay.drop()
+            for number in range(len(shard.state.network.blocks)):
+                shard.state.network.fold(number, DAY - 90)
+            shard.state.network.overlay.drop()
     assert networks(shard) == expected(events)
 
 
@@ -144,7 +144,7 @@ def test_networks_killed_at_any_moment_are_those_that_never_were(seed, size):
 
 def _killed(log, rng, wanted):
     store, shard, at_ = Store(), make_shard(), 0
-    journal, erased = Journal(shard.network), {}
+    journal, erased = Journal(shard.state.network), {}
 
     def frame():
         nonlocal at_
@@ -156,11 +156,11 @@ def _killed(log, rng, wanted):
         nonlocal erased
         store.put(journal.save())
         store.replay_from = at_
-        erased = dict(zip(shard.directory.names, shard.erased.tolist(), strict=False))
+        erased = dict(zip(shard.state.index.names, shard.state.erased.tolist(), strict=False))
 
     def sweep(todo, refreshed):
         for number in todo:
-            shard.network.fold(number, DAY - 90)
+            shard.state.network.fold(number, DAY - 90)
             store.put(journal.write(number, refreshed))
             frame()
             if rng.random() < 0.5:
@@ -174,18 +174,18 @@ def _killed(log, rng, wanted):
                 save()
             case "sweep":
                 journal.begin()
-                sweep(range(len(shard.network.blocks)), journal.round + 1)
+                sweep(range(len(shard.state.network.blocks)), journal.round + 1)
                 store.put(journal.finish())
             case died:
                 if died == "half":
                     journal.begin()
-                    sweep(range(len(shard.network.blocks))[:1], journal.round + 1)
+                    sweep(range(len(shard.state.network.blocks))[:1], journal.round + 1)
                 shard = make_shard()
                 for name, last in erased.items():
-                    index = shard.directory[name]
+                    index = shard.state.index.get_or_add(name)
                     shard.resize()
-                    shard.erased[index] = last
-                journal = checkpoint.restored(shard, store.records)
+                    shard.state.erased[index] = last
+                journal = checkpoint.restored_networks(shard, store.records)
                 for offset in range(store.replay_from, at_):
                     shard.apply(decode(log[offset]), offset, NOW + offset)
                 if died == "half":  # the sweep goes on
@@ -200,7 +200,7 @@ def _killed(log, rng, wanted):
     peers=st.lists(st.tuples(st.none() | st.integers(0, 12), st.booleans()), max_size=12),
 )
 def test_a_place_is_that_of_a_sort(own, peers):
-    links = journals.Links.of_days(
+    links = journals.LinkColumns.of_days(
         np.array([0, len(peers)]),
         np.arange(len(peers), dtype=np.uint32),
         np.full(len(peers), 2, np.uint32),

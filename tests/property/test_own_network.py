@@ -76,14 +76,14 @@ def test_it_is_shown_with_the_score(run):
     screen = console()
     with screen.capture() as captured:
         screen.print(tree(name, explanation))
-    assert f"of the own network: place {told.rank.place:g} of {told.rank.of}" in captured.get()
+    assert f"own network: rank {told.rank.place:g} of {told.rank.of} (top " in captured.get()
     assert f"average {told.average:.2f}" in captured.get()
 
 
 def _links(run, name):
     [shard] = run.population.shards
-    place = shard.network.find(name)
-    return [] if place is None else shard.network.links(place)
+    place = shard.state.network.find(name)
+    return [] if place is None else shard.state.network.links(place)
 
 
 def test_scoring_alone_keeps_no_networks(events, tmp_path):
@@ -91,4 +91,4 @@ def test_scoring_alone_keeps_no_networks(events, tmp_path):
     file.write_bytes(dumps(next(one for one in events if one["type"] == "activity.invitation.accepted")))
     run = Offline(Settings(), SSI, DAY)
     run.read(Lines([file]))
-    assert len(run.population.shards[0].network) == 0
+    assert len(run.population.shards[0].state.network) == 0

@@ -12,7 +12,7 @@ from schemas.history import Day
 from schemas.scores import Score
 from tests.kit.events import DAY
 from tests.kit.rubrics import SSI
-from tests.property.test_restore import NOW, RUBRIC, ingest, make_shard, small_blocks, stream
+from tests.property.test_restore import NOW, RUBRIC, ingest, make_shard, stream
 
 BY = (SSI.name, str(SSI.version))
 
@@ -52,35 +52,34 @@ def follows(recorded, score):
 )
 def test_every_record_follows_from_the_days_recorded_so_far(seed, turns, rolls):
     """Frames come in while a turn is under way too: some members are scored before their block has turned."""
-    with small_blocks():
-        for log in ingest(stream(seed, 120), [9], []):
-            shard, recorded, newest = make_shard(), RecordedHistory(RUBRIC), {}
+    for log in ingest(stream(seed, 120), [9], []):
+        shard, recorded, newest = make_shard(), RecordedHistory(RUBRIC), {}
 
-            def flush(shard=shard, recorded=recorded, newest=newest):
-                emission = shard.drain()
-                listen(recorded, emission.history)
-                for key, value in emission.scores:
-                    newest[key] = value
-                    if value is not None:
-                        what, score = said(value)
-                        assert what == follows(recorded, score)
-
-            for at, data in enumerate(log.frames):
-                if at in turns:
-                    shard.turn_day(shard.day + turns[at])
-                for _ in range(rolls[at % len(rolls)]):
-                    shard.roll()
-                    flush()
-                shard.apply(decode(data), at, NOW + at)
-                flush()
-            while shard.roll() is not None:
-                flush()
-            # at the end of a turn everybody's newest record has all days that are over in it
-            for value in newest.values():
+        def flush(shard=shard, recorded=recorded, newest=newest):
+            emission = shard.drain()
+            listen(recorded, emission.history)
+            for key, value in emission.scores:
+                newest[key] = value
                 if value is not None:
                     what, score = said(value)
                     assert what == follows(recorded, score)
-                    assert days.number(score.as_of) == shard.day
+
+        for at, data in enumerate(log.frames):
+            if at in turns:
+                shard.start_day(shard.day + turns[at])
+            for _ in range(rolls[at % len(rolls)]):
+                shard.roll_block()
+                flush()
+            shard.apply(decode(data), at, NOW + at)
+            flush()
+        while shard.roll_block():
+            flush()
+        # at the end of a turn everybody's newest record has all days that are over in it
+        for value in newest.values():
+            if value is not None:
+                what, score = said(value)
+                assert what == follows(recorded, score)
+                assert days.number(score.as_of) == shard.day
 
 
 known = st.integers(0, 10_000)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
-from pipeline.shard.recovery import Image, Unreadable, recover, settle_on
+from pipeline.shard.recovery import Image, Unreadable, recover
 from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import STAMP_KEY, VERSION
@@ -18,7 +18,8 @@ from tests.kit.events import DAY
 from tests.kit.memory_ledger import MemoryLedger
 from tests.kit.recording import recorded
 from tests.kit.rubrics import SSI
-from tests.property.test_restore import NOW, frames_of, ingest, make_shard, run, small_blocks, state, stream
+from tests.kit.shards import new_shard
+from tests.property.test_restore import NOW, frames_of, ingest, make_shard, run, state, stream
 
 VERSION_1 = Path(__file__).parents[1] / "fixtures" / "version-1.parquet"
 
@@ -51,40 +52,39 @@ def lived(seed: int, commits: int = 6) -> tuple[MemoryLedger, Shard, list[bytes]
 )
 def test_whatever_part_of_the_log_is_gone_every_event_counts_once(seed, counted, gone, blocks, later):
     """Frames up to some behind the stamp are gone; what they had is read again, before or after the rest."""
-    with small_blocks():
-        events = stream(seed, 150)
-        logs = ingest(events, [11], [])
-        for partition, log in enumerate(logs):
-            expected = state(run(log, 10**6))
-            store = ledger()
-            shard, _ = store.restore()
-            stop = min(counted, len(log.frames))
-            for at in range(stop):
-                store.apply(shard, log.frames[at], at, NOW + at)
-            shard.drain()
-            store.commit(shard, blocks)
-            first = min(stop + gone, len(log.frames))
-            # the worker dies; all frames before `first` are removed
-            shard, at = store.restore()
-            assert at == stop
-            assert state(shard)["watermarks"] == store.stamp.watermarks
-            rest, next_ = log.frames[first:], iter(range(first, 1000))
-            if later:
-                for data in rest:
-                    store.apply(shard, data, offset := next(next_), NOW + offset)
-                assert shard.watermarks.missing or first == stop or not rest
-                rest = []
-            for data in [*refilled(events, shard, partition), *rest]:
+    events = stream(seed, 150)
+    logs = ingest(events, [11], [])
+    for partition, log in enumerate(logs):
+        expected = state(run(log, 10**6))
+        store = ledger()
+        shard, _ = store.restore()
+        stop = min(counted, len(log.frames))
+        for at in range(stop):
+            store.apply(shard, log.frames[at], at, NOW + at)
+        shard.drain()
+        store.commit(shard, blocks)
+        first = min(stop + gone, len(log.frames))
+        # the worker dies; all frames before `first` are removed
+        shard, at = store.restore()
+        assert at == stop
+        assert state(shard)["watermarks"] == store.stamp.watermarks
+        rest, next_ = log.frames[first:], iter(range(first, 1000))
+        if later:
+            for data in rest:
                 store.apply(shard, data, offset := next(next_), NOW + offset)
-            store.commit(shard, 1)
-            shard, _ = store.restore()
-            assert shard.watermarks.missing == {}
-            got = state(shard)
-            for counters in (got["counters"], expected["counters"]):
-                # whether what an erasure took away was counted before depends on which came first
-                counters.scored, counters.erased = counters.scored + counters.erased, 0
-                counters.credits = counters.repeated = 0
-            assert got == expected
+            assert shard.watermarks.missing or first == stop or not rest
+            rest = []
+        for data in [*refilled(events, shard, partition), *rest]:
+            store.apply(shard, data, offset := next(next_), NOW + offset)
+        store.commit(shard, 1)
+        shard, _ = store.restore()
+        assert shard.watermarks.missing == {}
+        got = state(shard)
+        for counters in (got["counters"], expected["counters"]):
+            # whether what an erasure took away was counted before depends on which came first
+            counters.scored, counters.erased = counters.scored + counters.erased, 0
+            counters.credits = counters.repeated = 0
+        assert got == expected
 
 
 def refilled(events, shard: Shard, partition: int) -> list[bytes]:
@@ -107,61 +107,58 @@ def refilled(events, shard: Shard, partition: int) -> list[bytes]:
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_a_foreign_record_is_left_out_wherever_it_stands(seed, data):
-    with small_blocks():
-        store, shard, _ = lived(seed)
-        wanted = state(shard)
-        keys = [key for key, _ in store.committed if key != STAMP_KEY]
-        key = data.draw(
-            st.sampled_from([*keys, b"block/77", b"stamp", b"nonsense", None, b"ids/1/x", b"history/0"])
-        )
-        value = data.draw(st.sampled_from([None, b"", b"garbage", b'{"version":']))
-        if key == STAMP_KEY and value == b'{"version":':
-            value = b"{}"
-        at = data.draw(st.integers(0, len(store.committed)))
-        image, offset = Image(), 0
-        for n, (own, what) in enumerate([*store.committed, (None, None)]):
-            if n == at:
-                image.add(offset, key, value)
-                offset += 1
-            if n < len(store.committed):
-                image.add(offset, own, what)
-                offset += 1
-        stamp = image.close()
-        assert stamp is not None
-        restored = make_shard(10**6)
-        recover(restored, image, stamp)
-        got = state(restored)
-        assert got == wanted
-        overwritten = any(own == key for own, _ in store.committed[at:])
-        assert overwritten or value is None or [one.offset for one in image.foreign] == [at]
+    store, shard, _ = lived(seed)
+    wanted = state(shard)
+    keys = [key for key, _ in store.committed if key != STAMP_KEY]
+    key = data.draw(
+        st.sampled_from([*keys, b"block/77", b"stamp", b"nonsense", None, b"ids/1/x", b"history/0"])
+    )
+    value = data.draw(st.sampled_from([None, b"", b"garbage", b'{"version":']))
+    if key == STAMP_KEY and value == b'{"version":':
+        value = b"{}"
+    at = data.draw(st.integers(0, len(store.committed)))
+    image, offset = Image(), 0
+    for n, (own, what) in enumerate([*store.committed, (None, None)]):
+        if n == at:
+            image.add(offset, key, value)
+            offset += 1
+        if n < len(store.committed):
+            image.add(offset, own, what)
+            offset += 1
+    stamp = image.close()
+    assert stamp is not None
+    restored = make_shard(10**6)
+    recover(restored, image, stamp)
+    got = state(restored)
+    assert got == wanted
+    overwritten = any(own == key for own, _ in store.committed[at:])
+    assert overwritten or value is None or [one.offset for one in image.foreign] == [at]
 
 
 def test_what_is_missing_is_noticed():
-    with small_blocks():
-        store, *_ = lived(1)
-        noticed = 0
-        last = {key: n for n, (key, _) in enumerate(store.committed)}
-        for number, (key, value) in enumerate(store.committed):
-            if key == STAMP_KEY or last[key] != number or value is None:
-                continue
-            image = Image()
-            for offset, (own, what) in enumerate(store.committed):
-                if own != key:  # as if compaction had taken all of it away
-                    image.add(offset, own, what)
-            with pytest.raises(Unreadable, match="do not add up"):
-                image.close()
-            noticed += 1
-        assert noticed > 5
+    store, *_ = lived(1)
+    noticed = 0
+    last = {key: n for n, (key, _) in enumerate(store.committed)}
+    for number, (key, value) in enumerate(store.committed):
+        if key == STAMP_KEY or last[key] != number or value is None:
+            continue
+        image = Image()
+        for offset, (own, what) in enumerate(store.committed):
+            if own != key:  # as if compaction had taken all of it away
+                image.add(offset, own, what)
+        with pytest.raises(Unreadable, match="do not match the digest"):
+            image.close()
+        noticed += 1
+    assert noticed > 5
 
 
 def test_a_stamp_that_does_not_follow_from_the_one_before_is_noticed():
-    with small_blocks():
-        store, *_ = lived(2)
-        stamps = [n for n, (key, _) in enumerate(store.committed) if key == STAMP_KEY]
-        assert store.image().breaks() == []
-        key, value = store.committed[stamps[2]]
-        store.committed[stamps[2]] = key, orjson.dumps(orjson.loads(value) | {"sequence": 99})
-        assert store.image().breaks() == [stamps[3]]
+    store, *_ = lived(2)
+    stamps = [n for n, (key, _) in enumerate(store.committed) if key == STAMP_KEY]
+    assert store.image().breaks() == []
+    key, value = store.committed[stamps[2]]
+    store.committed[stamps[2]] = key, orjson.dumps(orjson.loads(value) | {"sequence": 99})
+    assert store.image().breaks() == [stamps[3]]
 
 
 def test_a_newer_version_and_garbage_in_place_of_the_stamp_are_said_as_such():
@@ -192,13 +189,13 @@ def test_the_ledger_of_version_1_restores_to_the_same_scores_and_goes_on(partiti
     assert stamp is not None
     assert stamp.version == 1
     assert image.foreign == []
-    shard = Shard(SSI, stamp.day, 1500, 24 * 3_600_000)
+    shard = new_shard(SSI, stamp.day, 1500, 24 * 3_600_000)
     found = recover(shard, image, stamp)
     assert found.old
     for record in topics["frames"]:
         if found.start <= record.offset <= stamp.frame:
             shard.apply(decode(record.value), record.offset, record.timestamp, replay=True)
-    settle_on(shard, stamp)
+    shard.replayed(stamp)
     assert shard.watermarks.next == stamp.watermarks
     wanted = {}
     for record in topics["scores"]:
@@ -206,7 +203,7 @@ def test_the_ledger_of_version_1_restores_to_the_same_scores_and_goes_on(partiti
     wanted = {name: score for name, score in wanted.items() if score is not None}
     members = shard.scored()
     points = shard.points(members)
-    names = [shard.directory.names[index] for index in members.tolist()]
+    names = [shard.state.index.names[index] for index in members.tolist()]
     got = {
         name: (score / 100, *(pillar / 100 for pillar in pillars))
         for name, score, pillars in zip(names, points.score.tolist(), points.pillars.tolist(), strict=True)

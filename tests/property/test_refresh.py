@@ -24,7 +24,7 @@ from schemas.scores import Score
 from tests.kit.events import DAY
 from tests.property.test_network import NAMES, NOW, SEEDS, expected, frames, make_shard, ties
 from tests.property.test_restore import ingest as ingested
-from tests.property.test_restore import small_blocks, stream
+from tests.property.test_restore import stream
 
 
 @settings(max_examples=60, deadline=None)
@@ -47,15 +47,15 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
         shard = make_shard()
         for offset, data in enumerate(frames(events, [20])):
             shard.apply(decode(data), offset, NOW + offset)
-        network = shard.network
+        network = shard.state.network
         network.gather()
-        network.look_up(shard.directory.names, 0, len(shard.directory.names))
+        network.look_up(shard.state.index.names, 0, len(shard.state.index.names))
         by_code = np.full(len(network.codes), UNKNOWN, np.int16)
         codes = network.codes.find(member_hashes(list(scores)))
         known = codes < len(by_code)
         by_code[codes[known]] = np.array(list(scores.values()))[known]
         sweep = Sweep([*range(len(network.blocks))], DAY, True, 1, by_code)
-        telling, entries = RecordContext(shard.directory.names, 1, 7, ("r", "1")), Journal(network)
+        telling, entries = RecordContext(shard.state.index.names, 1, 7, ("r", "1")), Journal(network)
         out, kept = [], {}
         for number in sweep.left:
             for records, ledger in sweep_block(sweep, entries, number, telling):
@@ -89,30 +89,29 @@ def test_a_shard_says_of_its_scores_what_their_records_say(seed, plan):
             put_out[key.decode()] = value and Score.model_validate_json(value)
 
     def check(everybody):
-        score, day = distribution_feed.emitted_scores(shard, len(shard.directory.names))
-        for name, points, as_of in zip(shard.directory.names, score.tolist(), day.tolist(), strict=True):
+        score, day = distribution_feed.emitted_scores(shard, len(shard.state.index.names))
+        for name, points, as_of in zip(shard.state.index.names, score.tolist(), day.tolist(), strict=True):
             told = put_out.get(name)
             assert points == (UNKNOWN if told is None else told.score)
             if told is not None and (everybody or as_of == shard.day):
                 assert days.number(told.as_of) == as_of == shard.day
 
-    with small_blocks():
-        for step in plan:
-            match step:
-                case "frame":
-                    if (data := next(todo, None)) is not None:
-                        shard.apply(decode(data), shard.frame + 1, NOW)
-                case "drain":
-                    drain()
-                case "turn":
-                    shard.turn_day(shard.day + 1)
-                case "roll":
-                    shard.roll()
-            check(everybody=False)
-        while shard.roll() is not None:
-            pass
-        drain()
-        check(everybody=True)
+    for step in plan:
+        match step:
+            case "frame":
+                if (data := next(todo, None)) is not None:
+                    shard.apply(decode(data), shard.frame + 1, NOW)
+            case "drain":
+                drain()
+            case "turn":
+                shard.start_day(shard.day + 1)
+            case "roll":
+                shard.roll_block()
+        check(everybody=False)
+    while shard.roll_block():
+        pass
+    drain()
+    check(everybody=True)
 
 
 async def test_of_its_own_partitions_a_worker_reads_nothing_and_takes_what_is_new():
@@ -130,7 +129,7 @@ async def test_of_its_own_partitions_a_worker_reads_nothing_and_takes_what_is_ne
         wanted = []
         for shard in shards:
             members = shard.scored()
-            hashes = member_hashes([shard.directory.names[i] for i in members.tolist()]).tolist()
+            hashes = member_hashes([shard.state.index.names[i] for i in members.tolist()]).tolist()
             wanted += zip(hashes, shard.points(members).score.tolist(), strict=True)
         assert found == sorted(wanted)
         assert set(census.day.tolist()) == {DAY}

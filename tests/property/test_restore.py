@@ -1,10 +1,7 @@
 """Whatever is lost and delivered again, the shards end as if nothing had happened."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
-from unittest.mock import patch
 
 import numpy as np
 import orjson
@@ -22,6 +19,7 @@ from schemas.frames import decode
 from schemas.letters import DeadLetter
 from tests.kit.events import BAD, DAY, dumps, event, random_events
 from tests.kit.memory_ledger import MemoryLedger
+from tests.kit.shards import SMALL_BLOCKS, new_shard
 
 RUBRIC = Rubric.parse(files("rubrics").joinpath("ssi.toml").read_text())
 PARTITIONS = 2
@@ -29,7 +27,7 @@ NOW = days.end_ms(DAY) - 1
 
 
 def make_shard(keep: int = 40) -> Shard:
-    return Shard(RUBRIC, DAY, keep, horizon_ms=10**12)
+    return new_shard(RUBRIC, DAY, keep, block_size=SMALL_BLOCKS)
 
 
 def stream(seed: int, count: int, members: int = 40) -> list[FakeRecord]:
@@ -98,9 +96,9 @@ def ingest(stream: list[FakeRecord], sizes: list[int], falls: list[int]) -> list
 
 def state(shard: Shard) -> dict:
     """All that is durable about a shard, by member."""
-    names = shard.directory.names
+    names = shard.state.index.names
     members = np.array([i for i, n in enumerate(names) if n is not None], np.int64)
-    pairs = shard.tiles.read(members)
+    pairs = shard.state.tiles.read(members)
     tiles: dict = {}
     for row, key, count in zip(pairs.row.tolist(), pairs.key.tolist(), pairs.count.tolist(), strict=True):
         tiles.setdefault(names[members[row]], {})[key] = count
@@ -108,7 +106,7 @@ def state(shard: Shard) -> dict:
         "tiles": tiles,
         "registers": {
             names[i]: orjson.loads(told)
-            for i, told in zip(members.tolist(), shard.registers.dump(members), strict=True)
+            for i, told in zip(members.tolist(), shard.state.registers.dump(members), strict=True)
             if told
         },
         "counters": shard.counters,
@@ -123,12 +121,12 @@ def state(shard: Shard) -> dict:
 
 def network(shard: Shard, name: str) -> dict[int, tuple[int, int]]:
     """What is known of a member's links, by the hash of the peer; what is out of the window says nothing."""
-    place = shard.network.find(name)
+    place = shard.state.network.find(name)
     if place is None:
         return {}
-    links = shard.network.links(place)
+    links = shard.state.network.links(place)
     links.prune(DAY - WINDOW)
-    peers = shard.network.codes.hashes[links.peer].tolist()
+    peers = shard.state.network.codes.hashes[links.peer].tolist()
     days_ = np.where(links.engaged(DAY - WINDOW), links.days(), 0).tolist()
     return dict(zip(peers, zip(links.state.tolist(), days_, strict=True), strict=True))
 
@@ -140,15 +138,6 @@ def run(log: Log, keep: int = 40) -> Shard:
     return shard
 
 
-@contextmanager
-def small_blocks() -> Iterator[None]:
-    """Blocks of 7, so that a few dozen members fill several."""
-    with ExitStack() as stack:
-        for module in ("shard", "checkpoint", "member_index", "day_recorder", "distribution_feed"):
-            stack.enter_context(patch(f"pipeline.shard.{module}.BLOCK", 7))
-        yield
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
@@ -158,11 +147,6 @@ def small_blocks() -> Iterator[None]:
 )
 def test_a_shard_killed_at_any_moment_ends_as_one_that_never_was(seed, sizes, falls, plan):
     """plan: after so many frames, write so many blocks and commit, and then perhaps die without warning."""
-    with small_blocks():
-        _killed_at_any_moment(seed, sizes, falls, plan)
-
-
-def _killed_at_any_moment(seed, sizes, falls, plan):
     events = stream(seed, 120)
     for log, whole in zip(ingest(events, sizes, falls), ingest(events, sizes, []), strict=True):
         expected = run(whole)
@@ -179,7 +163,7 @@ def _killed_at_any_moment(seed, sizes, falls, plan):
                 assert not shard.drain().scores, "what is replayed must not be emitted again"
             else:
                 if shard.drain().scores:
-                    revisions.append(shard.sequence)
+                    revisions.append(shard.emitter.revision)
                 store.commit(shard, dirty)
             step += 1
         got, want = state(shard), state(expected)

@@ -3,7 +3,6 @@
 from collections import Counter
 from fractions import Fraction
 from statistics import median_low
-from unittest.mock import patch
 
 import orjson
 from hypothesis import given, settings
@@ -19,7 +18,7 @@ from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, UNKNOWN, band
 from schemas.frames import decode
 from tests.kit.files import RUBRIC, event
-from tests.property.test_restore import NOW, ingest, make_shard, small_blocks, stream
+from tests.property.test_restore import NOW, ingest, make_shard, stream
 
 DAY = 20_412
 SMALL = Rubric.parse(RUBRIC)
@@ -123,26 +122,25 @@ def test_the_list_has_every_team_and_no_average_of_a_small_one(crowd, pieces):
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 9), min_size=1, max_size=5))
 def test_a_live_change_is_the_one_against_the_recorded_day(seed, turns):
     """Whatever days were recorded, and also while a turn is under way."""
-    with small_blocks(), patch("pipeline.reports.population.BLOCK", 7):
-        shards = []
-        for log in ingest(stream(seed, 300, 60), [9], []):
-            shard = make_shard()
-            for offset, data in enumerate(log.frames):
-                shard.apply(decode(data), offset, NOW + offset)
-            for index in shard.directory.values():
-                shard.registers.apply(index, {"team": "all"}, NOW, 1)
-            for by in turns:
-                while shard.roll() is not None:
-                    shard.drain()
-                shard.turn_day(shard.day + by)
-            shard.roll()
-            shards.append(shard)
-        now = Population(shards, shards[0].day)
-        found = team(now, "all", None)
-        assert found.members
-        for row, member in enumerate(found.members):
-            past = {days.number(day.day): day.score for day in now.past(member, 90)}
-            assert found.before[row] == past.get(now.day - 7, UNKNOWN)
+    shards = []
+    for log in ingest(stream(seed, 300, 60), [9], []):
+        shard = make_shard()
+        for offset, data in enumerate(log.frames):
+            shard.apply(decode(data), offset, NOW + offset)
+        for index in shard.state.index.values():
+            shard.state.registers.apply(index, {"team": "all"}, NOW, 1)
+        for by in turns:
+            while shard.roll_block():
+                shard.drain()
+            shard.start_day(shard.day + by)
+        shard.roll_block()
+        shards.append(shard)
+    now = Population(shards, shards[0].day)
+    found = team(now, "all", None)
+    assert found.members
+    for row, member in enumerate(found.members):
+        past = {days.number(day.day): day.score for day in now.past(member, 90)}
+        assert found.before[row] == past.get(now.day - 7, UNKNOWN)
 
 
 def test_names_that_are_alike():

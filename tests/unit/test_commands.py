@@ -171,7 +171,7 @@ def test_topology_needs_no_kafka(here, monkeypatch):
             ["score", "{events}", "--rubric", "none.toml"],
             "Rubric none.toml can't be read: No such file or directory",
         ),
-        (["score", "{events}", "--rubric", "{events}"], "{events}: the rubric is no valid TOML: "),
+        (["score", "{events}", "--rubric", "{events}"], "{events}: the rubric is not valid TOML: "),
         (["score", "{events}", "--format", "xml"], "Invalid value for '--format'"),
         (["score", "{events}", "--top", "0"], "Invalid value for '--top'"),
         (
@@ -180,12 +180,12 @@ def test_topology_needs_no_kafka(here, monkeypatch):
         ),
         (
             ["explain", "adda", "{events}", "--as-of", "2025-11-20"],
-            "Nothing counts for member adda on that day; did you mean ada? (8 events read: 6 scored",
+            "No activity of member adda counts on that day; did you mean ada? (8 events read: 6 scored",
         ),
-        (["publish", "{events}", "--until", "later"], "--until later: give a time with offset"),
+        (["publish", "{events}", "--until", "later"], "--until later: give a time with an offset"),
         (
             ["publish", "{events}", "--whole-days"],
-            "--whole-days says how to move the times: give --until too",
+            "--whole-days needs --until",
         ),
         (["publish", "-", "--until", "now"], "--until reads the events twice: give a file instead of -"),
         (["publish", "none.ndjson"], "none.ndjson can't be read"),
@@ -253,7 +253,7 @@ def test_parquet_is_scored_alike_and_bad_lines_are_told_when_it_is_made(here):
     made = here / "events.parquet"
     result = good("convert", "parquet", here / "events.ndjson", "--out", made)
     first, reason, place = result.stderr.splitlines()
-    assert first == "7 events written, 1 lines left out"
+    assert first == "7 events written, 1 lines skipped"
     assert reason == "1 × invalid_json"
     assert place.startswith(f"  {here / 'events.ndjson'}:8: ")
     scored = good("score", made, here / "events.ndjson", "--as-of", "2025-11-20")
@@ -267,10 +267,10 @@ def test_parquet_that_cannot_be_used_is_told(here, capsys):
     )
     other, cut, made = here / "other.parquet", here / "cut.parquet", here / "events.parquet"
     pq.write_table(pa.table({"id": ["1"], "source": ["/"]}), other)
-    assert "no column type and no column subject and no column time" in complaint(capsys, "score", other)
+    assert "missing columns type, subject, time" in complaint(capsys, "score", other)
     good("convert", "parquet", here / "events.ndjson", "--out", made)
     cut.write_bytes(made.read_bytes()[:-100])
-    assert complaint(capsys, "score", cut) == f"{cut} is damaged or no Parquet: get the file anew"
+    assert complaint(capsys, "score", cut) == f"{cut} is damaged or not Parquet: get a new copy"
     raw = bytearray(made.read_bytes())
     raw[4:400] = bytes(396)
     cut.write_bytes(raw)

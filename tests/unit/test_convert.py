@@ -75,7 +75,7 @@ def test_bad_line_leaves_no_file_and_keeps_the_old_one(file, tmp_path):
     file.write_text(LINES + "oops\n")
     out = tmp_path / "events.ndjson"
     out.write_text("kept")
-    assert "line 4: should be 'sender recipient unix-time'" in fails(file, "--out", out)
+    assert "line 4: expected 'sender recipient unix-time'" in fails(file, "--out", out)
     assert out.read_text() == "kept"
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -83,7 +83,7 @@ def test_bad_line_leaves_no_file_and_keeps_the_old_one(file, tmp_path):
 def test_files_that_cannot_be_used_are_named(file, tmp_path):
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(LINES.encode())[:-9])
-    assert fails(cut) == f"{cut} is damaged or cut off: get the file anew"
+    assert fails(cut) == f"{cut} is damaged or truncated: get a new copy"
     assert fails(tmp_path / "none.txt") == f"{tmp_path / 'none.txt'} can't be read: No such file or directory"
     nowhere = tmp_path / "no" / "folder.ndjson"
     assert fails(file, "--out", nowhere) == f"{nowhere} can't be written: No such file or directory"
@@ -91,7 +91,7 @@ def test_files_that_cannot_be_used_are_named(file, tmp_path):
 
 @pytest.mark.parametrize("until", ["tomorrow", "2026-11-20T08:30:00", "2026-11-20"])
 def test_until_needs_a_time_with_offset(file, until):
-    assert fails(file, "--until", until).startswith(f"--until {until}: give a time with offset")
+    assert fails(file, "--until", until).startswith(f"--until {until}: give a time with an offset")
 
 
 def test_until_before_the_first_year_is_refused(file):

@@ -117,10 +117,10 @@ def test_fields_are_set_by_their_path() -> None:
 @pytest.mark.parametrize(
     ("event_", "field", "says"),
     [
-        (b"{oops", "a=1", "no JSON"),
-        (b"[]", "a=1", "no JSON object"),
-        (b'{"a": 1}', "a.b=1", "no JSON object"),
-        (b'{"a": [1]}', "a.b.c=1", "no JSON object"),
+        (b"{oops", "a=1", "not JSON"),
+        (b"[]", "a=1", "not a JSON object"),
+        (b'{"a": 1}', "a.b=1", "not a JSON object"),
+        (b'{"a": [1]}', "a.b.c=1", "not a JSON object"),
         (b"{}", "a", "PATH=VALUE"),
         (b"{}", "=1", "PATH=VALUE"),
         (b"{}", "a..b=1", "PATH=VALUE"),
@@ -150,7 +150,7 @@ def test_an_editor_changes_what_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("EDITOR", "sed -i s/then/now/")
     assert edits.editing(found) == b'{"id":"1","time":"now"}'
     for editor, says in (
-        ("false", "ended with 1"),
+        ("false", "exited with code 1"),
         (str(tmp_path / "none"), "can't be started"),
         ("", "Set"),
     ):
@@ -219,7 +219,7 @@ def test_json_is_laid_out_and_nothing_else(value: Any) -> None:
         (b"{oops", ["{", "  oops"]),
         (b'{"n":1.10}', ["{", '  "n": 1.10', "}"]),
         (b"one\ntwo\r", ["one", "two\\r"]),
-        (b"\xff", ["(not UTF-8; such bytes are shown as \\x..)", "\\xff"]),
+        (b"\xff", ["(not UTF-8; invalid bytes are shown as \\x..)", "\\xff"]),
         (b"abcdef" * 20, ["abcdef" * 16 + "abcd", "… 20 more characters"]),
     ],
 )
@@ -244,7 +244,7 @@ def test_the_newest_are_kept_and_all_are_counted() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["replay"], "Say which letters"),
+        (["replay"], "Select letters"),
         (["replay", "--all", "--set", "a=1", "--edit"], "one of --set, --value and --edit"),
         (["replay", "--all", "--edit"], "--edit is for one letter"),
         (["replay", "0:1", "0:2", "--value", "x"], "--value is for one letter"),

@@ -40,8 +40,8 @@ def test_how_the_score_works(pytestconfig):
     assert not failed
 
 
-def test_standing(pytestconfig):
-    page = pytestconfig.rootpath / "docs" / "explanation" / "standing.md"
+def test_ranks(pytestconfig):
+    page = pytestconfig.rootpath / "docs" / "explanation" / "ranks.md"
     failed, tried = doctest.testfile(str(page), module_relative=False)
     assert tried
     assert not failed

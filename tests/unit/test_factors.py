@@ -67,7 +67,7 @@ def test_every_signal_and_register_is_fed_by_an_event(name):
 
 def test_what_has_no_points_is_said_and_is_no_more_than_this():
     text = render(SSI)
-    unused = text.split("## Kept, but without points in this rubric")[1].split("##")[0]
+    unused = text.split("## Recorded, but without points in this rubric")[1].split("##")[0]
     names = [line.split("`")[1] for line in unused.splitlines() if line.startswith("- ")]
     texts = ["industry", "team", "role", "seniority", "region", "employer"]
     assert names == ["own_invitation_declined", "connection_removed", *texts]

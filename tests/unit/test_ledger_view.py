@@ -10,11 +10,11 @@ from perf.fake_records import records
 from pipeline.common import days
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
-from pipeline.shard.shard import Shard
 from schemas.ledger import STAMP_KEY, VERSION
 from tests.kit.events import DAY, dumps, event
 from tests.kit.memory_ledger import MemoryLedger
 from tests.kit.rubrics import SSI
+from tests.kit.shards import new_shard
 from tests.property.test_restore import frames_of
 
 TODAY = days.calendar(DAY).isoformat()
@@ -35,7 +35,7 @@ EVENTS = [
 @pytest.fixture(scope="module")
 def store() -> MemoryLedger:
     """A ledger partition with a day that is over, and a frame that is in no block yet."""
-    ledger = MemoryLedger(lambda day: Shard(SSI, day, 1_000, 10**12), DAY - 1)
+    ledger = MemoryLedger(lambda day: new_shard(SSI, day), DAY - 1)
     shard, at = ledger.restore()
     intake, framer = Intake(7, 900_000, 5), Framer(1)
     framer.begin(0, 0)
@@ -45,8 +45,8 @@ def store() -> MemoryLedger:
             ledger.apply(shard, data, at, days.end_ms(DAY) - 1)
             at += 1
         if many:
-            shard.turn_day(DAY)
-            while shard.roll() is not None:
+            shard.start_day(DAY)
+            while shard.roll_block():
                 pass
         shard.drain()
         ledger.commit(shard, many)
@@ -55,8 +55,7 @@ def store() -> MemoryLedger:
 
 def state(store: MemoryLedger, name: str) -> MemberState | None:
     shard, _ = store.restore()
-    assert store.stamp is not None
-    return member_state(shard, 2, store.stamp.rolled, name)
+    return member_state(shard, 2, name)
 
 
 def test_a_partition_is_its_stamp_and_records_by_kind(store: MemoryLedger) -> None:
@@ -79,7 +78,7 @@ def test_a_partition_is_its_stamp_and_records_by_kind(store: MemoryLedger) -> No
 
 
 def test_a_partition_that_never_ran_has_nothing() -> None:
-    empty = MemoryLedger(lambda day: Shard(SSI, day, 1_000, 10**12), DAY)
+    empty = MemoryLedger(lambda day: new_shard(SSI, day), DAY)
     one = partition_ledger(0, empty.image())
     assert (one.stamp, one.stamp_offset, one.as_of, one.kinds, one.problem) == (None, None, None, {}, None)
 
@@ -89,12 +88,12 @@ def test_a_ledger_that_cannot_be_restored_is_shown_with_the_reason(store: Memory
     newer = (store.committed[-1][1] or b"").replace(b'{"version":2', b'{"version":3')
     image.add(len(store.committed), STAMP_KEY, newer)
     one = partition_ledger(2, image)
-    assert "of version 3" in (one.problem or "")
+    assert "has version 3" in (one.problem or "")
     assert one.stamp is None
     assert one.kinds["block"].records == 1
     image.add(len(store.committed) + 1, b"what/ever", b"x")
     assert [(left.key, left.why) for left in partition_ledger(2, image).left_out] == [
-        ("what/ever", "no worker writes such a key")
+        ("what/ever", "unknown key")
     ]
 
 
@@ -127,7 +126,8 @@ def test_an_erased_member_shows_until_when(store: MemoryLedger) -> None:
 
 def test_before_the_rollover_it_says_so(store: MemoryLedger) -> None:
     shard, _ = store.restore()
-    found = member_state(shard, 2, 0, "ada")
+    shard.start_day(DAY + 1)
+    found = member_state(shard, 2, "ada")
     assert found is not None
     assert not found.rolled_over
 

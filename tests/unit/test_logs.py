@@ -137,7 +137,7 @@ def test_a_flood_of_one_kind_is_one_line_a_minute() -> None:
     assert told == [
         "no broker: KafkaConnectionError('refused')",
         "another matter",
-        "no broker (and 99 times more in the minute before)",
+        "no broker (and 99 more in the previous minute)",
     ]
     assert not any("exception" in shown for shown in lines(out)), "no traceback"
     for _ in range(3):

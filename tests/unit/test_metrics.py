@@ -25,12 +25,14 @@ from perf.unmetered import Nothing
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.shard import checkpoint
+from pipeline.shard.last_emitted import LastEmitted, columns_of
 from pipeline.shard.score_distribution import ScoreDistribution
 from pipeline.shard.shard import Shard
 from schemas.frames import Frame, Side, decode
 from schemas.ledger import Counters
 from tests.kit.events import DAY, dumps, event, random_events
 from tests.kit.rubrics import SSI
+from tests.kit.shards import new_shard
 
 ALL = list(described(Metrics().registry))
 LABELS = {
@@ -64,7 +66,7 @@ def _samples(metrics: Metrics) -> dict[str, float]:
 def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
     """A shard that has counted the values, flushed and committed to metrics; one partition, two sources."""
     metrics = Metrics()
-    shard = Shard(SSI, DAY, 1 << 20, 1 << 40)
+    shard = new_shard(SSI, DAY)
     intake, framer = Intake(0, 900_000, 5), Framer(1)
     mine = metrics.of(0)
     for source in (0, 1):
@@ -85,7 +87,7 @@ def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
         metrics.ingest.ingested(len(batch), rows, framer.rows)
         assert shard.counters.unaccounted() == 0
     mine.flushed(shard.drain(), NOW + 500)
-    mine.committed(0.01, 0, shard.arrivals, NOW + 700)
+    mine.committed(0.01, 0, shard.source_counts, NOW + 700)
     runner = SimpleNamespace(
         live=True,
         progress=1.0,
@@ -123,7 +125,7 @@ def test_gauges_are_those_of_the_shard() -> None:
             below = found[f'pillarscore_member_score_bucket{{le="{bound}",{labels}}}']
             assert below == (column <= float(bound) * 100).sum()
     assert sum(v for k, v in found.items() if "band_members" in k) == len(points)
-    assert found['pillarscore_tiles{partition="0"}'] == len(shard.tiles.read(np.arange(shard.members)))
+    assert found['pillarscore_tiles{partition="0"}'] == len(shard.state.tiles.read(np.arange(shard.members)))
     duplicates = sum(v for k, v in found.items() if "source_duplicates_total" in k)
     assert duplicates == counters.duplicate
     assert found['pillarscore_source_dead_letters_total{partition="0",source="0"}'] == 3
@@ -174,8 +176,8 @@ def test_latency_is_of_fresh_events_each_once() -> None:
     mine = metrics.of(0)
     times = [NOW - 100, NOW - 100, NOW - FRESH_MS, NOW + 50]
     mine.counted(_frame(times, [Side.ACTOR, Side.COUNTERPART, Side.ACTOR, Side.ACTOR]), NOW)
-    mine.flushed(Shard(SSI, DAY, 10, 10).drain(), NOW + 20)
-    mine.committed(0.1, 0, Shard(SSI, DAY, 10, 10).arrivals, NOW + 1000)
+    mine.flushed(new_shard(SSI, DAY, 10, 10).drain(), NOW + 20)
+    mine.committed(0.1, 0, new_shard(SSI, DAY, 10, 10).source_counts, NOW + 1000)
     found = _samples(metrics)
     of = "pillarscore_event_latency_seconds"
     assert found[f'{of}_count{{stage="emitted"}}'] == found[f'{of}_count{{stage="committed"}}'] == 2
@@ -202,20 +204,24 @@ def test_arrays_are_counted_as_one_by_one(durations: list[int]) -> None:
 
 @given(st.data())
 def test_spread_is_what_was_said_last(data: st.DataObject) -> None:
-    spread = ScoreDistribution()
-    spread.resize(8)
+    spread, last = ScoreDistribution(), LastEmitted(1)
+    last.resize(8)
     said: dict[int, tuple[list[int], int]] = {}
     for _ in range(data.draw(st.integers(1, 6))):
         who = data.draw(st.lists(st.integers(0, 7), unique=True, max_size=8))
+        members = np.array(who, np.int64)
         if data.draw(st.booleans()):
-            spread.forget(np.array(who, np.int64))
+            spread.remove(last.columns(members))
+            last.remove(members)
             said = {k: v for k, v in said.items() if k not in who}
             continue
         pillars = [data.draw(st.lists(st.integers(0, 2500), min_size=4, max_size=4)) for _ in who]
         bands = [data.draw(st.integers(0, 3)) for _ in who]
         columns = np.array(pillars, np.int64).reshape(-1, 4)
         points: Any = SimpleNamespace(score=columns.sum(axis=1), pillars=columns)
-        spread.say(np.array(who, np.int64), points, np.array(bands, np.int8))
+        after = columns_of(points, np.array(bands, np.int8))
+        spread.replace(last.columns(members), after)
+        last.set(members, after, np.zeros((len(who), 1), np.int16))
         said |= dict(zip(who, zip(pillars, bands, strict=True), strict=True))
     scores = np.array([sum(pillars) for pillars, _ in said.values()])
     counts, total = spread.histogram("score")

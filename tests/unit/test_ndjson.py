@@ -89,7 +89,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path, file):
     assert fails(tmp_path) == f"{tmp_path} can't be read: Is a directory"
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(b"one\n" * 100)[:-9])
-    assert fails(file, cut) == f"{cut} is damaged or cut off: get the file anew"
+    assert fails(file, cut) == f"{cut} is damaged or truncated: get a new copy"
     assert "once only" in fails(STDIN, STDIN)
 
 

@@ -1,6 +1,6 @@
 """Prometheus' rules and Alertmanager's routes, judged by promtool and amtool.
 
-Each alert is shown to fire and not to fire, and leads to its section of the run book.
+Each alert is shown to fire and not to fire, and leads to its section of the runbook.
 """
 
 import re

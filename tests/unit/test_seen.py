@@ -14,7 +14,7 @@ BATCHES = st.lists(st.lists(IDS, max_size=50), max_size=12)
 def test_the_first_of_each_id_is_fresh(batches):
     seen, known = RecentIds(1_000_000, 1 << 62), set()
     for batch in batches:
-        seen.turn(1)
+        seen.start_frame(1)
         expected = []
         for one in batch:
             expected.append(one not in known)
@@ -38,7 +38,7 @@ def test_two_generations_are_remembered_and_no_more():
     seen = RecentIds(100, 1 << 62)
     ids = np.arange(1, 401, dtype=np.uint64)
     for at in range(0, 400, 100):
-        seen.turn(1)
+        seen.start_frame(1)
         assert seen.first(ids[at : at + 100]).all()
     again = seen.first(ids)
     assert again[:200].all()

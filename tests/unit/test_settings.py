@@ -9,7 +9,7 @@ from pydantic import ValidationError
 import agents
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, TOPICS, Settings, reference
-from agents.worker.worker import faust_app
+from agents.kafka.frame_group import faust_app
 
 ROOT = Path(agents.__file__).parent.parent
 

@@ -60,7 +60,7 @@ def test_nothing_to_move():
 
 def test_it_is_said_what_was_moved():
     assert str(to_end_at(raw("2026-11-18T07:00:00Z"), END)) == (
-        "All times moved by +2 days 1:30:00 h: the last event is now at 2026-11-20 08:30:00 UTC"
+        "All times shifted by +2 days 1:30:00 h: the last event is now at 2026-11-20 08:30:00 UTC"
     )
 
 

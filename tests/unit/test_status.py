@@ -58,9 +58,9 @@ def test_all_is_well_on_one_screen() -> None:
     assert len(text.splitlines()) < 24
     assert "1,000 members as of 2026-09-21 by ssi 1" in text
     assert "Workers: a:6066, b:6066" in text
-    assert "101 events read a second, 100 scored" in text
+    assert "101 events/s read, 100 events/s scored" in text
     assert "1,010 events read: 1,000 scored, 4 duplicate" in text
-    assert "all accounted for" in text
+    assert "all events accounted for" in text
     assert "Dead letters: 4 bad_time, 2 invalid_json" in text
     (row,) = (line for line in text.splitlines() if line.startswith("1  "))
     assert row.split()[1:5] == ["b:6066", "12", "3.4", "s"]
@@ -70,19 +70,19 @@ def test_all_is_well_on_one_screen() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"ingest": Group("ingest", "Empty"), "score": Group("score", "Dead")}, "No worker runs"),
-        ({"score": Group("score", "PreparingRebalance", ("a:6066",))}, "group score rebalances"),
+        ({"ingest": Group("ingest", "Empty"), "score": Group("score", "Dead")}, "No worker is running"),
+        ({"score": Group("score", "PreparingRebalance", ("a:6066",))}, "group score is rebalancing"),
         ({"difference": 7}, "Conservation: BROKEN"),
         ({"difference": -7}, "Conservation: BROKEN"),
-        ({"difference": 7, "settled": False}, "not equally far (+7)"),
+        ({"difference": 7, "settled": False}, "partitions differ in progress (+7)"),
         ({"letters_seen": 5}, "Dead letters (the newest 5)"),
-        ({"events": Counters(lost=3)}, "3 events were gone"),
-        ({"read_per_s": None}, "? events read a second"),
-        ({"sources": [SourceStatus(0, None, 5, Lag(5, 90_000.0))]}, "nobody"),
+        ({"events": Counters(lost=3)}, "3 events were lost"),
+        ({"read_per_s": None}, "? events/s read"),
+        ({"sources": [SourceStatus(0, None, 5, Lag(5, 90_000.0))]}, "none"),
         ({"partitions": [PartitionStatus(0, None, Lag(), 0, 0, 0, None, None)], "day": None}, "never"),
         (
             {"partitions": [PartitionStatus(0, None, Lag(), 0, 5_000, 4_000, DAY, 0.1)]},
-            "2026-09-21, 4,000 to turn",
+            "2026-09-21, 4,000 to roll over",
         ),
         ({"letters": {"\x1b[31m": 1}}, "1 \\x1b[31m"),
     ],

@@ -79,18 +79,18 @@ def test_members_are_ranked_and_level_ones_share_a_place(here):
     assert (
         said.stdout
         == """\
-place  member  score  brand   find  engage  relate  band  weakest  change
-    1  ada     10.00   7.50   2.50    0.00    0.00  low   engage    +7.50
-    1  bob     10.00   0.00  10.00    0.00    0.00  low   brand      0.00
-    1  cyd     10.00  10.00   0.00    0.00    0.00  low   find     +10.00
-    1  eve     10.00   5.00   5.00    0.00    0.00  low   engage    +5.00
-    5  dan      5.00   0.00   5.00    0.00    0.00  low   brand      0.00
+rank  member  score  brand   find  engage  relate  band  weakest  change
+   1  ada     10.00   7.50   2.50    0.00    0.00  low   engage    +7.50
+   1  bob     10.00   0.00  10.00    0.00    0.00  low   brand      0.00
+   1  cyd     10.00  10.00   0.00    0.00    0.00  low   find     +10.00
+   1  eve     10.00   5.00   5.00    0.00    0.00  low   engage    +5.00
+   5  dan      5.00   0.00   5.00    0.00    0.00  low   brand      0.00
 EMEA sales: 5 members as of 2025-11-20 by small 3
 average 9.00, median 10.00; brand 4.50, find 4.50, engage 0.00, relate 0.00
 weakest pillar: engage
 bands: 5 low, 0 middle, 0 high, 0 top
-in a week: 3 rose, 0 fell; +4.50 on average
-rose most: cyd +10.00, ada +7.50, eve +5.00
+over a week: 3 rose, 0 fell; +4.50 on average
+largest gains: cyd +10.00, ada +7.50, eve +5.00
 """
     )
     assert said.stderr.startswith("From 27 events read: ")
@@ -117,7 +117,9 @@ def test_the_list_hides_the_averages_of_small_teams(here):
         "EMEA sales        5     9.00",
         "four              1        ·",
     ]
-    assert said.stderr.startswith("2 teams; 1 with fewer than 5 members show no average (27 events read: ")
+    assert said.stderr.startswith(
+        "2 teams; 1 with fewer than 5 members, shown without an average (27 events read: "
+    )
     assert json.loads(team("--list", "events.ndjson", "--json").stdout) == [
         {"team": "EMEA sales", "members": 5, "mean": 900},
         {"team": "four", "members": 1, "mean": None},
@@ -127,15 +129,15 @@ def test_the_list_hides_the_averages_of_small_teams(here):
 def test_a_team_that_is_not_there_is_one_line(here, capsys):
     told = complaint(capsys, "emea Sale\x1b[2J", "events.ndjson", "--as-of", "2025-11-20")
     assert told.startswith(
-        "Nobody is in team emea Sale\\x1b[2J on that day; did you mean EMEA sales? (27 events"
+        "Team emea Sale\\x1b[2J has no members on that day; did you mean EMEA sales? (27 events"
     )
-    assert "Nobody is in team on that day" in complaint(capsys, "", "events.ndjson")
+    assert "Team has no members on that day" in complaint(capsys, "", "events.ndjson")
     assert "did you mean" not in complaint(capsys, "events.ndjson", "events.ndjson")
 
 
 def test_what_cannot_be_is_told(here, capsys):
     assert "--json and --csv -" in complaint(capsys, "x", "events.ndjson", "--json", "--csv", "-")
-    assert "name a TEAM" in complaint(capsys, "--list", "events.ndjson", "--html", "x.html")
+    assert "need a TEAM" in complaint(capsys, "--list", "events.ndjson", "--html", "x.html")
     assert "can't be written" in complaint(
         capsys, "four", "events.ndjson", "--as-of", "2025-11-20", "--html", here / "no" / "x.html"
     )

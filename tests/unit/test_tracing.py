@@ -19,11 +19,11 @@ from agents.tracing.spans import Tracing
 from perf.fake_records import NOW, FakeRecord
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
-from pipeline.shard.shard import Shard
 from schemas.frames import Frame, decode
 from schemas.traces import TraceContext, sampled
 from tests.kit.events import DAY, dumps, event, member
 from tests.kit.rubrics import SSI
+from tests.kit.shards import new_shard
 
 PARTITIONS = 2
 
@@ -59,7 +59,7 @@ class Traced:
         frames = framer.frames(rows, read)
         for span in spans:
             span.end()
-        self.shards = {p: Shard(SSI, DAY, 1 << 20, 1 << 40) for p in frames}
+        self.shards = {p: new_shard(SSI, DAY) for p in frames}
         self.of = {p: made.of(p) for p in frames}
         self.frames: dict[int, Frame] = {p: decode(data) for p, data in frames.items()}
 
@@ -74,7 +74,7 @@ class Traced:
             mine = self.of[p].headers()
             assert set(mine) <= {key for key, _ in emission.scores}
             headers |= mine
-            self.of[p].queued(shard.sequence)
+            self.of[p].queued(shard.emitter.revision)
         return headers
 
     def commit(self) -> None:

@@ -58,7 +58,7 @@ def test_two_rubrics_are_compared_as_tables(here, whatif):
     shown = whatif("--rubric", here / "new.toml")
     lines = rows(shown.stdout)
     assert shown.stdout.startswith(
-        "3 members as of 2025-11-20, small 3 -> small 4: 1 rise, 2 fall, 0 stay; 0 members change band\n"
+        "3 members as of 2025-11-20, small 3 -> small 4: 1 gain, 2 lose, 0 unchanged; 0 members change band\n"
     )
     assert ["mean", "17.50", "16.25", "-1.25"] in lines
     assert ["median", "2.50", "5.00", "+2.50"] in lines
@@ -94,11 +94,11 @@ def test_json_says_the_same_in_hundredths(here, whatif):
 
 def test_the_base_may_be_named(here, whatif):
     shown = whatif("--rubric", here / "small.toml", "--base", here / "new.toml")
-    assert "small 4 -> small 3: 2 rise, 1 fall" in shown.stdout
+    assert "small 4 -> small 3: 2 gain, 1 lose" in shown.stdout
 
 
 def test_a_rubric_that_is_no_other_is_told(here, whatif):
-    assert "Both rubrics say the same" in whatif("--rubric", here / "small.toml").stderr
+    assert "Both rubrics are identical" in whatif("--rubric", here / "small.toml").stderr
     (here / "new.toml").write_text((here / "new.toml").read_text().replace("version = 4", "version = 3"))
     assert "raise the version before you switch" in whatif("--rubric", here / "new.toml").stderr
 
@@ -158,16 +158,19 @@ def test_nobody_can_be_drawn_too(here):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["FILE"], "Say what to try: --rubric NEW.toml, or --set MEMBER:SIGNAL=+N"),
-        (["--rubric", "NEW"], "Name either the FILE of events to take, or --live for the live members"),
-        (["--rubric", "NEW", "--live", "FILE"], "Name either the FILE"),
+        (["FILE"], "Nothing to try: give --rubric NEW.toml or --set MEMBER:SIGNAL=+N"),
+        (["--rubric", "NEW"], "Give either FILE or --live"),
+        (["--rubric", "NEW", "--live", "FILE"], "Give either FILE or --live"),
         (["--rubric", "NEW", "--live", "--as-of", "2025-11-20"], "--as-of needs FILE"),
         (["--rubric", "nowhere.toml", "FILE"], "Rubric nowhere.toml can't be read"),
-        (["--rubric", "NEW", "FILE", "--plot", "a.pdf"], "give a name that ends in .png, .svg or .html"),
+        (["--rubric", "NEW", "FILE", "--plot", "a.pdf"], "the name must end in .png, .svg or .html"),
         (["--rubric", "NEW", "FILE", "--plot", "/nowhere/a.png"], "--plot /nowhere/a.png can't be written"),
-        (["--set", "bob:post=+1", "FILE", "--plot", "a.png"], "give --rubric NEW.toml too"),
-        (["--set", "bob:pst=+1", "FILE"], "there is no signal or register 'pst'; did you mean 'post'?"),
-        (["--set", "bobb:post=+1", "FILE"], "Nothing counts for member bobb on that day; did you mean bob?"),
+        (["--set", "bob:post=+1", "FILE", "--plot", "a.png"], "--plot needs --rubric NEW.toml"),
+        (["--set", "bob:pst=+1", "FILE"], "unknown signal or register 'pst'; did you mean 'post'?"),
+        (
+            ["--set", "bobb:post=+1", "FILE"],
+            "No activity of member bobb counts on that day; did you mean bob?",
+        ),
     ],
 )
 def test_what_can_not_be_done_is_said_in_a_line(here, capsys, arguments, said):
@@ -192,8 +195,8 @@ def test_explain_shows_the_target_of_the_role(here):
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    assert "target 75.00 (sales, by the role Head of Sales): 72.50 short" in explain("bob")
-    assert "target 40.00 to 55.00 (average, the role is not known): reached" in explain("ada")
+    assert "target 75.00 (sales, for role Head of Sales): 72.50 below target" in explain("bob")
+    assert "target 40.00 to 55.00 (average, role unknown): reached" in explain("ada")
     assert json.loads(explain("bob", "--json"))["target"] == {
         "role": "Head of Sales",
         "name": "sales",

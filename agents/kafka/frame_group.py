@@ -1,0 +1,91 @@
+"""The group of the score workers, by Faust: see `agents.ports.FrameGroup`.
+
+Faust gives group membership, assignment, the agent's life cycle and the web server. What has been counted is
+not its business: no tables, and its own commits are advisory.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from faust.types.enums import ProcessingGuarantee
+
+from agents.config.settings import Settings
+from agents.kafka import consumer_groups
+from agents.kafka.client_id import client_id, worker_of
+from agents.kafka.topics import admin
+
+
+def faust_app(settings: Settings) -> faust.App:
+    """A Faust app with what is sound of it switched on, and nothing else."""
+    return faust.App(
+        f"{settings.prefix}score",
+        broker=[f"kafka://{address}" for address in settings.broker.split(",")],
+        broker_client_id=client_id(settings),
+        store="memory://",
+        datadir=settings.state_dir / "faust",
+        processing_guarantee=ProcessingGuarantee.AT_LEAST_ONCE,
+        consumer_auto_offset_reset="earliest",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        broker_session_timeout=float(settings.session_timeout_s),
+        # Faust refuses a session that is longer than a request, and a request has 90 s by default
+        broker_request_timeout=max(90.0, float(settings.session_timeout_s)),
+        broker_heartbeat_interval=settings.session_timeout_s / 4,
+        broker_commit_interval=2.0,
+        consumer_max_fetch_size=8 << 20,
+        stream_buffer_maxsize=256,
+        stream_wait_empty=False,
+        web_enabled=True,
+        web_bind=settings.web_host,
+        web_port=settings.web_port,
+        loghandlers=[],
+    )
+
+
+class FaustGroup:
+    """The members of the group are the workers with the score role."""
+
+    def __init__(self, app: faust.App, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._topic = settings.topic("frames")
+
+    @property
+    def member(self) -> str:
+        """What the group calls this worker: `host:port`."""
+        return worker_of(client_id(self._settings))
+
+    async def owner(self, partition: int) -> str | None:
+        """The worker that the group has given a partition to. Raises UserError or KafkaError."""
+        async with admin(self._settings) as client:
+            group = await consumer_groups.describe(client, f"{self._settings.prefix}score", self._topic)
+            return group.owners.get(partition)
+
+    def subscribe(
+        self,
+        deliver: Callable[[int, int, int, bytes | None], Awaitable[None]],
+        assigned: Callable[[set[int]], Awaitable[None]],
+    ) -> None:
+        """Register an agent on frames, and who hears of assignments."""
+        frames = self._app.topic(
+            self._topic,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            internal=False,
+        )
+
+        async def consume(stream: Any) -> None:
+            async for event in stream.events():
+                message = event.message
+                at_ms = round(message.timestamp * 1000)
+                await deliver(message.partition, message.offset, at_ms, message.value)
+
+        async def on_assigned(sender: Any, assigned: set[Any], **_: Any) -> None:
+            await announce({tp.partition for tp in assigned if tp.topic == self._topic})
+
+        announce = assigned
+        self._app.agent(frames, name="score", concurrency=1)(consume)
+        self._app.on_partitions_assigned.connect(on_assigned, weak=False)

@@ -1,0 +1,88 @@
+"""Frames in order, each once: what the group delivers, and what it leaves out, read from the log."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from agents.config.errors import UserError
+from agents.worker.context import Context
+from agents.worker.inbox import Inbox
+from agents.worker.restore import ANEW
+from pipeline.shard.shard import Shard
+
+Apply = Callable[[int, int, bytes | None], Awaitable[None]]
+"""Takes (offset, time-stamp in ms, value) of a frame."""
+
+
+class FrameFeed:
+    """Of one life of a partition. apply: takes each frame.
+
+    progress: takes the share of a long read that is done, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        partition: int,
+        inbox: Inbox,
+        apply: Apply,
+        progress: Callable[[float], object],
+    ) -> None:
+        self._context = context
+        self._partition = partition
+        self._topic = context.settings.topic("frames")
+        self._metrics = context.metrics.of(partition)
+        self._inbox = inbox
+        self._apply = apply
+        self._progress = progress
+        self._progress_at = context.clock.monotonic()
+        self._log = structlog.get_logger().bind(partition=partition)
+
+    async def fetch(self, shard: Shard, stop: int | None = None) -> int:
+        """Read and count the frames up to `stop`, None: all there are; how many these were."""
+        start = shard.frame + 1
+        if stop is not None and stop <= start:
+            return 0
+        count = 0
+        async with self._context.log.reader(self._topic, self._partition) as r:
+            first, end = await r.bounds()
+            if first > start:
+                self._metrics.holes.inc(first - start)
+                self._log.error("frames were removed before they were counted", start=start, first=first)
+                skip(shard, start, first)
+            if end < start:
+                raise UserError(
+                    f"{self._topic} partition {self._partition} ends at {end}, but frames up "
+                    f"to {start - 1} were counted: Kafka has lost acknowledged records; {ANEW}"
+                )
+            async for records in r.read(max(start, first), end if stop is None else stop):
+                for record in records:
+                    await self._apply(record.offset, record.timestamp, record.value)
+                    count += 1
+                self._progress((records[-1].offset + 1 - start) / (end - start))
+        return count
+
+    async def take(self, shard: Shard) -> None:
+        """Count what is in the inbox, in order, fetching what the group has left out."""
+        for offset, timestamp, data in self._inbox.take():
+            if offset > shard.frame + 1:
+                self._log.info("fetching frames that were not delivered", start=shard.frame + 1, stop=offset)
+                self._metrics.gaps.inc(offset - shard.frame - 1)
+                await self.fetch(shard, offset)
+            if offset > shard.frame:
+                await self._apply(offset, timestamp, data)
+                self._progress_at = self._context.clock.monotonic()
+
+    async def watch(self, shard: Shard) -> None:
+        """The group may have stalled or skipped: when nothing came for a while, look at the topic itself."""
+        now = self._context.clock.monotonic()
+        if not self._inbox and now - self._progress_at >= self._context.settings.watch_s:
+            self._progress_at = now
+            self._metrics.gaps.inc(await self.fetch(shard))
+
+
+def skip(shard: Shard, start: int, first: int) -> None:
+    """Go on behind frames that are gone: what they covered is missing, and will be noticed as such."""
+    if start == 0:  # nothing was ever counted, so what comes first of a source need not be its first
+        shard.watermarks.start_at_zero()
+    shard.skip_to(first - 1)
