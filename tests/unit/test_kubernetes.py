@@ -22,7 +22,8 @@ from pydantic import ValidationError
 from agents.cli import app
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.worker.worker import STOP_S, faust_app
+from agents.kafka.frame_group import faust_app
+from agents.worker.worker import STOP_S
 from tests.kit import container
 from tests.kit.settings import load
 
