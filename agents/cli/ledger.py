@@ -15,17 +15,17 @@ def ledger() -> None:
 @app.command()
 def show(
     partition: Annotated[
-        int | None, typer.Option(min=0, metavar="P", help="This partition only; without: all.")
+        int | None, typer.Option(min=0, metavar="P", help="Only this partition; otherwise all.")
     ] = None,
     member: Annotated[
-        str | None, typer.Option(metavar="ID", help="This member's state and partition.")
+        str | None, typer.Option(metavar="ID", help="The state of this member, and its partition.")
     ] = None,
 ) -> None:
-    """Show as JSON the newest stamp of each partition and what records its ledger has; with --member a state too.
+    """Print the newest stamp of each partition and a summary of its ledger records, as JSON.
 
-    A member's state is their counts by signal and day, registers, score (points in hundredths) and recorded days.
-    All is as of the newest stamp: what workers have read since then is not in it. Exit code 1 when a partition has
-    a problem, which its field of that name explains.
+    With --member also the state of a member: counts by signal and day, registers, score (points in hundredths) and
+    recorded days. Everything is as of the newest stamp; events read since then are not included. Exit code 1 if a
+    partition could not be restored; its field `problem` says why.
 
     Example: pillarscore ledger show --member m-42
     """

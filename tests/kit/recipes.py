@@ -27,7 +27,7 @@ _FOLDERS = (
 )
 _FILES = ("pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _BLOCK = r"^( *)```{language}\n(.*?)^\1```$"
-RUN_S = 100.0
+RUN_S = 200.0
 
 
 def copy(to: Path) -> Path:

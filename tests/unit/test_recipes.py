@@ -9,7 +9,7 @@ import pytest
 from tests.kit.files import event, ndjson
 from tests.kit.recipes import HOW_TO, blocks, copy, follow, run, run_tests
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 NOON = "2025-11-20T12:00:00Z"
 PILLARSCORE = ("-m", "agents.cli")
 
