@@ -189,7 +189,9 @@ async def test_the_latency_of_every_event_that_counts_is_measured():
     world = new_world()
     worker = world.worker()
     time = at(DAY, START_MS % 86_400_000)
-    posts = [event("activity.post.published", {}, id=f"p-{n}", time=time, subject=f"m-{n % 9}") for n in range(100)]
+    posts = [
+        event("activity.post.published", {}, id=f"p-{n}", time=time, subject=f"m-{n % 9}") for n in range(100)
+    ]
     world.publish(map(dumps, posts))
     await world.run(lambda: world.counted(worker))
     assert latencies(worker) == {"emitted": 100, "committed": 100}
