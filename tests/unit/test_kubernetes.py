@@ -47,7 +47,9 @@ Manifest = dict[str, Any]
 
 def kustomized(folder: Path) -> list[Manifest]:
     """The manifests of a folder with a kustomization."""
-    done = subprocess.run([KUBECTL, "kustomize", folder], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [KUBECTL, "kustomize", folder], capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return list(yaml.safe_load_all(done.stdout))

@@ -12,9 +12,9 @@ from agents.worker.lifecycle import IngestState, PartitionState
 from pipeline.common import days
 from schemas.ledger import STAMP_KEY, Stamp
 from schemas.letters import DeadLetter
-from tests.kit.events import DAY, dumps, random_events
+from tests.kit.events import DAY, at, dumps, event, random_events
 from tests.kit.rubrics import SSI
-from tests.kit.simulated import World
+from tests.kit.simulated import SimWorker, World
 
 START_MS = days.end_ms(DAY) - 6 * 3_600_000
 """Six hours before the end of the last day of what is generated."""
@@ -55,6 +55,18 @@ def letters_of(world: World) -> Counter:
     records = [r for (name, _), part in world.log.parts.items() if name == topic for r in part.records]
     found = [DeadLetter.from_record(r.key, r.value, r.headers) for r in records]
     return Counter((letter.partition, letter.offset, letter.reason) for letter in found)
+
+
+def latencies(worker: SimWorker) -> dict[str, float]:
+    """How many events the latency metrics have of each stage."""
+    [family] = [
+        f for f in worker.context.metrics.registry.collect() if f.name == "pillarscore_event_latency_seconds"
+    ]
+    counts = [sample for sample in family.samples if sample.name.endswith("_count")]
+    found: dict[str, float] = {}
+    for sample in counts:
+        found[sample.labels["stage"]] = found.get(sample.labels["stage"], 0.0) + sample.value
+    return found
 
 
 async def undisturbed(values: list[bytes], **more) -> World:
@@ -171,6 +183,19 @@ async def test_frames_that_are_gone_are_made_again_from_their_events():
     await world.run(lambda: world.counted(worker))
     await world.kill()
     check(world, expected, len(values))
+
+
+async def test_the_latency_of_every_event_that_counts_is_measured():
+    world = new_world()
+    worker = world.worker()
+    time = at(DAY, START_MS % 86_400_000)
+    posts = [
+        event("activity.post.published", {}, id=f"p-{n}", time=time, subject=f"m-{n % 9}") for n in range(100)
+    ]
+    world.publish(map(dumps, posts))
+    await world.run(lambda: world.counted(worker))
+    assert latencies(worker) == {"emitted": 100, "committed": 100}
+    await world.kill()
 
 
 async def test_a_partition_that_is_stopped_while_it_restores_ends_at_once():
