@@ -56,11 +56,12 @@ class Table:
         with _told(path):
             self.size = path.stat().st_size
             schema = pq.read_schema(path)
-        try:
-            self._layout = Layout(schema)
-        except ValueError as error:
-            raise UserError(f"{path}: {error}; see docs/reference/files.md") from None
-        with _told(path):
+            try:
+                self._layout = Layout(schema)
+            except UnicodeDecodeError:  # a name of a column
+                raise
+            except ValueError as error:
+                raise UserError(f"{path}: {error}; see docs/reference/files.md") from None
             # the buffer reads a column chunk piece by piece, else each would be in memory as a whole
             self._file = pq.ParquetFile(
                 path, read_dictionary=self._layout.dictionaries, buffer_size=_BUFFER, pre_buffer=False
@@ -98,7 +99,12 @@ def _told(path: Path) -> Iterator[None]:
     except (pa.ArrowException, UnicodeDecodeError):
         raise UserError(f"{path} is damaged or not Parquet: get a new copy") from None
     except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror or 'it is damaged'}") from None
+        why = (
+            f"can't be read: {error.strerror}"
+            if error.strerror
+            else "is damaged or not Parquet: get a new copy"
+        )
+        raise UserError(f"{path} {why}") from None
 
 
 class Writer:
