@@ -73,7 +73,7 @@ def costs(count: int, members: int, rounds: int) -> None:
     print(f"with / without, CPU: {', '.join(f'{r:.3f}' for r in ratios)}; median {np.median(ratios):.3f}")
 
 
-def freshness(rate: int, members: int, seconds: float, warm: float, tick: float, roles: list[str]) -> None:
+def freshness(rate: int, members: int, *, seconds: float, warm: float, tick: float, roles: list[str]) -> None:
     """Print how long members take into a new cohort's benchmark while events come in; roles: of workers."""
     with ground("fresh-cohorts") as settings, ExitStack() as stack:
         alone = {f"{PREFIX}COHORT_MINIMUM": "1"}
@@ -179,7 +179,14 @@ def main() -> None:
     if given.rounds:
         costs(given.events, given.members, given.rounds)
     if given.seconds:
-        freshness(given.rate, given.members, given.seconds, 5, given.tick, given.roles.split(","))
+        freshness(
+            given.rate,
+            given.members,
+            seconds=given.seconds,
+            warm=5,
+            tick=given.tick,
+            roles=given.roles.split(","),
+        )
 
 
 if __name__ == "__main__":

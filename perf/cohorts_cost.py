@@ -83,7 +83,7 @@ class Compared(Pipeline):
         self.made, self.before = 0, self.records
 
 
-def rank(pipeline: Pipeline, before: int, done: int, every: int, skip: int) -> None:
+def rank(pipeline: Pipeline, before: int, done: int, *, every: int, skip: int) -> None:
     """What is due behind a batch; before `skip` events nothing is, and then everything."""
     if not isinstance(pipeline, Compared) or done < skip:
         return
@@ -113,7 +113,7 @@ def main() -> None:
         registers(given.members, datetime.now(UTC).date()), fresh(given.events, given.members)
     )
     due = partial(rank, every=given.every, skip=given.members)
-    done, spent = compare(pipelines, made, given.batch, due, skip=given.members)
+    done, spent = compare(pipelines, made, given.batch, after=due, skip=given.members)
     print(f"{sum(COHORTS.values()) + 1:,} cohorts, {given.members:,} members")
     show(done, spent, "cohorts")
     parts = ", ".join(f"{what} {seconds / done * 1e6:.3f}" for what, seconds in compared.spent.items())

@@ -109,6 +109,7 @@ def compare(
     pipelines: dict[str, Pipeline],
     made: Iterable[tuple[bytes, bytes]],
     size: int,
+    *,
     after: Callable[[Pipeline, int, int], None] = lambda pipeline, before, done: None,
     skip: int = 0,
 ) -> tuple[int, dict[str, float]]:

@@ -115,6 +115,7 @@ def measure(
     settings: Settings,
     worker: Worker,
     plan: Plan,
+    *,
     warm: float,
     begin: float | None = None,
     phases: Callable[[float], list[Phase]] | None = None,
@@ -269,10 +270,17 @@ def main() -> None:
             given.warm + given.seconds,
         )
         if turn is None:
-            measure(settings, worker, plan, given.warm)
+            measure(settings, worker, plan, warm=given.warm)
         else:
             begin = turn - (plan.seconds + given.warm) / 2
-            measure(settings, worker, plan, given.warm, begin, partial(turns, worker, begin, turn))
+            measure(
+                settings,
+                worker,
+                plan,
+                warm=given.warm,
+                begin=begin,
+                phases=partial(turns, worker, begin, turn),
+            )
 
 
 if __name__ == "__main__":

@@ -93,7 +93,9 @@ def census(members: int, score: np.ndarray) -> tuple[Census, float]:
         some = np.arange(start, min(start + BATCH, members))
         pillars = np.repeat(score[some, None] // 4, 4, axis=1)
         points = Points(score[some], pillars, pillars)
-        records = score_records([name(i) for i in some.tolist()], points, TODAY, 1, RUBRIC)
+        records = score_records(
+            [name(i) for i in some.tolist()], points, day=TODAY, revision=1, rubric=RUBRIC
+        )
         began = time.process_time()
         for at in range(0, len(records), 500):
             gathering.add(records[at : at + 500])

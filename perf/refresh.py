@@ -122,7 +122,14 @@ def main() -> None:
         plan = Plan(settings.broker, topic, partitions, given.rate, given.members, seconds)
         begin = moment - BEFORE_S - given.warm
         until(begin - 3)
-        measure(settings, worker, plan, given.warm, begin, lambda end: refreshes.phases(begin, moment, end))
+        measure(
+            settings,
+            worker,
+            plan,
+            warm=given.warm,
+            begin=begin,
+            phases=lambda end: refreshes.phases(begin, moment, end),
+        )
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def _members(rng: np.random.Generator, count: int, members: int) -> np.ndarray:
 
 
 def events(
-    count: int, members: int, until: date, days: int = 2, seed: int = 7
+    count: int, members: int, until: date, *, days: int = 2, seed: int = 7
 ) -> Iterator[tuple[bytes, bytes]]:
     """(key, value) of `count` events, times ascending over the `days` days that end with `until`, UTC."""
     rng = np.random.default_rng(seed)

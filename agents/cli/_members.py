@@ -48,6 +48,7 @@ def members(
     settings: "Settings",
     rubric: "Rubric",
     files: Sequence[Path],
+    *,
     as_of: str | None,
     member: str | None = None,
     week: bool = False,
@@ -99,7 +100,9 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
         await ensure(settings)
         with console.progress("reading the live state") as told:
             today = clock(settings).today()
-            return await live_state.population(settings, rubric, today, console.say, member, told)
+            return await live_state.population(
+                settings, rubric, today, say=console.say, member=member, told=told
+            )
 
     population = asyncio.run(read())
 

@@ -62,7 +62,7 @@ def list_letters(
     from agents.screens import console as screen
     from agents.screens import dead_letters
 
-    wanted = _wanted((), reason, type, since, until)
+    wanted = _wanted((), reason=reason, type=type, since=since, until=until)
     settings = connected(Settings.load(), start=False)
 
     async def work() -> None:
@@ -183,7 +183,7 @@ def replay(
     from agents.local.broker import connected
     from agents.screens import console as screen
 
-    wanted = _wanted(places(letter or ()), reason, type, since, until)
+    wanted = _wanted(places(letter or ()), reason=reason, type=type, since=since, until=until)
     if not (wanted.places or wanted.filters or every):
         raise UserError("Select letters: PARTITION:OFFSET, --reason, --type, --since, --until, or --all")
     if (value is not None) + edit + bool(set_) > 1:
@@ -206,6 +206,7 @@ def replay(
 
 def _wanted(
     places: tuple[tuple[int, int], ...],
+    *,
     reason: list[str] | None = None,
     type: list[str] | None = None,
     since: str | None = None,

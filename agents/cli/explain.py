@@ -34,7 +34,7 @@ def explain(
 
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
-    found = members(settings, chosen, files or (), as_of, member)
+    found = members(settings, chosen, files or (), as_of=as_of, member=member)
     known = found.find(member)
     explanation = explained(chosen, found.population.day, known.member, role=known.role)
     standing = {"ranks": found.ranks(member), "network": found.network(member)}

@@ -28,7 +28,7 @@ def history(
     from agents.screens import history as timeline
 
     settings = Settings.load()
-    found = members(settings, rubric_file.load(settings.rubric), (), None, member)
+    found = members(settings, rubric_file.load(settings.rubric), (), as_of=None, member=member)
     days = found.population.past(member, last)
     if days is None:
         found.find(member)  # says it, with names that are alike

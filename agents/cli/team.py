@@ -73,12 +73,12 @@ def team(
         raise UserError("--html, --csv and --limit need a TEAM")
     settings = Settings.load()
     chosen = rubric_file.load(settings.rubric)
-    found = members(settings, chosen, files or (), as_of, week=name is not None)
+    found = members(settings, chosen, files or (), as_of=as_of, week=name is not None)
     if name is None:
         _list(found, as_json, settings.cohort_minimum)
         return
     one = _team(found, name)
-    _write(one, chosen, limit, html, csv, as_json)
+    _write(one, chosen, limit=limit, html=html, csv=csv, as_json=as_json)
     from agents.screens import console
 
     console.say(f"From {found.account}")
@@ -119,6 +119,7 @@ def _list(found: "Members", as_json: bool, minimum: int) -> None:
 def _write(
     one: "Team",
     rubric: "Rubric",
+    *,
     limit: int | None,
     html: Path | None,
     csv: Path | None,

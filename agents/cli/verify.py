@@ -95,7 +95,7 @@ def verify(
                         f"The published events are not counted after {wait:g} s: is a worker running?"
                     )
         with console.progress("restoring from the ledger") as told:
-            checked = await check(settings, chosen, clock(settings).today(), newest, told)
+            checked = await check(settings, chosen, clock(settings).today(), scores=newest, progress=told)
         return await published_scores.recorded(settings, chosen), checked
 
     def read(run: Offline) -> None:

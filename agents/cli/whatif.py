@@ -69,7 +69,7 @@ def whatif(
     settings = Settings.load()
     old = rubrics.load(base or settings.rubric)
     new = rubrics.load(rubric) if rubric is not None else None
-    found = members(settings, old, files or (), as_of)
+    found = members(settings, old, files or (), as_of=as_of)
     trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
     comparison = None
     if new is not None and not trials:
@@ -77,7 +77,7 @@ def whatif(
 
         _say_what_is_the_same(old, new)
         population = found.population
-        comparison = compare(old, new, population.day, population.batches(), top)
+        comparison = compare(old, new, day=population.day, people=population.batches(), most=top)
     _show(format, comparison, trials)
     if plot is not None and comparison is not None and new is not None:
         from agents.screens import comparison_plot

@@ -114,6 +114,7 @@ def cause_of(producer: AIOKafkaProducer, error: BaseException) -> BaseException:
 def batch_of(
     producer: AIOKafkaProducer,
     records: Sequence[tuple[bytes | None, bytes | None]],
+    *,
     first: int,
     timestamp_ms: int,
     headers: Mapping[bytes, Headers] | None = None,

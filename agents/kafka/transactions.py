@@ -131,7 +131,7 @@ class Transactions:
         now = int(time.time() * 1000)
         left = 0
         while left < len(records):
-            batch, count = batch_of(self._producer, records, left, now, headers)
+            batch, count = batch_of(self._producer, records, first=left, timestamp_ms=now, headers=headers)
             left += count
             size = batch_bytes(batch)
             with fencing_raised(self._producer):

@@ -174,7 +174,7 @@ class Offline:
             names = [standings.members[row] for row in part]
             chosen = np.array(part, np.int64)
             points = ScoreTable(standings.day, names, standings.score[chosen], standings.pillars[chosen])
-            for _, value in score_records(names, points, standings.day, 0, about):
+            for _, value in score_records(names, points, day=standings.day, revision=0, rubric=about):
                 assert value is not None
                 yield value
 

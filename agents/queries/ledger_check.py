@@ -34,6 +34,7 @@ async def check(
     settings: Settings,
     rubric: Rubric,
     today: int,
+    *,
     scores: Callable[[], Awaitable[Mapping[str, Score]]],
     progress: Callable[[int, float, int], object] = lambda members, done, total: None,
 ) -> Checked:

@@ -23,6 +23,7 @@ async def population(
     settings: Settings,
     rubric: Rubric,
     today: int,
+    *,
     say: Callable[[str], object],
     member: str | None = None,
     told: Callable[[int, float, int], object] = lambda frames, done, total: None,
@@ -38,7 +39,7 @@ async def population(
     shards, frames = [], 0
     for done, partition in enumerate(chosen):
         told(frames, done, len(chosen))
-        shard, read = await _shard(settings, rubric, today, partition, say)
+        shard, read = await _shard(settings, rubric, today=today, partition=partition, say=say)
         shards.append(shard)
         frames += read
     day = max(today, *(shard.day for shard in shards))
@@ -48,7 +49,7 @@ async def population(
 
 
 async def _shard(
-    settings: Settings, rubric: Rubric, today: int, partition: int, say: Callable[[str], object]
+    settings: Settings, rubric: Rubric, *, today: int, partition: int, say: Callable[[str], object]
 ) -> tuple[Shard, int]:
     """A partition's state, and how many frames were counted on top of its stamp."""
     s = settings

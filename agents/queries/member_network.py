@@ -37,7 +37,7 @@ def in_file(population: Population, member: str, settings: Settings) -> NetworkS
             hashes = member_hashes([str(names[index]) for index in part.tolist()])
             hit = np.isin(hashes, wanted)
             scores[np.searchsorted(wanted, hashes[hit])] = other.points(part[hit]).score
-    return _standing(shard, links, scores, member, population.day, settings)
+    return _standing(shard, links, scores, member=member, day=population.day, settings=settings)
 
 
 async def live(
@@ -66,7 +66,7 @@ async def live(
     known, score, _ = gathering.columns()
     scores = np.full(len(wanted), UNKNOWN, np.int16)
     scores[np.searchsorted(wanted, known)] = score
-    return _standing(shard, links, scores, member, population.day, settings)
+    return _standing(shard, links, scores, member=member, day=population.day, settings=settings)
 
 
 def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, np.ndarray] | None:
@@ -90,11 +90,11 @@ def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, 
 
 
 def _standing(
-    shard: AnyShard, links: LinkColumns, scores: np.ndarray, member: str, day: int, settings: Settings
+    shard: AnyShard, links: LinkColumns, scores: np.ndarray, *, member: str, day: int, settings: Settings
 ) -> NetworkStanding:
     index = shard.state.index.get(member)
     one = np.array([index if index is not None else -1])
     own = shard.points(one).score if one[0] in shard.scored() else np.array([UNKNOWN])
     found = places(links, own, scores, day - WINDOW)
     about = (shard.rubric.name, str(shard.rubric.version))
-    return standing(member, found, settings.cohort_minimum, day, 0, about)
+    return standing(member, found, minimum=settings.cohort_minimum, day=day, revision=0, rubric=about)

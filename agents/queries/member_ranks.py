@@ -80,7 +80,7 @@ async def live(
             was, old = _published(view.sources[partition], shard, index, column)
             if was is None:  # too new for its place to be known: taken out by the score
                 was, old = int(now[0]) * bool(ladder.above(now, score)[1][0]), int(score[0])
-            counted = places(ladder, now, score, np.array([was]), np.array([old]))
+            counted = places(ladder, now, score, was=np.array([was]), old=np.array([old]))
             found[name_of(kind, value)] = _shown(rank(*(int(n[0]) for n in counted)), settings)
     return found
 

@@ -84,13 +84,13 @@ async def restore(
     made = Restored(shard, stamp, image, found.journal, found.replayed)
     if found.old:
         assert stamp is not None
-        made.gone = await _replay_frames(topics, s, shard, partition, found, stamp)
+        made.gone = await _replay_frames(topics, s, shard, partition=partition, found=found, stamp=stamp)
         shard.replayed(stamp)
     return made
 
 
 async def _replay_frames(
-    topics: Log, settings: Settings, shard: Shard, partition: int, found: Recovered, stamp: Stamp
+    topics: Log, settings: Settings, shard: Shard, *, partition: int, found: Recovered, stamp: Stamp
 ) -> int:
     """Bring a shard from a ledger of version 1 up to its stamp; how many of the frames were gone."""
     async with topics.reader(settings.topic("frames"), partition) as r:

@@ -120,7 +120,14 @@ class Benchmarks:
         )[1:-1]
         deciles = _deciles(merged, chosen[merged.totals.size[chosen] > 0])
         for start in range(0, len(chosen), at_once):
-            yield self._lot(merged, chosen[start : start + at_once], deciles, about, as_of, settled)
+            yield self._lot(
+                merged,
+                chosen[start : start + at_once],
+                deciles=deciles,
+                about=about,
+                as_of=as_of,
+                settled=settled,
+            )
 
     def _of(self, merged: MergedScores, number: int) -> _Cohort:
         name = merged.names[number]
@@ -144,6 +151,7 @@ class Benchmarks:
         self,
         merged: MergedScores,
         chosen: np.ndarray,
+        *,
         deciles: np.ndarray,
         about: bytes,
         as_of: int,

@@ -40,7 +40,7 @@ class Ranker(Protocol):
     """Knows the ranks of members: `pipeline.cohorts.rank_records.RankWriter`."""
 
     def pieces(
-        self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
+        self, partition: int, epoch: int, *, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
     ) -> Piece | None: ...
 
 
@@ -97,7 +97,7 @@ class CohortMembership:
         self.dirty = True
         if self.ranker is None:
             return None
-        return self.ranker.pieces(self.partition, self.epoch, members, score, cohort)
+        return self.ranker.pieces(self.partition, self.epoch, members=members, score=score, cohort=cohort)
 
     def remove(self, members: np.ndarray) -> None:
         """The records of `members` are withdrawn."""

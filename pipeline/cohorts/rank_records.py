@@ -47,7 +47,7 @@ class RankWriter:
         self._begins: dict[int, bytes] = {}  # by cohort and size
 
     def pieces(
-        self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
+        self, partition: int, epoch: int, *, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
     ) -> Piece | None:
         """For each of `members` (places, int64[n]) the JSON of its ranks, with a comma at the end.
 
@@ -58,7 +58,10 @@ class RankWriter:
         if source is None or source.head.epoch != epoch or not self.merged.complete or not self.kinds:
             return None
         old = _score(source, members)
-        kinds = [self._ranked(source, column, members, score, cohort, old) for column in self._columns]
+        kinds = [
+            self._ranked(source, column, members=members, score=score, cohort=cohort, old=old)
+            for column in self._columns
+        ]
         hidden = np.zeros(len(members), np.int64)
         for at, kind in enumerate(kinds):
             hidden |= ((kind.size < self.least) | (kind.now == NONE)).astype(np.int64) << at
@@ -79,6 +82,7 @@ class RankWriter:
         self,
         source: Source,
         column: int,
+        *,
         members: np.ndarray,
         score: np.ndarray,
         cohort: np.ndarray,
@@ -90,7 +94,7 @@ class RankWriter:
             now, was = _known(source, cohort[:, column - 1]), _old(source, members, column - 1) * were
         else:
             now, was = np.full(len(members), ALL), were * ALL
-        above, ties, size = places(self.merged.ladders[column], now, score, was, old)
+        above, ties, size = places(self.merged.ladders[column], now, score, was=was, old=old)
         return _Ranked(now, 2 * above + ties + 1, size)
 
     def _texts(self, shown: Sequence["_Ranked"], rows: np.ndarray) -> pa.BinaryArray:
@@ -133,7 +137,7 @@ class RankWriter:
 
 
 def places(
-    ladder: SortedScores, now: np.ndarray, score: np.ndarray, was: np.ndarray, old: np.ndarray
+    ladder: SortedScores, now: np.ndarray, score: np.ndarray, *, was: np.ndarray, old: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(above, ties, size) of members of cohorts `now` with `score`, int64[n] each.
 

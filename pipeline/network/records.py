@@ -33,6 +33,7 @@ def network_records(
     names: Sequence[str],
     places: PeerRanks,
     rows: np.ndarray,
+    *,
     minimum: int,
     day: int,
     revision: int,
@@ -75,9 +76,11 @@ def _ranks(places: PeerRanks, rows: np.ndarray, known: np.ndarray) -> Piece:
 
 
 def standing(
-    name: str, places: PeerRanks, minimum: int, day: int, revision: int, rubric: tuple[str, str]
+    name: str, places: PeerRanks, *, minimum: int, day: int, revision: int, rubric: tuple[str, str]
 ) -> NetworkStanding:
     """The record of the only member of `places`."""
-    [(_, value)] = network_records([name], places, np.zeros(1, np.int64), minimum, day, revision, rubric)
+    [(_, value)] = network_records(
+        [name], places, np.zeros(1, np.int64), minimum=minimum, day=day, revision=revision, rubric=rubric
+    )
     assert value is not None
     return NetworkStanding.model_validate_json(value)

@@ -67,13 +67,13 @@ def sweep_block(sweep: Sweep, entries: Journal, number: int, telling: RecordCont
             codes = network.owner[some]
             own = np.where(codes == NONE, UNKNOWN, sweep.scores[np.where(codes == NONE, 0, codes)])
             found = places(links.of_owners(first, stop), own, sweep.scores, floor)
-            yield _records(found, entries, some, sweep, telling), ()
+            yield _records(found, entries, some, sweep=sweep, telling=telling), ()
     for record in entries.write(number, sweep.round):
         yield (), [record]
 
 
 def _records(
-    found: PeerRanks, entries: Journal, some: slice, sweep: Sweep, telling: RecordContext
+    found: PeerRanks, entries: Journal, some: slice, *, sweep: Sweep, telling: RecordContext
 ) -> list[Record]:
     """The records of the owners at places `some`, and tombstones of those who have no connection any more."""
     network, names = entries.network, telling.names
@@ -86,5 +86,11 @@ def _records(
     people = [str(names[i]) for i in member[rows].tolist()]
     sweep.members += len(people)
     return records + network_records(
-        people, found, rows, telling.minimum, sweep.day, telling.revision, telling.rubric
+        people,
+        found,
+        rows,
+        minimum=telling.minimum,
+        day=sweep.day,
+        revision=telling.revision,
+        rubric=telling.rubric,
     )

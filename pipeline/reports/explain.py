@@ -112,7 +112,7 @@ class Explanation(_Explained):
 
 
 def explain(
-    rubric: Rubric, day: int, member: Member, scorer: Scorer | None = None, role: str | None = None
+    rubric: Rubric, day: int, member: Member, *, scorer: Scorer | None = None, role: str | None = None
 ) -> Explanation:
     """Explain a member's score as of `day`; `scorer` may be given when there is one for it.
 
@@ -224,18 +224,26 @@ def _component(component: Component, day: int, member: Member, points: int) -> C
 def _sources(component: Component, day: int, member: Member) -> Iterator[Source]:
     match component:
         case Volume() | Penalty():
-            yield from _uses(component.signals, "signal", component.half_life, day, member)
+            yield from _uses(
+                component.signals, "signal", half_life=component.half_life, day=day, member=member
+            )
         case Rate():
-            yield from _uses(component.successes, "successes", component.half_life, day, member)
+            yield from _uses(
+                component.successes, "successes", half_life=component.half_life, day=day, member=member
+            )
             if component.trials is not None:
-                yield from _uses(component.trials, "trials", component.half_life, day, member)
+                yield from _uses(
+                    component.trials, "trials", half_life=component.half_life, day=day, member=member
+                )
             elif component.trials_register is not None:
-                yield _register(component.trials_register, "trials", None, 1, member)
+                yield _register(component.trials_register, "trials", target=None, weight=1, member=member)
         case Rhythm():
             yield from _active(component, day, member)
         case Registers():
             for register, section in component.registers.items():
-                yield _register(register, "register", section.target, section.weight, member)
+                yield _register(
+                    register, "register", target=section.target, weight=section.weight, member=member
+                )
 
 
 def _window(member: Member, signal: Signal, day: int) -> dict[int, int]:
@@ -248,7 +256,7 @@ def _window(member: Member, signal: Signal, day: int) -> dict[int, int]:
 
 
 def _uses(
-    uses: Mapping[Signal, Use], role: str, half_life: int | None, day: int, member: Member
+    uses: Mapping[Signal, Use], role: str, *, half_life: int | None, day: int, member: Member
 ) -> Iterator[Source]:
     decay = weights(half_life)
     for signal, use in uses.items():
@@ -318,7 +326,7 @@ def _measured(component: Component, day: int, member: Member, sources: list[Sour
             return f"sum {total // _MILLION}.{total % _MILLION // 10_000:02d}"
 
 
-def _register(register: Register, role: str, target: int | None, weight: int, member: Member) -> Source:
+def _register(register: Register, role: str, *, target: int | None, weight: int, member: Member) -> Source:
     value = max(member.numbers.get(register, 0), 0)
     counted = value if target is None else min(value, target)
     return Source(

@@ -97,7 +97,9 @@ class Comparison(_Result):
         return sum(count for a, row in enumerate(self.moves) for b, count in enumerate(row) if a != b)
 
 
-def compare(before: Rubric, after: Rubric, day: int, people: Iterable[People], most: int = 10) -> Comparison:
+def compare(
+    before: Rubric, after: Rubric, *, day: int, people: Iterable[People], most: int = 10
+) -> Comparison:
     """Score all members by both rubrics as of `day`; `most` of the biggest movers each way are named.
 
     Members with the same change are in the order of their names, so the result doesn't depend on theirs.
@@ -115,8 +117,8 @@ def compare(before: Rubric, after: Rubric, day: int, people: Iterable[People], m
         np.add.at(moves, (bands[0], bands[1]), 1)
         change = points[1].score - points[0].score
         changes += np.bincount(change + MOST, minlength=len(changes))
-        up = _leading(up, _movers(some.names, points, bands, change, most), most)
-        down = _leading(down, _movers(some.names, points, bands, -change, most), most)
+        up = _leading(up, _movers(some.names, points, bands=bands, gain=change, most=most), most)
+        down = _leading(down, _movers(some.names, points, bands=bands, gain=-change, most=most), most)
     return Comparison(
         day=day,
         before=sides[0].distribution(),
@@ -216,7 +218,12 @@ def _changes(sums: Sequence[Mapping[str, int]], members: int) -> tuple[Change, .
 
 
 def _movers(
-    names: Sequence[str], points: Sequence[Points], bands: Sequence[np.ndarray], gain: np.ndarray, most: int
+    names: Sequence[str],
+    points: Sequence[Points],
+    *,
+    bands: Sequence[np.ndarray],
+    gain: np.ndarray,
+    most: int,
 ) -> list[Mover]:
     """The `most` members with the largest `gain` (int64[n]), if it is above 0; level ones by name."""
     if not most or not len(gain):

@@ -101,12 +101,15 @@ def share(component: Component, day: int, tiles: Tiles, numbers: Numbers) -> Fra
 def added(uses: Mapping[Signal, Use], day: int, tiles: Tiles, half_life: int | None) -> Fraction:
     """The weighted sum of some signals, each capped by the day, then decayed."""
     return sum(
-        (use.weight * decayed(tiles, signal, day, use.cap, half_life) for signal, use in uses.items()),
+        (
+            use.weight * decayed(tiles, signal, day, cap=use.cap, half_life=half_life)
+            for signal, use in uses.items()
+        ),
         Fraction(0),
     )
 
 
-def decayed(tiles: Tiles, signal: Signal, day: int, cap: int, half_life: int | None) -> Fraction:
+def decayed(tiles: Tiles, signal: Signal, day: int, *, cap: int, half_life: int | None) -> Fraction:
     """One signal's counts, at most `cap` of a day, each day weighing less the older it is."""
     return sum(
         (min(tiles.get((signal, day - age), 0), cap) * weight(age, half_life) for age in range(WINDOW)),

@@ -43,7 +43,9 @@ class DailyHistory:
             self._days[at] = kept = grown(kept, len(self.band), floor=len(self.band))
         return kept
 
-    def record(self, members: np.ndarray, day: int, points: Points, there: np.ndarray, bands: Bands) -> None:
+    def record(
+        self, members: np.ndarray, day: int, points: Points, *, there: np.ndarray, bands: Bands
+    ) -> None:
         """Keep the points of `members` int64[n] at the end of `day`, of those that are `there` (bool[n]).
 
         Days must be recorded one after the other, each for all members of a block.

@@ -55,7 +55,7 @@ class DayRecorder:
         pairs, numbers = self.state.tiles.read(members), self.state.registers.numbers(members)
         points = self._scorer.points(len(members), pairs, numbers)
         there = self._was_there(members, pairs, day, today)
-        self.state.history.record(members, day, points, there, self.rubric.bands)
+        self.state.history.record(members, day, points, there=there, bands=self.rubric.bands)
         at = np.flatnonzero(there)
         names = self.state.index.of(members[at])
         kept = Points(points.score[at], points.pillars[at], points.components[at])

@@ -106,7 +106,7 @@ class RecentIds:
         fresh[index[~known]] = True
         return fresh
 
-    def restore(self, generation: int, began: int, rows: int, young: np.ndarray, old: np.ndarray) -> None:
+    def restore(self, generation: int, began: int, rows: int, *, young: np.ndarray, old: np.ndarray) -> None:
         """Go on from a generation with these distinct ids (uint64[n]), and those of the one before."""
         self.generation, self.began, self.rows = generation, began, rows
         self.young, self.old = HashSet(), HashSet()

@@ -155,16 +155,18 @@ class Emitter:
         self.distribution.replace(before, after)
         if (ranks := self._ranks(members, points, registers)) is not None:
             extras.append(ranks)
-        head = (day, self.revision, self.about)
+        revision, about = self.revision, self.about
         moved = band_changes(np.maximum(before[-1], 0), after[-1])
-        emission.scores += score_records(names, points, *head, extras)
-        emission.bands += band_records(names, points, *head, moved)
+        emission.scores += score_records(
+            names, points, day=day, revision=revision, rubric=about, extras=extras
+        )
+        emission.bands += band_records(names, points, day=day, revision=revision, rubric=about, changes=moved)
         emission.entered += [BANDS[change.after] for change in moved]
         if self.shadow is not None:
             rubric = self.shadow.rubric
             points = self.shadow.points(len(members), pairs, registers)
             about = (rubric.name, str(rubric.version))
-            emission.shadow += score_records(names, points, day, self.revision, about)
+            emission.shadow += score_records(names, points, day=day, revision=revision, rubric=about)
 
     def _ranks(self, members: np.ndarray, points: Points, registers: np.ndarray) -> Piece | None:
         """Give the scores of `members` to the cohorts; their ranks, as pieces of JSON."""

@@ -101,14 +101,20 @@ class MemberState:
         member = self._members(frame, known)
         before = self.erased[member]
         erases = rows[erasing]
-        erased = self._erase_all(frame, erases, day, as_of, offset, durable)
+        erased = self._erase_all(frame, erases, day=day, as_of=as_of, offset=offset, durable=durable)
         gone = day[known] <= self.erased[member]
-        late = erasures.late(frame, erases, known, member, day, before, self.index)
-        changed = self._count(frame, known[~gone], member[~gone], day, offset, durable)
-        self.network.add(frame, known[~gone], member[~gone], day, self.index.names, offset)
+        late = erasures.late(
+            frame, erases, known=known, member=member, day=day, before=before, directory=self.index
+        )
+        changed = self._count(
+            frame, known[~gone], member=member[~gone], day=day, offset=offset, durable=durable
+        )
+        self.network.add(
+            frame, known[~gone], member=member[~gone], day=day, names=self.index.names, offset=offset
+        )
         old = rows[day[rows] <= counted_on - WINDOW]
         if len(old):
-            self.network.add_old(frame, old, day, offset, self.erased_up_to)
+            self.network.add_old(frame, old, day=day, offset=offset, erased=self.erased_up_to)
         if erased:
             changed = np.concatenate([np.array([index for index, _ in erased]), changed])
         return Applied(day, known, late, changed, erased)
@@ -169,6 +175,7 @@ class MemberState:
         self,
         frame: Frame,
         rows: np.ndarray,
+        *,
         member: np.ndarray,
         day: np.ndarray,
         offset: int,
@@ -197,6 +204,7 @@ class MemberState:
         self,
         frame: Frame,
         rows: np.ndarray,
+        *,
         day: np.ndarray,
         as_of: int,
         offset: int,

@@ -229,7 +229,7 @@ def _restore_ids(shard: Shard, image: Image, start: ReplayStart) -> dict[int, in
         np.concatenate([np.zeros(0, np.uint64), *(ids for _, ids in chunks.get(generation, ()))])
         for generation in (start.generation, start.generation - 1)
     )
-    shard.recent_ids.restore(start.generation, start.began, start.rows, young, old)
+    shard.recent_ids.restore(start.generation, start.began, start.rows, young=young, old=old)
     return {generation: 1 + max(number for number, _ in parts) for generation, parts in chunks.items()}
 
 

@@ -59,6 +59,7 @@ def _points(points: HasPoints) -> list[Piece]:
 def score_records(
     names: Sequence[str],
     points: HasPoints,
+    *,
     day: int,
     revision: int,
     rubric: tuple[str, str],
@@ -77,6 +78,7 @@ def score_records(
 def band_records(
     names: Sequence[str],
     points: HasPoints,
+    *,
     day: int,
     revision: int,
     rubric: tuple[str, str],

@@ -38,7 +38,7 @@ def written(name: str, pillars: list[int], penalty: int = 0, revision: int = 7) 
     """The value as emission writes it, of pillars in hundredths."""
     columns = np.array([pillars], np.int64)
     points = Points(columns.sum(axis=1) - penalty, columns, np.zeros((1, 0), np.int64))
-    [(key, value)] = score_records([name], points, DAY, revision, RUBRIC)
+    [(key, value)] = score_records([name], points, day=DAY, revision=revision, rubric=RUBRIC)
     assert key == name.encode()
     return value
 
