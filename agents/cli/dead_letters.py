@@ -8,6 +8,7 @@ import typer
 from agents.cli._options import moment
 
 if TYPE_CHECKING:
+    from agents.cli._redrive import Change
     from agents.dead_letters.store import Wanted
 
 app = typer.Typer(
@@ -178,7 +179,6 @@ def replay(
     from agents.cli import _redrive
     from agents.config.errors import UserError
     from agents.config.settings import Settings
-    from agents.dead_letters import edits
     from agents.dead_letters.store import places
     from agents.local.broker import connected
     from agents.screens import console as screen
@@ -186,22 +186,28 @@ def replay(
     wanted = _wanted(places(letter or ()), reason=reason, type=type, since=since, until=until)
     if not (wanted.places or wanted.filters or every):
         raise UserError("Select letters: PARTITION:OFFSET, --reason, --type, --since, --until, or --all")
-    if (value is not None) + edit + bool(set_) > 1:
-        raise UserError("Give only one of --set, --value and --edit")
-    if (value is not None or edit) and len(wanted.places) != 1:
-        raise UserError(f"{'--edit' if edit else '--value'} is for one letter: name its PARTITION:OFFSET")
-    change = None
-    if set_:
-        change = edits.setting(set_)
-    elif value is not None:
-        change = edits.replacing(edits.from_file(value))
-    elif edit:
-        change = edits.editing
+    change = _change(wanted, set_ or [], value, edit)
     settings = connected(Settings.load(), start=False)
     run = _redrive.Run(settings, change, yes=yes, force=force, again=again)
     asyncio.run(run.work(wanted))
     run.show(screen.console())
     raise typer.Exit(1 if run.failing and not force else 0)
+
+
+def _change(wanted: "Wanted", fields: list[str], value: Path | None, edit: bool) -> "Change | None":
+    """What --set, --value or --edit makes of an event before it is sent; None: it is sent unchanged."""
+    from agents.config.errors import UserError
+    from agents.dead_letters import edits
+
+    if (value is not None) + edit + bool(fields) > 1:
+        raise UserError("Give only one of --set, --value and --edit")
+    if (value is not None or edit) and len(wanted.places) != 1:
+        raise UserError(f"{'--edit' if edit else '--value'} is for one letter: name its PARTITION:OFFSET")
+    if fields:
+        return edits.setting(fields)
+    if value is not None:
+        return edits.replacing(edits.from_file(value))
+    return edits.editing if edit else None
 
 
 def _wanted(

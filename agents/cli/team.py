@@ -18,6 +18,7 @@ TABLE_ROWS, PAGE_ROWS = 20, 500
 _STDOUT = Path("-")
 
 
+# Its options are most of it, so it is long.
 @app.command()
 def team(
     name: Annotated[

@@ -71,13 +71,7 @@ def whatif(
     new = rubrics.load(rubric) if rubric is not None else None
     found = members(settings, old, files or (), as_of=as_of)
     trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
-    comparison = None
-    if new is not None and not trials:
-        from pipeline.reports.rubric_comparison import compare
-
-        _say_what_is_the_same(old, new)
-        population = found.population
-        comparison = compare(old, new, day=population.day, people=population.batches(), most=top)
+    comparison = None if new is None or trials else _compared(old, new, found, top)
     _show(format, comparison, trials)
     if plot is not None and comparison is not None and new is not None:
         from agents.screens import comparison_plot
@@ -114,13 +108,17 @@ def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Mem
             yield attempt(rubric, day, member, settings)
 
 
-def _say_what_is_the_same(old: "Rubric", new: "Rubric") -> None:
+def _compared(old: "Rubric", new: "Rubric", found: "Members", top: int) -> "Comparison":
+    """The comparison over all members; what both rubrics have in common is reported first."""
     from agents.screens import console
+    from pipeline.reports.rubric_comparison import compare
 
     if old.fingerprint == new.fingerprint:
         console.say("Both rubrics are identical")
     elif (old.name, old.version) == (new.name, new.version):
         console.say(f"Both rubrics are called {new.name} {new.version}: raise the version before you switch")
+    population = found.population
+    return compare(old, new, day=population.day, people=population.batches(), most=top)
 
 
 def _show(format: str, comparison: "Comparison | None", trials: "list[Trial]") -> None:

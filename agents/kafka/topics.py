@@ -66,7 +66,7 @@ class Found:
 
 
 def specs(settings: Settings) -> list[Topic]:
-    """All topics, in the order the data flows."""
+    """All topics, in the order the data flows. One table, so it is long."""
     members = settings.frame_partitions
     return [
         Topic(

@@ -18,7 +18,7 @@ FRESH_MS = 600_000
 
 
 class ScoreMetrics:
-    """Metrics of the score role, all partitions together."""
+    """Metrics of the score role, all partitions together. One table, so it is long."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         r = registry

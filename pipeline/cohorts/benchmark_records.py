@@ -7,6 +7,7 @@ members are a day on already, the end of the day before stays as it is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import orjson
@@ -157,73 +158,72 @@ class Benchmarks:
         as_of: int,
         settled: bool,
     ) -> list[Record]:
-        totals = merged.totals
-        assert totals is not None
-        size = totals.size[chosen]
-        made: list[Record] = []
+        """Records of the `chosen` cohorts int64[k]; deciles: of all cohorts; about: what is the same in each."""
+        assert merged.totals is not None
+        size = merged.totals.size[chosen]
         large = size >= self.least
-        for at, members in zip(chosen[~large].tolist(), size[~large].tolist(), strict=True):
-            cohort = self._of(merged, at)
-            if members:
-                made.append(self._small(cohort, about))
-            elif cohort.published:
-                made.append(self._gone(cohort))
-        chosen, size = chosen[large], size[large]
+        made = self._too_small(merged, chosen[~large], size[~large], about)
+        chosen = chosen[large]
         if not len(chosen):
             return made
-        means = (2 * totals.sums[chosen] + size[:, None]) // (2 * size[:, None])
-        deciles = deciles[chosen]
         today = _opened(as_of)
-        pillars = _texts(totals.pillars[chosen].reshape(4 * len(chosen), -1))
-        columns = zip(
-            chosen.tolist(),
-            size.tolist(),
-            means[:, 0].tolist(),
-            deciles[:, _MEDIAN].tolist(),
-            _texts(means / 100),
-            _texts(deciles / 100),
-            totals.bands[chosen].tolist(),
-            _texts(totals.histogram[chosen]),
-            *(pillars[which::4] for which in range(4)),
-            strict=True,
-        )
-        for at, n, mean, median, averages, tenths, bands, histogram, *by_pillar in columns:
+        for at, values, texts in _statistics(merged, chosen, deciles):
             cohort = self._of(merged, at)
             cohort.published = True
             if cohort.closed_at != as_of:
                 cohort.close(as_of)
-            overall, brand, find, engage, relate = averages.split(b",")
-            middle = TEXTS[median + ZERO]
             if settled:
-                cohort.days[as_of] = n, mean, median
-                days = cohort.closed + _DAY % (today, n, overall, middle)
+                cohort.days[as_of] = values
+                days = cohort.closed + _DAY % (today, *texts[:3])
             elif as_of in cohort.days:
                 days = cohort.closed + _DAY % (today, *_told(cohort.days[as_of]))
             else:
                 days = cohort.closed[:-1]
             then = cohort.days.get(as_of - WEEK)
-            record = _RECORD % (
-                cohort.begin,
-                about,
-                n,
-                overall,
-                middle,
-                tenths,
-                *bands,
-                histogram,
-                brand,
-                by_pillar[0],
-                find,
-                by_pillar[1],
-                engage,
-                by_pillar[2],
-                relate,
-                by_pillar[3],
-                b"null" if then is None else _week((n, mean, median), then),
-                days,
-            )
-            made.append((cohort.key, record))
+            week = b"null" if then is None else _week(values, then)
+            made.append((cohort.key, _RECORD % (cohort.begin, about, *texts, week, days)))
         return made
+
+    def _too_small(
+        self, merged: MergedScores, chosen: np.ndarray, size: np.ndarray, about: bytes
+    ) -> list[Record]:
+        """Records of cohorts that have too few members to be shown, or none."""
+        made = []
+        for at, members in zip(chosen.tolist(), size.tolist(), strict=True):
+            cohort = self._of(merged, at)
+            if members:
+                made.append(self._small(cohort, about))
+            elif cohort.published:
+                made.append(self._gone(cohort))
+        return made
+
+
+def _statistics(
+    merged: MergedScores, chosen: np.ndarray, deciles: np.ndarray
+) -> Iterator[tuple[int, Values, tuple[bytes | int, ...]]]:
+    """Of each of the `chosen` cohorts: its number, its values, and all statistics in the order of `_RECORD`."""
+    totals = merged.totals
+    assert totals is not None
+    size = totals.size[chosen]
+    means = (2 * totals.sums[chosen] + size[:, None]) // (2 * size[:, None])
+    deciles = deciles[chosen]
+    pillars = _texts(totals.pillars[chosen].reshape(4 * len(chosen), -1))
+    columns = zip(
+        chosen.tolist(),
+        size.tolist(),
+        means[:, 0].tolist(),
+        deciles[:, _MEDIAN].tolist(),
+        _texts(means / 100),
+        _texts(deciles / 100),
+        totals.bands[chosen].tolist(),
+        _texts(totals.histogram[chosen]),
+        *(pillars[which::4] for which in range(4)),
+        strict=True,
+    )
+    for at, n, mean, median, averages, tenths, bands, histogram, *by_pillar in columns:
+        overall, *of_pillars = averages.split(b",")
+        both = chain.from_iterable(zip(of_pillars, by_pillar, strict=True))
+        yield at, (n, mean, median), (n, overall, TEXTS[median + ZERO], tenths, *bands, histogram, *both)
 
 
 def _week(now: Values, then: Values) -> bytes:
