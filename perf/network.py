@@ -29,7 +29,7 @@ from pipeline.network.journal import Journal
 from pipeline.network.latest_scores import LatestScores
 from pipeline.network.link_block import OWNERS, LinkColumns, connected
 from pipeline.network.member_hash import member_hashes
-from pipeline.network.peer_ranks import UNKNOWN, place_of
+from pipeline.network.peer_ranks import UNKNOWN, plain_rank
 from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.scoring.scorer import Points
 from pipeline.shard.score_records import score_records
@@ -152,7 +152,7 @@ def wrong(
             now = np.flatnonzero(connected(links.state))
             known = [None if s == UNKNOWN else s for s in score[links.peer[now]].tolist()]
             own = None if score[number] == UNKNOWN else int(score[number])
-            plain = place_of(own, zip(known, links.engaged(TODAY - 90)[now].tolist(), strict=True))
+            plain = plain_rank(own, zip(known, links.engaged(TODAY - 90)[now].tolist(), strict=True))
             told = said[number]
             place, top = (told.rank.place, told.rank.top) if told.rank else (None, None)
             percent = [None if v is None else round(v * 100) for v in (top, told.average, told.engaging)]

@@ -118,7 +118,7 @@ def _compared(old: "Rubric", new: "Rubric", found: "Members", top: int) -> "Comp
     elif (old.name, old.version) == (new.name, new.version):
         console.say(f"Both rubrics are called {new.name} {new.version}: raise the version before you switch")
     population = found.population
-    return compare(old, new, day=population.day, people=population.batches(), most=top)
+    return compare(old, new, day=population.day, people=population.batches(), max_movers=top)
 
 
 def _show(format: str, comparison: "Comparison | None", trials: "list[Trial]") -> None:

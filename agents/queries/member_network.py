@@ -13,7 +13,7 @@ from pipeline.common.tile_keys import WINDOW
 from pipeline.network.latest_scores import LatestScores
 from pipeline.network.link_block import LinkColumns, connected
 from pipeline.network.member_hash import key_hashes, member_hashes
-from pipeline.network.peer_ranks import UNKNOWN, places
+from pipeline.network.peer_ranks import UNKNOWN, peer_ranks
 from pipeline.network.records import standing
 from pipeline.reports.population import AnyShard, Population
 from pipeline.rubric.model import Rubric
@@ -95,6 +95,6 @@ def _standing(
     index = shard.state.index.get(member)
     one = np.array([index if index is not None else -1])
     own = shard.points(one).score if one[0] in shard.scored() else np.array([UNKNOWN])
-    found = places(links, own, scores, day - WINDOW)
+    found = peer_ranks(links, own, scores, day - WINDOW)
     about = (shard.rubric.name, str(shard.rubric.version))
     return standing(member, found, minimum=settings.cohort_minimum, day=day, revision=0, rubric=about)

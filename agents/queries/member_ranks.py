@@ -8,7 +8,7 @@ from agents.queries.benchmarks import merged
 from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
 from pipeline.cohorts.merged_scores import ALL, Source
 from pipeline.cohorts.rank import CohortRank, rank, rank_among
-from pipeline.cohorts.rank_records import places
+from pipeline.cohorts.rank_records import counts_around
 from pipeline.common.partitioner import partitions
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
@@ -80,7 +80,7 @@ async def live(
             was, old = _published(view.sources[partition], shard, index, column)
             if was is None:  # too new for its place to be known: taken out by the score
                 was, old = int(now[0]) * bool(ladder.above(now, score)[1][0]), int(score[0])
-            counted = places(ladder, now, score, was=np.array([was]), old=np.array([old]))
+            counted = counts_around(ladder, now, score, was=np.array([was]), old=np.array([old]))
             found[name_of(kind, value)] = _shown(rank(*(int(n[0]) for n in counted)), settings)
     return found
 
@@ -101,4 +101,4 @@ def _published(source: Source, shard: Shard, index: int, column: int) -> tuple[i
 def _shown(made: CohortRank, settings: Settings) -> Rank | None:
     if made.of < settings.cohort_minimum:
         return None
-    return Rank(place=float(made.place), of=made.of, top=made.top / 100)
+    return Rank(place=float(made.rank), of=made.of, top=made.top / 100)

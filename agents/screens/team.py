@@ -42,7 +42,7 @@ def _cells(team: Team, row: int, sign: bool = True) -> list[str]:
     points = [int(team.score[row]), *team.pillars[row].tolist()]
     change = team.change(row)
     return [
-        str(int(team.place[row])),
+        str(int(team.rank[row])),
         team.members[row],
         *map(as_points, points),
         str(BANDS[int(team.band[row])]),
@@ -93,7 +93,7 @@ def as_json(team: Team, said: Summary, rubric: Rubric) -> bytes:
         pillars = zip(map(str, PILLARS), team.pillars[row].tolist(), strict=True)
         members.append(
             {
-                "place": int(team.place[row]),
+                "place": int(team.rank[row]),
                 "member": name,
                 "score": int(team.score[row]),
                 "pillars": dict(pillars),

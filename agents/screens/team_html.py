@@ -170,7 +170,7 @@ def _row(team: Team, row: int) -> str:
     ]
     week = "–" if change is None else _change(change)
     return (
-        f'<tr><td class="n">{int(team.place[row])}</td><th scope="row">{_name(team.members[row])}</th>'
+        f'<tr><td class="n">{int(team.rank[row])}</td><th scope="row">{_name(team.members[row])}</th>'
         f'<td class="n"><strong>{as_points(int(team.score[row]))}</strong></td>{"".join(cells)}'
         f'<td>{BANDS[int(team.band[row])]}</td><td class="n">{week}</td></tr>\n'
     )

@@ -108,7 +108,7 @@ class RankFollower:
     async def _follow(self) -> None:
         s = self.settings
         self.merged.clear()
-        self.ranks.forget()
+        self.ranks.clear()
         async with self._topics.tail(s.topic("distributions"), 0) as tail:
             interval = s.benchmark_ms / 1000 / 2
             due, since = 0.0, math.inf

@@ -58,7 +58,7 @@ class _Cohort:
         about = {"cohort": name, "kind": kind, "value": value or None}
         return cls(name.encode(), orjson.dumps(about)[1:-1])
 
-    def forget(self) -> None:
+    def clear_days(self) -> None:
         """Its past is not shown any more."""
         self.days.clear()
         self.closed_at = None
@@ -66,7 +66,9 @@ class _Cohort:
     def close(self, as_of: int) -> None:
         """Drop the days that are too old, and write down those before `as_of`."""
         self.days = {day: self.days[day] for day in sorted(self.days) if as_of - WEEK <= day <= as_of}
-        before = [_DAY % (_opened(day), *_told(values)) for day, values in self.days.items() if day != as_of]
+        before = [
+            _DAY % (_opened(day), *_as_texts(values)) for day, values in self.days.items() if day != as_of
+        ]
         self.closed = b"".join(text + b"," for text in before)
         self.closed_at = as_of
 
@@ -74,8 +76,8 @@ class _Cohort:
 class Benchmarks:
     """Makes records of the cohorts that have changed. least: members a cohort must have to be shown."""
 
-    def __init__(self, least: int) -> None:
-        self.least = least
+    def __init__(self, minimum: int) -> None:
+        self.minimum = minimum
         self._cohorts: dict[str, _Cohort] = {}
         self._loaded: set[str] = set()  # of those published before, not looked for in the merged view yet
         self._as_of: tuple[int, bool] | None = None
@@ -139,14 +141,14 @@ class Benchmarks:
 
     def _gone(self, cohort: _Cohort) -> Record:
         cohort.published = False
-        cohort.forget()
+        cohort.clear_days()
         return cohort.key, None
 
     def _small(self, cohort: _Cohort, about: bytes) -> Record:
         """A cohort of which only is said that it is too small; its past is forgotten too."""
-        cohort.forget()
+        cohort.clear_days()
         cohort.published = True
-        return cohort.key, _SMALL % (cohort.begin, about, self.least)
+        return cohort.key, _SMALL % (cohort.begin, about, self.minimum)
 
     def _lot(
         self,
@@ -161,7 +163,7 @@ class Benchmarks:
         """Records of the `chosen` cohorts int64[k]; deciles: of all cohorts; about: what is the same in each."""
         assert merged.totals is not None
         size = merged.totals.size[chosen]
-        large = size >= self.least
+        large = size >= self.minimum
         made = self._too_small(merged, chosen[~large], size[~large], about)
         chosen = chosen[large]
         if not len(chosen):
@@ -176,7 +178,7 @@ class Benchmarks:
                 cohort.days[as_of] = values
                 days = cohort.closed + _DAY % (today, *texts[:3])
             elif as_of in cohort.days:
-                days = cohort.closed + _DAY % (today, *_told(cohort.days[as_of]))
+                days = cohort.closed + _DAY % (today, *_as_texts(cohort.days[as_of]))
             else:
                 days = cohort.closed[:-1]
             then = cohort.days.get(as_of - WEEK)
@@ -231,7 +233,7 @@ def _week(now: Values, then: Values) -> bytes:
     return _WEEK % (size, TEXTS[mean + ZERO], TEXTS[median + ZERO])
 
 
-def _told(values: Values) -> tuple[int, bytes, bytes]:
+def _as_texts(values: Values) -> tuple[int, bytes, bytes]:
     """A day's size, mean and median as they are written."""
     size, mean, median = values
     return size, TEXTS[mean + ZERO], TEXTS[median + ZERO]

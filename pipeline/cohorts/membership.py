@@ -139,23 +139,23 @@ class CohortMembership:
             revision: of the newest scores.
             rubric: its name and version.
         """
-        places = len(numbers)
+        slots = len(numbers)
         self.number += 1
-        self.resize(places)
+        self.resize(slots)
         self._as_of, self.dirty = as_of, False
         records = self._new_names()
-        chunks = -(-places // CHUNK)
+        chunks = -(-slots // CHUNK)
         if self._waiting is None:
             self._waiting = np.full(chunks, -1)
             whole = np.arange(chunks)
         else:
             whole = np.zeros(0, np.int64)
         self._waiting = np.concatenate([self._waiting, np.full(chunks - len(self._waiting), -1)])
-        changed = np.flatnonzero(self._marked[:places])
+        changed = np.flatnonzero(self._marked[:slots])
         self._marked[changed] = False
         chunk = changed // CHUNK
         many = np.bincount(chunk, minlength=chunks)
-        size = np.minimum(CHUNK, places - np.arange(chunks) * CHUNK)
+        size = np.minimum(CHUNK, slots - np.arange(chunks) * CHUNK)
         whole = np.union1d(whole, np.flatnonzero(many * _HEAVY > size))
         fresh = (many > 0) & (self._waiting < 0)
         self._waiting[fresh] = self.number
@@ -166,7 +166,7 @@ class CohortMembership:
             data = self._rows(numbers, rest[start : start + _PIECE])
             records.append((changes_key(self.partition, self.number, piece), data))
         for number in whole.tolist():
-            data = self._rows(numbers, np.arange(number * CHUNK, min(places, (number + 1) * CHUNK)))
+            data = self._rows(numbers, np.arange(number * CHUNK, min(slots, (number + 1) * CHUNK)))
             records.append((rows_key(self.partition, number), data))
         head = Head(
             partition=self.partition,
@@ -178,7 +178,7 @@ class CohortMembership:
             rubric=rubric[0],
             rubric_version=rubric[1],
             kinds=list(self.kinds),
-            places=places,
+            places=slots,
         )
         records.append((head_key(self.partition), head.model_dump_json().encode()))
         return records

@@ -61,9 +61,9 @@ class _Update:
 
     partition: int
     head: Head
-    anew: bool
+    replaces: bool
     cohort: np.ndarray
-    place: np.ndarray
+    slots: np.ndarray
     numbers: np.ndarray
     codes: np.ndarray
     change: _Change
@@ -171,48 +171,48 @@ class MergedScores:
         lots = [staged for staged in lots if staged.epoch == epoch]
         head = lots[-1].head
         assert head is not None
-        anew = old is None or old.head.epoch != epoch
+        replaces = old is None or old.head.epoch != epoch
         empty = self._nobody(head)
         was = old or self._nobody(head)
-        cohort = empty.cohort if anew else was.cohort
+        cohort = empty.cohort if replaces else was.cohort
         for staged in lots:
             for first, names in sorted(staged.names.items()):
                 numbered = np.array([self._number(name) for name in names], np.int64)
                 cohort = np.concatenate([cohort[:first], numbered])
-        place, numbers, codes = self._newest([rows for staged in lots for rows in staged.rows], head.places)
-        if anew:
-            empty.numbers[place], empty.codes[place] = numbers, codes
-            place = np.arange(max(len(was.numbers), head.places))
-            numbers, codes = _padded(empty.numbers, len(place), GONE), _padded(empty.codes, len(place), 0)
-        before = _padded(was.numbers, head.places, GONE)[place]
-        was_codes = _padded(was.codes, head.places, 0)[place]
+        slots, numbers, codes = self._newest([rows for staged in lots for rows in staged.rows], head.places)
+        if replaces:
+            empty.numbers[slots], empty.codes[slots] = numbers, codes
+            slots = np.arange(max(len(was.numbers), head.places))
+            numbers, codes = _padded(empty.numbers, len(slots), GONE), _padded(empty.codes, len(slots), 0)
+        before = _padded(was.numbers, head.places, GONE)[slots]
+        was_codes = _padded(was.codes, head.places, 0)[slots]
         change = _Change(before, _in(before, was_codes, was.cohort), numbers, _in(numbers, codes, cohort))
-        return _Update(partition, head, anew, cohort, place, numbers, codes, change)
+        return _Update(partition, head, replaces, cohort, slots, numbers, codes, change)
 
-    def _newest(self, rows: list[Rows], places: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _newest(self, rows: list[Rows], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(places, their numbers, their codes), each place once, as it was said last."""
         if not rows:
             return np.zeros(0, np.int64), np.zeros((0, WIDTH), np.uint16), self._codes(0)
-        place = np.concatenate([part.place for part in rows])
-        last = np.zeros(places, np.int64)
-        last[place] = np.arange(len(place))
-        keep = last[place] == np.arange(len(place))
+        slots = np.concatenate([part.place for part in rows])
+        last = np.zeros(size, np.int64)
+        last[slots] = np.arange(len(slots))
+        keep = last[slots] == np.arange(len(slots))
         numbers = np.concatenate([part.numbers for part in rows])[keep]
-        return place[keep], numbers, np.concatenate([part.cohort for part in rows])[keep]
+        return slots[keep], numbers, np.concatenate([part.cohort for part in rows])[keep]
 
     def _install(self, update: _Update) -> None:
         source = self.sources.get(update.partition)
-        if source is None or update.anew:
+        if source is None or update.replaces:
             source = self.sources[update.partition] = self._nobody(update.head)
         source.head, source.cohort = update.head, update.cohort
-        places = update.head.places
+        size = update.head.places
         have = len(source.numbers)
-        source.numbers = grown(source.numbers, places)
+        source.numbers = grown(source.numbers, size)
         source.numbers[have:, 0] = GONE
-        source.codes = grown(source.codes, places)
-        here = update.place < len(source.numbers)
-        source.numbers[update.place[here]] = update.numbers[here]
-        source.codes[update.place[here]] = update.codes[here]
+        source.codes = grown(source.codes, size)
+        here = update.slots < len(source.numbers)
+        source.numbers[update.slots[here]] = update.numbers[here]
+        source.codes[update.slots[here]] = update.codes[here]
 
     def _nobody(self, head: Head) -> Source:
         numbers = np.zeros((head.places, WIDTH), np.uint16)

@@ -19,7 +19,7 @@ class CohortRank:
     top: int
 
     @property
-    def place(self) -> Fraction:
+    def rank(self) -> Fraction:
         """The place, 1 the best; half places for ties of an even number."""
         return Fraction(self.halves, 2)
 

@@ -21,7 +21,7 @@ from schemas.distributions import GONE
 
 _HALF = Table([b'.0,"top":', b'.5,"top":'])
 _TOP = Table.hundredths(b"", b"}")
-_MOST = 1 << 16
+_MAX_BEGINNINGS = 1 << 16
 """Beginnings of ranks that are kept."""
 _SIZE = 32
 """Bits of a cohort's size."""
@@ -39,10 +39,10 @@ class _Ranked:
 class RankWriter:
     """Ranks as they are put into records. kinds: in which cohorts; least: members a cohort must have."""
 
-    def __init__(self, merged: MergedScores, kinds: Sequence[str], least: int) -> None:
+    def __init__(self, merged: MergedScores, kinds: Sequence[str], minimum: int) -> None:
         self.merged = merged
         self.kinds = tuple(kinds)
-        self.least = least
+        self.minimum = minimum
         self._columns = [0 if kind == EVERYONE else 1 + merged.kinds.index(kind) for kind in kinds]
         self._begins: dict[int, bytes] = {}  # by cohort and size
 
@@ -64,7 +64,7 @@ class RankWriter:
         ]
         hidden = np.zeros(len(members), np.int64)
         for at, kind in enumerate(kinds):
-            hidden |= ((kind.size < self.least) | (kind.now == NONE)).astype(np.int64) << at
+            hidden |= ((kind.size < self.minimum) | (kind.now == NONE)).astype(np.int64) << at
         patterns = np.unique(hidden).tolist()
         # who is shown in the same kinds has a record of the same form
         rows = [np.flatnonzero(hidden == pattern) for pattern in patterns]
@@ -74,9 +74,9 @@ class RankWriter:
         ]
         if len(made) <= 1:
             return made[0] if made else None
-        place = np.empty(len(members), np.int64)
-        place[np.concatenate(rows)] = np.arange(len(members))
-        return pa.concat_arrays(made).take(pa.array(place))
+        position = np.empty(len(members), np.int64)
+        position[np.concatenate(rows)] = np.arange(len(members))
+        return pa.concat_arrays(made).take(pa.array(position))
 
     def _ranked(
         self,
@@ -94,7 +94,7 @@ class RankWriter:
             now, was = _known(source, cohort[:, column - 1]), _old(source, members, column - 1) * were
         else:
             now, was = np.full(len(members), ALL), were * ALL
-        above, ties, size = places(self.merged.ladders[column], now, score, was=was, old=old)
+        above, ties, size = counts_around(self.merged.ladders[column], now, score, was=was, old=old)
         return _Ranked(now, 2 * above + ties + 1, size)
 
     def _texts(self, shown: Sequence["_Ranked"], rows: np.ndarray) -> pa.BinaryArray:
@@ -105,8 +105,8 @@ class RankWriter:
         pieces: list[Piece] = []
         for kind in shown:
             halves, size = kind.halves[rows], kind.size[rows]
-            place = whole(halves >> 1), _HALF.of(halves & 1)
-            pieces += [self._begun(begin, kind.now[rows], size), *place, _TOP.of(top_of(halves, size))]
+            rank = whole(halves >> 1), _HALF.of(halves & 1)
+            pieces += [self._begun(begin, kind.now[rows], size), *rank, _TOP.of(top_of(halves, size))]
             begin = b","
         return joined(*pieces, b"},")
 
@@ -123,7 +123,7 @@ class RankWriter:
         begins = self._begins
         text = begins.get(key)
         if text is None:
-            if len(begins) > _MOST:
+            if len(begins) > _MAX_BEGINNINGS:
                 begins.clear()  # sizes have changed many times
             kind, value = self.merged.cohorts[key >> _SIZE]
             named = b'"value":%b,' % orjson.dumps(value) if value else b""
@@ -131,12 +131,12 @@ class RankWriter:
             text = begins[key] = form % (kind.encode(), named, key & (1 << _SIZE) - 1)
         return text
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """The numbers of cohorts have been given anew."""
         self._begins.clear()
 
 
-def places(
+def counts_around(
     ladder: SortedScores, now: np.ndarray, score: np.ndarray, *, was: np.ndarray, old: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(above, ties, size) of members of cohorts `now` with `score`, int64[n] each.

@@ -108,9 +108,9 @@ class SortedEntries(_Ends):
             gone = np.sort(gone.astype(left.dtype))
             at = np.searchsorted(left, gone)
             # the same entry several times: one after the other from where it begins
-            place = np.arange(len(gone))
+            position = np.arange(len(gone))
             again = np.concatenate([[False], gone[1:] == gone[:-1]])
-            run = place - np.maximum.accumulate(np.where(again, 0, place))
+            run = position - np.maximum.accumulate(np.where(again, 0, position))
             stays = np.ones(len(left), bool)
             stays[at + run] = False
             left = left[stays]

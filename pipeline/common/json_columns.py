@@ -38,9 +38,9 @@ NULL = -ZERO - 1
 class Table:
     """A text for each whole number from `least` on."""
 
-    def __init__(self, texts: Sequence[bytes], least: int = 0) -> None:
+    def __init__(self, texts: Sequence[bytes], first: int = 0) -> None:
         self._texts = pa.array(texts, pa.binary())
-        self._least = least
+        self._first = first
 
     @classmethod
     def hundredths(cls, before: bytes, after: bytes = b"") -> "Table":
@@ -54,7 +54,7 @@ class Table:
 
     def of(self, numbers: np.ndarray) -> pa.BinaryArray:
         """The texts of int[n]; IndexError for a number that has none."""
-        which = numbers - self._least if self._least else numbers
+        which = numbers - self._first if self._first else numbers
         return _TAKE.call([self._texts, pa.array(which)], _TAKE_OPTIONS)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipeline.common.growable import grown
-from pipeline.network.link_block import OWNERS, LinkColumns, connected, forget, states
+from pipeline.network.link_block import OWNERS, LinkColumns, clear_until, connected, states
 from pipeline.network.member_hash import LINKS, REMOVED, member_hashes
 from pipeline.network.overlay import _SHIFT, Overlay
 from pipeline.network.peer_codes import NONE, PeerCodes
@@ -43,7 +43,7 @@ class NetworkGraph:
         self.erased: list[str] = []
         self._slot = np.zeros(0, np.int32)  # by code; -1: no owner
         self._slot_of_member = np.zeros(0, np.int32)  # by the shard's index; -1: not known to be one
-        self._notes: list[tuple[np.ndarray, ...]] = []
+        self._ties: list[tuple[np.ndarray, ...]] = []
         self._waiting = 0
         self._names: Sequence[str | None] = ()
         self._sizes: list[tuple[int, int]] = []
@@ -95,11 +95,11 @@ class NetworkGraph:
             if len(rows):
                 self._add(offset, owner, frame.peer[rows], frame.signals[rows], frame.time[rows], day[rows])
 
-    def _add(self, offset: int, *note: np.ndarray) -> None:
+    def _add(self, offset: int, *columns: np.ndarray) -> None:
         if self.oldest is None:
             self.oldest = offset
-        self._notes.append(note)
-        self._waiting += len(note[0])
+        self._ties.append(columns)
+        self._waiting += len(columns[0])
         if self._waiting >= GATHER:
             self.gather()
 
@@ -156,10 +156,10 @@ class NetworkGraph:
 
     def gather(self) -> None:
         """Put all notes into the overlay."""
-        if not self._notes:
+        if not self._ties:
             return
-        member, peer, signals, time, day = map(np.concatenate, zip(*self._notes, strict=True))
-        self._notes, self._waiting = [], 0
+        member, peer, signals, time, day = map(np.concatenate, zip(*self._ties, strict=True))
+        self._ties, self._waiting = [], 0
         key = self._owners(member).astype(np.uint64) << _SHIFT | self.codes.add(peer)
         link = signals & LINKS > 0
         state = np.where(link, states(time, signals & REMOVED > 0), np.uint32(0))
@@ -229,9 +229,9 @@ class NetworkGraph:
         packed = self.blocks[number]
         if at < packed.owners:
             mine = packed.part(at)
-            forget(packed.state[mine], packed.since[mine], last - packed.base, end_ms)
+            clear_until(packed.state[mine], packed.since[mine], last - packed.base, end_ms)
         part = self.overlay.part(slot, slot + 1)
-        forget(self.overlay.state[part], self.overlay.day[part], last, end_ms)
+        clear_until(self.overlay.state[part], self.overlay.day[part], last, end_ms)
         if self.has_record[slot]:
             self.has_record[slot] = False
             self.erased.append(name)

@@ -14,7 +14,9 @@ from pipeline.network.graph import NetworkGraph
 from pipeline.network.link_block import OWNERS, LinkColumns
 from pipeline.network.peer_codes import PeerCodes
 from schemas.links import (
-    BLOCK,
+    BLOCK as BLOCK_PREFIX,
+)
+from schemas.links import (
     CHANGES,
     CHUNK,
     CODES,
@@ -126,7 +128,9 @@ class Journal:
         _codes(self.network.codes, [data for key, data in records.items() if key.startswith(CODES)])
         self._codes = len(self.network.codes)
         pieces = sorted(
-            tuple(map(int, key[len(BLOCK) :].split(b"/"))) for key in records if key.startswith(BLOCK)
+            tuple(map(int, key[len(BLOCK_PREFIX) :].split(b"/")))
+            for key in records
+            if key.startswith(BLOCK_PREFIX)
         )
         rounds: dict[int, int] = {}
         for number, keys in groupby(pieces, key=lambda key: key[0]):

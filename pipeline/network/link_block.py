@@ -169,7 +169,7 @@ class LinkColumns:
         return self.start.nbytes + self.peer.nbytes + self.state.nbytes + self.since.nbytes
 
 
-def forget(state: np.ndarray, day: np.ndarray, last: int, end_ms: int) -> None:
+def clear_until(state: np.ndarray, day: np.ndarray, last: int, end_ms: int) -> None:
     """Take out of links, in place, what happened up to the day `last`, which ends at `end_ms`."""
     state[state <= np.uint32((int(seconds(end_ms - 1)) << 1) | 1)] = 0
     day[day <= last] = 0

@@ -53,7 +53,7 @@ class PeerRanks:
         return (20_000 * self.engaged + n) // (2 * n)
 
 
-def places(links: LinkColumns, own: np.ndarray, scores: np.ndarray, floor: int) -> PeerRanks:
+def peer_ranks(links: LinkColumns, own: np.ndarray, scores: np.ndarray, floor: int) -> PeerRanks:
     """The places of the owners of a block.
 
     own: int[n], the scores of its owners; scores: int16, by code; floor: engagement up to that day is over.
@@ -86,7 +86,7 @@ def by_code(codes: np.ndarray, scores: np.ndarray, size: int) -> np.ndarray:
     return table
 
 
-def place_of(own: int | None, peers: Iterable[tuple[int | None, bool]]) -> dict[str, int | None]:
+def plain_rank(own: int | None, peers: Iterable[tuple[int | None, bool]]) -> dict[str, int | None]:
     """One member's place (its halves), in the plainest way; peers: their scores, and whether they engaged."""
     connections = list(peers)
     scores = [score for score, _ in connections if score is not None]

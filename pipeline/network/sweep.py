@@ -16,7 +16,7 @@ from pipeline.network import journal
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
 from pipeline.network.peer_codes import NONE
-from pipeline.network.peer_ranks import UNKNOWN, PeerRanks, places
+from pipeline.network.peer_ranks import UNKNOWN, PeerRanks, peer_ranks
 from pipeline.network.records import network_records
 
 AT_ONCE = 100_000
@@ -50,7 +50,7 @@ class RecordContext:
     rubric: tuple[str, str]
 
 
-def sweep_block(sweep: Sweep, entries: Journal, number: int, telling: RecordContext) -> Iterator[Piece]:
+def sweep_block(sweep: Sweep, entries: Journal, number: int, context: RecordContext) -> Iterator[Piece]:
     """Work on a block, to be taken to the end: what each piece of it puts out, perhaps nothing."""
     network = entries.network
     floor = sweep.day - WINDOW
@@ -66,31 +66,31 @@ def sweep_block(sweep: Sweep, entries: Journal, number: int, telling: RecordCont
             some = slice(number * OWNERS + first, number * OWNERS + stop)
             codes = network.owner[some]
             own = np.where(codes == NONE, UNKNOWN, sweep.scores[np.where(codes == NONE, 0, codes)])
-            found = places(links.of_owners(first, stop), own, sweep.scores, floor)
-            yield _records(found, entries, some, sweep=sweep, telling=telling), ()
+            found = peer_ranks(links.of_owners(first, stop), own, sweep.scores, floor)
+            yield _records(found, entries, some, sweep=sweep, context=context), ()
     for record in entries.write(number, sweep.round):
         yield (), [record]
 
 
 def _records(
-    found: PeerRanks, entries: Journal, some: slice, *, sweep: Sweep, telling: RecordContext
+    found: PeerRanks, entries: Journal, some: slice, *, sweep: Sweep, context: RecordContext
 ) -> list[Record]:
     """The records of the owners at places `some`, and tombstones of those who have no connection any more."""
-    network, names = entries.network, telling.names
-    member, told = network.member[some], network.has_record[some]
+    network, names = entries.network, context.names
+    member, has_record = network.member[some], network.has_record[some]
     rows = np.flatnonzero((member >= 0) & (found.connections > 0))
-    gone = np.flatnonzero((member >= 0) & told & (found.connections == 0))
+    gone = np.flatnonzero((member >= 0) & has_record & (found.connections == 0))
     records: list[Record] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]
-    told[gone] = False
-    told[rows] = True
+    has_record[gone] = False
+    has_record[rows] = True
     people = [str(names[i]) for i in member[rows].tolist()]
     sweep.members += len(people)
     return records + network_records(
         people,
         found,
         rows,
-        minimum=telling.minimum,
+        minimum=context.minimum,
         day=sweep.day,
-        revision=telling.revision,
-        rubric=telling.rubric,
+        revision=context.revision,
+        rubric=context.rubric,
     )

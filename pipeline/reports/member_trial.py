@@ -29,7 +29,7 @@ _FORM = re.compile(
 )
 _SIGNALS = {signal.name.lower(): signal for signal in Signal}
 _REGISTERS = {register.name.lower(): register for register in Register}
-_MOST = 2**31 - 1
+_MAX_REGISTER = 2**31 - 1
 
 
 class TrialError(ValueError):
@@ -89,8 +89,8 @@ def _known(text: str, form: re.Match[str]) -> Register:
         )
     if form["sign"] or form["on"]:
         raise _wrong(text, f"'{name}' is a register: give its new value, such as {name}={form['value']}")
-    if int(form["value"]) > _MOST:
-        raise _wrong(text, f"the maximum value of a register is {_MOST:,}")
+    if int(form["value"]) > _MAX_REGISTER:
+        raise _wrong(text, f"the maximum value of a register is {_MAX_REGISTER:,}")
     return register
 
 
@@ -187,5 +187,5 @@ def scores(rubric: Rubric, day: int, members: Sequence[Member]) -> list[TrialSco
     ]
 
 
-def _named(rubric: Rubric, points: Sequence[int], places: Sequence[int]) -> dict[str, int]:
-    return {rubric.components[at].name: points[at] for at in places}
+def _named(rubric: Rubric, points: Sequence[int], components: Sequence[int]) -> dict[str, int]:
+    return {rubric.components[at].name: points[at] for at in components}

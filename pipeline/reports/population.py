@@ -85,12 +85,12 @@ class Population:
             return Known(Member.of(self.day, shard.state.tiles.read(one), numbers), role or None)
         return None
 
-    def like(self, name: str, most: int = 3) -> list[str]:
+    def like(self, name: str, max_names: int = 3) -> list[str]:
         """Members with a name like this one, for who has mistyped it."""
         names = [
             str(other) for shard in self.shards for other in shard.state.index.names if other is not None
         ]
-        return difflib.get_close_matches(name, names, most)
+        return difflib.get_close_matches(name, names, max_names)
 
     def past(self, name: str, last: int) -> list[PastDay] | None:
         """The days of a member's history, oldest first, at most `last`; None for an unknown member."""

@@ -88,10 +88,10 @@ class RecordedHistory:
             weakest=str(PILLARS[min(range(len(PILLARS)), key=lambda at: pillars[at])]),
         )
 
-    def last_days(self, most: int) -> range:
+    def last_days(self, max_days: int) -> range:
         """The newest days there are records of, at most so many."""
         newest = max(self._last, default=-1)
-        return range(max(newest - min(most, DAYS) + 1, self.first or 0), newest + 1)
+        return range(max(newest - min(max_days, DAYS) + 1, self.first or 0), newest + 1)
 
     def on(self, day: int) -> Iterator[tuple[str, list[int]]]:
         """Each member who has a record of the day: score and pillars in hundredths."""

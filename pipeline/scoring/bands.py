@@ -118,6 +118,6 @@ def trends_of(history: np.ndarray, rule: Trend) -> np.ndarray:
     early_sum = (early * early_known).sum(axis=1, dtype=np.int64)
     gain = late_sum * early_days - early_sum * late_days
     change = rule.change * late_days * early_days
-    told = 2 + (gain >= change).astype(np.int8) - (gain <= -change)
+    direction = 2 + (gain >= change).astype(np.int8) - (gain <= -change)
     enough = (late_days >= rule.known) & (early_days >= rule.known)
-    return np.where(enough, told, 0).astype(np.int8)
+    return np.where(enough, direction, 0).astype(np.int8)

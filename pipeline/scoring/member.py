@@ -11,7 +11,7 @@ from schemas.registers import Register
 from schemas.signals import Signal
 
 _FULL = 0xFFFF
-_MOST = 2**31 - 1
+_MAX_REGISTER = 2**31 - 1
 _SIGNALS = {int(signal): signal for signal in Signal}
 
 
@@ -45,7 +45,7 @@ class Member:
             more[tile] = min(max(more.get(tile, 0) + count, 0), _FULL)
         known = dict(self.numbers)
         for register, value in (numbers or {}).items():
-            known[register] = min(max(known.get(register, 0) + value, -_MOST - 1), _MOST)
+            known[register] = min(max(known.get(register, 0) + value, -_MAX_REGISTER - 1), _MAX_REGISTER)
         return Member(more, known)
 
 

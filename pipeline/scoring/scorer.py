@@ -77,11 +77,11 @@ class Scorer:
             self._use(slot, rate.successes, rate.half_life)
             self._use(slot + len(rates), rate.trials or {}, rate.half_life)
         # The kinds are computed one after the other; then the rows are put into the order of the rubric.
-        places = [at for group in (curves, rates, rhythms, registers) for at, _ in group]
-        self._order = np.argsort(places)
-        self._max = np.array([[rubric.components[at].max] for at in places], np.int64)
+        by_kind = [at for group in (curves, rates, rhythms, registers) for at, _ in group]
+        self._order = np.argsort(by_kind)
+        self._max = np.array([[rubric.components[at].max] for at in by_kind], np.int64)
         members = [rubric.of_pillar(pillar) for pillar in PILLARS]
-        self._by_pillar = np.array([at for places in members for at in places], np.int64)
+        self._by_pillar = np.array([at for components in members for at in components], np.int64)
         self._pillar_starts = np.cumsum([0, *map(len, members)])[:-1]
         self._index, self._value = np.empty(0, np.int64), np.empty(0)
         self._earned, self._worth = np.empty(0, np.int64), np.empty(0, np.int64)

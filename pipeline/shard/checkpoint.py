@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipeline.common.tile_keys import WINDOW
 from pipeline.network.journal import Journal
 from pipeline.shard import redo
-from pipeline.shard.member_state import NEVER
+from pipeline.shard.member_state import NO_DAY
 from pipeline.shard.rollover import SLACK
 from pipeline.shard.shard import ReplayGuard, Shard
 from pipeline.shard.watermarks import Watermarks
@@ -124,7 +124,7 @@ def stamp_of(shard: Shard) -> Stamp:
     oldest = replay_from(shard)
     start = None if shard.redo is None else shard.redo.start
     rollover = shard.rollover
-    rollover.forget_starts(oldest - 1 if start is None else start.frame)
+    rollover.remove_starts(oldest - 1 if start is None else start.frame)
     return Stamp(
         sequence=shard.emitter.revision,
         frame=shard.frame,
@@ -161,7 +161,7 @@ def restored_networks(shard: Shard, records: Mapping[bytes, bytes]) -> Journal:
     journal = Journal(state.network)
     journal.restore(records)
     # links may have been written before the erasure of their owner was
-    for index in np.flatnonzero(state.erased > NEVER).tolist():
+    for index in np.flatnonzero(state.erased > NO_DAY).tolist():
         name, last = state.index.names[index], int(state.erased[index])
         if name is not None:
             state.network.erase(name, last, state.zone.end_ms(last))

@@ -12,7 +12,7 @@ from pipeline.scoring.bands import UNKNOWN, bands_of, next_bands
 from pipeline.scoring.scorer import Points
 
 DAYS = 90
-NEVER = 2**31 - 1
+NOT_RECORDED = 2**31 - 1
 COLUMNS = 5
 """Score and the four pillars."""
 
@@ -31,7 +31,7 @@ class DailyHistory:
         """Make room for members 0..members-1."""
         if members > len(self.band):
             self.band = grown(self.band, members)
-            self.since = grown(self.since, members, NEVER)
+            self.since = grown(self.since, members, NOT_RECORDED)
             for at, kept in enumerate(self._days):
                 if len(kept):
                     self._make(at)
@@ -108,7 +108,7 @@ class DailyHistory:
         first = int(self.since[member])
         if first > last:
             return first
-        self.since[member] = NEVER if last >= today - 1 else last + 1
+        self.since[member] = NOT_RECORDED if last >= today - 1 else last + 1
         for day in range(today - DAYS, min(last + 1, today)):
             kept = self._days[day % DAYS]
             if len(kept):

@@ -9,7 +9,7 @@ from pipeline.common.growable import grown
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.scorer import Points
-from pipeline.shard.member_state import NEVER
+from pipeline.shard.member_state import NO_DAY
 
 WIDTH = len(PILLARS) + 2
 """Columns of numbers: score and pillars in hundredths, place of the band in BANDS."""
@@ -39,7 +39,7 @@ class LastEmitted:
         """Make room for members 0..members-1."""
         self.numbers = grown(self.numbers, members, UNKNOWN)
         self.components = grown(self.components, members)
-        self.day = grown(self.day, members, NEVER)
+        self.day = grown(self.day, members, NO_DAY)
 
     def columns(self, members: np.ndarray) -> np.ndarray:
         """int16[WIDTH, n]: the numbers of `members` int64[n], a copy."""

@@ -27,7 +27,7 @@ _ERASE = np.uint64(1 << ERASE_BIT)
 _SIGNALS = ~_ERASE
 _BYTES = max(Signal) // 8 + 1
 """Bytes of a mask that have signals."""
-NEVER = -(1 << 31)
+NO_DAY = -(1 << 31)
 """In place of the day up to which a member is erased."""
 AHEAD = 2
 """Days after the as-of day that a tile may lie on; it counts when its day has come."""
@@ -65,7 +65,7 @@ class MemberState:
     def resize(self) -> None:
         """Make room for all members of the index. The history is left to who keeps one."""
         n = len(self.index.names)
-        self.erased = grown(self.erased, n, NEVER)
+        self.erased = grown(self.erased, n, NO_DAY)
         self.tiles.resize(n)
         self.registers.resize(n)
 
@@ -122,7 +122,7 @@ class MemberState:
     def erased_up_to(self, name: str) -> int:
         """The last day of a member that is erased; NEVER when none is."""
         index = self.index.get(name)
-        return NEVER if index is None else int(self.erased[index])
+        return NO_DAY if index is None else int(self.erased[index])
 
     def has_score(self, members: np.ndarray, as_of: int, pairs: Pairs) -> np.ndarray:
         """bool[n]: of whom of `members` int64[n], with these tiles, something counts: a tile, or a register."""

@@ -21,7 +21,9 @@ from pipeline.shard.digests import Digest, record_hash
 from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import (
-    BLOCK,
+    BLOCK as BLOCK_PREFIX,
+)
+from schemas.ledger import (
     FRAME,
     HISTORY,
     IDS,
@@ -41,7 +43,7 @@ CHAIN = 200
 _OURS = re.compile(
     rb"stamp|block/\d+|history/\d+(/\d+)?|frame/\d+|ids/\d+/\d+|network/(codes/\d+|changes/\d+|block/\d+/\d+)"
 )
-_STAYS = (STAMP_KEY, BLOCK, HISTORY)
+_STAYS = (STAMP_KEY, BLOCK_PREFIX, HISTORY)
 """How keys begin that no worker ever takes back."""
 T = TypeVar("T")
 
@@ -109,13 +111,13 @@ class Image:
         if self._stamp is None:
             return None
         try:
-            said = orjson.loads(self._stamp)
-            if isinstance(said, dict) and isinstance(said.get("version"), int) and said["version"] > VERSION:
+            data = orjson.loads(self._stamp)
+            if isinstance(data, dict) and isinstance(data.get("version"), int) and data["version"] > VERSION:
                 raise Unreadable(
-                    f"the stamp at offset {self.stamp_offset} has version {said['version']}, this program reads "
+                    f"the stamp at offset {self.stamp_offset} has version {data['version']}, this program reads "
                     f"versions up to {VERSION}: run the newer Pillarscore that wrote it"
                 )
-            return Stamp.model_validate(said)
+            return Stamp.model_validate(data)
         except (orjson.JSONDecodeError, ValidationError) as error:
             raise Unreadable(
                 f"the stamp at offset {self.stamp_offset} can't be read: {str(error).splitlines()[0]}"
@@ -157,8 +159,8 @@ class Image:
         found = []
         stamps = list(self._chain)
         for (_, before), (offset, data) in pairwise(stamps):
-            said = orjson.loads(data).get("transaction")
-            if said and said["previous"] and said["previous"] != stamp_hash(before):
+            transaction = orjson.loads(data).get("transaction")
+            if transaction and transaction["previous"] and transaction["previous"] != stamp_hash(before):
                 found.append(offset)
         return found
 
@@ -194,7 +196,7 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     if stamp is None:
         shard.keep_redo(ReplayStart(frame=-1, watermarks={}))
         return Recovered(checkpoint.restored_networks(shard, {}), 0)
-    loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK).items()]
+    loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK_PREFIX).items()]
     histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
     checkpoint.load(shard, loaded, stamp, histories)
     networks = checkpoint.restored_networks(shard, image.starting(LINKS))

@@ -112,6 +112,6 @@ class Rollover:
         for number in range(stamp.rolled):
             self.recorder.last.setdefault(number, stamp.day - 1)
 
-    def forget_starts(self, frame: int) -> None:
+    def remove_starts(self, frame: int) -> None:
         """No replay will begin before `frame`: drop the rollovers that started before it."""
         self.starts = [start for start in self.starts if start.frame > frame]

@@ -21,7 +21,8 @@ from pipeline.common import days
 from pipeline.reports.explain import explain
 from pipeline.reports.population import Population
 from pipeline.reports.rubric_comparison import compare
-from schemas.ledger import BLOCK, FRAME
+from schemas.ledger import BLOCK as BLOCK_PREFIX
+from schemas.ledger import FRAME
 from tests.kit.events import DAY, dumps, random_events
 from tests.kit.rubrics import SSI
 
@@ -52,7 +53,7 @@ async def _blocks_and_frames(settings: Settings) -> tuple[int, int]:
     blocks = frames = 0
     for partition in range(settings.frame_partitions):
         found = await restore(KafkaLog(settings), settings, (SSI, None), partition, today=DAY)
-        blocks += len(found.image.starting(BLOCK))
+        blocks += len(found.image.starting(BLOCK_PREFIX))
         frames += len(found.image.starting(FRAME))
     return blocks, frames
 

@@ -203,7 +203,7 @@ def test_merged_is_a_sort_of_all_scores(plan):
                         for key, value in records.items():
                             publisher.load(key, value)
                         for one in partitions:
-                            one.ranks.forget()
+                            one.ranks.clear()
                     topic.read(merged)
                     by_places = [dict(one.published) for one in partitions]
                     if merged.complete:

@@ -15,11 +15,12 @@ from pipeline.network import journal as journals
 from pipeline.network import sweep as refresh
 from pipeline.network.journal import Journal
 from pipeline.network.member_hash import member_hashes
-from pipeline.network.peer_ranks import UNKNOWN, place_of
+from pipeline.network.peer_ranks import UNKNOWN, plain_rank
 from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.shard import distribution_feed
 from schemas.frames import decode
-from schemas.links import BLOCK, LinkBlock
+from schemas.links import BLOCK as BLOCK_PREFIX
+from schemas.links import LinkBlock
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 from tests.kit.events import DAY
@@ -67,12 +68,12 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
     assert len(found) == len(out) == sweep.members
     assert set(found) == set(wanted)
     for name, peers in wanted.items():
-        plain = place_of(scores.get(name), [(scores.get(peer), lately) for peer, lately in peers.items()])
+        plain = plain_rank(scores.get(name), [(scores.get(peer), lately) for peer, lately in peers.items()])
         told = found[name]
         got = (told.connections, told.scored, told.rank and 2 * told.rank.place)
         assert got == (plain["connections"], plain["scored"], plain["place"] if plain["scored"] else None)
         assert told.average is None or round(told.average * 100) == plain["average"]
-    blocks = [LinkBlock.load(data) for key, data in kept.items() if key.startswith(BLOCK)]
+    blocks = [LinkBlock.load(data) for key, data in kept.items() if key.startswith(BLOCK_PREFIX)]
     assert sum(len(one.peer) for one in blocks) == sum(map(len, network.blocks))
     assert max(len(one.peer) for one in blocks) <= piece
 

@@ -63,7 +63,7 @@ def test_both_sides_are_what_the_reference_says(before, after, them):
 @settings(deadline=None)
 @given(rubrics(), rubrics(), many)
 def test_who_moves_and_what_changes(before, after, them):
-    said = compare(before, after, day=DAY, people=people(them), most=3)
+    said = compare(before, after, day=DAY, people=people(them), max_movers=3)
     pairs = list(zip(by_reference(before, them), by_reference(after, them), strict=True))
     gains = {f"m{at}": b.score - a.score for at, (a, b) in enumerate(pairs)}
     assert said.changes == Counter(gains.values())
@@ -123,7 +123,7 @@ def test_nobody_makes_an_empty_comparison():
 @given(them=many)
 def test_no_more_movers_than_asked_for(most, them):
     other = SSI.parse(SSI_TEXT.replace("half = 16", "half = 17", 1))
-    said = compare(SSI, other, day=DAY, people=people(them), most=most)
+    said = compare(SSI, other, day=DAY, people=people(them), max_movers=most)
     assert len(said.up) <= most
     assert len(said.down) <= most
 
