@@ -168,13 +168,13 @@ class Transactions(Protocol):
         """Commit; raises ProduceFailed (nothing is committed) or EndUnanswered (not known: see `renew`)."""
 
     async def renew(self) -> None:
-        """After EndUnanswered: make sure that it is settled; then `forget` if it was committed, else `resend`."""
+        """After EndUnanswered: make sure that it is settled; then `clear` if it was committed, else `resend`."""
 
     async def resend(self) -> None:
         """Put the same records into a new transaction and commit it; raises as `commit` does."""
 
-    def forget(self) -> None:
-        """What was sent is committed after all."""
+    def clear(self) -> None:
+        """Drop what was sent: it is committed after all."""
 
 
 class SourceListener(Protocol):

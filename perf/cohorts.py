@@ -24,7 +24,7 @@ from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from perf.fresh import Plan, Sent, send
 from perf.ground import accounted, ground, run, running
-from perf.latency import busy_since, machine, process, told, until
+from perf.latency import busy_since, machine, process, receive, until
 from perf.load import load
 from perf.throughput import follow
 from perf.worker_process import Worker, total, wait_shared
@@ -99,7 +99,7 @@ def freshness(rate: int, members: int, *, seconds: float, warm: float, tick: flo
                 full = busy_since(busy)
                 behind = members + rate * plan.seconds - counted(workers)
                 took = probes.result()
-            sent: Sent = told(sender, "sender")
+            sent: Sent = receive(sender, "sender")
         metrics = workers[0].metrics()
         merges = total(metrics, "pillarscore_rank_merge_seconds_count")
         spent = total(metrics, "pillarscore_rank_merge_seconds_sum")

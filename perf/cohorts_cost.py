@@ -64,7 +64,7 @@ class Compared(Pipeline):
             for _ in self.merged.count():
                 pass
 
-    def tell(self) -> None:
+    def make_records(self) -> None:
         """The records of the cohorts that changed."""
         self.made += sum(map(len, self.benchmarks.records(self.merged)))
 
@@ -78,7 +78,7 @@ class Compared(Pipeline):
         """Nothing was spent yet, and from the first event measured on there are ranks."""
         self.publish()
         self.merge()
-        self.tell()
+        self.make_records()
         self.spent = dict.fromkeys(self.spent, 0.0)
         self.made, self.before = 0, self.records
 
@@ -94,7 +94,7 @@ def rank(pipeline: Pipeline, before: int, done: int, *, every: int, skip: int) -
         pipeline.timed("publishing", pipeline.publish)
     if before // every != done // every:
         pipeline.timed("merging", pipeline.merge)
-        pipeline.timed("records", pipeline.tell)
+        pipeline.timed("records", pipeline.make_records)
 
 
 def main() -> None:

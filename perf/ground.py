@@ -26,11 +26,11 @@ ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
 def ground(name: str) -> Iterator[Settings]:
     """Settings with topics that nobody else has, below a prefix that begins with `name`."""
     settings = Settings.load(prefix=f"bench-{name}-{time.time_ns() // 1_000_000}-")
-    broker = None if settings.broker else Broker.of(settings, _say)
+    broker = None if settings.broker else Broker.of(settings, _report)
     # said before it starts, so that one whose start was broken off is stopped too
     ours = broker is not None and broker.status().process is None
     try:
-        settings = connected(settings, _say)
+        settings = connected(settings, _report)
         try:
             asyncio.run(topics.ensure(settings))
             yield settings
@@ -88,5 +88,5 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(2)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

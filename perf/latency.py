@@ -63,14 +63,14 @@ def process(target: Callable[..., None], *arguments: Any) -> Iterator[Connection
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     theirs.close()
     try:
-        told(ours, target.__name__)
+        receive(ours, target.__name__)
         yield ours
         child.join(5)
     finally:
         child.kill()
 
 
-def told(pipe: Connection, name: str) -> Any:
+def receive(pipe: Connection, name: str) -> Any:
     """What a process says next; raises UserError when it has ended."""
     try:
         return pipe.recv()
@@ -141,12 +141,12 @@ def measure(
         apart = phases(begin + plan.seconds) if phases else [("", begin, begin + plan.seconds)]
         until(begin + plan.seconds)
         cpu, full = worker.cpu() - cpu, busy_since(busy)
-        sent: Sent = told(sender, "sender")
+        sent: Sent = receive(sender, "sender")
         drain(worker, before + len(sent.at))
         readers = (uncommitted, committed)
         for reader in readers:
             reader.send(None)
-        seen: list[Seen] = [told(reader, "reader") for reader in readers]
+        seen: list[Seen] = [receive(reader, "reader") for reader in readers]
     counted = sent.at >= begin + warm
     show(plan, warm, sent, counted)
     found = [latencies(sent.at, some, plan.members) * 1e3 for some in seen]
@@ -170,14 +170,17 @@ def table(found: list[np.ndarray], chosen: np.ndarray) -> None:
         print(f"{level:<17} {q[0]:6.0f} {q[1]:6.0f} {q[2]:6.0f} {q[3]:6.0f}   {lost:,} unanswered")
 
 
-def turns(worker: Worker, begin: float, turn: float, end: float) -> list[Phase]:
+def rollover_phases(worker: Worker, begin: float, rollover_at: float, end: float) -> list[Phase]:
     """Wait for the turn of the day, at `turn`, and until all members are turned: before it, and during it."""
-    until(turn + 1)
+    until(rollover_at + 1)
     while total(worker.metrics(), "pillarscore_unrolled_members"):
         if time.monotonic() > end:
             raise UserError("The rollover took longer than events were sent: use more --seconds")
         time.sleep(0.5)
-    return [("before the rollover", begin, turn), ("during the rollover", turn, time.monotonic())]
+    return [
+        ("before the rollover", begin, rollover_at),
+        ("during the rollover", rollover_at, time.monotonic()),
+    ]
 
 
 async def fill(settings: Settings, members: int) -> None:
@@ -250,7 +253,7 @@ def main() -> None:
     if given.members < given.rate:
         raise UserError("--members must be at least --rate, otherwise events of a member overtake each other")
     at = time.time() + given.turn / LOAD + START_S + given.warm + given.seconds / 2 if given.turn else None
-    turn = None if at is None else time.monotonic() + at - time.time()
+    rollover_at = None if at is None else time.monotonic() + at - time.time()
     with (
         ground("latency") as settings,
         midnight(at) if at is not None else nullcontext({}) as zone,
@@ -269,17 +272,17 @@ def main() -> None:
             given.members,
             given.warm + given.seconds,
         )
-        if turn is None:
+        if rollover_at is None:
             measure(settings, worker, plan, warm=given.warm)
         else:
-            begin = turn - (plan.seconds + given.warm) / 2
+            begin = rollover_at - (plan.seconds + given.warm) / 2
             measure(
                 settings,
                 worker,
                 plan,
                 warm=given.warm,
                 begin=begin,
-                phases=partial(turns, worker, begin, turn),
+                phases=partial(rollover_phases, worker, begin, rollover_at),
             )
 
 

@@ -21,7 +21,7 @@ from perf.load import load
 from perf.worker_process import Worker, total
 from perf.workload import events
 
-MOST_S = 600
+MAX_S = 600
 Mark = tuple[float, float, float]
 """Events accounted for, time, seconds of the worker's CPU."""
 
@@ -29,7 +29,7 @@ Mark = tuple[float, float, float]
 def follow(worker: Worker, count: int) -> list[Mark]:
     """A mark at each look, from the first with anything accounted for to the one with all."""
     marks: list[Mark] = []
-    end = time.monotonic() + MOST_S
+    end = time.monotonic() + MAX_S
     worker.wait_ready()
     while time.monotonic() < end:
         now, cpu, done = time.monotonic(), worker.cpu(), accounted(worker.metrics())
@@ -38,7 +38,7 @@ def follow(worker: Worker, count: int) -> list[Mark]:
         if done >= count:
             return marks
         time.sleep(0.05)
-    raise UserError(f"{marks[-1][0] if marks else 0:,.0f} of {count:,} events in {MOST_S} s: see the log")
+    raise UserError(f"{marks[-1][0] if marks else 0:,.0f} of {count:,} events in {MAX_S} s: see the log")
 
 
 def show(worker: Worker, marks: list[Mark], count: int) -> None:

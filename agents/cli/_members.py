@@ -73,8 +73,8 @@ def members(
         for ago in ((0, 7) if week else (0,))
     ]
     lines = Inputs(files)
-    with console.reading("reading", lines) as told:
-        read_into(runs, lines, told)
+    with console.reading("reading", lines) as advance:
+        read_into(runs, lines, advance)
     now, account = runs[0].population, console.account(runs[0].counters)
     return Members(
         now,
@@ -94,14 +94,14 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
     from agents.queries import live_state, member_network, member_ranks
     from agents.screens import console
 
-    settings = connected(settings, say=console.say)
+    settings = connected(settings, report=console.report)
 
     async def read() -> "Population":
         await ensure(settings)
-        with console.progress("reading the live state") as told:
+        with console.progress("reading the live state") as advance:
             today = clock(settings).today()
             return await live_state.population(
-                settings, rubric, today, say=console.say, member=member, told=told
+                settings, rubric, today, report=console.report, member=member, on_progress=advance
             )
 
     population = asyncio.run(read())

@@ -33,7 +33,7 @@ class Run:
         self._force = force
         self._again = again
         self._shown: list[Judged] = []
-        self._says: dict[int, str] = {}
+        self._outcomes: dict[int, str] = {}
         self.chosen = self.sent = self.failing = self.known = 0
 
     async def work(self, wanted: Wanted) -> None:
@@ -63,21 +63,21 @@ class Run:
     def _takes(self, one: Judged) -> bool:
         """Whether to send it; counts it, and notes what is said of it."""
         self.chosen += 1
-        says = "sent" if self._yes else "to be sent"
+        outcome = "sent" if self._yes else "to be sent"
         takes = True
         if one.fails is not None:
             self.failing += 1
             if not self._force:
-                says, takes = "not sent", False
+                outcome, takes = "not sent", False
         if one.before is not None:
             self.known += 1
             at = f"already sent {one.before.at:%Y-%m-%d %H:%M} UTC"
             if self._again:
-                says = f"{says}; {at}"
+                outcome = f"{outcome}; {at}"
             else:
-                says, takes = at, False
+                outcome, takes = at, False
         if len(self._shown) < SHOWN:
-            self._says[len(self._shown)] = says
+            self._outcomes[len(self._shown)] = outcome
             self._shown.append(one)
         return takes
 
@@ -86,7 +86,7 @@ class Run:
         if not self.chosen:
             console.print("No matching dead letters")
             return
-        console.print(dead_letters.plan(self._shown, self._says))
+        console.print(dead_letters.plan(self._shown, self._outcomes))
         if self.chosen > len(self._shown):
             console.print(f"… and {self.chosen - len(self._shown):,} more")
         parts = [f"{self.sent:,} {'sent' if self._yes else 'to be sent'}"]

@@ -42,7 +42,7 @@ def benchmarks(
     from agents.screens import console
 
     one = _is_one(cohort)
-    settings = connected(Settings.load(), say=console.say)
+    settings = connected(Settings.load(), report=console.report)
 
     async def read() -> "list[Benchmark]":
         await ensure(settings)
@@ -54,7 +54,7 @@ def benchmarks(
             typer.echo(benchmark.model_dump_json())
         return
     if not chosen:
-        console.say("No benchmarks yet: a worker publishes them once there are scores")
+        console.report("No benchmarks yet: a worker publishes them once there are scores")
         return
     if one:
         for part in drawn.detail(chosen[0]):
@@ -62,7 +62,7 @@ def benchmarks(
         return
     console.console().print(drawn.table(chosen[:n]))
     if len(chosen) > n:
-        console.say(f"and {len(chosen) - n:,} more: show more with -n")
+        console.report(f"and {len(chosen) - n:,} more: show more with -n")
 
 
 def _is_one(cohort: str | None) -> bool:

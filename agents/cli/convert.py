@@ -89,13 +89,13 @@ def parquet(
 
     lines = Lines(files)
     file = Writer(out)
-    with console.reading("converting", lines) as told:
+    with console.reading("converting", lines) as advance:
         for count in file.write(lines):
-            told(count)
+            advance(count)
     skipped = sum(one.count for one in file.dead.values())
     typer.echo(f"{file.written:,} events written, {skipped:,} lines skipped", err=True)
     for line in console.letters(file.dead):
-        console.say(line)
+        console.report(line)
 
 
 def _time(text: str) -> datetime:

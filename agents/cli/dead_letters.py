@@ -80,13 +80,13 @@ def list_letters(
         console = screen.console()
         total = newest.count.total()
         if not total:
-            screen.say("No matching dead letters" if wanted.filters else "There are no dead letters")
+            screen.report("No matching dead letters" if wanted.filters else "There are no dead letters")
             return
         console.print(dead_letters.reasons(newest))
         console.print()
         console.print(dead_letters.listing(newest.ordered(), memory))
         if total > len(newest.letters):
-            screen.say(f"The newest {len(newest.letters):,} of {total:,}; --limit 0 shows all")
+            screen.report(f"The newest {len(newest.letters):,} of {total:,}; --limit 0 shows all")
 
     asyncio.run(work())
 
@@ -124,8 +124,8 @@ def show(
         if raw:
             sys.stdout.buffer.write(found.letter.value or b"")
             return
-        most = 1 << 30 if full else 1 << 14
-        for line in dead_letters.details(found, await remembered(settings), most):
+        max_chars = 1 << 30 if full else 1 << 14
+        for line in dead_letters.details(found, await remembered(settings), max_chars):
             typer.echo(line)
 
     asyncio.run(work())
@@ -211,7 +211,7 @@ def _change(wanted: "Wanted", fields: list[str], value: Path | None, edit: bool)
 
 
 def _wanted(
-    places: tuple[tuple[int, int], ...],
+    letter_ids: tuple[tuple[int, int], ...],
     *,
     reason: list[str] | None = None,
     type: list[str] | None = None,
@@ -226,5 +226,5 @@ def _wanted(
         if code not in (*REASONS, "unreadable"):
             raise UserError(f"--reason {code}: give one of {', '.join(REASONS)}")
     return Wanted(
-        places, tuple(reason or ()), tuple(type or ()), moment("--since", since), moment("--until", until)
+        letter_ids, tuple(reason or ()), tuple(type or ()), moment("--since", since), moment("--until", until)
     )

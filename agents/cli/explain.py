@@ -37,8 +37,8 @@ def explain(
     found = members(settings, chosen, files or (), as_of=as_of, member=member)
     known = found.find(member)
     explanation = explained(chosen, found.population.day, known.member, role=known.role)
-    standing = {"ranks": found.ranks(member), "network": found.network(member)}
-    explanation = explanation.model_copy(update=standing)
+    added = {"ranks": found.ranks(member), "network": found.network(member)}
+    explanation = explanation.model_copy(update=added)
     if as_json:
         typer.echo(explanation.model_dump_json(indent=2))
     else:

@@ -56,9 +56,9 @@ def publish(
     settings = Settings.load()
     lines = Lines(files)
     shift = move_of(files, until, whole_days)
-    settings = connected(settings, say=console.say)
+    settings = connected(settings, report=console.report)
     if shift is not None:
-        console.say(str(shift))
+        console.report(str(shift))
     asyncio.run(_send(settings, lines, shift, rate=rate, keep_as=_name(files) if keep else None))
 
 
@@ -76,16 +76,16 @@ async def _send(
     part = None if keep_as is None else (await played(settings)).new(keep_as)
     sender = None
     try:
-        with console.reading("publishing", lines) as told, keeping(part) as keeper:
+        with console.reading("publishing", lines) as advance, keeping(part) as keeper:
             async with publisher(settings) as sender:
-                await play(sender, lines, shift=shift, rate=rate, keeper=keeper, told=told)
+                await play(sender, lines, shift=shift, rate=rate, keeper=keeper, told=advance)
     finally:
         if part is not None and sender is not None:
             part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last
             part.about = str(shift or "")
             part.save()
         if sender is not None:
-            console.say(f"{sender.acknowledged:,} events published to {settings.topic('events')}")
+            console.report(f"{sender.acknowledged:,} events published to {settings.topic('events')}")
 
 
 def _name(files: list[Path]) -> str:

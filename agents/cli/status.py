@@ -104,5 +104,5 @@ async def _watch(
                 if live:
                     live.update(Text(str(error)), refresh=True)
                 else:
-                    screen.say(str(error))
+                    screen.report(str(error))
                 await asyncio.sleep(every)

@@ -87,7 +87,7 @@ def verify(
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
     Lines(files or [])  # fails early on a file that can't be read
-    settings = connected(settings, say=console.say)
+    settings = connected(settings, report=console.report)
     live = asyncio.run(_read_live(settings, chosen, files or [], wait))
     found, past = _compare(settings, chosen, live, last)
     _report(live, found, past, limit)
@@ -106,13 +106,13 @@ async def _read_live(settings: "Settings", rubric: "Rubric", files: list[Path], 
     scores: dict[str, Score] = {}
 
     async def newest() -> "dict[str, Score]":
-        scores.update(await published_scores.newest(settings, left_out=console.say))
+        scores.update(await published_scores.newest(settings, left_out=console.report))
         return scores
 
     await ensure(settings)
     files = files or await _counted_copies(settings, wait)
-    with console.progress("restoring from the ledger") as told:
-        checked = await check(settings, rubric, clock(settings).today(), scores=newest, progress=told)
+    with console.progress("restoring from the ledger") as advance:
+        checked = await check(settings, rubric, clock(settings).today(), scores=newest, on_progress=advance)
     return _Live(files, scores, await published_scores.recorded(settings, rubric), checked)
 
 
@@ -126,8 +126,8 @@ async def _counted_copies(settings: "Settings", wait: float) -> list[Path]:
     files = [part.file for part in kept.parts]
     if not files:
         raise UserError("No events were published from here: give the published FILE")
-    with console.progress("waiting for the workers") as told:
-        if not await counted(settings, kept.targets(), wait, told):
+    with console.progress("waiting for the workers") as advance:
+        if not await counted(settings, kept.targets(), wait, advance):
             raise UserError(f"The published events are not counted after {wait:g} s: is a worker running?")
     return files
 
@@ -143,8 +143,8 @@ def _compare(
 
     def read(run: "Offline") -> None:
         lines = Lines(live.files)
-        with console.reading("scoring the files", lines) as told:
-            run.read(lines, told)
+        with console.reading("scoring the files", lines) as advance:
+            run.read(lines, advance)
 
     found = list(differences(settings, rubric, live.scores, read, clock(settings).today(), live.recorded))
     return found, look_back(settings, rubric, read, live.recorded, last)

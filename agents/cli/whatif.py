@@ -77,8 +77,8 @@ def whatif(
         from agents.screens import comparison_plot
 
         comparison_plot.write(plot, comparison, new.bands)
-        console.say(f"Drawn: {plot}")
-    console.say(f"From {found.account}")
+        console.report(f"Drawn: {plot}")
+    console.report(f"From {found.account}")
 
 
 def _check_plot(plot: Path, rubric: Path | None) -> None:
@@ -114,9 +114,11 @@ def _compared(old: "Rubric", new: "Rubric", found: "Members", top: int) -> "Comp
     from pipeline.reports.rubric_comparison import compare
 
     if old.fingerprint == new.fingerprint:
-        console.say("Both rubrics are identical")
+        console.report("Both rubrics are identical")
     elif (old.name, old.version) == (new.name, new.version):
-        console.say(f"Both rubrics are called {new.name} {new.version}: raise the version before you switch")
+        console.report(
+            f"Both rubrics are called {new.name} {new.version}: raise the version before you switch"
+        )
     population = found.population
     return compare(old, new, day=population.day, people=population.batches(), max_movers=top)
 
@@ -128,11 +130,11 @@ def _show(format: str, comparison: "Comparison | None", trials: "list[Trial]") -
     from agents.screens import console
 
     if format == "json":
-        said = {
+        content = {
             "comparison": comparison and comparison.model_dump(mode="json"),
             "trials": [trial.model_dump(mode="json") for trial in trials],
         }
-        typer.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+        typer.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
         return
     tables = [*map(shown.trial_table, trials), *(shown.tables(comparison) if comparison else ())]
     for at, table in enumerate(tables):

@@ -32,13 +32,13 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is to be shown."""
-        said: Any = record.msg
-        ours = isinstance(said, dict)
-        if ours and not said.pop("outage", False):
+        message: Any = record.msg
+        ours = isinstance(message, dict)
+        if ours and not message.pop("outage", False):
             return True
         if not ours and not record.name.startswith(CHATTY):
             return True
-        text = str(said["event"] if ours else said)
+        text = str(message["event"] if ours else message)
         kind = ("" if ours else record.name, text[:200])
         since, held = self._seen.get(kind, (-WINDOW_S, 0))
         if record.created - since < WINDOW_S:
@@ -47,7 +47,7 @@ class Seldom(logging.Filter):
         if held:
             text = f"{text} (and {held:,} more in the previous minute)"
             if ours:
-                said["event"] = text
+                message["event"] = text
             else:
                 record.msg = text
         if len(self._seen) > 1000:

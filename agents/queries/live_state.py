@@ -24,9 +24,9 @@ async def population(
     rubric: Rubric,
     today: int,
     *,
-    say: Callable[[str], object],
+    report: Callable[[str], object],
     member: str | None = None,
-    told: Callable[[int, float, int], object] = lambda frames, done, total: None,
+    on_progress: Callable[[int, float, int], object] = lambda frames, done, total: None,
 ) -> Population:
     """All members, or those of the one partition that has `member`, as of `today` (or a worker's later day).
 
@@ -38,8 +38,8 @@ async def population(
         chosen = range(partition, partition + 1)
     shards, frames = [], 0
     for done, partition in enumerate(chosen):
-        told(frames, done, len(chosen))
-        shard, read = await _shard(settings, rubric, today=today, partition=partition, say=say)
+        on_progress(frames, done, len(chosen))
+        shard, read = await _shard(settings, rubric, today=today, partition=partition, report=report)
         shards.append(shard)
         frames += read
     day = max(today, *(shard.day for shard in shards))
@@ -49,7 +49,7 @@ async def population(
 
 
 async def _shard(
-    settings: Settings, rubric: Rubric, *, today: int, partition: int, say: Callable[[str], object]
+    settings: Settings, rubric: Rubric, *, today: int, partition: int, report: Callable[[str], object]
 ) -> tuple[Shard, int]:
     """A partition's state, and how many frames were counted on top of its stamp."""
     s = settings
@@ -58,7 +58,7 @@ async def _shard(
     async with reader(s, s.topic("frames"), partition) as r:
         first, end = await r.bounds()
         if first > found.next_frame:
-            say(
+            report(
                 f"Partition {partition}: frames {found.next_frame:,} to {first - 1:,} were removed; "
                 "scores may miss events"
             )
@@ -68,7 +68,7 @@ async def _shard(
                 try:
                     frame = decode(record.value)
                 except ValueError as error:
-                    say(f"Partition {partition}: frame {record.offset:,} can't be read: {error}")
+                    report(f"Partition {partition}: frame {record.offset:,} can't be read: {error}")
                     continue
                 shard.apply(frame, record.offset, record.timestamp, replay=True)
     return shard, read

@@ -56,9 +56,9 @@ async def live(
         async with reader(settings, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds(), AT_ONCE):
                 hits = np.isin(key_hashes([record.key for record in records]), wanted)
-                told = [(records[at].key, records[at].value) for at in np.flatnonzero(hits).tolist()]
-                gathering.add(told)
-                published = next((value for _, value in told if value is not None), published)
+                peers = [(records[at].key, records[at].value) for at in np.flatnonzero(hits).tolist()]
+                gathering.add(peers)
+                published = next((value for _, value in peers if value is not None), published)
     if published is not None:
         by = Score.model_validate_json(published).rubric
         if (by.name, by.version) != (rubric.name, str(rubric.version)):
@@ -72,9 +72,9 @@ async def live(
 def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, np.ndarray] | None:
     """(the member's shard, the connections by their places in the next, the hashes uint64[k] ascending)."""
     for shard in population.shards:
-        place = shard.state.network.find(member)
-        if place is not None:
-            links = shard.state.network.links(place)
+        slot = shard.state.network.find(member)
+        if slot is not None:
+            links = shard.state.network.links(slot)
             now = connected(links.state)
             hashes = shard.state.network.codes.hashes[links.peer[now]]
             order = np.argsort(hashes)

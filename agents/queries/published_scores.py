@@ -72,7 +72,7 @@ async def recorded(settings: Settings, rubric: Rubric) -> RecordedHistory:
     return found
 
 
-def standings(scores: dict[str, Score]) -> ScoreTable:
+def score_table(scores: dict[str, Score]) -> ScoreTable:
     """The scores as standings; as of the latest day that any of them has, 0 when there are none."""
     rows = list(scores.values())
     pillars = [[s.pillars.brand, s.pillars.find, s.pillars.engage, s.pillars.relate] for s in rows]

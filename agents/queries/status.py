@@ -27,7 +27,7 @@ from pipeline.shard.member_index import BLOCK_SIZE
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 from schemas.letters import DeadLetter
 
-MOST_LETTERS = 10_000
+MAX_LETTERS = 10_000
 """How many of the newest dead letters of a partition are looked at first."""
 MARKERS = 100
 """A lag of up to so many offsets may be transaction markers alone, which nobody counts."""
@@ -270,7 +270,7 @@ class Survey:
 
     async def _read_letters(self) -> None:
         for tp, (first, end) in (await self._reading.bounds(self._topics["dead-letters"])).items():
-            start = max(first, self._letters_next.get(tp, end - MOST_LETTERS))
+            start = max(first, self._letters_next.get(tp, end - MAX_LETTERS))
             async for record in self._reading.read(tp, start, end):
                 try:
                     letter = DeadLetter.from_record(record.key, record.value, record.headers)

@@ -41,7 +41,7 @@ _DISPOSITIONS = (
 )
 
 
-def say(line: str) -> None:
+def report(line: str) -> None:
     """A line for the user, beside the result."""
     print(line, file=sys.stderr, flush=True)
 
@@ -68,22 +68,22 @@ def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=None, events=0)
 
-        def told(events: int, done: float | None, total: int) -> None:
+        def advance(events: int, done: float | None, total: int) -> None:
             bar.update(task, completed=done or 0, total=total or None, events=events)
 
-        yield told
+        yield advance
 
 
 @contextmanager
 def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]:
     """A bar for reading files; to be told of the events of each batch."""
-    with progress(what) as told:
+    with progress(what) as advance:
         count = 0
 
         def more(events: int) -> None:
             nonlocal count
             count += events
-            told(count, lines.done, lines.size or 0)
+            advance(count, lines.done, lines.size or 0)
 
         yield more
 
@@ -100,13 +100,13 @@ def letters(dead: Mapping[str, Rejected]) -> Iterator[str]:
     """A line per reason of dead letters, the most frequent first, each followed by its first places."""
     for reason, found in sorted(dead.items(), key=lambda item: (-item[1].count, item[0])):
         yield f"{found.count:,} × {reason}"
-        for place, message in found.first:
-            yield f"  {place}: {printable(message)}"
+        for line_ref, message in found.first:
+            yield f"  {line_ref}: {printable(message)}"
         if found.count > len(found.first):
             yield f"  and {found.count - len(found.first):,} more"
 
 
-def table(standings: ScoreTable, rows: Sequence[int]) -> Table:
+def table(score_table: ScoreTable, rows: Sequence[int]) -> Table:
     """The chosen rows of the standings, ranked as they come."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("#", justify="right")
@@ -114,8 +114,8 @@ def table(standings: ScoreTable, rows: Sequence[int]) -> Table:
     for name in ("score", "brand", "find", "engage", "relate"):
         shown.add_column(name, justify="right", no_wrap=True)
     for rank, row in enumerate(rows, 1):
-        points = [int(standings.score[row]), *standings.pillars[row].tolist()]
-        shown.add_row(str(rank), Text(printable(standings.members[row])), *map(as_points, points))
+        points = [int(score_table.score[row]), *score_table.pillars[row].tolist()]
+        shown.add_row(str(rank), Text(printable(score_table.members[row])), *map(as_points, points))
     return shown
 
 
@@ -131,10 +131,10 @@ def difference_table(found: Sequence[Difference]) -> Table:
     return shown
 
 
-def about(standings: ScoreTable, rubric: str) -> str:
+def about(score_table: ScoreTable, rubric: str) -> str:
     """`1,107 members as of 2025-11-20 by ssi 1`."""
-    members = "1 member" if len(standings) == 1 else f"{len(standings):,} members"
-    return f"{members} as of {calendar(standings.day)} by {rubric}"
+    members = "1 member" if len(score_table) == 1 else f"{len(score_table):,} members"
+    return f"{members} as of {calendar(score_table.day)} by {rubric}"
 
 
 def console(file: IO[str] | None = None) -> Console:

@@ -44,24 +44,28 @@ def _decimals(hundredths: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(POINTS, len(hundredths), [None, pa.py_buffer(wide.tobytes())])
 
 
-def _batches(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[pa.RecordBatch]:
-    names = schema(rubric, standings.day)
+def _batches(score_table: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[pa.RecordBatch]:
+    names = schema(rubric, score_table.day)
     for at in range(0, len(rows), _AT_ONCE):
         part = np.array(rows[at : at + _AT_ONCE], np.int64)
         points = np.column_stack(
-            [standings.score[part], standings.pillars[part], standings.components[part].astype(np.int64)]
+            [
+                score_table.score[part],
+                score_table.pillars[part],
+                score_table.components[part].astype(np.int64),
+            ]
         )
-        members = pa.array([standings.members[row] for row in part.tolist()], pa.string())
+        members = pa.array([score_table.members[row] for row in part.tolist()], pa.string())
         yield pa.record_batch([members, *map(_decimals, points.T)], names)
 
 
-def csv(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+def csv(score_table: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
     """The rows as CSV in UTF-8, with a line of names, in pieces; texts are quoted."""
     sink = pa.BufferOutputStream()
-    with pa.csv.CSVWriter(sink, schema(rubric, standings.day)):
+    with pa.csv.CSVWriter(sink, schema(rubric, score_table.day)):
         pass
     yield sink.getvalue().to_pybytes()
-    for batch in _batches(standings, rows, rubric):
+    for batch in _batches(score_table, rows, rubric):
         sink = pa.BufferOutputStream()
         pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
         yield sink.getvalue().to_pybytes()
@@ -102,11 +106,11 @@ class _Pieces:
         """Nothing is held."""
 
 
-def parquet(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+def parquet(score_table: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
     """The rows as a Parquet file, in pieces."""
     sink = _Pieces()
-    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema(rubric, standings.day)) as file:
-        for batch in _batches(standings, rows, rubric):
+    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema(rubric, score_table.day)) as file:
+        for batch in _batches(score_table, rows, rubric):
             file.write_batch(batch)
             yield from sink.take()
     yield from sink.take()

@@ -9,9 +9,9 @@ import orjson
 from pipeline.intake.rows import SourceRecord
 from schemas.traces import PARENT, STATE, TraceContext, sampled
 
-MOST = 8
+MAX_EVENTS = 8
 """Events traced of a batch of ingest; a frame has at most twice as many rows, with those of counterparts."""
-_MOST_PARSED = 64
+_MAX_PARSED = 64
 _HINT = b'"traceparent"'
 _SAMPLED = re.compile(rb'"traceparent"\s{0,8}:\s{0,8}"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]"')
 
@@ -37,7 +37,7 @@ def chosen(records: Sequence[SourceRecord], ratio: float) -> list[tuple[int, Tra
             parsed += 1
         if context is not None and context.trace_id & ((1 << 64) - 1) < limit:
             found.append((at, context))
-        if len(found) == MOST or parsed == _MOST_PARSED:
+        if len(found) == MAX_EVENTS or parsed == _MAX_PARSED:
             break
     return found
 
@@ -48,9 +48,9 @@ def _of_headers(record: SourceRecord) -> TraceContext | None:
     for prefix in ("", "ce_"):
         # said twice, it says nothing
         if names.count(prefix + PARENT) == 1:
-            said = {name: _text(raw) for name, raw in record.headers}
-            state = said.get(prefix + STATE) if names.count(prefix + STATE) == 1 else None
-            context = sampled(said[prefix + PARENT], state)
+            texts = {name: _text(raw) for name, raw in record.headers}
+            state = texts.get(prefix + STATE) if names.count(prefix + STATE) == 1 else None
+            context = sampled(texts[prefix + PARENT], state)
             if context is not None:
                 return context
     return None

@@ -7,7 +7,7 @@ import structlog
 from agents.config.errors import UserError
 from agents.worker.context import Context
 from agents.worker.inbox import Inbox
-from agents.worker.restore import ANEW
+from agents.worker.restore import START_OVER
 from pipeline.shard.shard import Shard
 
 Apply = Callable[[int, int, bytes | None], Awaitable[None]]
@@ -26,7 +26,7 @@ class FrameFeed:
         partition: int,
         inbox: Inbox,
         apply: Apply,
-        progress: Callable[[float], object],
+        on_progress: Callable[[float], object],
     ) -> None:
         self._context = context
         self._partition = partition
@@ -34,7 +34,7 @@ class FrameFeed:
         self._metrics = context.metrics.of(partition)
         self._inbox = inbox
         self._apply = apply
-        self._progress = progress
+        self._on_progress = on_progress
         self._progress_at = context.clock.monotonic()
         self._log = structlog.get_logger().bind(partition=partition)
 
@@ -53,13 +53,13 @@ class FrameFeed:
             if end < start:
                 raise UserError(
                     f"{self._topic} partition {self._partition} ends at {end}, but frames up "
-                    f"to {start - 1} were counted: Kafka has lost acknowledged records; {ANEW}"
+                    f"to {start - 1} were counted: Kafka has lost acknowledged records; {START_OVER}"
                 )
             async for records in r.read(max(start, first), end if stop is None else stop):
                 for record in records:
                     await self._apply(record.offset, record.timestamp, record.value)
                     count += 1
-                self._progress((records[-1].offset + 1 - start) / (end - start))
+                self._on_progress((records[-1].offset + 1 - start) / (end - start))
         return count
 
     async def take(self, shard: Shard) -> None:

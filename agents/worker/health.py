@@ -62,8 +62,8 @@ class Health:
 
     def clear_all(self, where: str) -> None:
         """Nothing is known of this place any more, a partition that somebody else has now."""
-        for kind, place in [key for key in self._problems if key[1] == where]:
-            self.clear(kind, place)
+        for kind, of in [key for key in self._problems if key[1] == where]:
+            self.clear(kind, of)
 
     def problems(self) -> list[Problem]:
         """All there are, in the order in which they came up."""

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-MOST_BYTES = 32 << 20
+MAX_BYTES = 32 << 20
 Delivery = tuple[int, int, bytes | None]
 """Offset, timestamp in ms, value: a frame, or what else somebody has written there."""
 
@@ -32,7 +32,7 @@ class Inbox:
 
     async def room(self, wanted: Callable[[], bool]) -> None:
         """Wait until there is room, or `wanted` says no after `release`."""
-        while self._bytes > MOST_BYTES and wanted():
+        while self._bytes > MAX_BYTES and wanted():
             self._room.clear()
             await self._room.wait()
 

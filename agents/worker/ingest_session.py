@@ -18,7 +18,7 @@ from agents.ports import LOG_APPEND_TIME, Appended, Appender
 from agents.worker.context import Context
 from agents.worker.lifecycle import IngestState, StateMachine
 from agents.worker.newest_stamp import any_stamp
-from agents.worker.restore import ANEW
+from agents.worker.restore import START_OVER
 from agents.worker.takeover import check_topics
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
@@ -231,7 +231,7 @@ class IngestSession:
             if start > last:
                 raise UserError(
                     f"{self._topic} partition {source} ends at {last}, but was read up to {start}: Kafka "
-                    f"has lost acknowledged events, or the topic was recreated; {ANEW}"
+                    f"has lost acknowledged events, or the topic was recreated; {START_OVER}"
                 )
             gone_from = start if start < first else None
             if gone_from is not None:

@@ -117,7 +117,7 @@ class Ledger:
 
         Raises ProduceFailed when Kafka refused any of it, Fenced when another owns the partition.
         """
-        said = stamp.model_copy(
+        final = stamp.model_copy(
             update={
                 "transaction": Transaction(
                     number=self._number + 1,
@@ -130,7 +130,7 @@ class Ledger:
                 "digest": str(self._digest),
             }
         )
-        data = said.dump()
+        data = final.dump()
         await self.put_record(self._ledger.topic, self.partition, STAMP_KEY, data)
         try:
             await self._out.commit()
@@ -139,10 +139,10 @@ class Ledger:
         self._stamp_offset = max(self._stamp_offset, self._out.ends.get(self._ledger, 0) - 1)
         scores_to = self._out.ends.get(self._scores, self._scores_from)
         self.last = Committed(data, self._stamp_offset, self._batches, self._scores_from, scores_to)
-        self._stamp, self._sequence, self._scores_from = data, said.sequence, scores_to
+        self._stamp, self._sequence, self._scores_from = data, final.sequence, scores_to
         self._number += 1
         self._batches = []
-        return said
+        return final
 
     def _members(self) -> int:
         """Members with a score in the transaction."""
@@ -168,7 +168,7 @@ class Ledger:
             newest = await self._newest()
             if newest == stamp:
                 self._settled[0] += 1
-                self._out.forget()
+                self._out.clear()
                 return
             if newest != self._stamp:
                 raise Fenced()  # somebody else had the partition in between

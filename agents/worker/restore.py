@@ -18,7 +18,7 @@ from schemas.frames import decode
 from schemas.ledger import Stamp
 
 log = structlog.get_logger()
-ANEW = "start over under another PILLARSCORE_PREFIX and publish the events there"
+START_OVER = "start over under another PILLARSCORE_PREFIX and publish the events there"
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ async def restore(
     *,
     today: int,
     cohorts: CohortMembership | None = None,
-    progress: Callable[[float], object] = lambda done: None,
+    on_progress: Callable[[float], object] = lambda done: None,
 ) -> Restored:
     """Read a partition's ledger and make the shard it describes, as of the stamp's day.
 
@@ -64,7 +64,7 @@ async def restore(
         async for records in r.read(first, end):
             for record in records:
                 image.add(record.offset, record.key, record.value)
-            progress((records[-1].offset + 1 - first) / (end - first))
+            on_progress((records[-1].offset + 1 - first) / (end - first))
     try:
         stamp = image.close()
         if stamp is not None and stamp.zone != s.zone:

@@ -64,8 +64,8 @@ class RoundLength:
             return
         share = (cpu - self._seen[0]) / passed
         self._seen = cpu, now
-        most = max((times for limit, times in MAX_TIMES.items() if share > limit), default=1) * self._min
-        if most > self._round:
-            self._round = min(self._round * STEP, most)
+        longest = max((times for limit, times in MAX_TIMES.items() if share > limit), default=1) * self._min
+        if longest > self._round:
+            self._round = min(self._round * STEP, longest)
         elif share < LOW:
             self._round = max(self._round / STEP, self._min)

@@ -150,9 +150,9 @@ class CensusCache:
         )
         census = await reading.take()
         self._reading = reading  # not if it was interrupted
-        asyncio.get_running_loop().call_later(_KEEP_S, self._forget, census)
+        asyncio.get_running_loop().call_later(_KEEP_S, self._clear, census)
         return census
 
-    def _forget(self, census: Census) -> None:
+    def _clear(self, census: Census) -> None:
         if self._last is census:
             self._last = self._reading = None

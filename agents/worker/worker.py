@@ -103,8 +103,8 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Assigned and restored, in every role the worker has, and nothing is wrong."""
-        in_place = (self.score is None or self.score.ready) and (self.ingest is None or self.ingest.ready)
-        return in_place and not self.health.problems()
+        roles_ready = (self.score is None or self.score.ready) and (self.ingest is None or self.ingest.ready)
+        return roles_ready and not self.health.problems()
 
     def _partitions(self) -> list[TopicPartition]:
         return [tp for role in (self.ingest, self.score) if role is not None for tp in role.partitions()]

@@ -101,7 +101,7 @@ async def test_live_is_what_the_file_says(
     run = Offline(Settings(), SSI, DAY)
     run.read(Lines([file]))
     said: list[str] = []
-    found = await live_state.population(live, SSI, DAY, say=said.append)
+    found = await live_state.population(live, SSI, DAY, report=said.append)
     assert said == []
     rhythm = load(RHYTHM)
     expected = compare(SSI, rhythm, day=DAY, people=run.population.batches())
@@ -130,11 +130,11 @@ async def test_live_is_what_the_file_says(
 
 
 async def _one(settings: Settings, member: str) -> Population:
-    return await live_state.population(settings, SSI, DAY, say=print, member=member)
+    return await live_state.population(settings, SSI, DAY, report=print, member=member)
 
 
 async def test_without_workers_nobody_is_there(live: Settings) -> None:
-    found = await live_state.population(live, SSI, DAY, say=print)
+    found = await live_state.population(live, SSI, DAY, report=print)
     assert found.day == DAY
     assert list(found.batches()) == []
     assert found.find("ada") is None

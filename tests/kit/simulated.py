@@ -267,7 +267,7 @@ class SimTransactions:
 
     async def stop(self) -> None:
         await asyncio.sleep(0)
-        self.forget()
+        self.clear()
 
     def _check(self) -> None:
         if self._log.owners.get(self._id) is not self._token:
@@ -313,7 +313,7 @@ class SimTransactions:
             self._write()
         if not answered:
             raise EndUnanswered("no answer")
-        self.forget()
+        self.clear()
 
     def _write(self) -> None:
         now = self._log.clock.now_ms()
@@ -335,7 +335,7 @@ class SimTransactions:
         await self.begin()
         await self.commit()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         self._records, self.open = [], False
         self.counts.clear()
 

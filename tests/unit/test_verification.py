@@ -170,10 +170,10 @@ def test_recorded_days_are_counted_against_the_files(rubric, read):
 
 
 def test_standings_of_live_scores(live):
-    standings = published_scores.standings(live)
+    standings = published_scores.score_table(live)
     assert standings.day == DAY
     assert sorted(zip(standings.members, standings.score.tolist(), strict=True)) == [
         ("ada", 250),
         ("bob", 250),
     ]
-    assert len(published_scores.standings({})) == 0
+    assert len(published_scores.score_table({})) == 0
