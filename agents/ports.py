@@ -137,7 +137,7 @@ class Transactions(Protocol):
         """After a commit, by topic and partition the offset behind the records acknowledged last."""
 
     async def start(self) -> None:
-        """Fence whoever had the id, and abort what they left open."""
+        """Fence the producer that had the id, and abort what it left open."""
 
     async def stop(self) -> None:
         """Abort what is open and close; raises nothing."""
@@ -178,7 +178,7 @@ class Transactions(Protocol):
 
 
 class SourceListener(Protocol):
-    """Hears of the partitions of `activity.events` that this member of the group has."""
+    """Is notified of the partitions of `activity.events` that this member of the group has."""
 
     async def assigned(self, partitions: set[int]) -> None:
         """These are ours from now on."""
@@ -215,7 +215,7 @@ class Source(Protocol):
         """The offset that is fetched next; None when the partition is not ours any more."""
 
     def end(self, partition: int) -> int:
-        """Where the partition ends, as far as the last answer said; 0 when nothing is known."""
+        """Where the partition ends, as of the last answer; 0 when nothing is known."""
 
     def pause(self) -> None:
         """Fetch nothing until `resume`."""

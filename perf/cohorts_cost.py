@@ -6,7 +6,7 @@ Without Kafka, in this process: records to rows, frames, shards and records of s
 by side as `perf.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of
 six kinds. Publishing, merging and the records of benchmarks come as often as in a worker at full load, which
 takes some 80,000 events/s: while it is behind, scores are published every two seconds and merged every six
-or so (`--every` says otherwise). Compressing and sending them is not in it; `perf.cohorts` has that
+or so (`--every` changes it). Compressing and sending them is not in it; `perf.cohorts` has that
 too, and the noise of a real worker with it.
 """
 
@@ -69,7 +69,7 @@ class Compared(Pipeline):
         self.made += sum(map(len, self.benchmarks.records(self.merged)))
 
     def timed(self, what: str, step: Any) -> None:
-        """Take a step, and note what it took."""
+        """Take a step, and add up what it took."""
         began = time.thread_time()
         step()
         self.spent[what] += time.thread_time() - began

@@ -97,12 +97,12 @@ class Pipeline:
         self._since += len(records)
         if self._since >= self._commit:
             self._since = 0
-            for shard, of in zip(self.shards, self.of, strict=True):
+            for shard, metrics in zip(self.shards, self.of, strict=True):
                 emission = shard.drain()
                 self.records += len(emission.scores)
-                of.flushed(emission, now)
+                metrics.flushed(emission, now)
                 stamp = checkpoint.stamp_of(shard).dump()
-                of.committed(0.05, len(stamp), shard.source_counts, now)
+                metrics.committed(0.05, len(stamp), shard.source_counts, now)
 
 
 def compare(

@@ -4,8 +4,8 @@
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
 Each run has topics of its own, loaded before its worker starts. Workers without metrics are those of
-`perf.unmetered`. Progress is read from the ledger's stamps, every 50 ms in both. It says something only
-on a machine that does nothing else; `perf.metrics_cost` says what the metrics cost by themselves.
+`perf.unmetered`. Progress is read from the ledger's stamps, every 50 ms in both. It means something only
+on a machine that does nothing else; `perf.metrics_cost` shows what the metrics cost by themselves.
 """
 
 import argparse
@@ -53,7 +53,7 @@ async def follow(settings: Settings, worker: Worker, count: int) -> list[Mark]:
 
 
 def scrape(worker: Worker, stop: threading.Event) -> None:
-    """Every second until told to stop."""
+    """Every second until stopped."""
     while not stop.wait(1.0):
         worker.metrics()
 

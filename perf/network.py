@@ -1,9 +1,9 @@
-"""Networks without a broker: a refresh of everybody's place, exact, and what noting ties costs on the way in.
+"""Networks without a broker: a refresh of everybody's rank, exact, and what taking in ties costs.
 
     python -m perf.network [--members 1000000] [--connections 200] [--partitions 4] [--events 800000]
 
 The refresh is all that a day needs: taking everybody's score from the records of `member.scores` (JSON),
-folding what has changed since the day before, the places, their records, and the blocks for the ledger. Only
+folding what has changed since the day before, the ranks, their records, and the blocks for the ledger. Only
 Kafka is left out. A random sample of members is compared with a plain sort.
 """
 
@@ -224,7 +224,7 @@ class Path:
             shard.drain()
 
     def save(self) -> None:
-        """What a minute of notes costs to be written."""
+        """What writing a minute of ties costs."""
         for journal in self.journals:
             journal.save()
 

@@ -43,7 +43,7 @@ def ties(members: int, connections: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Refreshes:
-    """Sees networks go out; `due` tells when the next ones are, by `time.monotonic`."""
+    """Sees networks go out; `due` is when the next ones are, by `time.monotonic`."""
 
     def __init__(self, settings: Settings, members: int) -> None:
         self.settings = settings

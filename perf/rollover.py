@@ -1,4 +1,4 @@
-"""The day's turn without a broker: all members of a shard brought to the new day.
+"""The rollover without a broker: all members of a shard brought to the new day.
 
     python -m perf.rollover [--members 1000000] [--tiles 40]
 

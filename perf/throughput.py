@@ -3,7 +3,7 @@
     python -m perf.throughput [--events 2000000] [--members 100000]
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
-The events of `perf.workload` are loaded first, into topics of the benchmark's own; then a worker is
+The events of `perf.workload` are loaded first, into topics of its own; then a worker is
 started that reads them from the beginning. The clock runs from the first commit seen in its metrics
 (polled every 50 ms) to the one that accounts for the last event, so a start does not count. "Second half":
 from when half of these were done, with warm caches and grown state. CPU is the worker's, of all threads,

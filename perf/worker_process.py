@@ -64,7 +64,7 @@ class Worker:
         return 0.0
 
     def ready(self) -> bool:
-        """Whether /ready says so."""
+        """Whether /ready answers 200."""
         try:
             with urllib.request.urlopen(f"http://{self.host}:{self.port}/ready", timeout=5) as answer:
                 return bool(answer.status == 200)
@@ -109,7 +109,7 @@ class Worker:
             time.sleep(0.1)  # between looks; the metric is what is waited for
 
     def problems(self) -> list[str]:
-        """What /ready says is wrong."""
+        """The problems that /ready lists."""
         try:
             with urllib.request.urlopen(f"http://{self.host}:{self.port}/ready", timeout=5) as answer:
                 body = answer.read()

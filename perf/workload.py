@@ -1,4 +1,4 @@
-"""The events of the throughput benchmark: two days of a network, the same bytes for the same arguments.
+"""The events of the throughput measurement: two days of a network, the same bytes for the same arguments.
 
 Half of the activity is by a few busy members (Zipf 1.2), half is spread evenly; counterparts likewise.
 The mix of types follows what feeds see: reactions, sessions and views far ahead of articles.

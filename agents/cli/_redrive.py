@@ -1,4 +1,4 @@
-"""A run of `dead-letters replay`: read, mend, judge, and send lot by lot; with an account at the end."""
+"""A run of `dead-letters replay`: read, fix, judge, and send lot by lot; with a summary at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -37,7 +37,7 @@ class Run:
         self.chosen = self.sent = self.failing = self.known = 0
 
     async def work(self, wanted: Wanted) -> None:
-        """Judge all that are wanted, and send them when that was said. Raises UserError."""
+        """Judge all that are wanted, and send them with --yes. Raises UserError."""
         asyncio.get_running_loop().set_exception_handler(_quiet)
         judge = Judge(self._settings)
         async with AsyncExitStack() as stack:
@@ -61,7 +61,7 @@ class Run:
         return Candidate(found, self._change(found), True)
 
     def _takes(self, one: Judged) -> bool:
-        """Whether to send it; counts it, and notes what is said of it."""
+        """Whether to send it; counts it, and keeps its outcome for the table."""
         self.chosen += 1
         outcome = "sent" if self._yes else "to be sent"
         takes = True
@@ -82,7 +82,7 @@ class Run:
         return takes
 
     def show(self, console: Console) -> None:
-        """The first letters, and the account."""
+        """The first letters, and the summary."""
         if not self.chosen:
             console.print("No matching dead letters")
             return
@@ -102,7 +102,7 @@ class Run:
 
 
 def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """aiokafka leaves futures behind when a producer is fenced; that it was is said in one line elsewhere."""
+    """aiokafka leaves futures behind when a producer is fenced; that it was is reported in one line elsewhere."""
     if not isinstance(context.get("exception"), ProducerFenced):
         loop.default_exception_handler(context)
 

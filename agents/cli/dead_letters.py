@@ -1,4 +1,4 @@
-"""`pillarscore dead-letters`: look at the events that could not be counted, mend them, send them again."""
+"""`pillarscore dead-letters`: look at the events that could not be counted, fix them, redrive them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

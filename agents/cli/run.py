@@ -111,7 +111,7 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
 
 
 async def _verified(settings: "Settings", paths: list) -> int:
-    """Say whether live and offline scores agree; 1 when they don't."""
+    """Report whether live and offline scores agree; 1 when they don't."""
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.files.ndjson import Lines

@@ -22,7 +22,7 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UT
 class Clock:
     """Now and today; as_of: the day that is to be today, for replays; zone: where days begin and end.
 
-    skew: what is known of how wrong this machine's clock is; one that is far off is put right by it.
+    skew: what is known of how wrong this machine's clock is; one that is far off is corrected by it.
     """
 
     as_of: date | None = None

@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Something the user can put right: shown as one line that says what to do, exit code 2."""
+    """A user error: shown as one line with what to do, exit code 2."""

@@ -81,7 +81,7 @@ sender.EndTxnHandler = EndTxnOnce
 
 @contextmanager
 def fencing_raised(producer: AIOKafkaProducer) -> Iterator[None]:
-    """Raise what ended the producer's transactions (Fenced, mostly) instead of what aiokafka says.
+    """Raise what ended the producer's transactions (Fenced, mostly) instead of what aiokafka raises.
 
     It notices in a task of its own, and calls whatever is asked of it after that illegal.
     """
@@ -230,7 +230,7 @@ class _TopicIds(Request[_MetadataRequest_v12]):
 
 
 async def topic_ids(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, str]:
-    """The ids of those of the topics that exist, by name: a topic that is made anew has another id.
+    """The ids of those of the topics that exist, by name: a topic that is created again has another id.
 
     client: bootstrapped. Raises KafkaError.
     """

@@ -2,7 +2,7 @@
 
 That copy costs over 1 us per event, more than anything else that is not ours. A consumer made with
 `value_deserializer=as_it_is` yields the parser's own records: offset, timestamp, key, value and headers
-as attributes, no topic and partition (`getmany` says these). All other consumers are untouched.
+as attributes, no topic and partition (`getmany` returns these). All other consumers are untouched.
 Reaches into aiokafka 0.14, which is pinned; tests/broker shows that it holds.
 """
 

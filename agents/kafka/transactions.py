@@ -52,7 +52,7 @@ class _Sent:
 class Transactions:
     """Transactions of one id, one after the other; Fenced from any call: another has the id now.
 
-    ends: after a commit, by partition the offset behind the records acknowledged last. skew: is told of the
+    ends: after a commit, by partition the offset behind the records acknowledged last. skew: is given the
     broker's time of each acknowledgement, (broker's ms, our ms when sent, our ms when acknowledged).
     """
 
@@ -85,7 +85,7 @@ class Transactions:
         )
 
     async def start(self) -> None:
-        """Fence whoever had the id, and abort what they left open."""
+        """Fence the producer that had the id, and abort what it left open."""
         with fencing_raised(self._producer):
             await self._producer.start()
 

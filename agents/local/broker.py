@@ -88,10 +88,10 @@ class Status:
 
 
 class Broker:
-    """A local broker that keeps everything below `folder`; any number of objects may speak of the same one.
+    """A local broker that keeps everything below `folder`; any number of objects may stand for the same one.
 
     port: 0 for the one it had before, or any free one. heap_mb: its Java heap, MB. jars: where the jars are
-    kept, to be shared between brokers. say: told of what takes long, a line each.
+    kept, to be shared between brokers. report: takes lines about what takes long.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Broker:
 
     @classmethod
     def of(cls, settings: Settings, report: Callable[[str], None] | None = None) -> "Broker":
-        """The local broker that the settings speak of."""
+        """The local broker of the settings."""
         state = settings.state_dir
         return cls(
             state / "broker",
@@ -148,7 +148,7 @@ class Broker:
             if self._child is not None:
                 self._child.wait()
             self._keep_archive(in_order)
-            # the record stays: it tells the next start which port to take again
+            # the record stays: the next start takes the port from it
             return True
 
     def status(self) -> Status:
@@ -310,7 +310,7 @@ class Broker:
         return "Address already in use" in text or "BindException" in text
 
     def _why(self) -> str:
-        """The line of the log that says it best, to be followed by where the log is."""
+        """The line of the log that explains it best, to be followed by where the log is."""
         lines = [line.strip() for line in self._log_text().splitlines()]
         errors = [line for line in lines if "Exception" in line or line.startswith("Error")]
         return f"{errors[0][:200]}; " if errors else ""

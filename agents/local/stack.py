@@ -26,7 +26,7 @@ _WORKER = "from agents.cli import main; main()"
 class Stack:
     """start() gives the settings with the broker's address; stop() ends what start() has begun.
 
-    say: told of what happens, a line each.
+    report: takes lines about what happens.
     """
 
     def __init__(self, settings: Settings, report: Report) -> None:
@@ -49,7 +49,7 @@ class Stack:
         require_free(self.settings.web_host, self.settings.web_port)
         if not self.settings.broker:
             self._broker = Broker.of(self.settings, self._report)
-            # said before it starts, so that stop() also ends one whose start was broken off
+            # set before it starts, so that stop() also ends one whose start was broken off
             self._ours = self._broker.status().process is None
             address = await asyncio.to_thread(self._broker.start)
             self.settings = self.settings.model_copy(update={"broker": address})
@@ -82,7 +82,7 @@ class Stack:
         self._running.set()
 
     async def _ready(self) -> None:
-        """Wait for /ready to say yes."""
+        """Wait until /ready answers 200."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + READY_S
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(2)) as client:
@@ -98,7 +98,7 @@ class Stack:
                 await asyncio.sleep(0.1)
 
     async def death(self) -> str:
-        """Wait until the worker or the local broker has ended by itself; a line that says so."""
+        """Wait until the worker or the local broker has ended by itself; a line about it."""
         await self._running.wait()
         assert self._worker is not None
         ended = asyncio.create_task(self._worker.wait())

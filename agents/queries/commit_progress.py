@@ -76,7 +76,7 @@ async def counted(
     """Wait until the workers have committed all source offsets below `targets`; None when not in time.
 
     Returns what became of all events so far.
-    told: (offsets counted, the same, of how many) after each look.
+    on_progress: gets (offsets counted, the same, of how many) after each look.
     """
     clock = asyncio.get_running_loop().time
     deadline = None if within_s is None else clock() + within_s

@@ -1,6 +1,6 @@
-"""Every score that readers have against what the ledger says was put out: complete, and without any file of events.
+"""Every score that readers have against what the ledger says was emitted: complete, and without any file of events.
 
-The scores are worked out again from the state as of the stamp, and share nothing with the way they were sent by.
+The scores are computed again from the state as of the stamp, and share nothing with how they were sent.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

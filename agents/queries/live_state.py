@@ -1,7 +1,7 @@
 """The live state, read from outside: what the workers have counted, up to the newest frame.
 
 Each partition's ledger is read, and the frames since its blocks are counted on top, as a worker does when it
-restores; but nothing is put out, and no worker notices.
+restores; but nothing is emitted, and no worker notices.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ async def population(
 ) -> Population:
     """All members, or those of the one partition that has `member`, as of `today` (or a worker's later day).
 
-    say: takes lines about what is missing; told: (frames read, partitions done, of how many) as it goes on.
+    report: takes lines about what is missing; on_progress: gets (frames read, partitions done, of how many).
     """
     chosen = range(settings.frame_partitions)
     if member is not None:

@@ -1,4 +1,4 @@
-"""A member's place among their own connections, worked out when it is asked for.
+"""A member's rank among their own connections, computed when it is asked for.
 
 The links are those of the member's shard, up to the newest event; the scores of the connections are those of
 the file, or live the ones published last.
@@ -70,7 +70,7 @@ async def live(
 
 
 def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, np.ndarray] | None:
-    """(the member's shard, the connections by their places in the next, the hashes uint64[k] ascending)."""
+    """(the member's shard, the connections by their indices in the next, the hashes uint64[k] ascending)."""
     for shard in population.shards:
         slot = shard.state.network.find(member)
         if slot is not None:

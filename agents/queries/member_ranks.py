@@ -1,4 +1,4 @@
-"""Benchmarks and ranks for people: what `score.benchmarks` says now, and where a member stands now."""
+"""Benchmarks and ranks for people: what is in `score.benchmarks` now, and a member's ranks now."""
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +78,7 @@ async def live(
         if value or not column:
             now, ladder = np.array([view.number(kind, value)]), view.ladders[column]
             was, old = _published(view.sources[partition], shard, index, column)
-            if was is None:  # too new for its place to be known: taken out by the score
+            if was is None:  # too new for its slot to be known: taken out by the score
                 was, old = int(now[0]) * bool(ladder.above(now, score)[1][0]), int(score[0])
             counted = counts_around(ladder, now, score, was=np.array([was]), old=np.array([old]))
             found[name_of(kind, value)] = _shown(rank(*(int(n[0]) for n in counted)), settings)
@@ -86,9 +86,9 @@ async def live(
 
 
 def _published(source: Source, shard: Shard, index: int, column: int) -> tuple[int | None, int]:
-    """(cohort, score) as published of a member; cohort None when it can't be told which place is theirs.
+    """(cohort, score) as published of a member; cohort None when it is unknown which slot is theirs.
 
-    A place is a member's for good once it stands in a block of the ledger.
+    A slot is a member's for good once it is in a block of the ledger.
     """
     if not shard.in_ledger(index):
         return None, 0

@@ -1,4 +1,4 @@
-"""What is wrong with a Pillarscore, by what Kafka alone says: the part of the status that must not be overlooked."""
+"""What is wrong with a Pillarscore, seen from Kafka alone: the part of the status that must not be overlooked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

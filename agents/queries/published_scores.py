@@ -1,4 +1,4 @@
-"""What the topics say: the newest score of every member, and the days that were recorded."""
+"""What is in the topics: the newest score of every member, and the days that were recorded."""
 
 from collections.abc import Callable
 from datetime import date
@@ -25,8 +25,8 @@ async def newest(
 ) -> dict[str, Score]:
     """Each member's newest committed score; members whose newest record has no value are left out.
 
-    short: the short name of the topic, "shadow" for those by the second rubric. left_out: is told of each record
-    that is no score; who wrote it is not known.
+    short: the short name of the topic, "shadow" for those by the second rubric. left_out: gets a line about each
+    record that is no score; who wrote it is not known.
     """
     topic = settings.topic(short)
     found: dict[bytes, bytes | None] = {}
@@ -73,7 +73,7 @@ async def recorded(settings: Settings, rubric: Rubric) -> RecordedHistory:
 
 
 def score_table(scores: dict[str, Score]) -> ScoreTable:
-    """The scores as standings; as of the latest day that any of them has, 0 when there are none."""
+    """The scores as a table; as of the latest day that any of them has, 0 when there are none."""
     rows = list(scores.values())
     pillars = [[s.pillars.brand, s.pillars.find, s.pillars.engage, s.pillars.relate] for s in rows]
     return ScoreTable(

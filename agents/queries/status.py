@@ -1,6 +1,6 @@
-"""How Pillarscore is doing, by what Kafka alone says: stamps, ends of topics, consumer groups, dead letters.
+"""How Pillarscore is doing, seen from Kafka alone: stamps, ends of topics, consumer groups, dead letters.
 
-No worker is asked, so it also tells of those that do not answer. A `Survey` looks again and again; what
+No worker is asked, so it also shows those that do not answer. A `Survey` looks again and again; what
 changed between looks makes the rates.
 """
 
@@ -59,7 +59,7 @@ class SourceStatus:
 class PartitionStatus:
     """A partition of the members.
 
-    scored_per_s: events whose actor is of this partition; None when nothing can be said yet. committed_age_s:
+    scored_per_s: events whose actor is of this partition; None while it is unknown. committed_age_s:
     since the newest stamp; None when there never was one. unrolled: members not yet at the as-of day.
     """
 
@@ -108,7 +108,7 @@ class Status:
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of a partition's stamps: the newest and its time; (time, read, scored) of late."""
+    """What was seen of a partition's stamps: the newest and its time; recent (time, read, scored)."""
 
     next: int | None = None
     stamp: Stamp | None = None
@@ -221,7 +221,7 @@ class Survey:
         committed = await self._client.list_consumer_group_offsets(group.name)
         rows = []
         for tp, (first, end) in bounds.items():
-            # what is in a stamp was read, even if ingest has not said so yet
+            # what is in a stamp was read, even if ingest has not committed it yet
             counted = [s.stamp.watermarks.get(tp.partition, 0) for s in self._seen if s.stamp is not None]
             at = committed[tp].offset if tp in committed else -1
             self._committed[tp.partition] = max(0, at)
@@ -281,7 +281,7 @@ class Survey:
 
 
 def _rate(seen: _Seen) -> tuple[float, float] | None:
-    """(events read, events scored) a second of late; None before there were two looks."""
+    """(events read, events scored) a second, recently; None before there were two looks."""
     if len(seen.points) < 2:
         return None if seen.stamp is not None else (0.0, 0.0)
     (before, read, scored), (after, read_now, scored_now) = seen.points[0], seen.points[-1]

@@ -21,7 +21,7 @@ STEP = 1_000
 
 
 def tables(comparison: Comparison) -> Iterator[RenderableType]:
-    """Everything the comparison says."""
+    """Everything in the comparison."""
     yield Text(headline(comparison), "bold")
     yield _histogram(comparison)
     yield _distribution(comparison)

@@ -62,7 +62,7 @@ pre {{ font: 13px/1.35 ui-monospace, monospace; overflow-x: auto }}
 
 
 def check(path: Path) -> None:
-    """Raise UserError unless a picture can be written there, as far as the name tells."""
+    """Raise UserError unless a picture can be written there, as far as the name shows."""
     if path.suffix.lower() not in KINDS:
         raise UserError(f"--plot {path}: the name must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
 

@@ -62,7 +62,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
-    """A bar on stderr, if that is a terminal: to be told (events so far, done, of how many; 0: unknown)."""
+    """A bar on stderr, if that is a terminal: to be called with (events so far, done, of how many; 0: unknown)."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
@@ -76,7 +76,7 @@ def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
 
 @contextmanager
 def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]:
-    """A bar for reading files; to be told of the events of each batch."""
+    """A bar for reading files; to be called with the events of each batch."""
     with progress(what) as advance:
         count = 0
 
@@ -97,7 +97,7 @@ def account(counters: Counters) -> str:
 
 
 def letters(dead: Mapping[str, Rejected]) -> Iterator[str]:
-    """A line per reason of dead letters, the most frequent first, each followed by its first places."""
+    """A line per reason of dead letters, the most frequent first, each followed by the first lines where it is."""
     for reason, found in sorted(dead.items(), key=lambda item: (-item[1].count, item[0])):
         yield f"{found.count:,} × {reason}"
         for line_ref, message in found.first:
@@ -107,7 +107,7 @@ def letters(dead: Mapping[str, Rejected]) -> Iterator[str]:
 
 
 def table(score_table: ScoreTable, rows: Sequence[int]) -> Table:
-    """The chosen rows of the standings, ranked as they come."""
+    """The chosen rows of the table, ranked as they come."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("#", justify="right")
     shown.add_column("member", overflow="fold")

@@ -19,7 +19,7 @@ LONGEST = 100
 
 
 class Newest:
-    """Counts letters by reason as they come, and keeps the newest; most: how many, 0 for all."""
+    """Counts letters by reason as they come, and keeps the newest; max_letters: how many, 0 for all."""
 
     def __init__(self, max_letters: int) -> None:
         self.count: Counter[str] = Counter()
@@ -108,7 +108,7 @@ def details(found: StoredLetter, memory: Memory, max_chars: int) -> Iterator[str
 
 
 def plan(judged: Sequence[Judged], outcomes: Mapping[int, str]) -> Table:
-    """A row for each letter of a replay. says: by its number what is to become of it."""
+    """A row for each letter of a redrive. outcomes: by its number what becomes of it."""
     table = Table("letter", "type", "was", "now", "", box=None, pad_edge=False)
     for number, one in enumerate(judged):
         found = one.candidate.found

@@ -15,7 +15,7 @@ _CLOSES = {"{": "}", "[": "]"}
 
 
 def lines(value: bytes, max_chars: int) -> Iterator[str]:
-    """The value in lines of printable text; at most so many of its characters, and a line that says so."""
+    """The value in lines of printable text; at most `max_chars` of its characters, and a line about the rest."""
     try:
         text = value.decode()
     except UnicodeDecodeError:

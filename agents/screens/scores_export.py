@@ -25,7 +25,7 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def schema(rubric: Rubric, day: int) -> pa.Schema:
-    """The columns; the metadata says rubric and as-of day."""
+    """The columns; the metadata has rubric and as-of day."""
     about = {
         "as_of": calendar(day).isoformat(),
         "rubric": {"name": rubric.name, "version": str(rubric.version)},

@@ -95,7 +95,7 @@ def _tiles(summary: Summary) -> Iterator[str]:
 
 
 def _change(change: int) -> str:
-    """A change with an arrow beside its sign, since colour alone tells nothing to some."""
+    """A change with an arrow beside its sign, since some can't see the colour."""
     kind, arrow = ("up", "▲") if change > 0 else ("down", "▼") if change < 0 else ("even", "●")
     return f'<span class="{kind}"><span aria-hidden="true">{arrow} </span>{signed(change)}</span>'
 

@@ -17,7 +17,7 @@ _SAMPLED = re.compile(rb'"traceparent"\s{0,8}:\s{0,8}"00-[0-9a-f]{32}-[0-9a-f]{1
 
 
 def chosen(records: Sequence[SourceRecord], ratio: float) -> list[tuple[int, TraceContext]]:
-    """(place in records, context) of the first MOST events to trace.
+    """(index in records, context) of the first MAX_EVENTS events to trace.
 
     ratio: of the sampled traces, which share; by the trace id, so every worker decides alike.
     """
@@ -46,7 +46,7 @@ def _of_headers(record: SourceRecord) -> TraceContext | None:
     """By the header of the last hop, or by the extension attribute of an event in binary mode."""
     names = [name for name, _ in record.headers]
     for prefix in ("", "ce_"):
-        # said twice, it says nothing
+        # given twice, it means nothing
         if names.count(prefix + PARENT) == 1:
             texts = {name: _text(raw) for name, raw in record.headers}
             state = texts.get(prefix + STATE) if names.count(prefix + STATE) == 1 else None

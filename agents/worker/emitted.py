@@ -1,4 +1,4 @@
-"""What readers see of a partition's scores, held against what its stamp says was committed.
+"""What readers see of a partition's scores, compared with what its stamp says was committed.
 
 A transaction that was committed without all of its records, or without its stamp, shows here: a restore looks at
 the last one, and the audit at one every few seconds.

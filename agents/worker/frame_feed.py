@@ -17,7 +17,7 @@ Apply = Callable[[int, int, bytes | None], Awaitable[None]]
 class FrameFeed:
     """Of one life of a partition. apply: takes each frame.
 
-    progress: takes the share of a long read that is done, 0 to 1.
+    on_progress: takes the share of a long read that is done, 0 to 1.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class FrameFeed:
 
 
 def skip(shard: Shard, start: int, first: int) -> None:
-    """Go on behind frames that are gone: what they covered is missing, and will be noticed as such."""
+    """Go on behind frames that are gone: what they covered is missing, and will be found to be."""
     if start == 0:  # nothing was ever counted, so what comes first of a source need not be its first
         shard.watermarks.start_at_zero()
     shard.skip_to(first - 1)

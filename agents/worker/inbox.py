@@ -10,7 +10,7 @@ Delivery = tuple[int, int, bytes | None]
 
 
 class Inbox:
-    """In the order of arrival; whoever puts waits while it is full."""
+    """In the order of arrival; the producer waits while it is full."""
 
     def __init__(self) -> None:
         self._frames: deque[Delivery] = deque()
@@ -31,7 +31,7 @@ class Inbox:
         self._bytes += len(delivery[2] or b"")
 
     async def room(self, wanted: Callable[[], bool]) -> None:
-        """Wait until there is room, or `wanted` says no after `release`."""
+        """Wait until there is room, or `wanted` returns False after `release`."""
         while self._bytes > MAX_BYTES and wanted():
             self._room.clear()
             await self._room.wait()
@@ -43,5 +43,5 @@ class Inbox:
         return frames
 
     def release(self) -> None:
-        """Let whoever waits look again."""
+        """Let the waiting producer look again."""
         self._room.set()

@@ -97,7 +97,7 @@ class IngestSession:
             self._life.move(IngestState.READING)
 
     async def revoked(self) -> None:
-        """Commit what was read; whoever comes next begins there."""
+        """Commit what was read; the next owner begins there."""
         async with self._lock:
             self._generation += 1
             try:
@@ -176,7 +176,7 @@ class IngestSession:
         self._context.rounds.read((clock.now_ms() - oldest) / 1000)
 
     async def _reach(self) -> None:
-        """Note where the source stands: at the end when all that is left are markers of transactions."""
+        """Look up the position in the source: at the end when all that is left are markers of transactions."""
         for source in self.positions:
             if (position := await self._source.position(source)) is not None:
                 self._reached[source] = position

@@ -1,6 +1,6 @@
 """The ledger of one partition at work: its transactions, each with a stamp that accounts for all that is in it.
 
-Everything the partition puts out goes through here, so that it becomes visible together with the stamp. Kafka
+Everything the partition emits goes through here, so that it becomes visible together with the stamp. Kafka
 fences an older owner of the partition by the transactional id.
 """
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The last transaction, for whoever compares it with what readers see.
+    """The last transaction, to be compared with what readers see.
 
     scores: records of member.scores as they were sent; they lie at offsets [scores_from, scores_to).
     """
@@ -59,7 +59,7 @@ class Ledger:
         return self._out.open
 
     async def start(self) -> None:
-        """Fence whoever had the partition, and abort what they left open."""
+        """Fence the owner before, and abort what it left open."""
         await self._out.start()
 
     async def stop(self) -> None:

@@ -76,7 +76,7 @@ class PartitionSession:
             shard = await self._take_over()
             await self._catch_up(shard)
         except _Stopped:
-            return  # nothing is lost: whoever has the partition next restores again
+            return  # nothing is lost: the next owner restores again
         await self._serve(shard)
 
     async def close(self) -> None:
@@ -101,7 +101,7 @@ class PartitionSession:
         self.output.begin(shard, taken.topics)
         if shard.redo is None:
             await self.ledger.write(checkpoint.upgrade(shard, self.networks.journal))
-        # committed at once: it says whose the partition is now, and Kafka's answer what time it is
+        # committed at once: it shows whose the partition is now, and Kafka's answer gives the time
         await self.ledger.begin()
         await self.output.commit()
         for kind in ("state", "topic"):
@@ -197,7 +197,7 @@ class PartitionSession:
         context, output = self._context, self.output
         today = max(context.clock.today(), shard.day)
         if today != shard.day and context.skew.age > takeover.SKEW_S:
-            # what time it is decides for good, so Kafka is asked: its answer to a commit says it
+            # a day can't be taken back, so Kafka is asked for the time: its answer to a commit has it
             await output.flush()
             await self.ledger.begin()
             await output.commit()

@@ -31,7 +31,7 @@ GATHER = 0.4
 
 
 class RankFollower:
-    """Keeps `merged` at the end of the topic. `own` says whether benchmarks are published here."""
+    """Keeps `merged` at the end of the topic. `own` sets whether benchmarks are published here."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class RankFollower:
             await self._clock.sleep(AGAIN_S)
 
     def _after(self, error: Exception) -> None:
-        """Say what ended the following."""
+        """Log what ended the following."""
         if isinstance(error, ProduceFailed | EndUnanswered) and not away(error):
             # what was in the transaction is worked out again by the next publisher, and be it this one
             self.metrics.ranks.failures.inc()

@@ -54,7 +54,7 @@ async def restore(
 ) -> Restored:
     """Read a partition's ledger and make the shard it describes, as of the stamp's day.
 
-    rubrics: the one served, and a shadow. today: the day of a partition that never ran. progress: is told of the
+    rubrics: the one served, and a shadow. today: the day of a partition that never ran. on_progress: gets the
     share that is done, 0 to 1. Raises UserError when the settings do not fit the ledger, or it can't be read.
     """
     s = settings

@@ -15,7 +15,7 @@ LOW, HIGH, FULL = 0.45, 0.65, 0.75
 """Shares of a core: below, rounds get shorter, above, longer; nearly all is done by one thread."""
 STEP = 1.25
 MAX_TIMES = {HIGH: 2, FULL: 4}
-"""Times the least length that a round may get to, by the share that is exceeded."""
+"""Times the minimum length that a round may get to, by the share that is exceeded."""
 BEHIND_S = 2.0
 """An event older than this when it is counted has waited in Kafka: there is a backlog."""
 OFTEN, BEHIND_OFTEN = 2, 0.5

@@ -1,7 +1,7 @@
 """Everybody's score, once for all partitions of a worker that need it.
 
-Of partitions that the worker has itself, their shards say it; of the others it is read from `member.scores`.
-In memory it is 14 bytes a member: the hash of the id, the score, and the day it is of.
+Of partitions that the worker has itself, it is taken from their shards; of the others it is read from
+`member.scores`. In memory it is 14 bytes a member: the hash of the id, the score, and the day it is of.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ class CensusReader:
         more = [hashes]
         for at in range(len(hashes), len(names), _NAMES):
             began = self.clock.cpu()
-            # a place without a name has no score either
+            # a slot without a name has no score either
             more.append(member_hashes([name or "" for name in names[at : at + _NAMES]]))
             await self.budget.yield_after(self.clock.cpu() - began)
         hashes = self._hashes[shard] = np.concatenate(more)

@@ -24,9 +24,9 @@ from schemas.ledger import Stamp
 
 log = structlog.get_logger()
 SKEW_S = 60.0
-"""How old a measurement of the clock may be when the day is to turn."""
+"""How old a measurement of the clock may be when a new day is to begin."""
 STATE_TOPICS = ("events", "frames", "ledger")
-"""Topics that a partition can't go on from when they were made again."""
+"""Topics that the state is of: when one was created again, a partition can't go on."""
 
 
 class TopicRecreated(UserError):
@@ -91,7 +91,7 @@ def _check_start(settings: Settings, partition: int, stamp: Stamp | None, end: T
 
 
 def _report(context: Context, partition: int, found: Restored, end: Tail) -> None:
-    """Say what the restore has found that should not be."""
+    """Report what the restore has found that should not be."""
     settings, where = context.settings, f"partition {partition}"
     metrics = context.metrics.of(partition)
     foreign = [(one.offset, one.key, one.why) for one in found.image.foreign]

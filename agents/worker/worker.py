@@ -55,7 +55,7 @@ def _give_up() -> None:
 
 
 class Worker:
-    """A worker process: run() returns when told to stop by SIGTERM, SIGINT or `stop`."""
+    """A worker process: run() returns when stopped by SIGTERM, SIGINT or `stop`."""
 
     def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, role: str) -> None:
         self.settings = settings
@@ -118,7 +118,7 @@ class Worker:
         return [problem.text for problem in self.health.problems()]
 
     async def _watch_clock(self) -> None:
-        """Say it while the clock of this machine is wrong."""
+        """Report it while the clock of this machine is wrong."""
         while True:
             skew, where = self.context.skew, "clock"
             if skew.wrong:

@@ -1,8 +1,8 @@
 """The benchmarks of cohorts as records, from the merged view; and the ends of days for the change of a week.
 
-The ends of days stand in the records themselves, so whoever publishes next reads them back from there. A
-day's end is what a benchmark was last while all partitions were at that day: in a day's turn, when some
-members are a day on already, the end of the day before stays as it is.
+The ends of days are in the records themselves, so the next publisher reads them back from there. A day's end is
+what a benchmark was last while all partitions were at that day: during a rollover, when some members are a day
+ahead already, the end of the day before stays as it is.
 """
 
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ class _Cohort:
         return cls(name.encode(), orjson.dumps(about)[1:-1])
 
     def clear_days(self) -> None:
-        """Its past is not shown any more."""
+        """Drop its past, which is not shown any more."""
         self.days.clear()
         self.closed_at = None
 
@@ -74,7 +74,7 @@ class _Cohort:
 
 
 class Benchmarks:
-    """Makes records of the cohorts that have changed. least: members a cohort must have to be shown."""
+    """Makes records of the cohorts that have changed. minimum: members a cohort must have to be shown."""
 
     def __init__(self, minimum: int) -> None:
         self.minimum = minimum
@@ -145,7 +145,7 @@ class Benchmarks:
         return cohort.key, None
 
     def _small(self, cohort: _Cohort, about: bytes) -> Record:
-        """A cohort of which only is said that it is too small; its past is forgotten too."""
+        """Only that the cohort is too small; its past is cleared too."""
         cohort.clear_days()
         cohort.published = True
         return cohort.key, _SMALL % (cohort.begin, about, self.minimum)
@@ -240,7 +240,7 @@ def _as_texts(values: Values) -> tuple[int, bytes, bytes]:
 
 
 def _deciles(merged: MergedScores, chosen: np.ndarray) -> np.ndarray:
-    """int64[G, 9]: the deciles of `chosen` cohorts, which have members, at their places."""
+    """int64[G, 9]: the deciles of `chosen` cohorts, which have members, by cohort; zeros for the others."""
     found = np.zeros((len(merged.cohorts), len(_TENTHS)), np.int64)
     column = np.array(merged.columns)[chosen]
     for at, ladder in enumerate(merged.ladders):

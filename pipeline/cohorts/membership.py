@@ -33,7 +33,7 @@ KINDS = {register.name.lower(): register for register in TEXTS}
 """The registers that can be kinds of cohorts, by name."""
 _PIECE = 8192
 _HEAVY = 3
-"""A chunk of which one place in so many has changed is written whole."""
+"""A chunk of which one slot in so many has changed is written whole."""
 
 
 class Ranker(Protocol):
@@ -47,7 +47,7 @@ class Ranker(Protocol):
 class CohortMembership:
     """By slot, which is the member's index in the shard.
 
-    kinds: registers beside `everyone`; epoch: tells this life of the partition from all others; ranker: for
+    kinds: registers beside `everyone`; epoch: distinguishes this life of the partition from all others; ranker: for
     the ranks in records, None for none. held: nothing is published until the rollover is over, since what was
     emitted of some members last is not known.
     """
@@ -133,7 +133,7 @@ class CohortMembership:
 
         Args:
             numbers: int16[members, WIDTH], what was emitted last of all members: score and pillars in
-                hundredths and the place of the band; negative for a member without a score.
+                hundredths and the index of the band in BANDS; negative for a member without a score.
             day: the as-of day, days since 1970.
             as_of: the day of the oldest scores.
             revision: of the newest scores.

@@ -34,7 +34,7 @@ class _Staged:
 
 @dataclass(slots=True)
 class Source:
-    """A partition as merged: by place its numbers (score GONE for nobody) and its own numbers of cohorts.
+    """A partition as merged: by slot its numbers (score GONE for nobody) and its own numbers of cohorts.
 
     cohort: int64, the merged number of each of its own numbers.
     """
@@ -57,7 +57,7 @@ class _Change:
 
 @dataclass(slots=True)
 class _Update:
-    """What a partition will be: its places with new values; anew: nothing of what it was stays."""
+    """What a partition will be: its slots with new values; replaces: nothing of what it was stays."""
 
     partition: int
     head: Head
@@ -81,7 +81,7 @@ class MergedScores:
             self.totals = CohortHistograms(len(self.cohorts))
 
     def clear(self) -> None:
-        """Forget everything: the topic will be read from its beginning."""
+        """Drop everything: the topic will be read from its beginning."""
         self.offset = -1
         self.taken = -1
         self.sources: dict[int, Source] = {}
@@ -108,7 +108,7 @@ class MergedScores:
 
     @property
     def complete(self) -> bool:
-        """Whether every partition has been heard of."""
+        """Whether every partition has published."""
         return len(self.sources) == self.partitions
 
     def take(self, key: bytes, value: bytes, offset: int) -> None:
@@ -190,7 +190,7 @@ class MergedScores:
         return _Update(partition, head, replaces, cohort, slots, numbers, codes, change)
 
     def _newest(self, rows: list[Rows], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(places, their numbers, their codes), each place once, as it was said last."""
+        """(slots, their numbers, their codes), each slot once, as it was published last."""
         if not rows:
             return np.zeros(0, np.int64), np.zeros((0, WIDTH), np.uint16), self._codes(0)
         slots = np.concatenate([part.place for part in rows])

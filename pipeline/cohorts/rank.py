@@ -12,7 +12,7 @@ N = TypeVar("N", int, np.ndarray)
 
 @dataclass(frozen=True, slots=True)
 class CohortRank:
-    """A place in a cohort of `of` members; halves: twice the place; top: hundredths of a percent."""
+    """A rank in a cohort of `of` members; halves: twice the rank; top: hundredths of a percent."""
 
     halves: int
     of: int
@@ -20,7 +20,7 @@ class CohortRank:
 
     @property
     def rank(self) -> Fraction:
-        """The place, 1 the best; half places for ties of an even number."""
+        """The rank, 1 the best; a half for ties of an even number."""
         return Fraction(self.halves, 2)
 
 

@@ -1,8 +1,8 @@
-"""Ranks: a member's place in their cohorts, among the others as merged last and themselves as they are now.
+"""Ranks of members in their cohorts, among the others as merged last and themselves as they are now.
 
 n members are in the cohort, `above` of them have a higher score, `ties` the same, the member included. The
-place is the mean of the places the tied share (mid-rank), above + (ties + 1) / 2; the top share is
-(place - 1/2) / n, rounded up to a hundredth of a percent, so that nobody is shown better than they are.
+rank is the mean of the ranks that the tied share (mid-rank), above + (ties + 1) / 2; the top share is
+(rank - 1/2) / n, rounded up to a hundredth of a percent, so that nobody is shown better than they are.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class _Ranked:
 
 
 class RankWriter:
-    """Ranks as they are put into records. kinds: in which cohorts; least: members a cohort must have."""
+    """Ranks as they are put into records. kinds: in which cohorts; minimum: members a cohort must have."""
 
     def __init__(self, merged: MergedScores, kinds: Sequence[str], minimum: int) -> None:
         self.merged = merged
@@ -49,7 +49,7 @@ class RankWriter:
     def pieces(
         self, partition: int, epoch: int, *, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
     ) -> Piece | None:
-        """For each of `members` (places, int64[n]) the JSON of its ranks, with a comma at the end.
+        """For each of `members` (slots, int64[n]) the JSON of its ranks, with a comma at the end.
 
         score: int64[n], as it is now; cohort: uint32[n, K], the partition's own numbers. None before all
         partitions have been merged, this one as of this epoch.
@@ -111,7 +111,7 @@ class RankWriter:
         return joined(*pieces, b"},")
 
     def _begun(self, before: bytes, cohort: np.ndarray, size: np.ndarray) -> Piece:
-        """How ranks in cohorts of these sizes begin, up to the place; many members share a beginning."""
+        """How ranks in cohorts of these sizes begin, up to the rank; many members share a beginning."""
         key = cohort << _SIZE | size
         if (key == key[0]).all():  # `everyone`, mostly
             return before + self._text(int(key[0]))
@@ -132,7 +132,7 @@ class RankWriter:
         return text
 
     def clear(self) -> None:
-        """The numbers of cohorts have been given anew."""
+        """Drop what was kept of cohorts: their numbers have been given again."""
         self._begins.clear()
 
 
@@ -141,7 +141,7 @@ def counts_around(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(above, ties, size) of members of cohorts `now` with `score`, int64[n] each.
 
-    The ladder has them in the cohort `was` (0: not at all) with the score `old`; that is left out, and they
+    The sorted scores have them in the cohort `was` (0: not at all) with the score `old`; that is left out, and they
     are counted as they are now.
     """
     above, ties = ladder.above(now, score)

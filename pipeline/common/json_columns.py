@@ -1,6 +1,6 @@
 """Texts of many records at once: columns of pieces, which Arrow puts together.
 
-It takes half as long as a loop that formats them one by one; below two or three hundred it is dearer.
+It takes half as long as a loop that formats them one by one; below two or three hundred it takes longer.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ NULL = -ZERO - 1
 
 
 class Table:
-    """A text for each whole number from `least` on."""
+    """A text for each whole number from `first` on."""
 
     def __init__(self, texts: Sequence[bytes], first: int = 0) -> None:
         self._texts = pa.array(texts, pa.binary())

@@ -1,8 +1,8 @@
-"""The networks of a partition's members: who is connected with whom, and who engaged with them lately.
+"""The networks of a partition's members: who is connected with whom, and who engaged with them recently.
 
 A set with the last writer winning, from the events alone: any order, and any repetition, of the same events
 ends in the same networks. So what is in the ledger and what comes again from frames are simply put together.
-Notes of ties gather, become links of the overlay (sorted, for all members), and are folded into the packed
+Ties gather, become links of the overlay (sorted, for all members), and are folded into the packed
 blocks now and then, since that means moving a whole block.
 """
 
@@ -18,7 +18,7 @@ from pipeline.network.peer_codes import NONE, PeerCodes
 from schemas.frames import Frame
 
 GATHER = 50_000
-"""Notes that are put into the overlay at once."""
+"""Ties that are put into the overlay at once."""
 FOLD = 500_000
 """Links from which on the overlay is folded, if that is also a sixteenth of those in blocks."""
 
@@ -27,7 +27,7 @@ class NetworkGraph:
     """Links of members to peers. An owner is a member with links, known by its slot among them.
 
     owner: uint32[room], the code of each owner; member: int32[room], their indices in the shard, -1 unknown;
-    has_record: bool[room], of whom there is a record in `member.networks`. oldest: the first frame whose notes are
+    has_record: bool[room], of whom there is a record in `member.networks`. oldest: the first frame whose ties are
     not all in the ledger yet. erased: who had a record and was erased.
     """
 
@@ -155,7 +155,7 @@ class NetworkGraph:
             self._sizes.append((0, 0))
 
     def gather(self) -> None:
-        """Put all notes into the overlay."""
+        """Put all gathered ties into the overlay."""
         if not self._ties:
             return
         member, peer, signals, time, day = map(np.concatenate, zip(*self._ties, strict=True))
@@ -220,7 +220,7 @@ class NetworkGraph:
         return one
 
     def erase(self, name: str, last: int, end_ms: int) -> None:
-        """Forget the links of a member up to the day `last`, which ends at `end_ms`."""
+        """Clear the links of a member up to the day `last`, which ends at `end_ms`."""
         self.gather()
         slot = self.find(name)
         if slot is None:

@@ -35,7 +35,7 @@ Record = tuple[bytes, bytes | None]
 class Journal:
     """The account of what is in the ledger of `network`; records are to be sent in the order they are given.
 
-    refreshed: for each block the round its members' standing was last put out for, ms since 1970, 0: never.
+    refreshed: for each block the round for which its members' records were last emitted, ms since 1970, 0: never.
     since: changes before this number are dropped at the end of the sweep under way.
     """
 
@@ -89,7 +89,7 @@ class Journal:
         self.since = self.changes
 
     def write(self, number: int, refreshed: int | None = None) -> Iterator[Record]:
-        """Block `number`, just folded, and for which round its members' standing was put out, if it was.
+        """Block `number`, just folded, and for which round its members' records were emitted, if they were.
 
         To be taken to the end, and no change to the networks in between.
         """

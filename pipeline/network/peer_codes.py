@@ -39,7 +39,7 @@ class PeerCodes:
         return found
 
     def _others(self, codes: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-        """int64: at which places there is another than the one looked for."""
+        """int64: where there is another than the one looked for."""
         taken = np.flatnonzero(codes != NONE)
         return taken[self.hashes[codes[taken]] != hashes[taken]]
 
@@ -69,7 +69,7 @@ class PeerCodes:
         while len(codes):
             free = self._table[slot] == NONE
             self._table[slot[free]] = codes[free]
-            # of several for the same place one has got it
+            # of several for the same slot one has got it
             left = self._table[slot] != codes
             codes, slot = codes[left], slot[left] + 1 & mask
 

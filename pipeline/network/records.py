@@ -41,8 +41,8 @@ def network_records(
 ) -> list[Record]:
     """(key, value) of members by name: JSON as in `schemas.network.NetworkStanding`.
 
-    rows: int64[n], where in `places` each is; minimum: with fewer scored connections rank and average are
-    not said.
+    rows: int64[n], where in `ranks` each is; minimum: with fewer scored connections rank and average are
+    null.
     """
     keys = plain(names)
     scored, own = ranks.scored[rows], ranks.own[rows]
@@ -78,7 +78,7 @@ def _ranks(ranks: PeerRanks, rows: np.ndarray, known: np.ndarray) -> Piece:
 def standing(
     name: str, ranks: PeerRanks, *, minimum: int, day: int, revision: int, rubric: tuple[str, str]
 ) -> NetworkStanding:
-    """The record of the only member of `places`."""
+    """The record of the only member of `ranks`."""
     [(_, value)] = network_records(
         [name], ranks, np.zeros(1, np.int64), minimum=minimum, day=day, revision=revision, rubric=rubric
     )

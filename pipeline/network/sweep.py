@@ -1,6 +1,6 @@
 """A sweep through the blocks of a partition's networks, in pieces of some milliseconds.
 
-A block is folded, the places of its members are worked out, and both go out in the same transaction. Networks
+A block is folded, the ranks of its members are computed, and both are sent in the same transaction. Networks
 may be large, so between two pieces others may go on; only the networks must not change meanwhile.
 """
 
@@ -20,7 +20,7 @@ from pipeline.network.peer_ranks import UNKNOWN, PeerRanks, peer_ranks
 from pipeline.network.records import network_records
 
 AT_ONCE = 100_000
-"""Links, about, whose places are worked out in one piece."""
+"""About how many links are ranked in one piece."""
 Piece = tuple[Sequence[Record], Sequence[journal.Record]]
 """Records for `member.networks` and for `member.ledger`."""
 
@@ -29,7 +29,7 @@ Piece = tuple[Sequence[Record], Sequence[journal.Record]]
 class Sweep:
     """The blocks left, in order, and whether these were all; the day, and scores int16 by code of then.
 
-    round: which the places are put out for; None: blocks are only folded and written. members: so far.
+    round: for which the ranks are emitted; None: blocks are only folded and written. members: so far.
     """
 
     left: list[int]
@@ -42,7 +42,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class RecordContext:
-    """What goes into records besides the places; names: of the shard's members by index."""
+    """What goes into records besides the ranks; names: of the shard's members by index."""
 
     names: Sequence[str | None]
     minimum: int
@@ -51,7 +51,7 @@ class RecordContext:
 
 
 def sweep_block(sweep: Sweep, entries: Journal, number: int, context: RecordContext) -> Iterator[Piece]:
-    """Work on a block, to be taken to the end: what each piece of it puts out, perhaps nothing."""
+    """Work on a block, to be iterated to the end: what each piece of it emits, perhaps nothing."""
     network = entries.network
     floor = sweep.day - WINDOW
     links = network.fold(number, floor)
@@ -75,7 +75,7 @@ def sweep_block(sweep: Sweep, entries: Journal, number: int, context: RecordCont
 def _records(
     found: PeerRanks, entries: Journal, some: slice, *, sweep: Sweep, context: RecordContext
 ) -> list[Record]:
-    """The records of the owners at places `some`, and tombstones of those who have no connection any more."""
+    """The records of the owners at slots `some`, and tombstones of those who have no connection any more."""
     network, names = entries.network, context.names
     member, has_record = network.member[some], network.has_record[some]
     rows = np.flatnonzero((member >= 0) & (found.connections > 0))

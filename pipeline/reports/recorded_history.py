@@ -1,7 +1,7 @@
-"""The daily history as the records of `member.history` tell it, and what a score record must say by it.
+"""The daily history from the records of `member.history`, and what a score record must contain by it.
 
 Bands, trends and changes are functions of the recorded days and the score, so a reader can work them out
-without the workers' state: that is how `verify` finds a record that says anything else. Kept of a member
+without the workers' state: that is how `verify` finds a record that differs. Kept of a member
 are the last 90 days, as in a worker's memory, and the band that all days before lead to.
 """
 
@@ -19,9 +19,9 @@ from pipeline.shard.daily_history import COLUMNS, DAYS
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a score record must say beside the points; changes in hundredths, None: no score on that day.
+    """What a score record must contain beside the points; changes in hundredths, None: no score on that day.
 
-    band: None when it can't be told, since some of the days were recorded by another rubric.
+    band: None when it is unknown, since some of the days were recorded by another rubric.
     """
 
     band: Band | None
@@ -76,7 +76,7 @@ class RecordedHistory:
         self._unfolded.add(row)
 
     def expected(self, member: str, day: int, score: int, pillars: Sequence[int]) -> Expected:
-        """What a record of this score (hundredths) as of `day` must say, by the days before it."""
+        """What a record of this score (hundredths) as of `day` must contain, by the days before it."""
         row = self.rows.get(member)
         rule = self.rubric.trend
         line = self._line(row, day, max(rule.days - 1, 7))

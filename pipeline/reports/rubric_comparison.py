@@ -31,7 +31,7 @@ class Distribution(_Result):
     """The scores of everybody by one rubric, in hundredths.
 
     histogram: how many members have each score that any has; total: the sum of all scores; deciles: the
-    least score that is at least as high as that of 0, 10, … 100 % of the members (11 numbers, or none).
+    lowest score that is at least as high as that of 0, 10, … 100 % of the members (11 numbers, or none).
     """
 
     rubric: str
@@ -101,7 +101,7 @@ class Comparison(_Result):
 def compare(
     before: Rubric, after: Rubric, *, day: int, people: Iterable[People], max_movers: int = 10
 ) -> Comparison:
-    """Score all members by both rubrics as of `day`; `most` of the biggest movers each way are named.
+    """Score all members by both rubrics as of `day`; up to `max_movers` of the biggest movers each way are named.
 
     Members with the same change are in the order of their names, so the result doesn't depend on theirs.
     """
@@ -179,7 +179,7 @@ class _Side:
 
 
 def bands_now(score: np.ndarray, bands: Bands) -> np.ndarray:
-    """int8[n]: the places in BANDS of scores int64[n] that have no history."""
+    """int8[n]: the indices in BANDS of scores int64[n] that have no history."""
     return next_bands(np.zeros(len(score), np.int8), score, bands)
 
 
@@ -227,7 +227,7 @@ def _movers(
     gain: np.ndarray,
     max_movers: int,
 ) -> list[Mover]:
-    """The `most` members with the largest `gain` (int64[n]), if it is above 0; level ones by name."""
+    """The `max_movers` members with the largest `gain` (int64[n]), if it is above 0; level ones by name."""
     if not max_movers or not len(gain):
         return []
     threshold = int(np.partition(gain, -max_movers)[-max_movers]) if len(gain) > max_movers else 1

@@ -72,8 +72,8 @@ class TeamSize(_Result):
 class Team:
     """The members of a team as of `day`, best first, level ones by name; one row for each.
 
-    place: int64[n], 1 + how many have a higher score; score: int64[n]; pillars: int64[n, 4]; band: int8[n],
-    places in BANDS; before: int64[n], the score a week ago, UNKNOWN where there was none.
+    rank: int64[n], 1 + how many have a higher score; score: int64[n]; pillars: int64[n, 4]; band: int8[n],
+    indices in BANDS; before: int64[n], the score a week ago, UNKNOWN where there was none.
     """
 
     name: str
@@ -176,7 +176,7 @@ def team(population: Population, name: str, week_ago: Population | None) -> Team
 def teams(population: Population, minimum: int) -> list[TeamSize]:
     """All teams by name, with the means of those that have at least `minimum` members.
 
-    Of a smaller one no average is shown among other teams: nobody is to be read off it.
+    Of a smaller one no average is shown among other teams: it would reveal single members.
     """
     sums: dict[str, tuple[int, int]] = {}
     for shard in population.shards:

@@ -2,7 +2,7 @@
 
 A share is two whole numbers, earned and worth, with 0 <= earned <= worth and worth > 0; the points of a
 component are max * earned // worth. Arrays are int64[components, members]: a row is contiguous, which
-makes every step here a plain run over memory. Why nothing overflows is said in `components.py`.
+makes every step here a plain run over memory. `components.py` explains why nothing overflows.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The score of one member in plain Python: what `scoring.py` computes fast, said so that it can be read.
+"""The score of one member in plain Python: what `scorer.py` computes fast, written to be read.
 
 Exact fractions, no numpy, nothing shared with the fast form but the rubric. Slow, and meant to be: it is
 what the fast form is tested against.

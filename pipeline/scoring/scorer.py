@@ -1,7 +1,7 @@
 """The score of many members at once: f(rubric, tiles, registers, day), in whole numbers.
 
 This is the hot path. All that depends on the rubric and the day alone is put into tables over the tile
-keys once, so that a tile costs a few table look-ups and one addition. `reference.py` says the same for
+keys once, so that a tile costs a few table look-ups and one addition. `reference.py` does the same for
 one member in plain Python, and tests hold the two together to the last integer.
 """
 

@@ -1,7 +1,7 @@
 """The daily history: what each member's score and pillars were at the end of each of the last 90 days.
 
-It is recorded at the day's turn and never rewritten: a late event or a new rubric changes today's score, not
-what was said of yesterday. Bands and trends are functions of it (`pipeline.scoring.bands`).
+It is recorded at the rollover and never rewritten: a late event or a new rubric changes today's score, not
+that of yesterday. Bands and trends are functions of it (`pipeline.scoring.bands`).
 """
 
 import numpy as np
@@ -13,6 +13,7 @@ from pipeline.scoring.scorer import Points
 
 DAYS = 90
 NOT_RECORDED = 2**31 - 1
+"""In place of the first day on record: there is none."""
 COLUMNS = 5
 """Score and the four pillars."""
 
@@ -21,8 +22,8 @@ class DailyHistory:
     """Hundredths of points by day, member and column; UNKNOWN where there was no score."""
 
     def __init__(self) -> None:
-        # An array for each day, int16[members, 5], made when the day is recorded: what a turn writes lies
-        # together. Points plus 1, so that fresh memory says unknown: writing it takes seconds at a million.
+        # An array for each day, int16[members, 5], made when the day is recorded: what a rollover writes
+        # lies together. Points plus 1, so that fresh memory means unknown: writing it takes seconds at a million.
         self._days = [np.zeros((0, COLUMNS), np.int16)] * DAYS
         self.band = np.zeros(0, np.int8)
         self.since = np.zeros(0, np.int32)
@@ -37,7 +38,7 @@ class DailyHistory:
                     self._make(at)
 
     def _make(self, at: int) -> np.ndarray:
-        """int16[room, 5]: the points of all members on the day with the place `at`, to be written to."""
+        """int16[room, 5]: the points of all members on the day at index `at`, to be written to."""
         kept = self._days[at]
         if len(kept) < len(self.band):
             self._days[at] = kept = grown(kept, len(self.band), floor=len(self.band))
@@ -101,9 +102,9 @@ class DailyHistory:
         return np.array([kept[member] if len(kept) else nothing for kept in days]) - np.int16(1)
 
     def erase(self, member: int, last: int, today: int, bands: Bands) -> int:
-        """Forget a member's history up to the day `last`; the band is that of what is left.
+        """Clear a member's history up to the day `last`; the band is that of what is left.
 
-        Returns the first day there ever was a record of, NEVER when there was none.
+        Returns the first day there ever was a record of, NOT_RECORDED when there was none.
         """
         first = int(self.since[member])
         if first > last:

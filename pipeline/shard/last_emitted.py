@@ -12,7 +12,7 @@ from pipeline.scoring.scorer import Points
 from pipeline.shard.member_state import NO_DAY
 
 WIDTH = len(PILLARS) + 2
-"""Columns of numbers: score and pillars in hundredths, place of the band in BANDS."""
+"""Columns of numbers: score and pillars in hundredths, index of the band in BANDS."""
 WITHDRAWN = (1 << 31) - 1
 """In place of the day of a member's last record: it was withdrawn."""
 
@@ -27,7 +27,7 @@ def columns_of(points: Points, band: np.ndarray) -> np.ndarray:
 class LastEmitted:
     """By member: numbers int16[n, WIDTH], UNKNOWN without a score; components int16[n, components]; day int32[n].
 
-    day: the as-of day of the newest record; NEVER, or WITHDRAWN.
+    day: the as-of day of the newest record; NO_DAY, or WITHDRAWN.
     """
 
     def __init__(self, components: int) -> None:

@@ -28,7 +28,7 @@ _SIGNALS = ~_ERASE
 _BYTES = max(Signal) // 8 + 1
 """Bytes of a mask that have signals."""
 NO_DAY = -(1 << 31)
-"""In place of the day up to which a member is erased."""
+"""Before every day: nothing of a member is erased, or no record emitted."""
 AHEAD = 2
 """Days after the as-of day that a tile may lie on; it counts when its day has come."""
 _NONE = np.zeros(0, np.int64)
@@ -120,7 +120,7 @@ class MemberState:
         return Applied(day, known, late, changed, erased)
 
     def erased_up_to(self, name: str) -> int:
-        """The last day of a member that is erased; NEVER when none is."""
+        """The last day of a member that is erased; NO_DAY when none is."""
         index = self.index.get(name)
         return NO_DAY if index is None else int(self.erased[index])
 
@@ -210,7 +210,7 @@ class MemberState:
         offset: int,
         durable: np.ndarray,
     ) -> list[tuple[int, int]]:
-        """Forget what the members of these rows did up to the day of the row, whatever came first."""
+        """Erase what the members of these rows did up to the day of the row, whatever came first."""
         erased = []
         for i in rows.tolist():
             name = str(frame.member[i].as_py())

@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class Unreadable(ValueError):
-    """The ledger does not give the state of its stamp; the message says where, and what can be done."""
+    """The ledger does not give the state of its stamp; the message names the place and what can be done."""
 
 
 @dataclass(frozen=True, slots=True)

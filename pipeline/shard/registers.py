@@ -105,7 +105,7 @@ class Registers:
         return ((times > 0) & (times < time)).any(axis=1)
 
     def erase(self, member: int, before: int) -> None:
-        """Forget what was said of a member before a time (ms)."""
+        """Remove what was reported of a member before a time (ms)."""
         self.resize(member + 1)
         row = int(self.slot[member])
         if not row:

@@ -33,7 +33,7 @@ class HasPoints(Protocol):
 
 @dataclass(slots=True)
 class Emission:
-    """What a shard puts out at once: records by topic, packed dead letters, and the bands entered."""
+    """What a shard emits at once: records by topic, packed dead letters, and the bands entered."""
 
     scores: list[Record] = field(default_factory=list)
     shadow: list[Record] = field(default_factory=list)
@@ -67,7 +67,7 @@ def score_records(
 ) -> list[Record]:
     """(key, value) of each member's score: JSON as in `schemas.scores.Score`.
 
-    extras: more of the record, with a comma at the end each; of `Standing` and `Ranks`.
+    extras: more of the record, with a comma at the end each; of `ScoreExtras` and `RankWriter`.
     """
     as_of = calendar(day).isoformat().encode()
     tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, about(rubric))
