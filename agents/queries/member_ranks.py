@@ -76,11 +76,11 @@ async def live(
     found: RanksByCohort = {}
     for column, (kind, value) in enumerate(zip((EVERYONE, *kinds), ("", *values), strict=True)):
         if value or not column:
-            now, ladder = np.array([view.number(kind, value)]), view.ladders[column]
+            now, scores = np.array([view.number(kind, value)]), view.sorted_scores[column]
             was, old = _published(view.sources[partition], shard, index, column)
             if was is None:  # too new for its slot to be known: taken out by the score
-                was, old = int(now[0]) * bool(ladder.above(now, score)[1][0]), int(score[0])
-            counted = counts_around(ladder, now, score, was=np.array([was]), old=np.array([old]))
+                was, old = int(now[0]) * bool(scores.above(now, score)[1][0]), int(score[0])
+            counted = counts_around(scores, now, score, was=np.array([was]), old=np.array([old]))
             found[name_of(kind, value)] = _shown(rank(*(int(n[0]) for n in counted)), settings)
     return found
 

@@ -243,9 +243,9 @@ def _deciles(merged: MergedScores, chosen: np.ndarray) -> np.ndarray:
     """int64[G, 9]: the deciles of `chosen` cohorts, which have members, by cohort; zeros for the others."""
     found = np.zeros((len(merged.cohorts), len(_TENTHS)), np.int64)
     column = np.array(merged.columns)[chosen]
-    for at, ladder in enumerate(merged.ladders):
+    for at, scores in enumerate(merged.sorted_scores):
         mine = chosen[column == at]
-        found[mine] = ladder.quantiles(mine, _TENTHS)
+        found[mine] = scores.quantiles(mine, _TENTHS)
     return found
 
 

@@ -87,9 +87,9 @@ class MergedScores:
         self.sources: dict[int, Source] = {}
         self.cohorts: list[tuple[str, str]] = [("", ""), (EVERYONE, "")]
         # everyone first, which has no others beside it
-        self.ladders: list[SortedScores] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
+        self.sorted_scores: list[SortedScores] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
         self.names = ["", EVERYONE]
-        self.columns = [0, 0]  # the ladder of each cohort
+        self.columns = [0, 0]  # of sorted_scores, where each cohort is
         self.totals = None
         self.changed = np.zeros(2, bool)
         self._numbers = {cohort: number for number, cohort in enumerate(self.cohorts)}
@@ -146,13 +146,13 @@ class MergedScores:
             return
         change = _joined([update.change for update in updates])
         size = len(self.cohorts)
-        ladders = []
+        moved_scores = []
         before, after = (part[:, 0].astype(np.int64) for part in (change.before, change.after))
-        for at, ladder in enumerate(self.ladders):
+        for at, scores in enumerate(self.sorted_scores):
             was, now = change.was_in[:, at], change.is_in[:, at]
             moved = (was != now) | (before != after)
             gone, come = entries_of(was[moved], before[moved]), entries_of(now[moved], after[moved])
-            ladders.append(ladder.moved(gone, come, size if at else ALL + 1))
+            moved_scores.append(scores.moved(gone, come, size if at else ALL + 1))
             yield
         if self.totals is not None:
             self.totals.resize(size)
@@ -160,7 +160,7 @@ class MergedScores:
         changed = np.zeros(size, bool)
         changed[: len(self.changed)] = self.changed
         changed[change.was_in] = changed[change.is_in] = True
-        self.changed, self.ladders, self.offset = changed, ladders, offset
+        self.changed, self.sorted_scores, self.offset = changed, moved_scores, offset
         for update in updates:
             self._install(update)
 
@@ -235,7 +235,7 @@ class MergedScores:
 
     def size(self) -> int:
         """How many cohorts have members."""
-        return sum(int(np.count_nonzero(np.diff(ladder.edges))) for ladder in self.ladders)
+        return sum(int(np.count_nonzero(np.diff(scores.edges))) for scores in self.sorted_scores)
 
     def number(self, kind: str, value: str) -> int:
         """A cohort's number, 0 when it is not known."""
@@ -257,8 +257,8 @@ class MergedScores:
     def nbytes(self) -> int:
         """Bytes allocated in arrays."""
         members = sum(s.numbers.nbytes + s.codes.nbytes for s in self.sources.values())
-        ladders = sum(ladder.nbytes() for ladder in self.ladders)
-        return members + ladders + (self.totals.nbytes() if self.totals else 0)
+        scores = sum(one.nbytes() for one in self.sorted_scores)
+        return members + scores + (self.totals.nbytes() if self.totals else 0)
 
 
 def _padded(array: np.ndarray, rows: int, score: int) -> np.ndarray:

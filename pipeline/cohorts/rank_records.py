@@ -94,7 +94,7 @@ class RankWriter:
             now, was = _known(source, cohort[:, column - 1]), _old(source, members, column - 1) * were
         else:
             now, was = np.full(len(members), ALL), were * ALL
-        above, ties, size = counts_around(self.merged.ladders[column], now, score, was=was, old=old)
+        above, ties, size = counts_around(self.merged.sorted_scores[column], now, score, was=was, old=old)
         return _Ranked(now, 2 * above + ties + 1, size)
 
     def _texts(self, shown: Sequence["_Ranked"], rows: np.ndarray) -> pa.BinaryArray:
@@ -137,15 +137,15 @@ class RankWriter:
 
 
 def counts_around(
-    ladder: SortedScores, now: np.ndarray, score: np.ndarray, *, was: np.ndarray, old: np.ndarray
+    scores: SortedScores, now: np.ndarray, score: np.ndarray, *, was: np.ndarray, old: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(above, ties, size) of members of cohorts `now` with `score`, int64[n] each.
 
     The sorted scores have them in the cohort `was` (0: not at all) with the score `old`; that is left out, and they
     are counted as they are now.
     """
-    above, ties = ladder.above(now, score)
-    size = ladder.size(now)
+    above, ties = scores.above(now, score)
+    size = scores.size(now)
     same = (was == now) & (was > 0)
     above -= same & (old > score)
     ties += 1 - (same & (old == score))
