@@ -21,6 +21,7 @@ from agents.config.rubric_file import load
 from agents.worker.score_census import Census
 from perf.workload import events
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.rows import Line
@@ -38,7 +39,7 @@ from schemas.frames import decode
 from schemas.network import NetworkStanding
 
 TODAY = days.number(datetime.now(UTC).date())
-RUBRIC = ("ssi", "1")
+RUBRIC = RubricId("ssi", "1")
 CHANGED = 0.01
 """Links that have changed since the sweep before, as a share of all."""
 SAMPLE = 2_000

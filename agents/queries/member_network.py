@@ -9,6 +9,7 @@ import numpy as np
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
 from agents.worker.score_census import AT_ONCE
+from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import WINDOW
 from pipeline.network.latest_scores import LatestScores
 from pipeline.network.link_block import LinkColumns, connected
@@ -61,7 +62,7 @@ async def live(
                 published = next((value for _, value in peers if value is not None), published)
     if published is not None:
         by = Score.model_validate_json(published).rubric
-        if (by.name, by.version) != (rubric.name, str(rubric.version)):
+        if RubricId(by.name, by.version) != rubric.id:
             return None
     known, score, _ = gathering.columns()
     scores = np.full(len(wanted), UNKNOWN, np.int16)
@@ -96,5 +97,6 @@ def _standing(
     one = np.array([index if index is not None else -1])
     own = shard.points(one).score if one[0] in shard.scored() else np.array([UNKNOWN])
     found = peer_ranks(links, own, scores, day - WINDOW)
-    about = (shard.rubric.name, str(shard.rubric.version))
-    return standing(member, found, minimum=settings.cohort_minimum, day=day, revision=0, rubric=about)
+    return standing(
+        member, found, minimum=settings.cohort_minimum, day=day, revision=0, rubric=shard.rubric.id
+    )

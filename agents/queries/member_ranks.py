@@ -10,6 +10,7 @@ from pipeline.cohorts.merged_scores import ALL, Source
 from pipeline.cohorts.rank import CohortRank, rank, rank_among
 from pipeline.cohorts.rank_records import counts_around
 from pipeline.common.partitioner import partitions
+from pipeline.common.rubric_id import RubricId
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard
@@ -67,8 +68,8 @@ async def live(
     [shard] = population.shards
     assert isinstance(shard, Shard)
     index = shard.state.index.get(member)
-    heads = {(source.head.rubric, source.head.rubric_version) for source in view.sources.values()}
-    if index is None or not view.complete or heads != {(rubric.name, str(rubric.version))}:
+    heads = {RubricId(source.head.rubric, source.head.rubric_version) for source in view.sources.values()}
+    if index is None or not view.complete or heads != {rubric.id}:
         return None
     one = np.array([index])
     score, numbers = shard.points(one).score, shard.state.registers.numbers(one)[0]

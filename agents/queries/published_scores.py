@@ -10,6 +10,7 @@ from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
 from agents.offline.engine import ScoreTable
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.reports.recorded_history import RecordedHistory
 from pipeline.rubric.model import Rubric
 from schemas.history import Day
@@ -67,8 +68,8 @@ async def recorded(settings: Settings, rubric: Rubric) -> RecordedHistory:
                     day = Day.model_validate_json(record.value)
                     p = day.pillars
                     points = [day.score, p.brand, p.find, p.engage, p.relate]
-                    name = day.rubric.name, day.rubric.version
-                    found.add(day.member, days.number(day.day), points, name)
+                    rubric_id = RubricId(day.rubric.name, day.rubric.version)
+                    found.add(day.member, days.number(day.day), points, rubric_id)
     return found
 
 

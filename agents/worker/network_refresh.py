@@ -181,4 +181,4 @@ class NetworkRefresh:
     def _record_context(self) -> RecordContext:
         shard = self.shard
         emitter, names = shard.emitter, shard.state.index.names
-        return RecordContext(names, self.settings.cohort_minimum, emitter.next_revision(), emitter.about)
+        return RecordContext(names, self.settings.cohort_minimum, emitter.next_revision(), emitter.rubric_id)

@@ -16,6 +16,7 @@ from pipeline.cohorts.membership import kind_of
 from pipeline.cohorts.merged_scores import ALL, MergedScores
 from pipeline.common.days import calendar, number
 from pipeline.common.json_columns import TEXTS, ZERO
+from pipeline.common.rubric_id import RubricId
 from schemas.benchmarks import Benchmark
 
 WEEK = 7
@@ -113,11 +114,10 @@ class Benchmarks:
             unknown = sorted(self._loaded - set(merged.names))
             self._loaded.clear()
             yield [self._gone(self._cohorts[name]) for name in unknown]
-        rubrics = {(head.rubric, head.rubric_version) for head in heads}
+        rubrics = {RubricId(head.rubric, head.rubric_version) for head in heads}
         rubric = None
         if len(rubrics) == 1:
-            [(name, version)] = rubrics
-            rubric = {"name": name, "version": version}
+            rubric = rubrics.pop()._asdict()
         about = orjson.dumps(
             {"as_of": calendar(as_of).isoformat(), "benchmark": merged.offset, "rubric": rubric}
         )[1:-1]

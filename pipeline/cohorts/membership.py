@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.common.growable import grown
 from pipeline.common.json_columns import Piece
+from pipeline.common.rubric_id import RubricId
 from schemas.distributions import (
     CHUNK,
     GONE,
@@ -125,7 +126,7 @@ class CohortMembership:
         return self.dirty or self._as_of != as_of
 
     def publish(
-        self, numbers: np.ndarray, *, day: int, as_of: int, revision: int, rubric: tuple[str, str]
+        self, numbers: np.ndarray, *, day: int, as_of: int, revision: int, rubric: RubricId
     ) -> list[tuple[bytes, bytes]]:
         """Records (key, value) of what changed since the last call; to be sent in one transaction, in order.
 
@@ -137,7 +138,7 @@ class CohortMembership:
             day: the as-of day, days since 1970.
             as_of: the day of the oldest scores.
             revision: of the newest scores.
-            rubric: its name and version.
+            rubric: that of the scores.
         """
         slots = len(numbers)
         self.number += 1
@@ -175,8 +176,8 @@ class CohortMembership:
             sequence=revision,
             day=day,
             as_of=as_of,
-            rubric=rubric[0],
-            rubric_version=rubric[1],
+            rubric=rubric.name,
+            rubric_version=rubric.version,
             kinds=list(self.kinds),
             places=slots,
         )

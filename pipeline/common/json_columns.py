@@ -12,6 +12,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.common.rubric_id import RubricId
+
 Record = tuple[bytes, bytes | None]
 """Key and value; value None: what the key stood for is no more."""
 Piece = Any
@@ -101,6 +103,6 @@ def records(keys: pa.BinaryArray, values: pa.BinaryArray) -> list[Record]:
     return list(zip(keys.to_pylist(), values.to_pylist(), strict=True))
 
 
-def about(rubric: tuple[str, str]) -> bytes:
-    """The end of a record: which rubric, by (name, version)."""
-    return b'"rubric":{"name":%b,"version":%b}}' % (orjson.dumps(rubric[0]), orjson.dumps(rubric[1]))
+def rubric_json(rubric: RubricId) -> bytes:
+    """The end of a record: which rubric it is by."""
+    return b'"rubric":{"name":%b,"version":%b}}' % (orjson.dumps(rubric.name), orjson.dumps(rubric.version))

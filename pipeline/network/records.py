@@ -12,13 +12,14 @@ from pipeline.common.json_columns import (
     Piece,
     Record,
     Table,
-    about,
     escaped,
     joined,
     plain,
     records,
+    rubric_json,
     whole,
 )
+from pipeline.common.rubric_id import RubricId
 from pipeline.network.peer_ranks import UNKNOWN, PeerRanks
 from schemas.network import NetworkStanding
 
@@ -37,7 +38,7 @@ def network_records(
     minimum: int,
     day: int,
     revision: int,
-    rubric: tuple[str, str],
+    rubric: RubricId,
 ) -> list[Record]:
     """(key, value) of members by name: JSON as in `schemas.network.NetworkStanding`.
 
@@ -59,7 +60,8 @@ def network_records(
             _ranks(ranks, rows, enough & (own > UNKNOWN)),
             _AVERAGE.of(np.where(enough, ranks.average()[rows], NULL)),
             _ENGAGING.of(np.where(scored > 0, ranks.engaging()[rows], NULL)),
-            b',"as_of":"%b","revision":%d,%b' % (calendar(day).isoformat().encode(), revision, about(rubric)),
+            b',"as_of":"%b","revision":%d,%b'
+            % (calendar(day).isoformat().encode(), revision, rubric_json(rubric)),
         ),
     )
 
@@ -76,7 +78,7 @@ def _ranks(ranks: PeerRanks, rows: np.ndarray, known: np.ndarray) -> Piece:
 
 
 def standing(
-    name: str, ranks: PeerRanks, *, minimum: int, day: int, revision: int, rubric: tuple[str, str]
+    name: str, ranks: PeerRanks, *, minimum: int, day: int, revision: int, rubric: RubricId
 ) -> NetworkStanding:
     """The record of the only member of `ranks`."""
     [(_, value)] = network_records(

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.common.json_columns import Record
+from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import WINDOW
 from pipeline.network import journal
 from pipeline.network.journal import Journal
@@ -47,7 +48,7 @@ class RecordContext:
     names: Sequence[str | None]
     minimum: int
     revision: int
-    rubric: tuple[str, str]
+    rubric: RubricId
 
 
 def sweep_block(sweep: Sweep, entries: Journal, number: int, context: RecordContext) -> Iterator[Piece]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.growable import grown
+from pipeline.common.rubric_id import RubricId
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, UNKNOWN, Band, Direction, next_band, trend
@@ -39,6 +40,7 @@ class RecordedHistory:
 
     def __init__(self, rubric: Rubric) -> None:
         self.rubric = rubric
+        self._rubric_id = rubric.id
         self.rows: dict[str, int] = {}
         self.first: int | None = None  # the first day there is a record of
         self._kept = np.zeros((0, DAYS, COLUMNS), np.int16)  # points plus 1; 0: unknown
@@ -50,13 +52,13 @@ class RecordedHistory:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def add(self, member: str, day: int, points: Sequence[int], rubric: tuple[str, str]) -> None:
-        """A record of a day: score and pillars in hundredths, by the rubric (name, version)."""
+    def add(self, member: str, day: int, points: Sequence[int], rubric: RubricId) -> None:
+        """A record of a day: score and pillars in hundredths, by the rubric."""
         row = self._row(member)
         last = self._last[row]
         if day <= last - DAYS:
             return
-        if rubric != (self.rubric.name, str(self.rubric.version)):
+        if rubric != self._rubric_id:
             self._by_others.add(row)
         for gap in range(max(last + 1, day - DAYS + 1), day):
             self._kept[row, gap % DAYS] = 0

@@ -59,8 +59,7 @@ class DayRecorder:
         at = np.flatnonzero(there)
         names = self.state.index.of(members[at])
         kept = Points(points.score[at], points.pillars[at], points.components[at])
-        about = (self.rubric.name, str(self.rubric.version))
-        self._records += history_records(names, kept, day, about)
+        self._records += history_records(names, kept, day, self.rubric.id)
 
     def _was_there(self, members: np.ndarray, pairs: Pairs, day: int, today: int) -> np.ndarray:
         """bool[n]: of whom something was known by the end of a day; who came later had no score then."""

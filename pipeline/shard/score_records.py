@@ -14,12 +14,13 @@ from pipeline.common.json_columns import (
     Piece,
     Record,
     Table,
-    about,
     escaped,
     joined,
     plain,
     records,
+    rubric_json,
 )
+from pipeline.common.rubric_id import RubricId
 from pipeline.scoring.bands import BANDS, Band
 from pipeline.shard.score_extras import BandChange
 
@@ -62,7 +63,7 @@ def score_records(
     *,
     day: int,
     revision: int,
-    rubric: tuple[str, str],
+    rubric: RubricId,
     extras: Sequence[Piece] = (),
 ) -> list[Record]:
     """(key, value) of each member's score: JSON as in `schemas.scores.Score`.
@@ -70,7 +71,7 @@ def score_records(
     extras: more of the record, with a comma at the end each; of `ScoreExtras` and `RankWriter`.
     """
     as_of = calendar(day).isoformat().encode()
-    tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, about(rubric))
+    tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, rubric_json(rubric))
     keys = plain(names)
     return records(keys, joined(b'{"member":"', escaped(names, keys), *_points(points), *extras, tail))
 
@@ -81,12 +82,12 @@ def band_records(
     *,
     day: int,
     revision: int,
-    rubric: tuple[str, str],
+    rubric: RubricId,
     changes: Sequence[BandChange],
 ) -> list[Record]:
     """(key, value) for each change of band: JSON as in `schemas.bands.BandChanged`."""
     as_of = calendar(day).isoformat().encode()
-    tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, about(rubric))
+    tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, rubric_json(rubric))
     return [
         (
             (name := names[c.row]).encode(),
@@ -108,10 +109,8 @@ def history_key(name: str, day: int) -> bytes:
     return b"%b %b" % (calendar(day).isoformat().encode(), name.encode())
 
 
-def history_records(
-    names: Sequence[str], points: HasPoints, day: int, rubric: tuple[str, str]
-) -> list[Record]:
+def history_records(names: Sequence[str], points: HasPoints, day: int, rubric: RubricId) -> list[Record]:
     """(key, value) of what each member's score was at the end of `day`: `schemas.history.Day`."""
     on, keys = calendar(day).isoformat().encode(), plain(names)
-    form = b'{"member":"', escaped(names, keys), b'","day":"' + on, *_points(points), about(rubric)
+    form = b'{"member":"', escaped(names, keys), b'","day":"' + on, *_points(points), rubric_json(rubric)
     return records(joined(on + b" ", keys), joined(*form))

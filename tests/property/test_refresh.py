@@ -11,6 +11,7 @@ from agents.config.clock import Clock
 from agents.worker.background_budget import SHARE, YIELD_S, BackgroundBudget
 from agents.worker.score_census import CensusReader
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.network import journal as journals
 from pipeline.network import sweep as refresh
 from pipeline.network.journal import Journal
@@ -58,7 +59,7 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
         known = codes < len(by_code)
         by_code[codes[known]] = np.array(list(scores.values()))[known]
         sweep = Sweep([*range(len(network.blocks))], DAY, True, 1, by_code)
-        telling, entries = RecordContext(shard.state.index.names, 1, 7, ("r", "1")), Journal(network)
+        telling, entries = RecordContext(shard.state.index.names, 1, 7, RubricId("r", "1")), Journal(network)
         out, kept = [], {}
         for number in sweep.left:
             for records, ledger in sweep_block(sweep, entries, number, telling):

@@ -11,13 +11,14 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.scoring.scorer import Points
 from pipeline.shard.score_records import score_records
 from schemas.export import json_schema
 from schemas.scores import Score
 
 DAY = days.number(date(2025, 11, 20))
-RUBRIC = ("ssi", "1")
+RUBRIC = RubricId("ssi", "1")
 HOSTILE = [
     '"',
     "\\",
