@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
+from pipeline.common.units import Day
+
 Headers = list[tuple[str, bytes]]
 NO_HEADERS: Headers = []
 KeyValue = tuple[bytes | None, bytes | None]
@@ -62,7 +64,7 @@ class Clock(Protocol):
     def now_ns(self) -> int:
         """Nanoseconds since 1970 by this machine's clock, for spans and epochs."""
 
-    def today(self) -> int:
+    def today(self) -> Day:
         """The as-of day, days since 1970."""
 
     def horizon_ms(self) -> int | None:

@@ -89,6 +89,7 @@ def _pieces(format: Format, run: "Offline", table: "ScoreTable", rows: Sequence[
 
     from agents.screens import console, scores_export
     from pipeline.common import days
+    from pipeline.common.units import Day
 
     if format in ("csv", "parquet"):
         make = scores_export.csv if format == "csv" else scores_export.parquet
@@ -105,7 +106,7 @@ def _pieces(format: Format, run: "Offline", table: "ScoreTable", rows: Sequence[
             yield record + b"\n"
         return
     head = {
-        "as_of": days.calendar(table.day).isoformat(),
+        "as_of": days.calendar(Day(table.day)).isoformat(),
         "rubric": {"name": run.rubric.name, "version": str(run.rubric.version)},
         "events": run.counters.model_dump(
             include={"read", "scored", "duplicate", "outside_window", "erased", "dead_lettered"}

@@ -15,6 +15,7 @@ from agents.offline.verification import Difference
 from agents.worker.restore import Restored, restore
 from pipeline.common import days
 from pipeline.common.points import as_points
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from schemas.scores import Score
@@ -33,7 +34,7 @@ class Checked:
 async def check(
     settings: Settings,
     rubric: Rubric,
-    today: int,
+    today: Day,
     *,
     scores: Callable[[], Awaitable[Mapping[str, Score]]],
     on_progress: Callable[[int, float, int], object] = lambda members, done, total: None,

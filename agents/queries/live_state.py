@@ -13,6 +13,7 @@ from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.range_reader import reader
 from agents.worker.restore import restore
 from pipeline.common.partitioner import partitions
+from pipeline.common.units import Day, Offset
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard
@@ -22,7 +23,7 @@ from schemas.frames import decode
 async def population(
     settings: Settings,
     rubric: Rubric,
-    today: int,
+    today: Day,
     *,
     report: Callable[[str], object],
     member: str | None = None,
@@ -49,7 +50,7 @@ async def population(
 
 
 async def _shard(
-    settings: Settings, rubric: Rubric, *, today: int, partition: int, report: Callable[[str], object]
+    settings: Settings, rubric: Rubric, *, today: Day, partition: int, report: Callable[[str], object]
 ) -> tuple[Shard, int]:
     """A partition's state, and how many frames were counted on top of its stamp."""
     s = settings
@@ -70,5 +71,5 @@ async def _shard(
                 except ValueError as error:
                     report(f"Partition {partition}: frame {record.offset:,} can't be read: {error}")
                     continue
-                shard.apply(frame, record.offset, record.timestamp, replay=True)
+                shard.apply(frame, Offset(record.offset), record.timestamp, replay=True)
     return shard, read

@@ -11,6 +11,7 @@ from agents.kafka.range_reader import reader
 from agents.worker.score_census import AT_ONCE
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import WINDOW
+from pipeline.common.units import Day
 from pipeline.network.latest_scores import LatestScores
 from pipeline.network.link_block import LinkColumns, connected
 from pipeline.network.member_hash import key_hashes, member_hashes
@@ -91,7 +92,7 @@ def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, 
 
 
 def _standing(
-    shard: AnyShard, links: LinkColumns, scores: np.ndarray, *, member: str, day: int, settings: Settings
+    shard: AnyShard, links: LinkColumns, scores: np.ndarray, *, member: str, day: Day, settings: Settings
 ) -> NetworkStanding:
     index = shard.state.index.get(member)
     one = np.array([index if index is not None else -1])

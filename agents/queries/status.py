@@ -23,6 +23,7 @@ from agents.kafka.multi_reader import MultiReader, partitions
 from agents.kafka.topic_watch import kafka_client
 from agents.kafka.topics import admin, existing
 from agents.queries import problems
+from pipeline.common.units import Day
 from pipeline.shard.member_index import BLOCK_SIZE
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 from schemas.letters import DeadLetter
@@ -69,7 +70,7 @@ class PartitionStatus:
     scored_per_s: float | None
     members: int
     unrolled: int
-    day: int | None
+    day: Day | None
     committed_age_s: float | None
 
 
@@ -94,7 +95,7 @@ class Status:
     read_per_s: float | None
     scored_per_s: float | None
     members: int
-    day: int | None
+    day: Day | None
     rubrics: list[str]
     letters: dict[str, int]
     letters_seen: int
@@ -180,7 +181,7 @@ class Survey:
             sum(read for read, _ in known) if known else None,
             sum(scored for _, scored in known) if known else None,
             sum(stamp.members for stamp in stamps),
-            max((stamp.day for stamp in stamps), default=None),
+            max((Day(stamp.day) for stamp in stamps), default=None),
             sorted({" ".join(one.split(" ")[:2]) for stamp in stamps for one in stamp.rubric.split(" + ")}),
             dict(self._letters.most_common()),
             self._letters.total(),

@@ -28,6 +28,7 @@ from agents.offline.engine import ScoreTable
 from agents.offline.verification import Difference
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
+from pipeline.common.units import Day
 from schemas.ledger import Counters
 
 WIDTH = 110
@@ -134,7 +135,7 @@ def difference_table(found: Sequence[Difference]) -> Table:
 def about(score_table: ScoreTable, rubric: str) -> str:
     """`1,107 members as of 2025-11-20 by ssi 1`."""
     members = "1 member" if len(score_table) == 1 else f"{len(score_table):,} members"
-    return f"{members} as of {calendar(score_table.day)} by {rubric}"
+    return f"{members} as of {calendar(Day(score_table.day))} by {rubric}"
 
 
 def console(file: IO[str] | None = None) -> Console:

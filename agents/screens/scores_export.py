@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from agents.offline.engine import ScoreTable
 from agents.screens.console import printable
 from pipeline.common.days import calendar
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 
@@ -27,7 +28,7 @@ _FORMULA = ("=", "+", "-", "@")
 def schema(rubric: Rubric, day: int) -> pa.Schema:
     """The columns; the metadata has rubric and as-of day."""
     about = {
-        "as_of": calendar(day).isoformat(),
+        "as_of": calendar(Day(day)).isoformat(),
         "rubric": {"name": rubric.name, "version": str(rubric.version)},
     }
     names = ["score", *map(str, PILLARS)]

@@ -8,9 +8,10 @@ from agents.config.errors import UserError
 from agents.worker.context import Context
 from agents.worker.inbox import Inbox
 from agents.worker.restore import START_OVER
+from pipeline.common.units import Offset
 from pipeline.shard.shard import Shard
 
-Apply = Callable[[int, int, bytes | None], Awaitable[None]]
+Apply = Callable[[Offset, int, bytes | None], Awaitable[None]]
 """Takes (offset, time-stamp in ms, value) of a frame."""
 
 
@@ -57,7 +58,7 @@ class FrameFeed:
                 )
             async for records in r.read(max(start, first), end if stop is None else stop):
                 for record in records:
-                    await self._apply(record.offset, record.timestamp, record.value)
+                    await self._apply(Offset(record.offset), record.timestamp, record.value)
                     count += 1
                 self._on_progress((records[-1].offset + 1 - start) / (end - start))
         return count
@@ -85,4 +86,4 @@ def skip(shard: Shard, start: int, first: int) -> None:
     """Go on behind frames that are gone: what they covered is missing, and will be found to be."""
     if start == 0:  # nothing was ever counted, so what comes first of a source need not be its first
         shard.watermarks.start_at_zero()
-    shard.skip_to(first - 1)
+    shard.skip_to(Offset(first - 1))

@@ -4,8 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from pipeline.common.units import Offset
+
 MAX_BYTES = 32 << 20
-Delivery = tuple[int, int, bytes | None]
+Delivery = tuple[Offset, int, bytes | None]
 """Offset, timestamp in ms, value: a frame, or what else somebody has written there."""
 
 

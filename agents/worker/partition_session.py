@@ -18,6 +18,7 @@ from agents.worker.lifecycle import PartitionState, StateMachine
 from agents.worker.network_refresh import NetworkRefresh
 from agents.worker.partition_output import PartitionOutput
 from agents.worker.refill import Refill
+from pipeline.common.units import Offset
 from pipeline.shard import checkpoint, redo
 from pipeline.shard.shard import Shard
 from schemas.frames import decode
@@ -152,7 +153,7 @@ class PartitionSession:
         if self._life.state != PartitionState.STOPPING:
             await wait(self._wake, self._context.clock, seconds)
 
-    async def _apply(self, offset: int, timestamp: int, data: bytes | None) -> None:
+    async def _apply(self, offset: Offset, timestamp: int, data: bytes | None) -> None:
         """Count a frame, and keep it in the ledger; commit when it is time."""
         context, output, shard = self._context, self.output, self.shard
         assert shard is not None
@@ -180,7 +181,7 @@ class PartitionSession:
             await output.commit()
         await context.clock.sleep(0)
 
-    def _unreadable(self, shard: Shard, offset: int, error: ValueError) -> None:
+    def _unreadable(self, shard: Shard, offset: Offset, error: ValueError) -> None:
         topic = self._context.settings.topic("frames")
         self._metrics.bad_frames.inc()
         self._context.health.report(

@@ -10,6 +10,7 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.ports import Log
 from pipeline.cohorts.membership import CohortMembership
+from pipeline.common.units import Day, Offset
 from pipeline.network.journal import Journal
 from pipeline.rubric.model import Rubric
 from pipeline.shard.recovery import Image, Recovered, Unreadable, recover
@@ -37,9 +38,9 @@ class Restored:
     gone: int = 0
 
     @property
-    def next_frame(self) -> int:
+    def next_frame(self) -> Offset:
         """The first frame to count."""
-        return self.shard.frame + 1
+        return Offset(self.shard.frame + 1)
 
 
 async def restore(
@@ -48,7 +49,7 @@ async def restore(
     rubrics: tuple[Rubric, Rubric | None],
     partition: int,
     *,
-    today: int,
+    today: Day,
     cohorts: CohortMembership | None = None,
     on_progress: Callable[[float], object] = lambda done: None,
 ) -> Restored:
@@ -73,7 +74,7 @@ async def restore(
                 f"set PILLARSCORE_ZONE={stamp.zone}, or start over under another PILLARSCORE_PREFIX"
             )
         rubric, shadow = rubrics
-        day, horizon_ms = (today if stamp is None else stamp.day), int(s.dedupe_hours * 3_600_000)
+        day, horizon_ms = (today if stamp is None else Day(stamp.day)), int(s.dedupe_hours * 3_600_000)
         config = ShardConfig(rubric, s.dedupe_events, horizon_ms, shadow, zone(s.zone))
         shard = Shard(config, day, cohorts)
         found = recover(shard, image, stamp)
@@ -98,7 +99,8 @@ async def _replay_frames(
         async for records in r.read(max(found.start, first), stamp.frame + 1):
             for record in records:
                 try:
-                    shard.apply(decode(record.value), record.offset, record.timestamp, replay=True)
+                    frame, offset = decode(record.value), Offset(record.offset)
+                    shard.apply(frame, offset, record.timestamp, replay=True)
                 except ValueError as error:
                     log.error("a frame can't be read and is skipped", offset=record.offset, error=str(error))
     return max(0, min(first, stamp.frame + 1) - found.start)

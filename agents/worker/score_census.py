@@ -16,6 +16,7 @@ from agents.config.settings import Settings
 from agents.ports import Clock, Log
 from agents.worker.background_budget import BackgroundBudget
 from pipeline.common import days
+from pipeline.common.units import Day
 from pipeline.network.latest_scores import Columns, LatestScores
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_ranks import UNKNOWN
@@ -121,7 +122,7 @@ class CensusCache:
         self._reading: CensusReader | None = None
         self._lock = asyncio.Lock()
 
-    async def get(self, day: int, since_ms: int) -> Census:
+    async def get(self, day: Day, since_ms: int) -> Census:
         """One taken after `since_ms`, with everybody's score as of `day`.
 
         Partitions that are late are waited for, but not longer than five minutes: then it is as things are.

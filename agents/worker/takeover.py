@@ -17,6 +17,7 @@ from agents.worker.health import SHOWN_S
 from agents.worker.ledger import Ledger
 from agents.worker.restore import START_OVER, Restored
 from pipeline.common import days
+from pipeline.common.units import Day
 from pipeline.network.journal import Journal
 from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard
@@ -57,7 +58,7 @@ async def take_over(
     stamp, shard = found.stamp, found.shard
     if stamp and context.clock.as_of and stamp.day > today:
         raise UserError(
-            f"partition {partition} is already at {days.calendar(stamp.day)}: --as-of can't go back"
+            f"partition {partition} is already at {days.calendar(Day(stamp.day))}: --as-of can't go back"
         )
     known = stamp.topics if stamp else {}
     check_topics(settings, known, ids)

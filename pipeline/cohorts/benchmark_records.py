@@ -17,6 +17,7 @@ from pipeline.cohorts.merged_scores import ALL, MergedScores
 from pipeline.common.days import calendar, number
 from pipeline.common.json_columns import TEXTS, ZERO
 from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from schemas.benchmarks import Benchmark
 
 WEEK = 7
@@ -49,8 +50,8 @@ class _Cohort:
     key: bytes
     begin: bytes
     published: bool = False
-    days: dict[int, Values] = field(default_factory=dict)
-    closed_at: int | None = None
+    days: dict[Day, Values] = field(default_factory=dict)
+    closed_at: Day | None = None
     closed: bytes = b""
 
     @classmethod
@@ -64,7 +65,7 @@ class _Cohort:
         self.days.clear()
         self.closed_at = None
 
-    def close(self, as_of: int) -> None:
+    def close(self, as_of: Day) -> None:
         """Drop the days that are too old, and write down those before `as_of`."""
         self.days = {day: self.days[day] for day in sorted(self.days) if as_of - WEEK <= day <= as_of}
         before = [
@@ -81,7 +82,7 @@ class Benchmarks:
         self.minimum = minimum
         self._cohorts: dict[str, _Cohort] = {}
         self._loaded: set[str] = set()  # of those published before, not looked for in the merged view yet
-        self._as_of: tuple[int, bool] | None = None
+        self._as_of: tuple[Day, bool] | None = None
 
     def load(self, key: bytes, value: bytes | None) -> None:
         """A record that was published before, in order."""
@@ -102,7 +103,7 @@ class Benchmarks:
         """Records of all cohorts that changed since the last call, in lots; all of them on another day."""
         assert merged.totals is not None
         heads = [source.head for source in merged.sources.values()]
-        as_of, newest = min(head.as_of for head in heads), max(head.day for head in heads)
+        as_of, newest = Day(min(head.as_of for head in heads)), max(head.day for head in heads)
         settled = as_of == newest
         if self._as_of != (as_of, settled):
             merged.changed[:] = True
@@ -157,7 +158,7 @@ class Benchmarks:
         *,
         deciles: np.ndarray,
         about: bytes,
-        as_of: int,
+        as_of: Day,
         settled: bool,
     ) -> list[Record]:
         """Records of the `chosen` cohorts int64[k]; deciles: of all cohorts; about: what is the same in each."""
@@ -181,7 +182,7 @@ class Benchmarks:
                 days = cohort.closed + _DAY % (today, *_as_texts(cohort.days[as_of]))
             else:
                 days = cohort.closed[:-1]
-            then = cohort.days.get(as_of - WEEK)
+            then = cohort.days.get(Day(as_of - WEEK))
             week = b"null" if then is None else _week(values, then)
             made.append((cohort.key, _RECORD % (cohort.begin, about, *texts, week, days)))
         return made
@@ -255,5 +256,5 @@ def _texts(rows: np.ndarray) -> list[bytes]:
     return data[2:-2].split(b"],[")
 
 
-def _opened(day: int) -> bytes:
+def _opened(day: Day) -> bytes:
     return b'{"day":"%b",' % calendar(day).isoformat().encode()

@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.common.growable import grown
 from pipeline.common.json_columns import Piece
 from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from schemas.distributions import (
     CHUNK,
     GONE,
@@ -121,12 +122,12 @@ class CohortMembership:
             cohort = self._codes[code, self._columns]
         return cohort
 
-    def due(self, as_of: int) -> bool:
+    def due(self, as_of: Day) -> bool:
         """Whether there is something to publish: changes, another day, or nothing was published yet."""
         return self.dirty or self._as_of != as_of
 
     def publish(
-        self, numbers: np.ndarray, *, day: int, as_of: int, revision: int, rubric: RubricId
+        self, numbers: np.ndarray, *, day: Day, as_of: Day, revision: int, rubric: RubricId
     ) -> list[tuple[bytes, bytes]]:
         """Records (key, value) of what changed since the last call; to be sent in one transaction, in order.
 

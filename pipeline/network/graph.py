@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipeline.common.growable import grown
+from pipeline.common.units import Offset
 from pipeline.network.link_block import OWNERS, LinkColumns, clear_until, connected, states
 from pipeline.network.member_hash import LINKS, REMOVED, member_hashes
 from pipeline.network.overlay import _SHIFT, Overlay
@@ -39,7 +40,7 @@ class NetworkGraph:
         self.owners = 0
         self.blocks: list[LinkColumns] = []
         self.overlay = Overlay()
-        self.oldest: int | None = None
+        self.oldest: Offset | None = None
         self.erased: list[str] = []
         self._slot = np.zeros(0, np.int32)  # by code; -1: no owner
         self._slot_of_member = np.zeros(0, np.int32)  # by the shard's index; -1: not known to be one
@@ -56,7 +57,7 @@ class NetworkGraph:
         member: np.ndarray,
         day: np.ndarray,
         names: Sequence[str | None],
-        offset: int,
+        offset: Offset,
     ) -> None:
         """Take in the ties of rows int64[n] of the frame at `offset`.
 
@@ -77,7 +78,7 @@ class NetworkGraph:
         rows: np.ndarray,
         *,
         day: np.ndarray,
-        offset: int,
+        offset: Offset,
         erased: Callable[[str], int],
     ) -> None:
         """Take in the connections of rows too old for the window: being connected does not age.
@@ -95,7 +96,7 @@ class NetworkGraph:
             if len(rows):
                 self._add(offset, owner, frame.peer[rows], frame.signals[rows], frame.time[rows], day[rows])
 
-    def _add(self, offset: int, *columns: np.ndarray) -> None:
+    def _add(self, offset: Offset, *columns: np.ndarray) -> None:
         if self.oldest is None:
             self.oldest = offset
         self._ties.append(columns)

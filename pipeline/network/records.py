@@ -20,6 +20,7 @@ from pipeline.common.json_columns import (
     whole,
 )
 from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from pipeline.network.peer_ranks import UNKNOWN, PeerRanks
 from schemas.network import NetworkStanding
 
@@ -36,7 +37,7 @@ def network_records(
     rows: np.ndarray,
     *,
     minimum: int,
-    day: int,
+    day: Day,
     revision: int,
     rubric: RubricId,
 ) -> list[Record]:
@@ -78,7 +79,7 @@ def _ranks(ranks: PeerRanks, rows: np.ndarray, known: np.ndarray) -> Piece:
 
 
 def standing(
-    name: str, ranks: PeerRanks, *, minimum: int, day: int, revision: int, rubric: RubricId
+    name: str, ranks: PeerRanks, *, minimum: int, day: Day, revision: int, rubric: RubricId
 ) -> NetworkStanding:
     """The record of the only member of `ranks`."""
     [(_, value)] = network_records(

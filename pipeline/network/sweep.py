@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.common.json_columns import Record
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import WINDOW
+from pipeline.common.units import Day
 from pipeline.network import journal
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
@@ -34,7 +35,7 @@ class Sweep:
     """
 
     left: list[int]
-    day: int
+    day: Day
     whole: bool
     round: int | None = None
     scores: np.ndarray | None = None

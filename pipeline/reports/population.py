@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from pipeline.common.days import calendar
 from pipeline.common.tile_keys import Pairs
+from pipeline.common.units import Day
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.member import Member
 from pipeline.shard.file_shard import FileShard
@@ -60,7 +61,7 @@ class Population:
 
     def __init__(self, shards: Sequence[AnyShard], day: int) -> None:
         self.shards = list(shards)
-        self.day = day
+        self.day = Day(day)
 
     def batches(self) -> Iterator[People]:
         """Every member that has a score, once, in batches small enough for the processor's cache."""
@@ -99,10 +100,10 @@ class Population:
             if index is None or isinstance(shard, FileShard):
                 continue
             through = int(shard.rollover.recorded_through(np.array([index]))[0])
-            line = shard.state.history.line(index, through + 1)[-last:].tolist()
+            line = shard.state.history.line(index, Day(through + 1))[-last:].tolist()
             first = through + 1 - len(line)
             return [
-                PastDay(day=calendar(first + at), score=points[0], pillars=points[1:])
+                PastDay(day=calendar(Day(first + at)), score=points[0], pillars=points[1:])
                 for at, points in enumerate(line)
                 if points[0] != UNKNOWN
             ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.common.growable import grown
 from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, UNKNOWN, Band, Direction, next_band, trend
@@ -52,7 +53,7 @@ class RecordedHistory:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def add(self, member: str, day: int, points: Sequence[int], rubric: RubricId) -> None:
+    def add(self, member: str, day: Day, points: Sequence[int], rubric: RubricId) -> None:
         """A record of a day: score and pillars in hundredths, by the rubric."""
         row = self._row(member)
         last = self._last[row]
@@ -70,14 +71,14 @@ class RecordedHistory:
         else:
             self._unfolded.add(row)
 
-    def take_back(self, member: str, day: int) -> None:
+    def take_back(self, member: str, day: Day) -> None:
         """A record without a value: the member's day is erased, and the band is that of what is left."""
         row = self._row(member)
         if self._last[row] - DAYS < day <= self._last[row]:
             self._kept[row, day % DAYS] = 0
         self._unfolded.add(row)
 
-    def expected(self, member: str, day: int, score: int, pillars: Sequence[int]) -> Expected:
+    def expected(self, member: str, day: Day, score: int, pillars: Sequence[int]) -> Expected:
         """What a record of this score (hundredths) as of `day` must contain, by the days before it."""
         row = self.rows.get(member)
         rule = self.rubric.trend
@@ -125,7 +126,7 @@ class RecordedHistory:
         line[(on <= self._last[row] - DAYS) | (on > self._last[row])] = UNKNOWN
         return line.tolist()
 
-    def _band_of(self, row: int | None, day: int, score: int) -> Band | None:
+    def _band_of(self, row: int | None, day: Day, score: int) -> Band | None:
         now = 0
         if row is not None:
             if row in self._by_others:

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.common.units import Day
 from pipeline.reports.population import People
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Bands, Rubric
@@ -74,7 +75,7 @@ class Comparison(_Result):
     members each change of the score has, in hundredths; up, down: the biggest movers, the biggest first.
     """
 
-    day: int
+    day: Day
     before: Distribution
     after: Distribution
     moves: tuple[tuple[int, ...], ...]
@@ -99,7 +100,7 @@ class Comparison(_Result):
 
 
 def compare(
-    before: Rubric, after: Rubric, *, day: int, people: Iterable[People], max_movers: int = 10
+    before: Rubric, after: Rubric, *, day: Day, people: Iterable[People], max_movers: int = 10
 ) -> Comparison:
     """Score all members by both rubrics as of `day`; up to `max_movers` of the biggest movers each way are named.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.common.units import Day
 from pipeline.reports.population import AnyShard, Population
 from pipeline.reports.rubric_comparison import bands_now, mean
 from pipeline.rubric.components import PILLARS
@@ -77,7 +78,7 @@ class Team:
     """
 
     name: str
-    day: int
+    day: Day
     members: list[str]
     rank: np.ndarray
     score: np.ndarray
@@ -146,7 +147,7 @@ def team(population: Population, name: str, week_ago: Population | None) -> Team
             some = shard.state.index.of(members)
             points = shard.points(members)
             if week_ago is None and isinstance(shard, Shard):
-                before = _recorded(shard, members, population.day - WEEK)
+                before = _recorded(shard, members, Day(population.day - WEEK))
                 band = next_bands(shard.state.history.band[members], points.score, shard.rubric.bands)
             else:
                 before = np.full(len(some), UNKNOWN, np.int64)
@@ -225,7 +226,7 @@ def _members(shard: AnyShard, name: str | None) -> Iterator[np.ndarray]:
         yield members[start : start + _AT_ONCE]
 
 
-def _recorded(shard: Shard, members: np.ndarray, day: int) -> np.ndarray:
+def _recorded(shard: Shard, members: np.ndarray, day: Day) -> np.ndarray:
     """int64[n]: what was recorded of `members` for a day, UNKNOWN where that is not kept."""
     last = shard.rollover.recorded_through(members)
     kept = (last - DAYS < day) & (day <= last)

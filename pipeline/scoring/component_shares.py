@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW
+from pipeline.common.units import Day
 from pipeline.rubric.components import Penalty, Rate, Registers, Rhythm, Volume
 from pipeline.scoring.decay import BITS
 from schemas.registers import Register
@@ -100,7 +101,7 @@ class Rhythms:
     target: np.ndarray
 
     @classmethod
-    def of(cls, parts: Sequence[Rhythm], day: int, ring: np.ndarray) -> "Rhythms":
+    def of(cls, parts: Sequence[Rhythm], day: Day, ring: np.ndarray) -> "Rhythms":
         """`ring`: int64[90], the ring position of each age on `day`."""
         ages = np.arange(WINDOW)
         weeks = (day + MONDAY) // 7 - (day - ages + MONDAY) // 7

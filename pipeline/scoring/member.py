@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW, Pairs
+from pipeline.common.units import Day
 from schemas.registers import Register
 from schemas.signals import Signal
 
@@ -49,7 +50,7 @@ class Member:
         return Member(more, known)
 
 
-def batch(day: int, members: Sequence[Member]) -> tuple[int, Pairs, np.ndarray]:
+def batch(day: Day, members: Sequence[Member]) -> tuple[int, Pairs, np.ndarray]:
     """Members as the arguments of `Scorer.points`: n, their tiles in the window of `day`, their registers."""
     flat = [
         (row, (signal * RING + (of & (RING - 1))) % KEYS, min(count, _FULL))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW, Pairs
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS, Penalty, Rate, Registers, Rhythm, Use, Volume
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.component_shares import Curves, Rates, Rhythms, Sections
@@ -55,7 +56,7 @@ class Scorer:
     other days (late, or ahead of `day`) weigh nothing. Making one takes about a millisecond.
     """
 
-    def __init__(self, rubric: Rubric, day: int) -> None:
+    def __init__(self, rubric: Rubric, day: Day) -> None:
         self.rubric = rubric
         self.day = day
         self._ring = (day - np.arange(WINDOW)) & (RING - 1)

@@ -7,6 +7,7 @@ that of yesterday. Bands and trends are functions of it (`pipeline.scoring.bands
 import numpy as np
 
 from pipeline.common.growable import grown
+from pipeline.common.units import Day
 from pipeline.rubric.model import Bands
 from pipeline.scoring.bands import UNKNOWN, bands_of, next_bands
 from pipeline.scoring.scorer import Points
@@ -45,7 +46,7 @@ class DailyHistory:
         return kept
 
     def record(
-        self, members: np.ndarray, day: int, points: Points, *, there: np.ndarray, bands: Bands
+        self, members: np.ndarray, day: Day, points: Points, *, there: np.ndarray, bands: Bands
     ) -> None:
         """Keep the points of `members` int64[n] at the end of `day`, of those that are `there` (bool[n]).
 
@@ -56,13 +57,13 @@ class DailyHistory:
         self.put(members, day, columns + np.int16(1))
         self.band[members] = next_bands(self.band[members], columns[:, 0].astype(np.int64), bands)
 
-    def put(self, members: np.ndarray, day: int, kept: np.ndarray) -> None:
+    def put(self, members: np.ndarray, day: Day, kept: np.ndarray) -> None:
         """Take int16[n, 5], points plus 1 or 0, for what `members` had at the end of `day`."""
         self._make(day % DAYS)[members] = kept
         known = members[kept[:, 0] > 0]
         self.since[known] = np.minimum(self.since[known], day)
 
-    def kept(self, members: slice, day: int) -> np.ndarray:
+    def kept(self, members: slice, day: Day) -> np.ndarray:
         """int16[n, 5], points plus 1 or 0, of the members in the slice at the end of `day`."""
         return self._make(day % DAYS)[members]
 
@@ -79,14 +80,14 @@ class DailyHistory:
         for at in np.flatnonzero((whole > 0).any(axis=(0, 2))).tolist():
             self._make(at)[members] = whole[:, at]
 
-    def score(self, members: np.ndarray, day: int) -> np.ndarray:
+    def score(self, members: np.ndarray, day: Day) -> np.ndarray:
         """int64[n]: the scores of `members` at the end of a day of the last 90."""
         kept = self._days[day % DAYS]
         if not len(kept):
             return np.full(len(members), UNKNOWN)
         return kept[members, 0].astype(np.int64) - 1
 
-    def scores(self, members: np.ndarray, today: int, last: int) -> np.ndarray:
+    def scores(self, members: np.ndarray, today: Day, last: int) -> np.ndarray:
         """int64[n, last]: the scores of `members` on the `last` days before today, oldest first."""
         found = np.zeros((last, len(members)), np.int64)
         for row, day in enumerate(range(today - last, today)):
@@ -95,13 +96,13 @@ class DailyHistory:
                 found[row] = kept[members, 0]
         return (found - 1).T
 
-    def line(self, member: int, today: int) -> np.ndarray:
+    def line(self, member: int, today: Day) -> np.ndarray:
         """int16[90, 5]: a member's history, oldest day first, up to yesterday."""
         days = [self._days[day % DAYS] for day in range(today - DAYS, today)]
         nothing = np.zeros(COLUMNS, np.int16)
         return np.array([kept[member] if len(kept) else nothing for kept in days]) - np.int16(1)
 
-    def erase(self, member: int, last: int, today: int, bands: Bands) -> int:
+    def erase(self, member: int, last: int, today: Day, bands: Bands) -> int:
         """Clear a member's history up to the day `last`; the band is that of what is left.
 
         Returns the first day there ever was a record of, NOT_RECORDED when there was none.

@@ -8,6 +8,7 @@ from pipeline.cohorts.membership import CohortMembership
 from pipeline.common.json_columns import Piece, Record
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import Pairs
+from pipeline.common.units import Day
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, next_bands
 from pipeline.scoring.scorer import Points, Scorer
@@ -30,7 +31,7 @@ class Emitter:
     def __init__(
         self,
         rubric: Rubric,
-        day: int,
+        day: Day,
         state: MemberState,
         shadow: Rubric | None = None,
         cohorts: CohortMembership | None = None,
@@ -56,7 +57,7 @@ class Emitter:
         """That of the scores."""
         return self.rubric.id
 
-    def start_day(self, day: int) -> None:
+    def start_day(self, day: Day) -> None:
         """Scores are as of `day` from now on."""
         self.scorer = Scorer(self.rubric, day)
         if self.shadow is not None:

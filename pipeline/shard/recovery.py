@@ -15,6 +15,7 @@ import orjson
 import pyarrow as pa
 from pydantic import ValidationError
 
+from pipeline.common.units import Offset
 from pipeline.network.journal import Journal
 from pipeline.shard import checkpoint
 from pipeline.shard.digests import Digest, record_hash
@@ -186,7 +187,7 @@ class Recovered:
     """
 
     journal: Journal
-    start: int
+    start: Offset
     replayed: int = 0
     old: bool = False
 
@@ -195,7 +196,7 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     """Put an empty shard, which is of the stamp's day, into the state of the stamp. Raises Unreadable."""
     if stamp is None:
         shard.keep_redo(ReplayStart(frame=-1, watermarks={}))
-        return Recovered(checkpoint.restored_networks(shard, {}), 0)
+        return Recovered(checkpoint.restored_networks(shard, {}), Offset(0))
     loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK_PREFIX).items()]
     histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
     checkpoint.load(shard, loaded, stamp, histories)
@@ -204,7 +205,8 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
         return Recovered(networks, checkpoint.start_of(stamp), old=True)
     shard.keep_redo(stamp.start, _restore_ids(shard, image, stamp.start))
     replayed = 0
-    for offset, data in sorted((int(key[len(FRAME) :]), data) for key, data in image.starting(FRAME).items()):
+    redo = image.starting(FRAME).items()
+    for offset, data in sorted((Offset(int(key[len(FRAME) :])), data) for key, data in redo):
         if stamp.start.frame < offset <= stamp.frame:
             replayed += 1
             timestamp, frame = load_redo(data)
@@ -218,7 +220,7 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
             f"blocks and redo do not add up to the state in the stamp at offset {image.stamp_offset}"
         )
     shard.replayed(stamp)
-    return Recovered(networks, stamp.frame + 1, replayed)
+    return Recovered(networks, Offset(stamp.frame + 1), replayed)
 
 
 def _restore_ids(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:

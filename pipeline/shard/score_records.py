@@ -21,6 +21,7 @@ from pipeline.common.json_columns import (
     rubric_json,
 )
 from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from pipeline.scoring.bands import BANDS, Band
 from pipeline.shard.score_extras import BandChange
 
@@ -70,7 +71,7 @@ def score_records(
 
     extras: more of the record, with a comma at the end each; of `ScoreExtras` and `RankWriter`.
     """
-    as_of = calendar(day).isoformat().encode()
+    as_of = calendar(Day(day)).isoformat().encode()
     tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, rubric_json(rubric))
     keys = plain(names)
     return records(keys, joined(b'{"member":"', escaped(names, keys), *_points(points), *extras, tail))
@@ -80,7 +81,7 @@ def band_records(
     names: Sequence[str],
     points: HasPoints,
     *,
-    day: int,
+    day: Day,
     revision: int,
     rubric: RubricId,
     changes: Sequence[BandChange],
@@ -104,12 +105,12 @@ def band_records(
     ]
 
 
-def history_key(name: str, day: int) -> bytes:
+def history_key(name: str, day: Day) -> bytes:
     """The key of a member's day in `member.history`."""
     return b"%b %b" % (calendar(day).isoformat().encode(), name.encode())
 
 
-def history_records(names: Sequence[str], points: HasPoints, day: int, rubric: RubricId) -> list[Record]:
+def history_records(names: Sequence[str], points: HasPoints, day: Day, rubric: RubricId) -> list[Record]:
     """(key, value) of what each member's score was at the end of `day`: `schemas.history.Day`."""
     on, keys = calendar(day).isoformat().encode(), plain(names)
     form = b'{"member":"', escaped(names, keys), b'","day":"' + on, *_points(points), rubric_json(rubric)

@@ -33,6 +33,7 @@ from agents.worker.round_length import RoundLength
 from agents.worker.score_census import CensusCache
 from agents.worker.score_role import ScoreRole, live_shard
 from pipeline.common import days
+from pipeline.common.units import Day
 from pipeline.rubric.model import Rubric
 
 CREATE_TIME, LOG_APPEND_TIME = 0, 1
@@ -55,8 +56,8 @@ class SimClock:
     def now_ns(self) -> int:
         return self.now_ms() * 1_000_000
 
-    def today(self) -> int:
-        return int(days.UTC.of(np.array(self.now_ms())))
+    def today(self) -> Day:
+        return Day(int(days.UTC.of(np.array(self.now_ms()))))
 
     def horizon_ms(self) -> int | None:
         return None
