@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
+from pipeline.common.units import Day
+
 Headers = list[tuple[str, bytes]]
 NO_HEADERS: Headers = []
 KeyValue = tuple[bytes | None, bytes | None]
@@ -62,7 +64,7 @@ class Clock(Protocol):
     def now_ns(self) -> int:
         """Nanoseconds since 1970 by this machine's clock, for spans and epochs."""
 
-    def today(self) -> int:
+    def today(self) -> Day:
         """The as-of day, days since 1970."""
 
     def horizon_ms(self) -> int | None:
@@ -137,7 +139,7 @@ class Transactions(Protocol):
         """After a commit, by topic and partition the offset behind the records acknowledged last."""
 
     async def start(self) -> None:
-        """Fence whoever had the id, and abort what they left open."""
+        """Fence the producer that had the id, and abort what it left open."""
 
     async def stop(self) -> None:
         """Abort what is open and close; raises nothing."""
@@ -168,17 +170,17 @@ class Transactions(Protocol):
         """Commit; raises ProduceFailed (nothing is committed) or EndUnanswered (not known: see `renew`)."""
 
     async def renew(self) -> None:
-        """After EndUnanswered: make sure that it is settled; then `forget` if it was committed, else `resend`."""
+        """After EndUnanswered: make sure that it is settled; then `clear` if it was committed, else `resend`."""
 
     async def resend(self) -> None:
         """Put the same records into a new transaction and commit it; raises as `commit` does."""
 
-    def forget(self) -> None:
-        """What was sent is committed after all."""
+    def clear(self) -> None:
+        """Drop what was sent: it is committed after all."""
 
 
 class SourceListener(Protocol):
-    """Hears of the partitions of `activity.events` that this member of the group has."""
+    """Is notified of the partitions of `activity.events` that this member of the group has."""
 
     async def assigned(self, partitions: set[int]) -> None:
         """These are ours from now on."""
@@ -215,7 +217,7 @@ class Source(Protocol):
         """The offset that is fetched next; None when the partition is not ours any more."""
 
     def end(self, partition: int) -> int:
-        """Where the partition ends, as far as the last answer said; 0 when nothing is known."""
+        """Where the partition ends, as of the last answer; 0 when nothing is known."""
 
     def pause(self) -> None:
         """Fetch nothing until `resume`."""

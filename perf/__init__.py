@@ -1,1 +1,1 @@
-"""Benchmarks: they print figures, and assert none."""
+"""Performance measurements: they print figures, and assert none."""

@@ -24,7 +24,7 @@ from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from perf.fresh import Plan, Sent, send
 from perf.ground import accounted, ground, run, running
-from perf.latency import busy_since, machine, process, told, until
+from perf.latency import busy_since, machine, process, receive, until
 from perf.load import load
 from perf.throughput import follow
 from perf.worker_process import Worker, total, wait_shared
@@ -73,7 +73,7 @@ def costs(count: int, members: int, rounds: int) -> None:
     print(f"with / without, CPU: {', '.join(f'{r:.3f}' for r in ratios)}; median {np.median(ratios):.3f}")
 
 
-def freshness(rate: int, members: int, seconds: float, warm: float, tick: float, roles: list[str]) -> None:
+def freshness(rate: int, members: int, *, seconds: float, warm: float, tick: float, roles: list[str]) -> None:
     """Print how long members take into a new cohort's benchmark while events come in; roles: of workers."""
     with ground("fresh-cohorts") as settings, ExitStack() as stack:
         alone = {f"{PREFIX}COHORT_MINIMUM": "1"}
@@ -99,7 +99,7 @@ def freshness(rate: int, members: int, seconds: float, warm: float, tick: float,
                 full = busy_since(busy)
                 behind = members + rate * plan.seconds - counted(workers)
                 took = probes.result()
-            sent: Sent = told(sender, "sender")
+            sent: Sent = receive(sender, "sender")
         metrics = workers[0].metrics()
         merges = total(metrics, "pillarscore_rank_merge_seconds_count")
         spent = total(metrics, "pillarscore_rank_merge_seconds_sum")
@@ -179,7 +179,14 @@ def main() -> None:
     if given.rounds:
         costs(given.events, given.members, given.rounds)
     if given.seconds:
-        freshness(given.rate, given.members, given.seconds, 5, given.tick, given.roles.split(","))
+        freshness(
+            given.rate,
+            given.members,
+            seconds=given.seconds,
+            warm=5,
+            tick=given.tick,
+            roles=given.roles.split(","),
+        )
 
 
 if __name__ == "__main__":

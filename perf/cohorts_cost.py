@@ -6,7 +6,7 @@ Without Kafka, in this process: records to rows, frames, shards and records of s
 by side as `perf.inprocess` does it, once every member has registers and is in one of 5,000 cohorts of
 six kinds. Publishing, merging and the records of benchmarks come as often as in a worker at full load, which
 takes some 80,000 events/s: while it is behind, scores are published every two seconds and merged every six
-or so (`--every` says otherwise). Compressing and sending them is not in it; `perf.cohorts` has that
+or so (`--every` changes it). Compressing and sending them is not in it; `perf.cohorts` has that
 too, and the noise of a real worker with it.
 """
 
@@ -64,12 +64,12 @@ class Compared(Pipeline):
             for _ in self.merged.count():
                 pass
 
-    def tell(self) -> None:
+    def make_records(self) -> None:
         """The records of the cohorts that changed."""
         self.made += sum(map(len, self.benchmarks.records(self.merged)))
 
     def timed(self, what: str, step: Any) -> None:
-        """Take a step, and note what it took."""
+        """Take a step, and add up what it took."""
         began = time.thread_time()
         step()
         self.spent[what] += time.thread_time() - began
@@ -78,12 +78,12 @@ class Compared(Pipeline):
         """Nothing was spent yet, and from the first event measured on there are ranks."""
         self.publish()
         self.merge()
-        self.tell()
+        self.make_records()
         self.spent = dict.fromkeys(self.spent, 0.0)
         self.made, self.before = 0, self.records
 
 
-def rank(pipeline: Pipeline, before: int, done: int, every: int, skip: int) -> None:
+def rank(pipeline: Pipeline, before: int, done: int, *, every: int, skip: int) -> None:
     """What is due behind a batch; before `skip` events nothing is, and then everything."""
     if not isinstance(pipeline, Compared) or done < skip:
         return
@@ -94,7 +94,7 @@ def rank(pipeline: Pipeline, before: int, done: int, every: int, skip: int) -> N
         pipeline.timed("publishing", pipeline.publish)
     if before // every != done // every:
         pipeline.timed("merging", pipeline.merge)
-        pipeline.timed("records", pipeline.tell)
+        pipeline.timed("records", pipeline.make_records)
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def main() -> None:
         registers(given.members, datetime.now(UTC).date()), fresh(given.events, given.members)
     )
     due = partial(rank, every=given.every, skip=given.members)
-    done, spent = compare(pipelines, made, given.batch, due, skip=given.members)
+    done, spent = compare(pipelines, made, given.batch, after=due, skip=given.members)
     print(f"{sum(COHORTS.values()) + 1:,} cohorts, {given.members:,} members")
     show(done, spent, "cohorts")
     parts = ", ".join(f"{what} {seconds / done * 1e6:.3f}" for what, seconds in compared.spent.items())

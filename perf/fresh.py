@@ -66,7 +66,7 @@ def fresh(first: int, stop: int, members: int, now: bytes) -> list[tuple[bytes, 
     made = []
     for n in range(first, stop):
         who = n % members
-        # each turn another kind, whatever `members` is
+        # each round another kind, whatever `members` is
         kind, data = KINDS[(n + n // members) % len(KINDS)]
         if b"%" in data:
             data %= who
@@ -75,7 +75,7 @@ def fresh(first: int, stop: int, members: int, now: bytes) -> list[tuple[bytes, 
 
 
 def send(plan: Plan, pipe: Connection) -> None:
-    """The process: says None when it is ready, is told when to begin, and says `Sent` at the end."""
+    """The process: sends None when it is ready, receives when to begin, and sends `Sent` at the end."""
     gc.disable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         pipe.send(runner.run(_send(plan, pipe)))

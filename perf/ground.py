@@ -1,4 +1,4 @@
-"""The ground a benchmark stands on: a Kafka, topics of its own and a worker, all of it gone at the end.
+"""What a performance measurement runs on: a Kafka, topics of its own and a worker, all of it gone at the end.
 
 Also when it is broken off with Ctrl-C or SIGTERM. A local broker that ran before is left running.
 """
@@ -26,11 +26,11 @@ ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
 def ground(name: str) -> Iterator[Settings]:
     """Settings with topics that nobody else has, below a prefix that begins with `name`."""
     settings = Settings.load(prefix=f"bench-{name}-{time.time_ns() // 1_000_000}-")
-    broker = None if settings.broker else Broker.of(settings, _say)
-    # said before it starts, so that one whose start was broken off is stopped too
+    broker = None if settings.broker else Broker.of(settings, _report)
+    # set before it starts, so that one whose start was broken off is stopped too
     ours = broker is not None and broker.status().process is None
     try:
-        settings = connected(settings, _say)
+        settings = connected(settings, _report)
         try:
             asyncio.run(topics.ensure(settings))
             yield settings
@@ -48,7 +48,7 @@ def running(
     more: dict[str, str] | None = None,
     role: str = "all",
 ) -> Iterator[Worker]:
-    """A worker, as users start it; when the benchmark fails, its last words are shown.
+    """A worker, as users start it; when the measurement fails, the end of its log is shown.
 
     module: what is run; more: of its environment.
     """
@@ -88,5 +88,5 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(2)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

@@ -97,18 +97,19 @@ class Pipeline:
         self._since += len(records)
         if self._since >= self._commit:
             self._since = 0
-            for shard, told in zip(self.shards, self.of, strict=True):
+            for shard, metrics in zip(self.shards, self.of, strict=True):
                 emission = shard.drain()
                 self.records += len(emission.scores)
-                told.flushed(emission, now)
+                metrics.flushed(emission, now)
                 stamp = checkpoint.stamp_of(shard).dump()
-                told.committed(0.05, len(stamp), shard.source_counts, now)
+                metrics.committed(0.05, len(stamp), shard.source_counts, now)
 
 
 def compare(
     pipelines: dict[str, Pipeline],
     made: Iterable[tuple[bytes, bytes]],
     size: int,
+    *,
     after: Callable[[Pipeline, int, int], None] = lambda pipeline, before, done: None,
     skip: int = 0,
 ) -> tuple[int, dict[str, float]]:

@@ -3,15 +3,15 @@
     python -m perf.latency [--rate 20000] [--warm 10] [--seconds 20] [--members 100000] [--turn N]
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
-One worker in both roles, in topics of the benchmark's own. A process sends fresh events at an even pace,
+One worker in both roles, in topics of its own. A process sends fresh events at an even pace,
 two others read member.scores, one read_uncommitted and one read_committed, and each measures by itself.
 What is sent in the first `--warm` seconds is not counted. "Unanswered": no score came before the member's
-next turn or the end. The measuring processes share the machine with what they measure; what they took is
-printed, and said when it was too much.
+next event or the end. The measuring processes share the machine with what they measure; what they took is
+printed, with a warning when it was too much.
 
---turn N: halfway through, the worker's day turns for N members more; what was sent before it and while it
-went on is shown apart. A member's record of the turn itself may pass for an answer to an event under way:
-of the events sent meanwhile that befalls about as many as latency has of the turn's duration.
+--turn N: halfway through, the worker has a rollover with N members more; what was sent before it and while it
+went on is shown apart. A member's record of the rollover itself may be taken for an answer to an event under way:
+of the events sent meanwhile that happens to about the share that latency has of the rollover's duration.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from perf.worker_process import Worker, total
 LEVELS = ("read_uncommitted", "read_committed")
 DRAIN_S = 10.0
 LOAD, START_S = 15_000, 45.0
-"""For a turn of the day: members loaded in a second, and seconds to start, at the least."""
+"""For a rollover: members loaded in a second, and seconds to start, at least."""
 BUSY = 0.8
 """Share of a core from which on a measuring process is taken for a bottleneck; of all cores: the machine."""
 
@@ -63,15 +63,15 @@ def process(target: Callable[..., None], *arguments: Any) -> Iterator[Connection
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     theirs.close()
     try:
-        told(ours, target.__name__)
+        receive(ours, target.__name__)
         yield ours
         child.join(5)
     finally:
         child.kill()
 
 
-def told(pipe: Connection, name: str) -> Any:
-    """What a process says next; raises UserError when it has ended."""
+def receive(pipe: Connection, name: str) -> Any:
+    """What a process sends next; raises UserError when it has ended."""
     try:
         return pipe.recv()
     except EOFError:
@@ -79,7 +79,7 @@ def told(pipe: Connection, name: str) -> Any:
 
 
 def latencies(sent: np.ndarray, seen: Seen, members: int) -> np.ndarray:
-    """float64[n]: seconds from each event to its score; nan where none came before the member's next turn.
+    """float64[n]: seconds from each event to its score; nan where none came before the member's next event.
 
     sent: float64[n], when event n, of member n % members, was sent.
     """
@@ -102,7 +102,7 @@ def machine() -> tuple[float, float]:
 
 
 def busy_since(before: tuple[float, float]) -> float:
-    """The share of all cores that was busy since `machine` said that."""
+    """The share of all cores that was busy since `machine` returned that."""
     busy, all_ = machine()
     return (busy - before[0]) / (all_ - before[1])
 
@@ -115,6 +115,7 @@ def measure(
     settings: Settings,
     worker: Worker,
     plan: Plan,
+    *,
     warm: float,
     begin: float | None = None,
     phases: Callable[[float], list[Phase]] | None = None,
@@ -122,7 +123,7 @@ def measure(
     """Send, read, print.
 
     begin: when to send the first event, by `time.monotonic`; phases: called while events are sent, with
-    the end of that, and tells of which phases the latencies are shown apart.
+    the end of that, and returns the phases whose latencies are shown apart.
     """
     scores = (settings.broker, settings.topic("scores"), settings.frame_partitions)
     with (
@@ -140,12 +141,12 @@ def measure(
         apart = phases(begin + plan.seconds) if phases else [("", begin, begin + plan.seconds)]
         until(begin + plan.seconds)
         cpu, full = worker.cpu() - cpu, busy_since(busy)
-        sent: Sent = told(sender, "sender")
+        sent: Sent = receive(sender, "sender")
         drain(worker, before + len(sent.at))
         readers = (uncommitted, committed)
         for reader in readers:
             reader.send(None)
-        seen: list[Seen] = [told(reader, "reader") for reader in readers]
+        seen: list[Seen] = [receive(reader, "reader") for reader in readers]
     counted = sent.at >= begin + warm
     show(plan, warm, sent, counted)
     found = [latencies(sent.at, some, plan.members) * 1e3 for some in seen]
@@ -169,14 +170,17 @@ def table(found: list[np.ndarray], chosen: np.ndarray) -> None:
         print(f"{level:<17} {q[0]:6.0f} {q[1]:6.0f} {q[2]:6.0f} {q[3]:6.0f}   {lost:,} unanswered")
 
 
-def turns(worker: Worker, begin: float, turn: float, end: float) -> list[Phase]:
-    """Wait for the turn of the day, at `turn`, and until all members are turned: before it, and during it."""
-    until(turn + 1)
+def rollover_phases(worker: Worker, begin: float, rollover_at: float, end: float) -> list[Phase]:
+    """Wait for the rollover, at `rollover_at`, and until all members are rolled over: before it, and during it."""
+    until(rollover_at + 1)
     while total(worker.metrics(), "pillarscore_unrolled_members"):
         if time.monotonic() > end:
             raise UserError("The rollover took longer than events were sent: use more --seconds")
         time.sleep(0.5)
-    return [("before the rollover", begin, turn), ("during the rollover", turn, time.monotonic())]
+    return [
+        ("before the rollover", begin, rollover_at),
+        ("during the rollover", rollover_at, time.monotonic()),
+    ]
 
 
 async def fill(settings: Settings, members: int) -> None:
@@ -249,7 +253,7 @@ def main() -> None:
     if given.members < given.rate:
         raise UserError("--members must be at least --rate, otherwise events of a member overtake each other")
     at = time.time() + given.turn / LOAD + START_S + given.warm + given.seconds / 2 if given.turn else None
-    turn = None if at is None else time.monotonic() + at - time.time()
+    rollover_at = None if at is None else time.monotonic() + at - time.time()
     with (
         ground("latency") as settings,
         midnight(at) if at is not None else nullcontext({}) as zone,
@@ -268,11 +272,18 @@ def main() -> None:
             given.members,
             given.warm + given.seconds,
         )
-        if turn is None:
-            measure(settings, worker, plan, given.warm)
+        if rollover_at is None:
+            measure(settings, worker, plan, warm=given.warm)
         else:
-            begin = turn - (plan.seconds + given.warm) / 2
-            measure(settings, worker, plan, given.warm, begin, partial(turns, worker, begin, turn))
+            begin = rollover_at - (plan.seconds + given.warm) / 2
+            measure(
+                settings,
+                worker,
+                plan,
+                warm=given.warm,
+                begin=begin,
+                phases=partial(rollover_phases, worker, begin, rollover_at),
+            )
 
 
 if __name__ == "__main__":

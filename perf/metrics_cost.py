@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--scraped", type=int, default=1_000_000)
     given = parser.parse_args()
     pipelines = {"without": Pipeline(Nothing()), "with": Pipeline(Metrics())}
-    show(*compare(pipelines, fresh(given.events, given.members), given.batch, scrape), "metrics")
+    show(*compare(pipelines, fresh(given.events, given.members), given.batch, after=scrape), "metrics")
     if given.scraped:
         scraping(given.scraped)
 

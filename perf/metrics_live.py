@@ -4,8 +4,8 @@
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
 Each run has topics of its own, loaded before its worker starts. Workers without metrics are those of
-`perf.unmetered`. Progress is read from the ledger's stamps, every 50 ms in both. It says something only
-on a machine that does nothing else; `perf.metrics_cost` says what the metrics cost by themselves.
+`perf.unmetered`. Progress is read from the ledger's stamps, every 50 ms in both. It means something only
+on a machine that does nothing else; `perf.metrics_cost` shows what the metrics cost by themselves.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from perf.inprocess import fresh
 from perf.load import load
 from perf.worker_process import Worker
 
-MOST_S = 300
+MAX_S = 300
 MODULES = {"without": "perf.unmetered", "with": "agents.cli"}
 Mark = tuple[int, float, float]
 """Events accounted for, time, seconds of the worker's CPU."""
@@ -39,7 +39,7 @@ class Figure(NamedTuple):
 async def follow(settings: Settings, worker: Worker, count: int) -> list[Mark]:
     """A mark at each look, from the first with anything committed to the one with all."""
     marks: list[Mark] = []
-    end = time.monotonic() + MOST_S
+    end = time.monotonic() + MAX_S
     async with stamps(settings) as seen:
         while time.monotonic() < end:
             await seen.look()
@@ -49,11 +49,11 @@ async def follow(settings: Settings, worker: Worker, count: int) -> list[Mark]:
             if done >= count:
                 return marks
             await asyncio.sleep(0.05)
-    raise UserError(f"{marks[-1][0] if marks else 0:,} of {count:,} events in {MOST_S} s")
+    raise UserError(f"{marks[-1][0] if marks else 0:,} of {count:,} events in {MAX_S} s")
 
 
 def scrape(worker: Worker, stop: threading.Event) -> None:
-    """Every second until told to stop."""
+    """Every second until stopped."""
     while not stop.wait(1.0):
         worker.metrics()
 

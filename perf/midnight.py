@@ -1,4 +1,4 @@
-"""A time zone in which a day begins at a chosen moment: the worker turns its day as it would at midnight."""
+"""A time zone in which a day begins at a chosen moment: the worker has its rollover as it would at midnight."""
 
 import struct
 import tempfile

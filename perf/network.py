@@ -1,9 +1,9 @@
-"""Networks without a broker: a refresh of everybody's place, exact, and what noting ties costs on the way in.
+"""Networks without a broker: a refresh of everybody's rank, exact, and what taking in ties costs.
 
     python -m perf.network [--members 1000000] [--connections 200] [--partitions 4] [--events 800000]
 
 The refresh is all that a day needs: taking everybody's score from the records of `member.scores` (JSON),
-folding what has changed since the day before, the places, their records, and the blocks for the ledger. Only
+folding what has changed since the day before, the ranks, their records, and the blocks for the ledger. Only
 Kafka is left out. A random sample of members is compared with a plain sort.
 """
 
@@ -21,6 +21,7 @@ from agents.config.rubric_file import load
 from agents.worker.score_census import Census
 from perf.workload import events
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.rows import Line
@@ -29,7 +30,7 @@ from pipeline.network.journal import Journal
 from pipeline.network.latest_scores import LatestScores
 from pipeline.network.link_block import OWNERS, LinkColumns, connected
 from pipeline.network.member_hash import member_hashes
-from pipeline.network.peer_ranks import UNKNOWN, place_of
+from pipeline.network.peer_ranks import UNKNOWN, plain_rank
 from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.scoring.scorer import Points
 from pipeline.shard.score_records import score_records
@@ -38,7 +39,7 @@ from schemas.frames import decode
 from schemas.network import NetworkStanding
 
 TODAY = days.number(datetime.now(UTC).date())
-RUBRIC = ("ssi", "1")
+RUBRIC = RubricId("ssi", "1")
 CHANGED = 0.01
 """Links that have changed since the sweep before, as a share of all."""
 SAMPLE = 2_000
@@ -74,15 +75,15 @@ def graph(members: range, everybody: np.ndarray, connections: int, rng: np.rando
 def change(network: NetworkGraph, rng: np.random.Generator) -> None:
     """A day's changes: half of them of links that are there."""
     count = int(len(network) * CHANGED)
-    place = rng.integers(0, network.owners, count).astype(np.uint64)
+    owner = rng.integers(0, network.owners, count).astype(np.uint64)
     peer = rng.integers(0, len(network.codes), count)
     for at in range(count // 2):
-        links = network.blocks[int(place[at]) // OWNERS]
-        mine = links.part(int(place[at]) % OWNERS)
+        links = network.blocks[int(owner[at]) // OWNERS]
+        mine = links.part(int(owner[at]) % OWNERS)
         peer[at] = links.peer[mine.start + at % max(1, mine.stop - mine.start)]
     day = np.full(count, TODAY, np.uint16)
     network.overlay.take(
-        place << np.uint64(32) | peer.astype(np.uint64), np.zeros(count, np.uint32), day, True
+        owner << np.uint64(32) | peer.astype(np.uint64), np.zeros(count, np.uint32), day, True
     )
 
 
@@ -93,7 +94,9 @@ def census(members: int, score: np.ndarray) -> tuple[Census, float]:
         some = np.arange(start, min(start + BATCH, members))
         pillars = np.repeat(score[some, None] // 4, 4, axis=1)
         points = Points(score[some], pillars, pillars)
-        records = score_records([name(i) for i in some.tolist()], points, TODAY, 1, RUBRIC)
+        records = score_records(
+            [name(i) for i in some.tolist()], points, day=TODAY, revision=1, rubric=RUBRIC
+        )
         began = time.process_time()
         for at in range(0, len(records), 500):
             gathering.add(records[at : at + 500])
@@ -123,11 +126,11 @@ def refresh(
     journal.begin()
     out = written = 0
     longest = 0.0
-    telling = RecordContext(Names(), 5, 1, RUBRIC)
+    context = RecordContext(Names(), 5, 1, RUBRIC)
     sweep = Sweep([*range(len(network.blocks))], TODAY, True, 1, scores)
     for number in sweep.left:
         began = time.process_time()
-        for records, kept in sweep_block(sweep, journal, number, telling):
+        for records, kept in sweep_block(sweep, journal, number, context):
             longest = max(longest, time.process_time() - began)
             out += len(records)
             written += sum(len(value or b"") for _, value in kept)
@@ -140,7 +143,7 @@ def refresh(
 
 
 def wrong(
-    network: NetworkGraph, said: dict[int, NetworkStanding], score: np.ndarray, sample: set[int]
+    network: NetworkGraph, kept: dict[int, NetworkStanding], score: np.ndarray, sample: set[int]
 ) -> int:
     """How many of the sample's members of this network have a record that a plain sort would not give."""
     bad = 0
@@ -150,11 +153,13 @@ def wrong(
             now = np.flatnonzero(connected(links.state))
             known = [None if s == UNKNOWN else s for s in score[links.peer[now]].tolist()]
             own = None if score[number] == UNKNOWN else int(score[number])
-            plain = place_of(own, zip(known, links.engaged(TODAY - 90)[now].tolist(), strict=True))
-            told = said[number]
-            place, top = (told.rank.place, told.rank.top) if told.rank else (None, None)
-            percent = [None if v is None else round(v * 100) for v in (top, told.average, told.engaging)]
-            got = [told.connections, told.scored, None if place is None else round(place * 2), *percent]
+            plain = plain_rank(own, zip(known, links.engaged(TODAY - 90)[now].tolist(), strict=True))
+            standing = kept[number]
+            rank, top = (standing.rank.place, standing.rank.top) if standing.rank else (None, None)
+            percent = [
+                None if v is None else round(v * 100) for v in (top, standing.average, standing.engaging)
+            ]
+            got = [standing.connections, standing.scored, None if rank is None else round(rank * 2), *percent]
             bad += got != [plain[k] for k in ("connections", "scored", "place", "top", "average", "engaging")]
     return bad
 
@@ -181,15 +186,15 @@ def refreshed(members: int, connections: int, partitions: int) -> None:
     there = np.isin(taken.hash, everybody[scored])
     taken = Census(taken.hash[there], taken.score[there], taken.day[there], 0)
     sample = set(rng.integers(0, members, SAMPLE).tolist())
-    said: dict[int, NetworkStanding] = {}
+    kept: dict[int, NetworkStanding] = {}
     began = time.process_time()
     keys = {name(number).encode() for number in sample}
-    results = [refresh(network, taken, said, keys) for network in networks]
+    results = [refresh(network, taken, kept, keys) for network in networks]
     spent = time.process_time() - began
     size = sum(network.nbytes() for network in networks)
     sides = sum(network.size()[1] for network in networks)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    bad = sum(wrong(network, said, score, sample) for network in networks)
+    bad = sum(wrong(network, kept, score, sample) for network in networks)
     records = sum(result[0] for result in results)
     print(f"{members:,} members, {links:,} links, {sides:,} of them connections, {partitions} partitions")
     print(f"  CPU s of a full refresh   {reading + spent:8.1f}   of which reading scores {reading:.1f}")
@@ -198,7 +203,7 @@ def refreshed(members: int, connections: int, partitions: int) -> None:
     print(f"  blocks in the ledger, MB  {sum(r[1] for r in results) / 1e6:8.0f}")
     print(f"  state, MB                 {size / 1e6:8.0f}   {size / links:.1f} bytes a link")
     print(f"  peak memory, MB           {peak:8.0f}   of the whole process, making the graph too")
-    print(f"  not as a plain sort       {bad:8}   of {len(said):,} members")
+    print(f"  not as a plain sort       {bad:8}   of {len(kept):,} members")
 
 
 class Path:
@@ -220,12 +225,12 @@ class Path:
             shard.drain()
 
     def save(self) -> None:
-        """What a minute of notes costs to be written."""
+        """What writing a minute of ties costs."""
         for journal in self.journals:
             journal.save()
 
 
-def noted(count: int, members: int) -> None:
+def ties_cost(count: int, members: int) -> None:
     """CPU of everything from the event to the score record, Kafka apart, with and without ties.
 
     The two take turns batch by batch, so that what else runs on the machine is the same for both.
@@ -263,7 +268,7 @@ def main() -> None:
     if given.members:
         refreshed(given.members, given.connections, given.partitions)
     if given.events:
-        noted(given.events, 100_000)
+        ties_cost(given.events, 100_000)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A reader of member.scores in a process of its own, which notes when it had whose score in its hands."""
+"""A reader of member.scores in a process of its own, which records when it had whose score."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ def observe(
     isolation: Literal["read_uncommitted", "read_committed"],
     pipe: Connection,
 ) -> None:
-    """The process: says None when it is ready, reads until it is told something, and says `Seen`."""
+    """The process: sends None when it is ready, reads until it receives something, and sends `Seen`."""
     gc.disable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         pipe.send(

@@ -43,7 +43,7 @@ def ties(members: int, connections: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Refreshes:
-    """Sees networks go out; `due` tells when the next ones are, by `time.monotonic`."""
+    """Sees networks go out; `due` is when the next ones are, by `time.monotonic`."""
 
     def __init__(self, settings: Settings, members: int) -> None:
         self.settings = settings
@@ -122,7 +122,14 @@ def main() -> None:
         plan = Plan(settings.broker, topic, partitions, given.rate, given.members, seconds)
         begin = moment - BEFORE_S - given.warm
         until(begin - 3)
-        measure(settings, worker, plan, given.warm, begin, lambda end: refreshes.phases(begin, moment, end))
+        measure(
+            settings,
+            worker,
+            plan,
+            warm=given.warm,
+            begin=begin,
+            phases=lambda end: refreshes.phases(begin, moment, end),
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The day's turn without a broker: all members of a shard brought to the new day.
+"""The rollover without a broker: all members of a shard brought to the new day.
 
     python -m perf.rollover [--members 1000000] [--tiles 40]
 
@@ -45,7 +45,7 @@ def main() -> None:
     given = parser.parse_args()
     shard = filled(given.members, given.tiles)
     tuned()  # as a worker is
-    for turn in ("first rollover (nothing emitted before)", "second rollover"):
+    for title in ("first rollover (nothing emitted before)", "second rollover"):
         shard.start_day(shard.day + 1)
         began, cpu = time.monotonic(), time.process_time()
         records = size = longest = 0.0
@@ -59,7 +59,7 @@ def main() -> None:
             records += len(emission.scores) + len(emission.history)
             longest = max(longest, time.monotonic() - at)
         seconds = time.process_time() - cpu
-        print(f"{turn}: {shard.members:,} members")
+        print(f"{title}: {shard.members:,} members")
         print(f"  CPU s            {seconds:.1f}   ({seconds / shard.members * 1e6:.1f} us a member)")
         print(f"  wall s           {time.monotonic() - began:.1f}")
         print(f"  records          {records:,.0f}")

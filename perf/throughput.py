@@ -3,7 +3,7 @@
     python -m perf.throughput [--events 2000000] [--members 100000]
 
 Uses the Kafka of PILLARSCORE_BROKER, else the local one, which is started if need be and then stopped too.
-The events of `perf.workload` are loaded first, into topics of the benchmark's own; then a worker is
+The events of `perf.workload` are loaded first, into topics of its own; then a worker is
 started that reads them from the beginning. The clock runs from the first commit seen in its metrics
 (polled every 50 ms) to the one that accounts for the last event, so a start does not count. "Second half":
 from when half of these were done, with warm caches and grown state. CPU is the worker's, of all threads,
@@ -21,7 +21,7 @@ from perf.load import load
 from perf.worker_process import Worker, total
 from perf.workload import events
 
-MOST_S = 600
+MAX_S = 600
 Mark = tuple[float, float, float]
 """Events accounted for, time, seconds of the worker's CPU."""
 
@@ -29,7 +29,7 @@ Mark = tuple[float, float, float]
 def follow(worker: Worker, count: int) -> list[Mark]:
     """A mark at each look, from the first with anything accounted for to the one with all."""
     marks: list[Mark] = []
-    end = time.monotonic() + MOST_S
+    end = time.monotonic() + MAX_S
     worker.wait_ready()
     while time.monotonic() < end:
         now, cpu, done = time.monotonic(), worker.cpu(), accounted(worker.metrics())
@@ -38,7 +38,7 @@ def follow(worker: Worker, count: int) -> list[Mark]:
         if done >= count:
             return marks
         time.sleep(0.05)
-    raise UserError(f"{marks[-1][0] if marks else 0:,.0f} of {count:,} events in {MOST_S} s: see the log")
+    raise UserError(f"{marks[-1][0] if marks else 0:,.0f} of {count:,} events in {MAX_S} s: see the log")
 
 
 def show(worker: Worker, marks: list[Mark], count: int) -> None:

@@ -1,6 +1,6 @@
 """`pillarscore` without metrics, to be compared with: python -m perf.unmetered worker
 
-All that is there for metrics alone is put out of the way before the worker is made, so that the program
+All that is there for metrics alone is replaced before the worker is made, so that the program
 itself needs no switch for it.
 """
 
@@ -13,7 +13,7 @@ from agents.cli import main
 
 
 class Nothing:
-    """In the place of a metric, of their collection, and of what is kept up for them: it does nothing."""
+    """Instead of a metric, of their collection, and of what is kept up for them: it does nothing."""
 
     def __init__(self, *arguments: Any) -> None:
         """Whatever it is made from."""

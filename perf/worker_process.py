@@ -64,7 +64,7 @@ class Worker:
         return 0.0
 
     def ready(self) -> bool:
-        """Whether /ready says so."""
+        """Whether /ready answers 200."""
         try:
             with urllib.request.urlopen(f"http://{self.host}:{self.port}/ready", timeout=5) as answer:
                 return bool(answer.status == 200)
@@ -88,34 +88,36 @@ class Worker:
             for name, _, value in (x.rpartition(" ") for x in lines if not x.startswith("#"))
         }
 
-    def wait_metric(self, name: str, least: float, seconds: float = 60) -> dict[str, float]:
+    def wait_metric(self, name: str, minimum: float, seconds: float = 60) -> dict[str, float]:
         """All metrics, once the sum of this one is at least so much; raises when it does not get there."""
-        return self.wait_that(lambda metrics: total(metrics, name) >= least, f"{name} >= {least}", seconds)
+        return self.wait_that(
+            lambda metrics: total(metrics, name) >= minimum, f"{name} >= {minimum}", seconds
+        )
 
     def wait_that(
-        self, said: Callable[[dict[str, float]], bool], what: str, seconds: float = 60
+        self, condition: Callable[[dict[str, float]], bool], what: str, seconds: float = 60
     ) -> dict[str, float]:
         """All metrics, once something is so of them; raises when it does not come to that."""
         end = time.monotonic() + seconds
         while True:
             with contextlib.suppress(OSError):
                 metrics = self.metrics()
-                if said(metrics):
+                if condition(metrics):
                     return metrics
             if self._process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"timed out waiting for: {what}, see {self._log.name}")
             time.sleep(0.1)  # between looks; the metric is what is waited for
 
     def problems(self) -> list[str]:
-        """What /ready says is wrong."""
+        """The problems that /ready lists."""
         try:
             with urllib.request.urlopen(f"http://{self.host}:{self.port}/ready", timeout=5) as answer:
-                said = answer.read()
+                body = answer.read()
         except urllib.error.HTTPError as error:
-            said = error.read()
+            body = error.read()
         except OSError:  # its pages are not up yet
             return []
-        found: list[str] = json.loads(said)["problems"]
+        found: list[str] = json.loads(body)["problems"]
         return found
 
     def stop(self, kill: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The events of the throughput benchmark: two days of a network, the same bytes for the same arguments.
+"""The events of the throughput measurement: two days of a network, the same bytes for the same arguments.
 
 Half of the activity is by a few busy members (Zipf 1.2), half is spread evenly; counterparts likewise.
 The mix of types follows what feeds see: reactions, sessions and views far ahead of articles.
@@ -60,7 +60,7 @@ def _members(rng: np.random.Generator, count: int, members: int) -> np.ndarray:
 
 
 def events(
-    count: int, members: int, until: date, days: int = 2, seed: int = 7
+    count: int, members: int, until: date, *, days: int = 2, seed: int = 7
 ) -> Iterator[tuple[bytes, bytes]]:
     """(key, value) of `count` events, times ascending over the `days` days that end with `until`, UTC."""
     rng = np.random.default_rng(seed)

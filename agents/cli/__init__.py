@@ -93,7 +93,7 @@ def pillarscore() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The program; ends with 0, what a command returns or gives to `typer.Exit`, or:
 
-    2 with one line on stderr for what the user can put right (1 for a file that contains no events), 130 on
+    2 with one line on stderr for a user error (1 for a file that contains no events), 130 on
     Ctrl-C, 1 when the reader of our output has gone. arguments: instead of those of the process.
     """
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
@@ -132,5 +132,5 @@ def _complain(line: str) -> None:
 
 
 def _let_go_of_stdout() -> None:
-    """Nobody reads any more; without this Python says so once again when it flushes at its end."""
+    """Nobody reads any more; without this Python reports it once again when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -48,6 +48,7 @@ def members(
     settings: "Settings",
     rubric: "Rubric",
     files: Sequence[Path],
+    *,
     as_of: str | None,
     member: str | None = None,
     week: bool = False,
@@ -73,11 +74,11 @@ def members(
         return _live(settings, rubric, member)
     day = clock(settings, date_of(as_of)).today()
     lines = Inputs(files)
-    with rejected_file(rejected) as sink, console.reading("reading", lines) as told:
+    with rejected_file(rejected) as sink, console.reading("reading", lines) as advance:
         runs = [Offline(settings, rubric, day, networks=member is not None, rejected=sink)]
         if week:
             runs.append(Offline(settings, rubric, day - 7, networks=member is not None))
-        read_into(runs, lines, told)
+        read_into(runs, lines, advance)
     runs[0].files.require_events()
     now, account = runs[0].population, console.account(runs[0].counters)
     return Members(
@@ -98,13 +99,15 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
     from agents.queries import live_state, member_network, member_ranks
     from agents.screens import console
 
-    settings = connected(settings, say=console.say)
+    settings = connected(settings, report=console.report)
 
     async def read() -> "Population":
         await ensure(settings)
-        with console.progress("reading the live state") as told:
+        with console.progress("reading the live state") as advance:
             today = clock(settings).today()
-            return await live_state.population(settings, rubric, today, console.say, member, told)
+            return await live_state.population(
+                settings, rubric, today, report=console.report, member=member, on_progress=advance
+            )
 
     population = asyncio.run(read())
 

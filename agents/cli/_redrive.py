@@ -1,4 +1,4 @@
-"""A run of `dead-letters replay`: read, mend, judge, and send lot by lot; with an account at the end."""
+"""A run of `dead-letters replay`: read, fix, judge, and send lot by lot; with a summary at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -33,11 +33,11 @@ class Run:
         self._force = force
         self._again = again
         self._shown: list[Judged] = []
-        self._says: dict[int, str] = {}
+        self._outcomes: dict[int, str] = {}
         self.chosen = self.sent = self.failing = self.known = 0
 
     async def work(self, wanted: Wanted) -> None:
-        """Judge all that are wanted, and send them when that was said. Raises UserError."""
+        """Judge all that are wanted, and send them with --yes. Raises UserError."""
         asyncio.get_running_loop().set_exception_handler(_quiet)
         judge = Judge(self._settings)
         async with AsyncExitStack() as stack:
@@ -61,32 +61,32 @@ class Run:
         return Candidate(found, self._change(found), True)
 
     def _takes(self, one: Judged) -> bool:
-        """Whether to send it; counts it, and notes what is said of it."""
+        """Whether to send it; counts it, and keeps its outcome for the table."""
         self.chosen += 1
-        says = "sent" if self._yes else "to be sent"
+        outcome = "sent" if self._yes else "to be sent"
         takes = True
         if one.fails is not None:
             self.failing += 1
             if not self._force:
-                says, takes = "not sent", False
+                outcome, takes = "not sent", False
         if one.before is not None:
             self.known += 1
             at = f"already sent {one.before.at:%Y-%m-%d %H:%M} UTC"
             if self._again:
-                says = f"{says}; {at}"
+                outcome = f"{outcome}; {at}"
             else:
-                says, takes = at, False
+                outcome, takes = at, False
         if len(self._shown) < SHOWN:
-            self._says[len(self._shown)] = says
+            self._outcomes[len(self._shown)] = outcome
             self._shown.append(one)
         return takes
 
     def show(self, console: Console) -> None:
-        """The first letters, and the account."""
+        """The first letters, and the summary."""
         if not self.chosen:
             console.print("No matching dead letters")
             return
-        console.print(dead_letters.plan(self._shown, self._says))
+        console.print(dead_letters.plan(self._shown, self._outcomes))
         if self.chosen > len(self._shown):
             console.print(f"… and {self.chosen - len(self._shown):,} more")
         parts = [f"{self.sent:,} {'sent' if self._yes else 'to be sent'}"]
@@ -102,7 +102,7 @@ class Run:
 
 
 def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """aiokafka leaves futures behind when a producer is fenced; that it was is said in one line elsewhere."""
+    """aiokafka leaves futures behind when a producer is fenced; that it was is reported in one line elsewhere."""
     if not is_fencing(context.get("exception")):
         loop.default_exception_handler(context)
 

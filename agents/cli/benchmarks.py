@@ -1,8 +1,12 @@
 """`pillarscore benchmarks`: what the scores of a cohort look like."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from schemas.benchmarks import Benchmark
 
 app = typer.Typer()
 
@@ -30,40 +34,27 @@ def benchmarks(
     """
     import asyncio
 
-    from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.queries import benchmarks as published
     from agents.screens import benchmarks as drawn
     from agents.screens import console
-    from agents.screens.visible import identity
-    from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 
-    if cohort is not None and cohort not in KINDS:
-        try:
-            kind_of(cohort)
-        except ValueError as error:
-            raise UserError(f"{identity(cohort)}: {error}") from None
-    settings = connected(Settings.load(), say=console.say)
+    one = _is_one(cohort)
+    settings = connected(Settings.load(), report=console.report)
 
-    async def read() -> list:
+    async def read() -> "list[Benchmark]":
         await ensure(settings)
         return list((await published.benchmarks(settings)).values())
 
-    found = asyncio.run(read())
-    one = cohort is not None and cohort not in KINDS
-    chosen = [b for b in found if cohort in (None, b.cohort, b.kind)]
-    chosen.sort(key=lambda b: (b.cohort != EVERYONE, -(b.size or 0), b.cohort))
-    if not chosen and cohort is not None:
-        near = drawn.nearest(cohort, [b.cohort for b in found])
-        raise UserError(f"There is no benchmark for cohort {identity(cohort)}{near}")
+    chosen = _chosen(cohort, asyncio.run(read()))
     if as_json:
         for benchmark in chosen:
             typer.echo(benchmark.model_dump_json())
         return
     if not chosen:
-        console.say("No benchmarks yet: a worker publishes them once there are scores")
+        console.report("No benchmarks yet: a worker publishes them once there are scores")
         return
     if one:
         for part in drawn.detail(chosen[0]):
@@ -71,4 +62,34 @@ def benchmarks(
         return
     console.console().print(drawn.table(chosen[:n]))
     if len(chosen) > n:
-        console.say(f"and {len(chosen) - n:,} more: show more with -n")
+        console.report(f"and {len(chosen) - n:,} more: show more with -n")
+
+
+def _is_one(cohort: str | None) -> bool:
+    """Whether it is the name of one cohort, not of a kind; raises UserError when there can be none of that name."""
+    from agents.config.errors import UserError
+    from agents.screens.visible import identity
+    from pipeline.cohorts.membership import KINDS, kind_of
+
+    if cohort is None or cohort in KINDS:
+        return False
+    try:
+        kind_of(cohort)
+    except ValueError as error:
+        raise UserError(f"{identity(cohort)}: {error}") from None
+    return True
+
+
+def _chosen(cohort: str | None, found: "Sequence[Benchmark]") -> "list[Benchmark]":
+    """The benchmarks asked for, the largest cohort first; raises UserError when `cohort` has none."""
+    from agents.config.errors import UserError
+    from agents.screens import benchmarks as drawn
+    from agents.screens.visible import identity
+    from pipeline.cohorts.membership import EVERYONE
+
+    chosen = [b for b in found if cohort in (None, b.cohort, b.kind)]
+    chosen.sort(key=lambda b: (b.cohort != EVERYONE, -(b.size or 0), b.cohort))
+    if not chosen and cohort is not None:
+        near = drawn.nearest(cohort, [b.cohort for b in found])
+        raise UserError(f"There is no benchmark for cohort {identity(cohort)}{near}")
+    return chosen

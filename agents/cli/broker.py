@@ -19,7 +19,7 @@ def start() -> None:
     from agents.config.settings import Settings
     from agents.local.broker import Broker
 
-    typer.echo(Broker.of(Settings.load(), say=_say).start())
+    typer.echo(Broker.of(Settings.load(), report=_report).start())
 
 
 @app.command()
@@ -28,7 +28,7 @@ def stop() -> None:
     from agents.config.settings import Settings
     from agents.local.broker import Broker
 
-    stopped = Broker.of(Settings.load(), say=_say).stop()
+    stopped = Broker.of(Settings.load(), report=_report).stop()
     typer.echo("The local broker has stopped." if stopped else "The local broker is not running.")
 
 
@@ -48,5 +48,5 @@ def status() -> None:
     raise typer.Exit(0 if now.answers else 1)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     typer.echo(line, err=True)

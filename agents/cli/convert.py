@@ -90,14 +90,14 @@ def parquet(
     from agents.screens import console
 
     lines = Lines(files)
-    with rejected_file(rejected) as sink, console.reading("converting", lines) as told:
+    with rejected_file(rejected) as sink, console.reading("converting", lines) as advance:
         file = Writer(out, sink)
         for count in file.write(lines):
-            told(count)
+            advance(count)
     skipped = sum(one.count for one in file.dead.values())
     typer.echo(f"{file.written:,} events written, {skipped:,} lines skipped", err=True)
     for line in console.letters(file.dead):
-        console.say(line)
+        console.report(line)
 
 
 def _time(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""`pillarscore dead-letters`: look at the events that could not be counted, mend them, send them again."""
+"""`pillarscore dead-letters`: look at the events that could not be counted, fix them, redrive them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +8,7 @@ import typer
 from agents.cli._options import moment
 
 if TYPE_CHECKING:
+    from agents.cli._redrive import Change
     from agents.dead_letters.store import Wanted
 
 app = typer.Typer(
@@ -62,7 +63,7 @@ def list_letters(
     from agents.screens import console as screen
     from agents.screens import dead_letters
 
-    wanted = _wanted((), reason, type, since, until)
+    wanted = _wanted((), reason=reason, type=type, since=since, until=until)
     settings = connected(Settings.load(), start=False)
 
     async def work() -> None:
@@ -79,13 +80,13 @@ def list_letters(
         console = screen.console()
         total = newest.count.total()
         if not total:
-            screen.say("No matching dead letters" if wanted.filters else "There are no dead letters")
+            screen.report("No matching dead letters" if wanted.filters else "There are no dead letters")
             return
         console.print(dead_letters.reasons(newest))
         console.print()
         console.print(dead_letters.listing(newest.ordered(), memory))
         if total > len(newest.letters):
-            screen.say(f"The newest {len(newest.letters):,} of {total:,}; --limit 0 shows all")
+            screen.report(f"The newest {len(newest.letters):,} of {total:,}; --limit 0 shows all")
 
     asyncio.run(work())
 
@@ -123,8 +124,8 @@ def show(
         if raw:
             sys.stdout.buffer.write(found.letter.value or b"")
             return
-        most = 1 << 30 if full else 1 << 14
-        for line in dead_letters.details(found, await remembered(settings), most):
+        max_chars = 1 << 30 if full else 1 << 14
+        for line in dead_letters.details(found, await remembered(settings), max_chars):
             typer.echo(line)
 
     asyncio.run(work())
@@ -178,25 +179,14 @@ def replay(
     from agents.cli import _redrive
     from agents.config.errors import UserError
     from agents.config.settings import Settings
-    from agents.dead_letters import edits
     from agents.dead_letters.store import places
     from agents.local.broker import connected
     from agents.screens import console as screen
 
-    wanted = _wanted(places(letter or ()), reason, type, since, until)
+    wanted = _wanted(places(letter or ()), reason=reason, type=type, since=since, until=until)
     if not (wanted.places or wanted.filters or every):
         raise UserError("Select letters: PARTITION:OFFSET, --reason, --type, --since, --until, or --all")
-    if (value is not None) + edit + bool(set_) > 1:
-        raise UserError("Give only one of --set, --value and --edit")
-    if (value is not None or edit) and len(wanted.places) != 1:
-        raise UserError(f"{'--edit' if edit else '--value'} is for one letter: name its PARTITION:OFFSET")
-    change = None
-    if set_:
-        change = edits.setting(set_)
-    elif value is not None:
-        change = edits.replacing(edits.from_file(value))
-    elif edit:
-        change = edits.editing
+    change = _change(wanted, set_ or [], value, edit)
     settings = connected(Settings.load(), start=False)
     run = _redrive.Run(settings, change, yes=yes, force=force, again=again)
     asyncio.run(run.work(wanted))
@@ -204,8 +194,25 @@ def replay(
     raise typer.Exit(1 if run.failing and not force else 0)
 
 
+def _change(wanted: "Wanted", fields: list[str], value: Path | None, edit: bool) -> "Change | None":
+    """What --set, --value or --edit makes of an event before it is sent; None: it is sent unchanged."""
+    from agents.config.errors import UserError
+    from agents.dead_letters import edits
+
+    if (value is not None) + edit + bool(fields) > 1:
+        raise UserError("Give only one of --set, --value and --edit")
+    if (value is not None or edit) and len(wanted.places) != 1:
+        raise UserError(f"{'--edit' if edit else '--value'} is for one letter: name its PARTITION:OFFSET")
+    if fields:
+        return edits.setting(fields)
+    if value is not None:
+        return edits.replacing(edits.from_file(value))
+    return edits.editing if edit else None
+
+
 def _wanted(
-    places: tuple[tuple[int, int], ...],
+    letter_ids: tuple[tuple[int, int], ...],
+    *,
     reason: list[str] | None = None,
     type: list[str] | None = None,
     since: str | None = None,
@@ -219,5 +226,5 @@ def _wanted(
         if code not in (*REASONS, "unreadable"):
             raise UserError(f"--reason {code}: give one of {', '.join(REASONS)}")
     return Wanted(
-        places, tuple(reason or ()), tuple(type or ()), moment("--since", since), moment("--until", until)
+        letter_ids, tuple(reason or ()), tuple(type or ()), moment("--since", since), moment("--until", until)
     )

@@ -35,11 +35,11 @@ def explain(
 
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
-    found = members(settings, chosen, files or (), as_of, member, rejected=rejected)
+    found = members(settings, chosen, files or (), as_of=as_of, member=member, rejected=rejected)
     known = found.find(member)
     explanation = explained(chosen, found.population.day, known.member, role=known.role)
-    standing = {"ranks": found.ranks(member), "network": found.network(member)}
-    explanation = explanation.model_copy(update=standing)
+    added = {"ranks": found.ranks(member), "network": found.network(member)}
+    explanation = explanation.model_copy(update=added)
     if as_json:
         typer.echo(explanation.model_dump_json(indent=2))
     else:

@@ -28,10 +28,10 @@ def history(
     from agents.screens import history as timeline
 
     settings = Settings.load()
-    found = members(settings, rubric_file.load(settings.rubric), (), None, member)
+    found = members(settings, rubric_file.load(settings.rubric), (), as_of=None, member=member)
     days = found.population.past(member, last)
     if days is None:
-        found.find(member)  # says it, with names that are alike
+        found.find(member)  # reports an unknown member, with similar names
     if not days:
         raise UserError(f"Member {member} has no finished day yet: the first is recorded after midnight")
     if as_json:

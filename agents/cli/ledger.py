@@ -83,7 +83,7 @@ def losses(
     lost = [one for one in every if one.state == "lost"]
     if resolve and lost:
         asyncio.run(found.resolve(settings, lost))
-        console.say(f"{sum(one.stop - one.start for one in lost):,} offsets marked as resolved")
+        console.report(f"{sum(one.stop - one.start for one in lost):,} offsets marked as resolved")
     if not every and not json:
         typer.echo("No offsets are missing or lost")
     raise typer.Exit(1 if every and not resolve else 0)

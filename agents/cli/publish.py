@@ -1,11 +1,16 @@
 """`pillarscore publish`: files of events to Kafka."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agents.cli._options import NdjsonFiles
+
+if TYPE_CHECKING:
+    from agents.config.settings import Settings
+    from agents.files.ndjson import Lines
+    from agents.publish.time_shift import Shift
 
 app = typer.Typer()
 
@@ -44,38 +49,43 @@ def publish(
 
     from agents.config.settings import Settings
     from agents.files.ndjson import Lines
-    from agents.kafka.topics import ensure
     from agents.local.broker import connected
-    from agents.publish.kept_copies import keeping, played
-    from agents.publish.paced import move_of, play
-    from agents.publish.publisher import publisher
+    from agents.publish.paced import move_of
     from agents.screens import console
 
     settings = Settings.load()
     lines = Lines(files)
     shift = move_of(files, until, whole_days)
-    settings = connected(settings, say=console.say)
+    settings = connected(settings, report=console.report)
     if shift is not None:
-        console.say(str(shift))
+        console.report(str(shift))
+    asyncio.run(_send(settings, lines, shift, rate=rate, keep_as=_name(files) if keep else None))
 
-    async def work() -> int:
-        await ensure(settings)
-        part = (await played(settings)).new(_name(files)) if keep else None
-        sender = None
-        try:
-            with console.reading("publishing", lines) as told, keeping(part) as keeper:
-                async with publisher(settings) as sender:
-                    await play(sender, lines, shift=shift, rate=rate, keeper=keeper, told=told)
-        finally:
-            if part is not None and sender is not None:
-                part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last
-                part.about = str(shift or "")
-                part.save()
-            if sender is not None:
-                console.say(f"{sender.acknowledged:,} events published to {settings.topic('events')}")
-        return sender.acknowledged
 
-    asyncio.run(work())
+async def _send(
+    settings: "Settings", lines: "Lines", shift: "Shift | None", *, rate: float | None, keep_as: str | None
+) -> None:
+    """Send all lines; keep_as: the name of their kept copy, None to keep none."""
+    from agents.kafka.topics import ensure
+    from agents.publish.kept_copies import keeping, played
+    from agents.publish.paced import play
+    from agents.publish.publisher import publisher
+    from agents.screens import console
+
+    await ensure(settings)
+    part = None if keep_as is None else (await played(settings)).new(keep_as)
+    sender = None
+    try:
+        with console.reading("publishing", lines) as advance, keeping(part) as keeper:
+            async with publisher(settings) as sender:
+                await play(sender, lines, shift=shift, rate=rate, keeper=keeper, told=advance)
+    finally:
+        if part is not None and sender is not None:
+            part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last
+            part.about = str(shift or "")
+            part.save()
+        if sender is not None:
+            console.report(f"{sender.acknowledged:,} events published to {settings.topic('events')}")
 
 
 def _name(files: list[Path]) -> str:

@@ -42,7 +42,7 @@ async def _supervised(settings: "Settings", once: bool) -> int:
     from agents.local.stack import Stack
     from agents.screens import console
 
-    stack = Stack(settings, console.say)
+    stack = Stack(settings, console.report)
     serving = asyncio.Event()
     work = asyncio.create_task(_work(stack, once, serving))
     loop = asyncio.get_running_loop()
@@ -58,7 +58,7 @@ async def _supervised(settings: "Settings", once: bool) -> int:
     try:
         await asyncio.wait({work, death}, return_when=asyncio.FIRST_COMPLETED)
         if death.done() and not work.done():
-            console.say(f"pillarscore: {death.result()}")
+            console.report(f"pillarscore: {death.result()}")
             return 1
         if work.cancelled() and asked.is_set():
             return 0 if serving.is_set() else 130
@@ -87,31 +87,31 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     kept = await played(settings)
     part = sample.find(kept)
     if part is not None:
-        console.say("The sample was already published in an earlier run: continuing from the kept state")
+        console.report("The sample was already published in an earlier run: continuing from the kept state")
     else:
         part = sample.prepare(kept)
-        console.say(f"Publishing the sample {sample.SAMPLE.name}. {part.about}")
-        with console.progress("publishing") as told:
-            await sample.send(settings, part, told)
+        console.report(f"Publishing the sample {sample.SAMPLE.name}. {part.about}")
+        with console.progress("publishing") as advance:
+            await sample.send(settings, part, advance)
         kept = await played(settings)
-    with console.progress("scoring") as told:
-        counters = await counted(settings, kept.targets(), None, told)
+    with console.progress("scoring") as advance:
+        counters = await counted(settings, kept.targets(), None, advance)
     assert counters is not None
-    standings = published_scores.standings(await published_scores.newest(settings))
-    console.console().print(console.table(standings, standings.best_first()[:TOP]))
-    console.say(console.about(standings, f"{rubric.name} {rubric.version}"))
-    console.say(console.account(counters))
+    scores = published_scores.score_table(await published_scores.newest(settings))
+    console.console().print(console.table(scores, scores.best_first()[:TOP]))
+    console.report(console.about(scores, f"{rubric.name} {rubric.version}"))
+    console.report(console.account(counters))
     if once:
         return await _verified(settings, [part.file for part in kept.parts])
-    console.say(f"Pages: {stack.url}/metrics, {stack.url}/ready; worker log: {stack.log}")
-    console.say("Serving; Ctrl-C stops everything started here")
+    console.report(f"Pages: {stack.url}/metrics, {stack.url}/ready; worker log: {stack.log}")
+    console.report("Serving; Ctrl-C stops everything started here")
     serving.set()
     await asyncio.Event().wait()
     return 0
 
 
 async def _verified(settings: "Settings", paths: list) -> int:
-    """Say whether live and offline scores agree; 1 when they don't."""
+    """Report whether live and offline scores agree; 1 when they don't."""
     from agents.config import rubric_file
     from agents.config.clock import clock
     from agents.files.ndjson import Lines
@@ -125,5 +125,5 @@ async def _verified(settings: "Settings", paths: list) -> int:
     found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today, recorded))
     if found:
         console.console().print(console.difference_table(found[:TOP]))
-    console.say(f"Live against offline: {len(live):,} members, {len(found):,} differences")
+    console.report(f"Live against offline: {len(live):,} members, {len(found):,} differences")
     return 1 if found else 0

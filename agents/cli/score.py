@@ -64,18 +64,18 @@ def score(
         raise UserError("Parquet can't be written to the terminal: give --out FILE too")
     inputs = Inputs(files)
     with writer(out) as write:
-        with rejected_file(rejected) as sink, console.reading("scoring", inputs) as told:
+        with rejected_file(rejected) as sink, console.reading("scoring", inputs) as advance:
             run = Offline(settings, chosen, day, rejected=sink)
-            run.read(inputs, told)
+            run.read(inputs, advance)
         run.files.require_events()
-        standings = run.standings(components=form in ("csv", "parquet"))
-        rows = standings.best_first()[: top or (TABLE_ROWS if form == "table" else None)]
-        for piece in _pieces(form, run, standings, rows):
+        table = run.standings(components=form in ("csv", "parquet"))
+        rows = table.best_first()[: top or (TABLE_ROWS if form == "table" else None)]
+        for piece in _pieces(form, run, table, rows):
             write(piece)
     name = f"{chosen.name} {chosen.version}"
-    console.say(f"{console.about(standings, name)}; {console.account(run.counters)}")
+    console.report(f"{console.about(table, name)}; {console.account(run.counters)}")
     for line in console.letters(run.dead):
-        console.say(line)
+        console.report(line)
 
 
 def _form(out: Path | None) -> Format:
@@ -85,7 +85,7 @@ def _form(out: Path | None) -> Format:
     return _BY_NAME.get((out.with_suffix("") if out.suffix == ".gz" else out).suffix, "table")
 
 
-def _pieces(format: Format, run: "Offline", standings: "ScoreTable", rows: Sequence[int]) -> Iterator[bytes]:
+def _pieces(format: Format, run: "Offline", table: "ScoreTable", rows: Sequence[int]) -> Iterator[bytes]:
     """The result in the format asked for, in pieces of text."""
     from io import StringIO
 
@@ -93,23 +93,24 @@ def _pieces(format: Format, run: "Offline", standings: "ScoreTable", rows: Seque
 
     from agents.screens import console, scores_export
     from pipeline.common import days
+    from pipeline.common.units import Day
 
     if format in ("csv", "parquet"):
         make = scores_export.csv if format == "csv" else scores_export.parquet
-        yield from make(standings, rows, run.rubric)
+        yield from make(table, rows, run.rubric)
         return
     if format == "table":
         text = StringIO()
-        console.console(text).print(console.table(standings, rows))
+        console.console(text).print(console.table(table, rows))
         yield text.getvalue().encode()
         return
-    records = run.records(standings, rows)
+    records = run.records(table, rows)
     if format == "ndjson":
         for record in records:
             yield record + b"\n"
         return
     head = {
-        "as_of": days.calendar(standings.day).isoformat(),
+        "as_of": days.calendar(Day(table.day)).isoformat(),
         "rubric": {"name": run.rubric.name, "version": str(run.rubric.version)},
         "events": run.counters.model_dump(
             include={"read", "scored", "duplicate", "outside_window", "erased", "dead_lettered"}

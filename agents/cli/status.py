@@ -1,8 +1,15 @@
 """`pillarscore status`: how it is doing."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agents.config.settings import Settings
+    from agents.queries.status import Status
 
 app = typer.Typer()
 
@@ -29,14 +36,8 @@ def status(
     import sys
 
     import orjson
-    from aiokafka.errors import KafkaError
-    from rich.live import Live
-    from rich.text import Text
 
-    from agents.config.errors import UserError
     from agents.config.settings import Settings
-    from agents.local.broker import connected
-    from agents.queries.status import Status, survey
     from agents.screens import console as screen
     from agents.screens.status import as_json
     from agents.screens.status import screen as drawn
@@ -44,41 +45,64 @@ def status(
     settings = Settings.load()
     console = screen.console()
 
-    def show(found: Status) -> None:
+    def show(found: "Status") -> None:
         if json:
             sys.stdout.buffer.write(orjson.dumps(as_json(found), option=orjson.OPT_NON_STR_KEYS) + b"\n")
             sys.stdout.flush()
         else:
             console.print(drawn(found))
 
-    async def once() -> None:
-        async with survey(connected(settings, start=False)) as seen:
-            found = await seen.look()
-            if found.workers:
-                await asyncio.sleep(every)
-                found = await seen.look()
-            show(found)
-
-    async def again_and_again() -> None:
-        lively = console.is_terminal and not json
-        with Live(console=console, screen=True) if lively else contextlib.nullcontext() as live:
-            while True:
-                try:
-                    async with survey(await asyncio.to_thread(connected, settings, start=False)) as seen:
-                        while True:
-                            found = await seen.look()
-                            live.update(drawn(found), refresh=True) if live else show(found)
-                            await asyncio.sleep(every)
-                except (UserError, KafkaError, OSError) as error:
-                    # a Kafka that is away may come back
-                    if live:
-                        live.update(Text(str(error)), refresh=True)
-                    else:
-                        screen.say(str(error))
-                    await asyncio.sleep(every)
-
     if not watch:
-        asyncio.run(once())
+        asyncio.run(_once(settings, show, every))
         return
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(again_and_again())
+        asyncio.run(_watch(settings, show, every, console if console.is_terminal and not json else None))
+
+
+async def _once(settings: "Settings", show: "Callable[[Status], None]", every: float) -> None:
+    """Show the state; with workers after `every` seconds, since rates need two looks."""
+    import asyncio
+
+    from agents.local.broker import connected
+    from agents.queries.status import survey
+
+    async with survey(connected(settings, start=False)) as seen:
+        found = await seen.look()
+        if found.workers:
+            await asyncio.sleep(every)
+            found = await seen.look()
+        show(found)
+
+
+async def _watch(
+    settings: "Settings", show: "Callable[[Status], None]", every: float, terminal: "Console | None"
+) -> None:
+    """Show the state every so many seconds until Ctrl-C; on a terminal always in the same place."""
+    import asyncio
+    import contextlib
+
+    from aiokafka.errors import KafkaError
+    from rich.live import Live
+    from rich.text import Text
+
+    from agents.config.errors import UserError
+    from agents.local.broker import connected
+    from agents.queries.status import survey
+    from agents.screens import console as screen
+    from agents.screens.status import screen as drawn
+
+    with Live(console=terminal, screen=True) if terminal else contextlib.nullcontext() as live:
+        while True:
+            try:
+                async with survey(await asyncio.to_thread(connected, settings, start=False)) as seen:
+                    while True:
+                        found = await seen.look()
+                        live.update(drawn(found), refresh=True) if live else show(found)
+                        await asyncio.sleep(every)
+            except (UserError, KafkaError, OSError) as error:
+                # a Kafka that is away may come back
+                if live:
+                    live.update(Text(str(error)), refresh=True)
+                else:
+                    screen.report(str(error))
+                await asyncio.sleep(every)

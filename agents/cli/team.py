@@ -18,6 +18,7 @@ TABLE_ROWS, PAGE_ROWS = 20, 500
 _STDOUT = Path("-")
 
 
+# Its options are most of it, so it is long.
 @app.command()
 def team(
     name: Annotated[
@@ -68,15 +69,15 @@ def team(
         raise UserError("--html, --csv and --limit need a TEAM")
     settings = Settings.load()
     chosen = rubric_file.load(settings.rubric)
-    found = members(settings, chosen, files or (), as_of, week=name is not None, rejected=rejected)
+    found = members(settings, chosen, files or (), as_of=as_of, week=name is not None, rejected=rejected)
     if name is None:
         _list(found, as_json, settings.cohort_minimum)
         return
     one = _team(found, name)
-    _write(one, chosen, limit, html, csv, as_json)
+    _write(one, chosen, limit=limit, html=html, csv=csv, as_json=as_json)
     from agents.screens import console
 
-    console.say(f"From {found.account}")
+    console.report(f"From {found.account}")
 
 
 def _team(found: "Members", name: str) -> "Team":
@@ -108,12 +109,13 @@ def _list(found: "Members", as_json: bool, minimum: int) -> None:
     hidden = sum(one.mean is None for one in listed)
     small = f"; {hidden:,} with fewer than {minimum} members, shown without an average" if hidden else ""
     count = "1 team" if len(listed) == 1 else f"{len(listed):,} teams"
-    console.say(f"{count}{small} ({found.account})")
+    console.report(f"{count}{small} ({found.account})")
 
 
 def _write(
     one: "Team",
     rubric: "Rubric",
+    *,
     limit: int | None,
     html: Path | None,
     csv: Path | None,
@@ -124,25 +126,25 @@ def _write(
     from agents.screens import console, team_html
     from agents.screens import team as team_report
 
-    said = one.summary()
+    summary = one.summary()
     if html is not None:
         with writer(html) as write:
-            for piece in team_html.page(one, said, rubric, limit or PAGE_ROWS):
+            for piece in team_html.page(one, summary, rubric, limit or PAGE_ROWS):
                 write(piece)
-        console.say(f"Written: {html}")
+        console.report(f"Written: {html}")
     if csv is not None:
         with writer(None if csv == _STDOUT else csv) as write:
             for piece in team_report.as_csv(one):
                 write(piece)
         if csv != _STDOUT:
-            console.say(f"Written: {csv}")
+            console.report(f"Written: {csv}")
     if as_json:
         with writer(None) as write:
-            write(team_report.as_json(one, said, rubric))
+            write(team_report.as_json(one, summary, rubric))
     elif csv != _STDOUT:
         rows = limit or TABLE_ROWS
         console.console().print(team_report.table(one, rows))
         if len(one) > rows:
             typer.echo(f"and {len(one) - rows:,} more: show more with --limit or --csv")
-        for line in team_report.lines(one, said, rubric):
+        for line in team_report.lines(one, summary, rubric):
             typer.echo(line)

@@ -23,16 +23,14 @@ def top(
     from agents.queries import published_scores
     from agents.screens import console
 
-    settings = connected(Settings.load(), say=console.say)
+    settings = connected(Settings.load(), report=console.report)
 
     async def work() -> None:
         await ensure(settings)
-        scores = await published_scores.newest(settings, left_out=console.say)
-        standings = published_scores.standings(scores)
-        console.console().print(console.table(standings, standings.best_first()[:n]))
+        scores = await published_scores.newest(settings, left_out=console.report)
+        table = published_scores.score_table(scores)
+        console.console().print(console.table(table, table.best_first()[:n]))
         rubrics = sorted({f"{score.rubric.name} {score.rubric.version}" for score in scores.values()})
-        console.say(
-            console.about(standings, " and ".join(rubrics)) if scores else "No member has a score yet"
-        )
+        console.report(console.about(table, " and ".join(rubrics)) if scores else "No member has a score yet")
 
     asyncio.run(work())

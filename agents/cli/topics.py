@@ -20,7 +20,7 @@ def topics() -> None:
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
 
-    settings = connected(Settings.load(), say=lambda line: typer.echo(line, err=True))
+    settings = connected(Settings.load(), report=lambda line: typer.echo(line, err=True))
     table = Table("topic", "partitions", "retention", "", "purpose", box=None, pad_edge=False)
     for found in asyncio.run(ensure(settings)):
         kept = found.topic.policy

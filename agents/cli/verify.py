@@ -1,13 +1,38 @@
 """`pillarscore verify`: live scores against the offline ones."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agents.cli._options import RejectedFile, RubricFile
+from agents.config.errors import UserError
+
+if TYPE_CHECKING:
+    from agents.config.settings import Settings
+    from agents.offline.engine import Offline
+    from agents.offline.verification import Difference, Lookback
+    from agents.queries.ledger_check import Checked
+    from pipeline.reports.recorded_history import RecordedHistory
+    from pipeline.rubric.model import Rubric
+    from schemas.scores import Score
 
 app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """What the workers have emitted.
+
+    files: the events that they counted; recorded: the days of `member.history`; checked: the scores against the
+    ledger.
+    """
+
+    files: list[Path]
+    scores: "dict[str, Score]"
+    recorded: "RecordedHistory"
+    checked: "Checked"
 
 
 @app.command()
@@ -55,73 +80,108 @@ def verify(
     import asyncio
 
     from agents.config import rubric_file
-    from agents.config.clock import clock
-    from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.files.ndjson import Lines
-    from agents.files.rejected import rejected_file
-    from agents.kafka.topics import ensure
     from agents.local.broker import connected
-    from agents.offline.engine import Offline
-    from agents.offline.verification import differences, look_back
-    from agents.publish.kept_copies import played
-    from agents.queries import published_scores
-    from agents.queries.commit_progress import counted
-    from agents.queries.ledger_check import Checked, check
     from agents.screens import console
-    from agents.screens.visible import visible
-    from pipeline.reports.recorded_history import RecordedHistory
-    from schemas.scores import Score
 
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
-    paths = list(files or ())
-    Lines(paths)  # says now what can't be read
-    settings = connected(settings, say=console.say)
+    Lines(files or [])  # fails early on a file that can't be read
+    settings = connected(settings, report=console.report)
+    live = asyncio.run(_read_live(settings, chosen, files or [], wait))
+    found, past = _compare(settings, chosen, live, last=last, rejected=rejected, named=bool(files))
+    _report(live, found, past, limit)
+    checked = live.checked
+    raise typer.Exit(1 if found or checked.differences or checked.problems else 0)
+
+
+async def _read_live(settings: "Settings", rubric: "Rubric", files: list[Path], wait: float) -> _Live:
+    """What the workers have emitted, once they have counted the kept copies, if no files are given."""
+    from agents.config.clock import clock
+    from agents.kafka.topics import ensure
+    from agents.queries import published_scores
+    from agents.queries.ledger_check import check
+    from agents.screens import console
 
     scores: dict[str, Score] = {}
 
-    async def newest() -> dict[str, Score]:
-        scores.update(await published_scores.newest(settings, left_out=console.say))
+    async def newest() -> "dict[str, Score]":
+        scores.update(await published_scores.newest(settings, left_out=console.report))
         return scores
 
-    async def live() -> tuple[RecordedHistory, Checked]:
-        await ensure(settings)
-        if not paths:
-            kept = await played(settings)
-            paths.extend(part.file for part in kept.parts)
-            if not paths:
-                raise UserError("No events were published from here: give the published FILE")
-            with console.progress("waiting for the workers") as told:
-                if not await counted(settings, kept.targets(), wait, told):
-                    raise UserError(
-                        f"The published events are not counted after {wait:g} s: is a worker running?"
-                    )
-        with console.progress("restoring from the ledger") as told:
-            checked = await check(settings, chosen, clock(settings).today(), newest, told)
-        return await published_scores.recorded(settings, chosen), checked
+    await ensure(settings)
+    files = files or await _counted_copies(settings, wait)
+    with console.progress("restoring from the ledger") as advance:
+        checked = await check(settings, rubric, clock(settings).today(), scores=newest, on_progress=advance)
+    return _Live(files, scores, await published_scores.recorded(settings, rubric), checked)
 
-    def read(run: Offline) -> None:
-        lines = Lines(paths)
-        with console.reading("scoring the files", lines) as told:
-            run.read(lines, told)
-        if files:
+
+async def _counted_copies(settings: "Settings", wait: float) -> list[Path]:
+    """The copies that `publish` kept; raises UserError when there are none, or not all are counted in `wait` s."""
+    from agents.publish.kept_copies import played
+    from agents.queries.commit_progress import counted
+    from agents.screens import console
+
+    kept = await played(settings)
+    files = [part.file for part in kept.parts]
+    if not files:
+        raise UserError("No events were published from here: give the published FILE")
+    with console.progress("waiting for the workers") as advance:
+        if not await counted(settings, kept.targets(), wait, advance):
+            raise UserError(f"The published events are not counted after {wait:g} s: is a worker running?")
+    return files
+
+
+def _compare(
+    settings: "Settings",
+    rubric: "Rubric",
+    live: _Live,
+    *,
+    last: int,
+    rejected: Path | None,
+    named: bool,
+) -> "tuple[list[Difference], Lookback]":
+    """The scores, and up to `last` recorded days, against what the files give.
+
+    rejected: where the lines that are no events are written; named: whether the user has named the files,
+    so that there must be events in them.
+    """
+    from agents.config.clock import clock
+    from agents.files.ndjson import Lines
+    from agents.files.rejected import rejected_file
+    from agents.offline.engine import Offline
+    from agents.offline.verification import differences, look_back
+    from agents.screens import console
+
+    def read(run: "Offline") -> None:
+        lines = Lines(live.files)
+        with console.reading("scoring the files", lines) as advance:
+            run.read(lines, advance)
+        if named:
             run.files.require_events()
 
-    recorded, checked = asyncio.run(live())
     if rejected is not None:
         with rejected_file(rejected) as sink:
-            read(Offline(settings, chosen, clock(settings).today(), rejected=sink))
-    found = list(differences(settings, chosen, scores, read, clock(settings).today(), recorded))
-    said = look_back(settings, chosen, read, recorded, last)
+            read(Offline(settings, rubric, clock(settings).today(), rejected=sink))
+    found = list(differences(settings, rubric, live.scores, read, clock(settings).today(), live.recorded))
+    return found, look_back(settings, rubric, read, live.recorded, last)
+
+
+def _report(live: _Live, found: "list[Difference]", past: "Lookback", limit: int) -> None:
+    """Print all that differs, at most `limit` of each kind, and a line for each comparison."""
+    from agents.screens import console
+    from agents.screens.visible import visible
+
     if found and limit:
         console.console().print(console.difference_table(found[:limit]))
-    if said.days:
+    if past.days:
         typer.echo(
-            f"last {said.days:,} days, {said.records:,} records: {said.changed:,} differ from the files "
+            f"last {past.days:,} days, {past.records:,} records: {past.changed:,} differ from the files "
             "(late events or another rubric)"
         )
     more = f" ({limit:,} shown)" if len(found) > limit else ""
+    checked = live.checked
     for line in checked.problems:
         typer.echo(visible(line))
     if checked.differences and limit:
@@ -130,5 +190,4 @@ def verify(
     typer.echo(
         f"ledger against member.scores: {checked.members:,} members, {len(checked.differences):,} differences{again}"
     )
-    typer.echo(f"{len(scores):,} members, {len(found):,} differences{more}")
-    raise typer.Exit(1 if found or checked.differences or checked.problems else 0)
+    typer.echo(f"{len(live.scores):,} members, {len(found):,} differences{more}")

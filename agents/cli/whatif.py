@@ -70,22 +70,16 @@ def whatif(
     settings = Settings.load()
     old = rubrics.load(base or settings.rubric)
     new = rubrics.load(rubric) if rubric is not None else None
-    found = members(settings, old, files or (), as_of, rejected=rejected)
+    found = members(settings, old, files or (), as_of=as_of, rejected=rejected)
     trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
-    comparison = None
-    if new is not None and not trials:
-        from pipeline.reports.rubric_comparison import compare
-
-        _say_what_is_the_same(old, new)
-        population = found.population
-        comparison = compare(old, new, population.day, population.batches(), top)
+    comparison = None if new is None or trials else _compared(old, new, found, top)
     _show(format, comparison, trials)
     if plot is not None and comparison is not None and new is not None:
         from agents.screens import comparison_plot
 
         comparison_plot.write(plot, comparison, new.bands)
-        console.say(f"Drawn: {plot}")
-    console.say(f"From {found.account}")
+        console.report(f"Drawn: {plot}")
+    console.report(f"From {found.account}")
 
 
 def _check_plot(plot: Path, rubric: Path | None) -> None:
@@ -115,13 +109,19 @@ def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Mem
             yield attempt(rubric, day, member, settings)
 
 
-def _say_what_is_the_same(old: "Rubric", new: "Rubric") -> None:
+def _compared(old: "Rubric", new: "Rubric", found: "Members", top: int) -> "Comparison":
+    """The comparison over all members; what both rubrics have in common is reported first."""
     from agents.screens import console
+    from pipeline.reports.rubric_comparison import compare
 
     if old.fingerprint == new.fingerprint:
-        console.say("Both rubrics are identical")
+        console.report("Both rubrics are identical")
     elif (old.name, old.version) == (new.name, new.version):
-        console.say(f"Both rubrics are called {new.name} {new.version}: raise the version before you switch")
+        console.report(
+            f"Both rubrics are called {new.name} {new.version}: raise the version before you switch"
+        )
+    population = found.population
+    return compare(old, new, day=population.day, people=population.batches(), max_movers=top)
 
 
 def _show(format: str, comparison: "Comparison | None", trials: "list[Trial]") -> None:
@@ -131,11 +131,11 @@ def _show(format: str, comparison: "Comparison | None", trials: "list[Trial]") -
     from agents.screens import console
 
     if format == "json":
-        said = {
+        content = {
             "comparison": comparison and comparison.model_dump(mode="json"),
             "trials": [trial.model_dump(mode="json") for trial in trials],
         }
-        typer.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+        typer.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
         return
     tables = [*map(shown.trial_table, trials), *(shown.tables(comparison) if comparison else ())]
     for at, table in enumerate(tables):

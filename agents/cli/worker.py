@@ -46,7 +46,7 @@ def worker(
     settings = Settings.load(**given)
     rubric = rubric_file.load(settings.rubric)
     time = clock(settings, date_of(as_of))
-    settings = connected(settings, say=console.say)
+    settings = connected(settings, report=console.report)
     require_free(settings.web_host, settings.web_port)
     logging_setup.configure(settings)
 

@@ -1,4 +1,4 @@
 """What a process is set to: settings, the rubric's file, the clock, logging, and errors that are the user's.
 
-It talks to no Kafka; what a setting does belongs to whoever reads it.
+It talks to no Kafka; what a setting does belongs to the code that reads it.
 """

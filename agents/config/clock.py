@@ -14,6 +14,7 @@ import numpy as np
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
 from pipeline.common import days
+from pipeline.common.units import Day
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -22,7 +23,7 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UT
 class Clock:
     """Now and today; as_of: the day that is to be today, for replays; zone: where days begin and end.
 
-    skew: what is known of how wrong this machine's clock is; one that is far off is put right by it.
+    skew: what is known of how wrong this machine's clock is; one that is far off is corrected by it.
     """
 
     as_of: date | None = None
@@ -33,9 +34,9 @@ class Clock:
         """Milliseconds since 1970, UTC."""
         return int(time.time() * 1000) - (self.skew.correction_ms if self.skew is not None else 0)
 
-    def today(self) -> int:
+    def today(self) -> Day:
         """The as-of day of scores, days since 1970."""
-        return days.number(self.as_of) if self.as_of else int(self.zone.of(np.array(self.now_ms())))
+        return days.number(self.as_of) if self.as_of else Day(int(self.zone.of(np.array(self.now_ms()))))
 
     def horizon_ms(self) -> int | None:
         """What event times are judged against; None: each against its record's own timestamp."""

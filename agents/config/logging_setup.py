@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from agents.config.settings import Settings
 
-# These tell at INFO what they do every few seconds; what matters of it we log ourselves.
+# These log at INFO what they do every few seconds; what matters of it we log ourselves.
 CHATTY = ("aiokafka", "faust", "mode", "aiohttp", "asyncio", "kafka")
 
 
@@ -20,9 +20,9 @@ WINDOW_S = 60.0
 
 
 class Seldom(logging.Filter):
-    """Lets through one line of a kind a minute, and says with the next how many it kept back.
+    """Lets through one line of a kind a minute, and adds to the next how many it kept back.
 
-    A client that lost its broker says so many times a second, and every partition of ours says so too; the one line
+    A client that lost its broker logs it many times a second, and so does every partition of ours; the one line
     that matters must be found. Of our own lines only those with `outage=True` are of that sort.
     """
 
@@ -32,13 +32,13 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is to be shown."""
-        said: Any = record.msg
-        ours = isinstance(said, dict)
-        if ours and not said.pop("outage", False):
+        message: Any = record.msg
+        ours = isinstance(message, dict)
+        if ours and not message.pop("outage", False):
             return True
         if not ours and not record.name.startswith(CHATTY):
             return True
-        text = str(said["event"] if ours else said)
+        text = str(message["event"] if ours else message)
         kind = ("" if ours else record.name, text[:200])
         since, held = self._seen.get(kind, (-WINDOW_S, 0))
         if record.created - since < WINDOW_S:
@@ -47,7 +47,7 @@ class Seldom(logging.Filter):
         if held:
             text = f"{text} (and {held:,} more in the previous minute)"
             if ours:
-                said["event"] = text
+                message["event"] = text
             else:
                 record.msg = text
         if len(self._seen) > 1000:
@@ -67,7 +67,7 @@ def _without_traceback(record: logging.LogRecord) -> None:
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
-    """Set up all logging as `log_format` and `log_level` say; stream: stderr. May be called again."""
+    """Set up all logging by `log_format` and `log_level`; stream: stderr. May be called again."""
     stream = sys.stderr if stream is None else stream
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]

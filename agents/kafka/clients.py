@@ -1,4 +1,4 @@
-"""The one place that makes a Kafka client: where it connects, who it says it is, and how long it waits.
+"""The one place that makes a Kafka client: where it connects, how it identifies itself, and how long it waits.
 
 Everything else asks for a client by what it is for, so a setting of the connection has one place to enter.
 """

@@ -19,7 +19,7 @@ CLOSE_S = 5.0
 
 
 class EndOffsets:
-    """The offset after the last message, by partition; of those that `wanted` named lately."""
+    """The offset after the last message, by partition; of those that `wanted` named recently."""
 
     def __init__(self, settings: Settings, wanted: Callable[[], Iterable[TopicPartition]]) -> None:
         self._settings = settings

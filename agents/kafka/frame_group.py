@@ -67,7 +67,7 @@ class FaustGroup:
         deliver: Callable[[int, int, int, bytes | None], Awaitable[None]],
         assigned: Callable[[set[int]], Awaitable[None]],
     ) -> None:
-        """Register an agent on frames, and who hears of assignments."""
+        """Register an agent on frames, and a listener for assignments."""
         frames = self._app.topic(
             self._topic,
             key_type=bytes,

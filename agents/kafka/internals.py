@@ -85,7 +85,7 @@ sender.EndTxnHandler = EndTxnOnce
 
 @contextmanager
 def fencing_raised(producer: AIOKafkaProducer) -> Iterator[None]:
-    """Raise what ended the producer's transactions (Fenced, mostly) instead of what aiokafka says.
+    """Raise what ended the producer's transactions (Fenced, mostly) instead of what aiokafka raises.
 
     It notices in a task of its own, and calls whatever is asked of it after that illegal.
     """
@@ -123,6 +123,7 @@ def cause_of(producer: AIOKafkaProducer, error: BaseException) -> BaseException:
 def batch_of(
     producer: AIOKafkaProducer,
     records: Sequence[tuple[bytes | None, bytes | None]],
+    *,
     first: int,
     timestamp_ms: int,
     headers: Mapping[bytes, Headers] | None = None,
@@ -333,7 +334,7 @@ class _TopicIds(Request[_MetadataRequest_v12]):
 
 
 async def topic_ids(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, str]:
-    """The ids of those of the topics that exist, by name: a topic that is made anew has another id.
+    """The ids of those of the topics that exist, by name: a topic that is created again has another id.
 
     client: bootstrapped. Raises KafkaError.
     """

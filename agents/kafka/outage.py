@@ -1,4 +1,4 @@
-"""That Kafka does not answer, said once: every client notices it, and only the first line a minute is shown."""
+"""That Kafka does not answer, logged once: every client notices it, and only the first line a minute is shown."""
 
 import structlog
 from aiokafka.errors import (
@@ -21,14 +21,14 @@ AWAY = (
 
 
 def root(error: BaseException) -> BaseException:
-    """What lies behind an error: aiokafka wraps some, and says of others only that something was unexpected."""
+    """What lies behind an error: aiokafka wraps some, and reports others only as unexpected."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def away(error: BaseException) -> bool:
-    """Whether an error says that Kafka can't be reached, rather than that it refuses something."""
+    """Whether an error means that Kafka can't be reached, rather than that it refuses something."""
     return isinstance(root(error), AWAY)
 
 
@@ -38,7 +38,7 @@ def of_kafka(error: BaseException) -> bool:
 
 
 def report(who: str, error: BaseException) -> None:
-    """Say that `who` gets no answer, and waits."""
+    """Log that `who` gets no answer, and waits."""
     if of_kafka(error):
         log.warning("Kafka does not answer; retrying", who=who, error=repr(root(error)), outage=True)
     else:

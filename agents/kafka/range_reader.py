@@ -29,7 +29,7 @@ class RangeReader:
         return first[self._tp], last[self._tp]
 
     async def read(
-        self, start: int, stop: int, most: int | None = None
+        self, start: int, stop: int, max_records: int | None = None
     ) -> AsyncIterator[list[ConsumerRecord]]:
         """The records from `start` up to `stop`, in lists; compaction, markers and aborts leave holes.
 
@@ -39,7 +39,7 @@ class RangeReader:
             return
         self._consumer.seek(self._tp, start)
         while await self._consumer.position(self._tp) < stop:
-            got = await self._consumer.getmany(self._tp, timeout_ms=200, max_records=most)
+            got = await self._consumer.getmany(self._tp, timeout_ms=200, max_records=max_records)
             records = [r for r in got.get(self._tp, []) if start <= r.offset < stop]
             if records:
                 yield records

@@ -46,7 +46,7 @@ class SourceGroup:
     async def stop(self) -> None:
         """Leave it; raises nothing."""
         try:
-            # aiokafka 0.14 can hang here after a rebalance (agents.kafka.range_reader says why)
+            # aiokafka 0.14 can hang here after a rebalance (agents.kafka.range_reader explains why)
             await asyncio.wait_for(self._consumer.stop(), CLOSE_S)
         except Exception as error:
             log.info("error while closing a client", error=str(error))
@@ -89,7 +89,7 @@ class SourceGroup:
             return None
 
     def end(self, partition: int) -> int:
-        """Where the partition ends, as far as the last answer said; 0 when nothing is known."""
+        """Where the partition ends, as of the last answer; 0 when nothing is known."""
         tp = self._tp(partition)
         return (self._consumer.last_stable_offset(tp) or 0) if tp in self._consumer.assignment() else 0
 

@@ -1,6 +1,6 @@
 """The ids of topics, asked of Kafka every few seconds: a topic that was made again has another id.
 
-Its name and partitions say nothing of that, but its offsets mean other records then.
+Its name and partitions do not show that, but its offsets mean other records then.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The topics: what each is for, how it is kept, and making those that are missing.
 
-All are made here and never by accident; what is wrong with one that is there already is said before any
+All are made here and never by accident; what is wrong with one that is there already is reported before any
 worker reads from it.
 """
 
@@ -46,8 +46,8 @@ class Topic:
     ours: bool = True  # False: upstream may have made it its own way, with any number of partitions
 
     def __post_init__(self) -> None:
-        # the broker's clock: what a shard forgets does not depend on which worker wrote a frame, a worker whose clock
-        # is wrong is not refused for it, and its answer tells a worker what time it is
+        # the broker's clock: which ids a shard drops does not depend on which worker wrote a frame, a worker whose
+        # clock is wrong is not refused for it, and its answer gives a worker the time
         self.configs.setdefault("message.timestamp.type", "LogAppendTime")
 
     @property
@@ -66,7 +66,7 @@ class Found:
 
 
 def specs(settings: Settings) -> list[Topic]:
-    """All topics, in the order the data flows."""
+    """All topics, in the order the data flows. One table, so it is long."""
     members = settings.frame_partitions
     return [
         Topic(

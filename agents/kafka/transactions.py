@@ -52,7 +52,7 @@ class _Sent:
 class Transactions:
     """Transactions of one id, one after the other; Fenced from any call: another has the id now.
 
-    ends: after a commit, by partition the offset behind the records acknowledged last. skew: is told of the
+    ends: after a commit, by partition the offset behind the records acknowledged last. skew: is given the
     broker's time of each acknowledgement, (broker's ms, our ms when sent, our ms when acknowledged).
     """
 
@@ -85,7 +85,7 @@ class Transactions:
         )
 
     async def start(self) -> None:
-        """Fence whoever had the id, and abort what they left open."""
+        """Fence the producer that had the id, and abort what it left open."""
         with fencing_raised(self._producer):
             await self._producer.start()
 
@@ -93,14 +93,9 @@ class Transactions:
         """Abort what is open and close; raises nothing, since the next of the id aborts what is left."""
         for sent in self._sent:
             sent.future.add_done_callback(_retrieved)
-        self._forget()
+        self.clear()
         await _closed(self._producer, abort=self.open)
         self.open = False
-
-    def _forget(self) -> None:
-        self._sent.clear()
-        self._calls.clear()
-        self.counts.clear()
 
     async def begin(self) -> None:
         """Open a transaction unless one is open."""
@@ -131,7 +126,7 @@ class Transactions:
         now = int(time.time() * 1000)
         left = 0
         while left < len(records):
-            batch, count = batch_of(self._producer, records, left, now, headers)
+            batch, count = batch_of(self._producer, records, first=left, timestamp_ms=now, headers=headers)
             left += count
             size = batch_bytes(batch)
             with fencing_raised(self._producer):
@@ -202,14 +197,14 @@ class Transactions:
             await self.acknowledged()
             with fencing_raised(self._producer):
                 await self._producer.commit_transaction()
-            self._forget()
+            self.clear()
             self.open = False
 
     async def renew(self) -> None:
         """Another producer in the place of one whose commit was not answered: from here on it can't change.
 
         Returns when the transaction is settled, so a read_committed reader sees whether it was committed:
-        then call `forget`, otherwise `resend`.
+        then call `clear`, otherwise `resend`.
         """
         self.open = False
         await _closed(self._producer, abort=False)
@@ -225,9 +220,11 @@ class Transactions:
             await call()
         await self.commit()
 
-    def forget(self) -> None:
-        """What was sent is committed after all."""
-        self._forget()
+    def clear(self) -> None:
+        """Drop what was sent: it is committed after all, or aborted."""
+        self._sent.clear()
+        self._calls.clear()
+        self.counts.clear()
 
 
 async def _closed(producer: AIOKafkaProducer, abort: bool) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.local.kafka_jars import Say, fetch, locked
+from agents.local.kafka_jars import Report, fetch, locked
 from agents.local.processes import Process, find
 
 LASTING = range(20_000, 32_000)
@@ -88,10 +88,10 @@ class Status:
 
 
 class Broker:
-    """A local broker that keeps everything below `folder`; any number of objects may speak of the same one.
+    """A local broker that keeps everything below `folder`; any number of objects may stand for the same one.
 
     port: 0 for the one it had before, or any free one. heap_mb: its Java heap, MB. jars: where the jars are
-    kept, to be shared between brokers. say: told of what takes long, a line each.
+    kept, to be shared between brokers. report: takes lines about what takes long.
     """
 
     def __init__(
@@ -101,28 +101,28 @@ class Broker:
         jars: Path | None = None,
         port: int = 0,
         heap_mb: int = 512,
-        say: Say | None = None,
+        report: Report | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.log = self.folder / "broker.log"
         self._jars = jars or self.folder
         self._port = port
         self._heap_mb = heap_mb
-        self._say: Say = say or (lambda line: None)
+        self._report: Report = report or (lambda line: None)
         self._child: subprocess.Popen[bytes] | None = None
         self._libs = Path()
         self._log_from = 0
 
     @classmethod
-    def of(cls, settings: Settings, say: Callable[[str], None] | None = None) -> "Broker":
-        """The local broker that the settings speak of."""
+    def of(cls, settings: Settings, report: Callable[[str], None] | None = None) -> "Broker":
+        """The local broker of the settings."""
         state = settings.state_dir
         return cls(
             state / "broker",
             jars=state / "jars",
             port=settings.broker_port,
             heap_mb=settings.broker_heap_mb,
-            say=say,
+            report=report,
         )
 
     def start(self) -> str:
@@ -148,7 +148,7 @@ class Broker:
             if self._child is not None:
                 self._child.wait()
             self._keep_archive(in_order)
-            # the record stays: it tells the next start which port to take again
+            # the record stays: the next start takes the port from it
             return True
 
     def status(self) -> Status:
@@ -176,8 +176,8 @@ class Broker:
     def _launch(self) -> str:
         if shutil.which("java") is None:
             raise UserError("Java is missing: install Java 17 or newer, or set PILLARSCORE_BROKER=host:port")
-        self._libs = fetch(self._jars, self._say)
-        self._say("Starting the local broker …")
+        self._libs = fetch(self._jars, self._report)
+        self._report("Starting the local broker …")
         for attempt in range(3):
             address, controller = self._ports()
             self._write_properties(address, controller)
@@ -300,20 +300,20 @@ class Broker:
                 )
             time.sleep(0.02)
 
-    def _said(self) -> str:
+    def _log_text(self) -> str:
         with self.log.open("rb") as log:
             log.seek(min(self._log_from, self.log.stat().st_size))
             return log.read(1 << 20).decode("utf-8", "replace")
 
     def _port_was_taken(self) -> bool:
-        said = self._said()
-        return "Address already in use" in said or "BindException" in said
+        text = self._log_text()
+        return "Address already in use" in text or "BindException" in text
 
     def _why(self) -> str:
-        """The line of the log that says it best, to be followed by where the log is."""
-        lines = [line.strip() for line in self._said().splitlines()]
-        telling = [line for line in lines if "Exception" in line or line.startswith("Error")]
-        return f"{telling[0][:200]}; " if telling else ""
+        """The line of the log that explains it best, to be followed by where the log is."""
+        lines = [line.strip() for line in self._log_text().splitlines()]
+        errors = [line for line in lines if "Exception" in line or line.startswith("Error")]
+        return f"{errors[0][:200]}; " if errors else ""
 
 
 def answers(address: str, timeout_s: float = 2.0) -> bool:
@@ -331,7 +331,7 @@ def answers(address: str, timeout_s: float = 2.0) -> bool:
     return len(head) == 10 and struct.unpack(">iih", head)[1:] == (1, 0)
 
 
-def connected(settings: Settings, say: Say | None = None, *, start: bool = True) -> Settings:
+def connected(settings: Settings, report: Report | None = None, *, start: bool = True) -> Settings:
     """The settings with `broker` filled in, and something that answers there.
 
     Where none is set it is the local one, started if need be and if `start`. Raises UserError, one line.
@@ -340,7 +340,7 @@ def connected(settings: Settings, say: Say | None = None, *, start: bool = True)
         if not any(map(answers, settings.broker.split(","))):
             raise UserError(f"No Kafka answers at {settings.broker}: start it, or correct PILLARSCORE_BROKER")
         return settings
-    broker = Broker.of(settings, say)
+    broker = Broker.of(settings, report)
     if start:
         return settings.model_copy(update={"broker": broker.start()})
     status = broker.status()

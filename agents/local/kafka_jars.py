@@ -13,7 +13,7 @@ import agents
 from agents.config.errors import UserError
 
 POM = Path(agents.__file__).parent.parent / "broker" / "pom.xml"
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def fetch(folder: Path, say: Say) -> Path:
+def fetch(folder: Path, report: Report) -> Path:
     """The folder of the jars that `broker/pom.xml` names, below `folder`; fetched when they are not there.
 
     A folder is named by the pom's hash and appears complete or not at all, so a changed pom or a
@@ -41,7 +41,7 @@ def fetch(folder: Path, say: Say) -> Path:
             return jars
         if shutil.which("mvn") is None:
             raise UserError("Maven (mvn) is missing: install it, or set PILLARSCORE_BROKER=host:port")
-        say("Fetching Apache Kafka (once, 54 MB) …")
+        report("Fetching Apache Kafka (once, 54 MB) …")
         new = folder / "kafka-new"
         shutil.rmtree(new, ignore_errors=True)
         log = folder / "fetch.log"

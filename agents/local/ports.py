@@ -1,4 +1,4 @@
-"""Whether a port can be had, told before anything starts."""
+"""Whether a port is free, checked before anything starts."""
 
 import socket
 

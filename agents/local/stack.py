@@ -15,7 +15,7 @@ from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.kafka.topics import ensure
 from agents.local.broker import Broker, connected
-from agents.local.kafka_jars import Say
+from agents.local.kafka_jars import Report
 from agents.local.ports import require_free
 
 READY_S = 90.0
@@ -26,13 +26,13 @@ _WORKER = "from agents.cli import main; main()"
 class Stack:
     """start() gives the settings with the broker's address; stop() ends what start() has begun.
 
-    say: told of what happens, a line each.
+    report: takes lines about what happens.
     """
 
-    def __init__(self, settings: Settings, say: Say) -> None:
+    def __init__(self, settings: Settings, report: Report) -> None:
         self.settings = settings
         self.log = settings.state_dir / "worker.log"
-        self._say = say
+        self._report = report
         self._broker: Broker | None = None
         self._ours = False
         self._worker: asyncio.subprocess.Process | None = None
@@ -48,14 +48,14 @@ class Stack:
         """Broker, topics, worker; returns once the worker is ready. Raises UserError, one line."""
         require_free(self.settings.web_host, self.settings.web_port)
         if not self.settings.broker:
-            self._broker = Broker.of(self.settings, self._say)
-            # said before it starts, so that stop() also ends one whose start was broken off
+            self._broker = Broker.of(self.settings, self._report)
+            # set before it starts, so that stop() also ends one whose start was broken off
             self._ours = self._broker.status().process is None
             address = await asyncio.to_thread(self._broker.start)
             self.settings = self.settings.model_copy(update={"broker": address})
         self.settings = await asyncio.to_thread(connected, self.settings)
         await ensure(self.settings)
-        self._say(f"Kafka answers at {self.settings.broker}. Starting a worker …")
+        self._report(f"Kafka answers at {self.settings.broker}. Starting a worker …")
         await self._launch()
         await self._ready()
         return self.settings
@@ -82,7 +82,7 @@ class Stack:
         self._running.set()
 
     async def _ready(self) -> None:
-        """Wait for /ready to say yes."""
+        """Wait until /ready answers 200."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + READY_S
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(2)) as client:
@@ -98,7 +98,7 @@ class Stack:
                 await asyncio.sleep(0.1)
 
     async def death(self) -> str:
-        """Wait until the worker or the local broker has ended by itself; a line that says so."""
+        """Wait until the worker or the local broker has ended by itself; a line about it."""
         await self._running.wait()
         assert self._worker is not None
         ended = asyncio.create_task(self._worker.wait())
@@ -118,7 +118,7 @@ class Stack:
         """End the worker in order, with force after half a minute; then the broker if it was started here."""
         worker = self._worker
         if worker is not None and worker.returncode is None:
-            self._say("Stopping the worker …")
+            self._report("Stopping the worker …")
             worker.terminate()
             try:
                 await asyncio.wait_for(worker.wait(), STOP_S)
@@ -126,12 +126,12 @@ class Stack:
                 worker.kill()
                 await worker.wait()
         if self._broker is not None and self._ours:
-            self._say("Stopping the local broker …")
+            self._report("Stopping the local broker …")
             await asyncio.to_thread(self._broker.stop)
 
 
 def _last(log: Path) -> str:
     """The last line of a log that is for the user, to be followed by where the log is."""
     lines = log.read_text("utf-8", "replace").splitlines()
-    said = [line for line in lines if line.startswith("pillarscore: ")]
-    return f"{said[-1].removeprefix('pillarscore: ')}; " if said else ""
+    messages = [line for line in lines if line.startswith("pillarscore: ")]
+    return f"{messages[-1].removeprefix('pillarscore: ')}; " if messages else ""

@@ -1,7 +1,7 @@
 """The Prometheus metrics of a worker; names and units by the Prometheus conventions.
 
-Counters and histograms say what this process has done, and stay when a partition moves on: else what came
-after the last scrape would be lost. Gauges of partitions say how things stand; they are read at the scrape
+Counters and histograms show what this process has done, and stay when a partition moves on: else what came
+after the last scrape would be lost. Gauges of partitions show their state now; they are read at the scrape
 from the partitions the worker has then, so that sums over workers are right.
 """
 

@@ -14,11 +14,11 @@ _COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 _FLUSH_BUCKETS = (1, 10, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 FRESH_MS = 600_000
-"""Events that were older than this when they were framed say nothing of how fast the pipeline is."""
+"""Events that were older than this when they were framed do not show how fast the pipeline is."""
 
 
 class ScoreMetrics:
-    """Metrics of the score role, all partitions together."""
+    """Metrics of the score role, all partitions together. One table, so it is long."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         r = registry
@@ -123,7 +123,7 @@ class ScoreMetrics:
 
 
 class PartitionMetrics:
-    """What a runner tells of its partition, in the order in which it happens."""
+    """What a runner reports of its partition, in the order in which it happens."""
 
     def __init__(self, metrics: ScoreMetrics, partition: str) -> None:
         self._all = metrics

@@ -24,7 +24,7 @@ class Refreshed(Protocol):
     """What is read of the networks of a partition that has a shard."""
 
     def unrefreshed(self) -> int:
-        """Members whose networks are still to be put out."""
+        """Members whose networks are still to be emitted."""
 
     def age(self) -> float | None:
         """Seconds since the refresh that the oldest networks are of; None when there was none."""
@@ -61,7 +61,7 @@ class Partition(Protocol):
         """How long the last restore took, or takes so far."""
 
     def lag(self) -> Lag | None:
-        """How far it is behind the frames; None while that can't be said."""
+        """How far it is behind the frames; None while that is unknown."""
 
 
 class _Gauge(NamedTuple):

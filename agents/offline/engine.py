@@ -188,13 +188,14 @@ class Offline:
 
     def records(self, standings: ScoreTable, rows: Sequence[int]) -> Iterator[bytes]:
         """The rows as the values of `member.scores` records, with revision 0."""
-        about = (self.rubric.name, str(self.rubric.version))
         for at in range(0, len(rows), _AT_ONCE):
             part = rows[at : at + _AT_ONCE]
             names = [standings.members[row] for row in part]
             chosen = np.array(part, np.int64)
             points = ScoreTable(standings.day, names, standings.score[chosen], standings.pillars[chosen])
-            for _, value in score_records(names, points, standings.day, 0, about):
+            for _, value in score_records(
+                names, points, day=standings.day, revision=0, rubric=self.rubric.id
+            ):
                 assert value is not None
                 yield value
 

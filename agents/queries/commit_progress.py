@@ -71,12 +71,12 @@ async def counted(
     settings: Settings,
     targets: Mapping[int, int],
     within_s: float | None = None,
-    told: Callable[[int, float, int], object] = lambda events, done, total: None,
+    on_progress: Callable[[int, float, int], object] = lambda events, done, total: None,
 ) -> Counters | None:
     """Wait until the workers have committed all source offsets below `targets`; None when not in time.
 
     Returns what became of all events so far.
-    told: (offsets counted, the same, of how many) after each look.
+    on_progress: gets (offsets counted, the same, of how many) after each look.
     """
     clock = asyncio.get_running_loop().time
     deadline = None if within_s is None else clock() + within_s
@@ -84,7 +84,7 @@ async def counted(
         while True:
             await seen.look()
             done, total = seen.covered(targets)
-            told(done, done, total)
+            on_progress(done, done, total)
             if done >= total:
                 return seen.counters()
             if deadline is not None and clock() >= deadline:

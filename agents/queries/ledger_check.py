@@ -1,6 +1,6 @@
-"""Every score that readers have against what the ledger says was put out: complete, and without any file of events.
+"""Every score that readers have against what the ledger says was emitted: complete, and without any file of events.
 
-The scores are worked out again from the state as of the stamp, and share nothing with the way they were sent by.
+The scores are computed again from the state as of the stamp, and share nothing with how they were sent.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +15,7 @@ from agents.offline.verification import Difference
 from agents.worker.restore import Restored, restore
 from pipeline.common import days
 from pipeline.common.points import as_points
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from schemas.scores import Score
@@ -33,15 +34,16 @@ class Checked:
 async def check(
     settings: Settings,
     rubric: Rubric,
-    today: int,
+    today: Day,
+    *,
     scores: Callable[[], Awaitable[Mapping[str, Score]]],
-    progress: Callable[[int, float, int], object] = lambda members, done, total: None,
+    on_progress: Callable[[int, float, int], object] = lambda members, done, total: None,
 ) -> Checked:
     """Compare; scores: reads the newest scores (`published.newest`), called when all stamps are read."""
     found = Checked()
     restored: list[Restored] = []
     for partition in range(settings.frame_partitions):
-        progress(found.members, partition, settings.frame_partitions)
+        on_progress(found.members, partition, settings.frame_partitions)
         one = await restore(KafkaLog(settings), settings, (rubric, None), partition, today=today)
         restored.append(one)
         found.problems += _problems(settings, partition, one)
@@ -84,15 +86,17 @@ def _compare(one: Restored, newest: dict[str, Score], found: Checked) -> None:
     names = [str(shard.state.index.names[index]) for index in members.tolist()]
     columns = zip(names, points.score.tolist(), points.pillars.tolist(), strict=True)
     for name, score, pillars in columns:
-        said = newest.pop(name, None)
+        published = newest.pop(name, None)
         found.members += 1
-        if said is None:
+        if published is None:
             found.differences.append(Difference(name, "ledger", "none", as_points(score)))
-        elif said.revision > stamp.sequence or days.number(said.as_of) != stamp.day:
+        elif published.revision > stamp.sequence or days.number(published.as_of) != stamp.day:
             found.newer += 1  # or not brought to the stamp's day yet
         else:
-            fields = [("score", said.score, score)]
-            fields += [(str(p), getattr(said.pillars, p), n) for p, n in zip(PILLARS, pillars, strict=True)]
+            fields = [("score", published.score, score)]
+            fields += [
+                (str(p), getattr(published.pillars, p), n) for p, n in zip(PILLARS, pillars, strict=True)
+            ]
             for field_, there, here in fields:
                 if there != here:
                     found.differences.append(

@@ -20,12 +20,13 @@ from agents.worker.restore import restore
 from pipeline.common.days import calendar
 from pipeline.common.partitioner import partitions
 from pipeline.common.tile_keys import RING, key_days
+from pipeline.common.units import Day
 from pipeline.reports.population import PastDay, Population
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.shard import checkpoint
 from pipeline.shard.daily_history import DAYS
-from pipeline.shard.member_state import NEVER
+from pipeline.shard.member_state import NO_DAY
 from pipeline.shard.recovery import Image, Unreadable
 from pipeline.shard.shard import Shard
 from schemas.ledger import HISTORY, Block, Stamp
@@ -116,7 +117,7 @@ def partition_ledger(partition: int, image: Image) -> PartitionLedger:
         kinds[_kind(key)].bytes += len(data)
     return PartitionLedger(
         partition=partition,
-        as_of=None if stamp is None else calendar(stamp.day),
+        as_of=None if stamp is None else calendar(Day(stamp.day)),
         stamp=stamp,
         stamp_offset=None if image.stamp_offset < 0 else image.stamp_offset,
         kinds=dict(sorted(kinds.items())),
@@ -156,7 +157,7 @@ def member_state(shard: Shard, partition: int, name: str) -> MemberState | None:
             register: RegisterValue(value=value, time=datetime.fromtimestamp(time / 1000, UTC))
             for register, (value, time, _) in orjson.loads(block.registers[row] or b"{}").items()
         },
-        erased_through=None if erased == NEVER else calendar(erased),
+        erased_through=None if erased == NO_DAY else calendar(Day(erased)),
         history=Population([shard], shard.day).past(name, DAYS) or [],
     )
 
@@ -186,7 +187,7 @@ def _tiles(block: Block, row: int) -> dict[str, dict[date, int]]:
 async def view(
     settings: Settings,
     rubric: Rubric,
-    today: int,
+    today: Day,
     partition: int | None = None,
     member: str | None = None,
     told: Callable[[int, float, int], object] = lambda records, done, total: None,
@@ -224,7 +225,7 @@ async def _partitions(settings: Settings) -> int:
 
 
 async def _member_view(
-    settings: Settings, rubric: Rubric, today: int, count: int, partition: int | None, member: str
+    settings: Settings, rubric: Rubric, today: Day, count: int, partition: int | None, member: str
 ) -> LedgerView:
     [home] = partitions(pa.array([member], pa.string()), count).tolist()
     if partition not in (None, home):

@@ -1,7 +1,7 @@
 """The live state, read from outside: what the workers have counted, up to the newest frame.
 
 Each partition's ledger is read, and the frames since its blocks are counted on top, as a worker does when it
-restores; but nothing is put out, and no worker notices.
+restores; but nothing is emitted, and no worker notices.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.range_reader import reader
 from agents.worker.restore import restore
 from pipeline.common.partitioner import partitions
+from pipeline.common.units import Day, Offset
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard
@@ -22,14 +23,15 @@ from schemas.frames import decode
 async def population(
     settings: Settings,
     rubric: Rubric,
-    today: int,
-    say: Callable[[str], object],
+    today: Day,
+    *,
+    report: Callable[[str], object],
     member: str | None = None,
-    told: Callable[[int, float, int], object] = lambda frames, done, total: None,
+    on_progress: Callable[[int, float, int], object] = lambda frames, done, total: None,
 ) -> Population:
     """All members, or those of the one partition that has `member`, as of `today` (or a worker's later day).
 
-    say: takes lines about what is missing; told: (frames read, partitions done, of how many) as it goes on.
+    report: takes lines about what is missing; on_progress: gets (frames read, partitions done, of how many).
     """
     chosen = range(settings.frame_partitions)
     if member is not None:
@@ -37,8 +39,8 @@ async def population(
         chosen = range(partition, partition + 1)
     shards, frames = [], 0
     for done, partition in enumerate(chosen):
-        told(frames, done, len(chosen))
-        shard, read = await _shard(settings, rubric, today, partition, say)
+        on_progress(frames, done, len(chosen))
+        shard, read = await _shard(settings, rubric, today=today, partition=partition, report=report)
         shards.append(shard)
         frames += read
     day = max(today, *(shard.day for shard in shards))
@@ -48,7 +50,7 @@ async def population(
 
 
 async def _shard(
-    settings: Settings, rubric: Rubric, today: int, partition: int, say: Callable[[str], object]
+    settings: Settings, rubric: Rubric, *, today: Day, partition: int, report: Callable[[str], object]
 ) -> tuple[Shard, int]:
     """A partition's state, and how many frames were counted on top of its stamp."""
     s = settings
@@ -57,7 +59,7 @@ async def _shard(
     async with reader(s, s.topic("frames"), partition) as r:
         first, end = await r.bounds()
         if first > found.next_frame:
-            say(
+            report(
                 f"Partition {partition}: frames {found.next_frame:,} to {first - 1:,} were removed; "
                 "scores may miss events"
             )
@@ -67,7 +69,7 @@ async def _shard(
                 try:
                     frame = decode(record.value)
                 except ValueError as error:
-                    say(f"Partition {partition}: frame {record.offset:,} can't be read: {error}")
+                    report(f"Partition {partition}: frame {record.offset:,} can't be read: {error}")
                     continue
-                shard.apply(frame, record.offset, record.timestamp, replay=True)
+                shard.apply(frame, Offset(record.offset), record.timestamp, replay=True)
     return shard, read

@@ -1,6 +1,6 @@
-"""Source offsets that a partition misses, and those it has lost: which, and the word that they are dealt with.
+"""Source offsets that a partition misses, and those it has lost: which, and how to mark them as resolved.
 
-The word goes the same way as everything else that changes a partition's state: as a frame, so a replay knows it too.
+The mark goes the same way as everything else that changes a partition's state: as a frame, so a replay knows it too.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Loss:
 
 
 async def losses(settings: Settings) -> list[Loss]:
-    """All that the newest stamps say."""
+    """All in the newest stamps."""
     found = []
     for partition in range(settings.frame_partitions):
         async with reader(settings, settings.topic("ledger"), partition) as r:
@@ -48,7 +48,7 @@ async def losses(settings: Settings) -> list[Loss]:
 
 
 async def resolve(settings: Settings, lost: list[Loss]) -> None:
-    """Tell the partitions that these losses are dealt with, and wait until they have it. Raises UserError."""
+    """Mark these losses as resolved in the partitions, and wait until they have it. Raises UserError."""
     producer = clients.producer(settings)
     try:
         await producer.start()

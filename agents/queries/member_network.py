@@ -1,4 +1,4 @@
-"""A member's place among their own connections, worked out when it is asked for.
+"""A member's rank among their own connections, computed when it is asked for.
 
 The links are those of the member's shard, up to the newest event; the scores of the connections are those of
 the file, or live the ones published last.
@@ -9,11 +9,13 @@ import numpy as np
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
 from agents.worker.score_census import AT_ONCE
+from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import WINDOW
+from pipeline.common.units import Day
 from pipeline.network.latest_scores import LatestScores
 from pipeline.network.link_block import LinkColumns, connected
 from pipeline.network.member_hash import key_hashes, member_hashes
-from pipeline.network.peer_ranks import UNKNOWN, places
+from pipeline.network.peer_ranks import UNKNOWN, peer_ranks
 from pipeline.network.records import standing
 from pipeline.reports.population import AnyShard, Population
 from pipeline.rubric.model import Rubric
@@ -37,7 +39,7 @@ def in_file(population: Population, member: str, settings: Settings) -> NetworkS
             hashes = member_hashes([str(names[index]) for index in part.tolist()])
             hit = np.isin(hashes, wanted)
             scores[np.searchsorted(wanted, hashes[hit])] = other.points(part[hit]).score
-    return _standing(shard, links, scores, member, population.day, settings)
+    return _standing(shard, links, scores, member=member, day=population.day, settings=settings)
 
 
 async def live(
@@ -56,25 +58,25 @@ async def live(
         async with reader(settings, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds(), AT_ONCE):
                 hits = np.isin(key_hashes([record.key for record in records]), wanted)
-                told = [(records[at].key, records[at].value) for at in np.flatnonzero(hits).tolist()]
-                gathering.add(told)
-                published = next((value for _, value in told if value is not None), published)
+                peers = [(records[at].key, records[at].value) for at in np.flatnonzero(hits).tolist()]
+                gathering.add(peers)
+                published = next((value for _, value in peers if value is not None), published)
     if published is not None:
         by = Score.model_validate_json(published).rubric
-        if (by.name, by.version) != (rubric.name, str(rubric.version)):
+        if RubricId(by.name, by.version) != rubric.id:
             return None
     known, score, _ = gathering.columns()
     scores = np.full(len(wanted), UNKNOWN, np.int16)
     scores[np.searchsorted(wanted, known)] = score
-    return _standing(shard, links, scores, member, population.day, settings)
+    return _standing(shard, links, scores, member=member, day=population.day, settings=settings)
 
 
 def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, np.ndarray] | None:
-    """(the member's shard, the connections by their places in the next, the hashes uint64[k] ascending)."""
+    """(the member's shard, the connections by their indices in the next, the hashes uint64[k] ascending)."""
     for shard in population.shards:
-        place = shard.state.network.find(member)
-        if place is not None:
-            links = shard.state.network.links(place)
+        slot = shard.state.network.find(member)
+        if slot is not None:
+            links = shard.state.network.links(slot)
             now = connected(links.state)
             hashes = shard.state.network.codes.hashes[links.peer[now]]
             order = np.argsort(hashes)
@@ -90,11 +92,12 @@ def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, 
 
 
 def _standing(
-    shard: AnyShard, links: LinkColumns, scores: np.ndarray, member: str, day: int, settings: Settings
+    shard: AnyShard, links: LinkColumns, scores: np.ndarray, *, member: str, day: Day, settings: Settings
 ) -> NetworkStanding:
     index = shard.state.index.get(member)
     one = np.array([index if index is not None else -1])
     own = shard.points(one).score if one[0] in shard.scored() else np.array([UNKNOWN])
-    found = places(links, own, scores, day - WINDOW)
-    about = (shard.rubric.name, str(shard.rubric.version))
-    return standing(member, found, settings.cohort_minimum, day, 0, about)
+    found = peer_ranks(links, own, scores, day - WINDOW)
+    return standing(
+        member, found, minimum=settings.cohort_minimum, day=day, revision=0, rubric=shard.rubric.id
+    )

@@ -1,4 +1,4 @@
-"""Benchmarks and ranks for people: what `score.benchmarks` says now, and where a member stands now."""
+"""Benchmarks and ranks for people: what is in `score.benchmarks` now, and a member's ranks now."""
 
 import numpy as np
 import pyarrow as pa
@@ -8,8 +8,9 @@ from agents.queries.benchmarks import merged
 from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
 from pipeline.cohorts.merged_scores import ALL, Source
 from pipeline.cohorts.rank import CohortRank, rank, rank_among
-from pipeline.cohorts.rank_records import places
+from pipeline.cohorts.rank_records import counts_around
 from pipeline.common.partitioner import partitions
+from pipeline.common.rubric_id import RubricId
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard
@@ -67,8 +68,8 @@ async def live(
     [shard] = population.shards
     assert isinstance(shard, Shard)
     index = shard.state.index.get(member)
-    heads = {(source.head.rubric, source.head.rubric_version) for source in view.sources.values()}
-    if index is None or not view.complete or heads != {(rubric.name, str(rubric.version))}:
+    heads = {RubricId(source.head.rubric, source.head.rubric_version) for source in view.sources.values()}
+    if index is None or not view.complete or heads != {rubric.id}:
         return None
     one = np.array([index])
     score, numbers = shard.points(one).score, shard.state.registers.numbers(one)[0]
@@ -76,19 +77,19 @@ async def live(
     found: RanksByCohort = {}
     for column, (kind, value) in enumerate(zip((EVERYONE, *kinds), ("", *values), strict=True)):
         if value or not column:
-            now, ladder = np.array([view.number(kind, value)]), view.ladders[column]
+            now, scores = np.array([view.number(kind, value)]), view.sorted_scores[column]
             was, old = _published(view.sources[partition], shard, index, column)
-            if was is None:  # too new for its place to be known: taken out by the score
-                was, old = int(now[0]) * bool(ladder.above(now, score)[1][0]), int(score[0])
-            counted = places(ladder, now, score, np.array([was]), np.array([old]))
+            if was is None:  # too new for its slot to be known: taken out by the score
+                was, old = int(now[0]) * bool(scores.above(now, score)[1][0]), int(score[0])
+            counted = counts_around(scores, now, score, was=np.array([was]), old=np.array([old]))
             found[name_of(kind, value)] = _shown(rank(*(int(n[0]) for n in counted)), settings)
     return found
 
 
 def _published(source: Source, shard: Shard, index: int, column: int) -> tuple[int | None, int]:
-    """(cohort, score) as published of a member; cohort None when it can't be told which place is theirs.
+    """(cohort, score) as published of a member; cohort None when it is unknown which slot is theirs.
 
-    A place is a member's for good once it stands in a block of the ledger.
+    A slot is a member's for good once it is in a block of the ledger.
     """
     if not shard.in_ledger(index):
         return None, 0
@@ -101,4 +102,4 @@ def _published(source: Source, shard: Shard, index: int, column: int) -> tuple[i
 def _shown(made: CohortRank, settings: Settings) -> Rank | None:
     if made.of < settings.cohort_minimum:
         return None
-    return Rank(place=float(made.place), of=made.of, top=made.top / 100)
+    return Rank(place=float(made.rank), of=made.of, top=made.top / 100)

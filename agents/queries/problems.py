@@ -1,4 +1,4 @@
-"""What is wrong with a Pillarscore, by what Kafka alone says: the part of the status that must not be overlooked."""
+"""What is wrong with a Pillarscore, seen from Kafka alone: the part of the status that must not be overlooked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,18 +68,18 @@ def _offsets(one: PartitionView, stamp: Stamp, committed: Mapping[int, int]) -> 
                 missing.setdefault(source, Ranges()).add(stamp.watermarks.get(source, 0), offset)
     if missing:
         lines.append(
-            f"partition {one.partition}: frames for {_said(missing)} are missing; a worker reads their events again "
-            "from activity.events (runbook, EventsMissing)"
+            f"partition {one.partition}: frames for {_listed(missing)} are missing; a worker reads their events "
+            "again from activity.events (runbook, EventsMissing)"
         )
     if stamp.lost:
         lost = {source: Ranges(ranges) for source, ranges in stamp.lost.items()}
         lines.append(
-            f"partition {one.partition}: {_said(lost)} were lost before they were counted (runbook, EventsLost)"
+            f"partition {one.partition}: {_listed(lost)} were lost before they were counted (runbook, EventsLost)"
         )
     return lines
 
 
-def _said(ranges: Mapping[int, Ranges]) -> str:
+def _listed(ranges: Mapping[int, Ranges]) -> str:
     """`1,503 offsets (source 2: 700 to 949, 1,000 to 1,200; source 3: …)`."""
     total = sum(map(len, ranges.values()))
     parts = []

@@ -1,4 +1,4 @@
-"""What the topics say: the newest score of every member, and the days that were recorded."""
+"""What is in the topics: the newest score of every member, and the days that were recorded."""
 
 from collections.abc import Callable
 from datetime import date
@@ -10,6 +10,7 @@ from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
 from agents.offline.engine import ScoreTable
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.reports.recorded_history import RecordedHistory
 from pipeline.rubric.model import Rubric
 from schemas.history import Day
@@ -25,8 +26,8 @@ async def newest(
 ) -> dict[str, Score]:
     """Each member's newest committed score; members whose newest record has no value are left out.
 
-    short: the short name of the topic, "shadow" for those by the second rubric. left_out: is told of each record
-    that is no score; who wrote it is not known.
+    short: the short name of the topic, "shadow" for those by the second rubric. left_out: gets a line about each
+    record that is no score; who wrote it is not known.
     """
     topic = settings.topic(short)
     found: dict[bytes, bytes | None] = {}
@@ -67,13 +68,13 @@ async def recorded(settings: Settings, rubric: Rubric) -> RecordedHistory:
                     day = Day.model_validate_json(record.value)
                     p = day.pillars
                     points = [day.score, p.brand, p.find, p.engage, p.relate]
-                    name = day.rubric.name, day.rubric.version
-                    found.add(day.member, days.number(day.day), points, name)
+                    rubric_id = RubricId(day.rubric.name, day.rubric.version)
+                    found.add(day.member, days.number(day.day), points, rubric_id)
     return found
 
 
-def standings(scores: dict[str, Score]) -> ScoreTable:
-    """The scores as standings; as of the latest day that any of them has, 0 when there are none."""
+def score_table(scores: dict[str, Score]) -> ScoreTable:
+    """The scores as a table; as of the latest day that any of them has, 0 when there are none."""
     rows = list(scores.values())
     pillars = [[s.pillars.brand, s.pillars.find, s.pillars.engage, s.pillars.relate] for s in rows]
     return ScoreTable(

@@ -1,6 +1,6 @@
-"""How Pillarscore is doing, by what Kafka alone says: stamps, ends of topics, consumer groups, dead letters.
+"""How Pillarscore is doing, seen from Kafka alone: stamps, ends of topics, consumer groups, dead letters.
 
-No worker is asked, so it also tells of those that do not answer. A `Survey` looks again and again; what
+No worker is asked, so it also shows those that do not answer. A `Survey` looks again and again; what
 changed between looks makes the rates.
 """
 
@@ -23,11 +23,12 @@ from agents.kafka.multi_reader import MultiReader, partitions
 from agents.kafka.topic_watch import kafka_client
 from agents.kafka.topics import admin, existing
 from agents.queries import problems
+from pipeline.common.units import Day
 from pipeline.shard.member_index import BLOCK_SIZE
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
 from schemas.letters import DeadLetter
 
-MOST_LETTERS = 10_000
+MAX_LETTERS = 10_000
 """How many of the newest dead letters of a partition are looked at first."""
 MARKERS = 100
 """A lag of up to so many offsets may be transaction markers alone, which nobody counts."""
@@ -59,7 +60,7 @@ class SourceStatus:
 class PartitionStatus:
     """A partition of the members.
 
-    scored_per_s: events whose actor is of this partition; None when nothing can be said yet. committed_age_s:
+    scored_per_s: events whose actor is of this partition; None while it is unknown. committed_age_s:
     since the newest stamp; None when there never was one. unrolled: members not yet at the as-of day.
     """
 
@@ -69,7 +70,7 @@ class PartitionStatus:
     scored_per_s: float | None
     members: int
     unrolled: int
-    day: int | None
+    day: Day | None
     committed_age_s: float | None
 
 
@@ -94,7 +95,7 @@ class Status:
     read_per_s: float | None
     scored_per_s: float | None
     members: int
-    day: int | None
+    day: Day | None
     rubrics: list[str]
     letters: dict[str, int]
     letters_seen: int
@@ -108,7 +109,7 @@ class Status:
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of a partition's stamps: the newest and its time; (time, read, scored) of late."""
+    """What was seen of a partition's stamps: the newest and its time; recent (time, read, scored)."""
 
     next: int | None = None
     stamp: Stamp | None = None
@@ -180,7 +181,7 @@ class Survey:
             sum(read for read, _ in known) if known else None,
             sum(scored for _, scored in known) if known else None,
             sum(stamp.members for stamp in stamps),
-            max((stamp.day for stamp in stamps), default=None),
+            max((Day(stamp.day) for stamp in stamps), default=None),
             sorted({" ".join(one.split(" ")[:2]) for stamp in stamps for one in stamp.rubric.split(" + ")}),
             dict(self._letters.most_common()),
             self._letters.total(),
@@ -221,7 +222,7 @@ class Survey:
         committed = await self._client.list_consumer_group_offsets(group.name)
         rows = []
         for tp, (first, end) in bounds.items():
-            # what is in a stamp was read, even if ingest has not said so yet
+            # what is in a stamp was read, even if ingest has not committed it yet
             counted = [s.stamp.watermarks.get(tp.partition, 0) for s in self._seen if s.stamp is not None]
             at = committed[tp].offset if tp in committed else -1
             self._committed[tp.partition] = max(0, at)
@@ -270,7 +271,7 @@ class Survey:
 
     async def _read_letters(self) -> None:
         for tp, (first, end) in (await self._reading.bounds(self._topics["dead-letters"])).items():
-            start = max(first, self._letters_next.get(tp, end - MOST_LETTERS))
+            start = max(first, self._letters_next.get(tp, end - MAX_LETTERS))
             async for record in self._reading.read(tp, start, end):
                 try:
                     letter = DeadLetter.from_record(record.key, record.value, record.headers)
@@ -281,7 +282,7 @@ class Survey:
 
 
 def _rate(seen: _Seen) -> tuple[float, float] | None:
-    """(events read, events scored) a second of late; None before there were two looks."""
+    """(events read, events scored) a second, recently; None before there were two looks."""
     if len(seen.points) < 2:
         return None if seen.stamp is not None else (0.0, 0.0)
     (before, read, scored), (after, read_now, scored_now) = seen.points[0], seen.points[-1]

@@ -57,7 +57,7 @@ def detail(b: Benchmark) -> Iterator[RenderableType]:
     bars = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(2):
         bars.add_column(justify="right")
-    most = max(b.histogram)
+    largest = max(b.histogram)
     for at, count in enumerate(b.histogram):
-        bars.add_row(f"{at * _STEP}–{(at + 1) * _STEP}", f"{count:,}", "█" * -(-count * _BAR // most))
+        bars.add_row(f"{at * _STEP}–{(at + 1) * _STEP}", f"{count:,}", "█" * -(-count * _BAR // largest))
     yield bars

@@ -20,31 +20,31 @@ STEP = 1_000
 """Hundredths in a row of the histogram."""
 
 
-def tables(said: Comparison) -> Iterator[RenderableType]:
-    """Everything the comparison says."""
-    yield Text(headline(said), "bold")
-    yield _histogram(said)
-    yield _distribution(said)
-    if not said.members:
+def tables(comparison: Comparison) -> Iterator[RenderableType]:
+    """Everything in the comparison."""
+    yield Text(headline(comparison), "bold")
+    yield _histogram(comparison)
+    yield _distribution(comparison)
+    if not comparison.members:
         return
-    yield _bands(said)
-    yield _parts("mean by pillar", said.pillars, said.members)
-    changed = [part for part in said.components if part.before != part.after]
+    yield _bands(comparison)
+    yield _parts("mean by pillar", comparison.pillars, comparison.members)
+    changed = [part for part in comparison.components if part.before != part.after]
     if changed:
         changed.sort(key=lambda part: (-abs(part.mean), part.name))
-        yield _parts("mean by component, changed ones only", changed, said.members)
-    for title, movers in (("largest gains", said.up), ("largest losses", said.down)):
+        yield _parts("mean by component, changed ones only", changed, comparison.members)
+    for title, movers in (("largest gains", comparison.up), ("largest losses", comparison.down)):
         if movers:
             yield _movers(title, movers)
 
 
-def headline(said: Comparison) -> str:
+def headline(comparison: Comparison) -> str:
     """`1,107 members as of 2004-06-14, ssi 1 -> ssi-rhythm 2: 20 gain, 1,080 lose, …`."""
-    names = " -> ".join(f"{side.rubric} {side.version}" for side in (said.before, said.after))
-    rise, stay, fall = (said.with_change(sign) for sign in (1, 0, -1))
-    moved = said.moved()
+    names = " -> ".join(f"{side.rubric} {side.version}" for side in (comparison.before, comparison.after))
+    rise, stay, fall = (comparison.with_change(sign) for sign in (1, 0, -1))
+    moved = comparison.moved()
     return (
-        f"{_members(said.members)} as of {calendar(said.day)}, {names}: {rise:,} gain, {fall:,} lose, "
+        f"{_members(comparison.members)} as of {calendar(comparison.day)}, {names}: {rise:,} gain, {fall:,} lose, "
         f"{stay:,} unchanged; {_members(moved)} change{'s' if moved == 1 else ''} band"
     )
 
@@ -66,17 +66,17 @@ def _table(title: str, *numbers: str) -> Table:
     return shown
 
 
-def _histogram(said: Comparison) -> Table:
+def _histogram(comparison: Comparison) -> Table:
     shown = _table("score", "before", "")
     shown.add_column("after", justify="right")
     shown.add_column("")
-    sides = [_binned(side) for side in (said.before, said.after)]
-    most = max([1, *sides[0], *sides[1]])
+    sides = [_binned(side) for side in (comparison.before, comparison.after)]
+    largest = max([1, *sides[0], *sides[1]])
     last = max((at for at in range(len(sides[0])) if sides[0][at] or sides[1][at]), default=-1)
     for at in range(last + 1):
         cells: list[RenderableType] = []
         for side, style in zip(sides, ("dim", "cyan"), strict=True):
-            cells += [f"{side[at]:,}", Text(_bar(side[at], most), style)]
+            cells += [f"{side[at]:,}", Text(_bar(side[at], largest), style)]
         shown.add_row(f"{at * STEP // 100} to {(at + 1) * STEP // 100}", *cells)
     shown.columns[2].justify = "left"
     return shown
@@ -90,17 +90,17 @@ def _binned(side: Distribution) -> list[int]:
     return counts
 
 
-def _bar(count: int, most: int) -> str:
+def _bar(count: int, largest: int) -> str:
     """A bar in eighths of a character; never empty for somebody."""
-    eighths = max(8 * BAR * count // most, 1 if count else 0)
+    eighths = max(8 * BAR * count // largest, 1 if count else 0)
     return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
 
 
-def _distribution(said: Comparison) -> Table:
+def _distribution(comparison: Comparison) -> Table:
     shown = _table("score", "before", "after", "change")
-    sides = said.before, said.after
+    sides = comparison.before, comparison.after
     rows = [("mean", [side.mean for side in sides])]
-    if said.members:
+    if comparison.members:
         names = ["lowest", *(f"{tenth}0th percentile" for tenth in range(1, 10)), "highest"]
         names[5] = "median"
         rows += [
@@ -112,15 +112,17 @@ def _distribution(said: Comparison) -> Table:
     return shown
 
 
-def _bands(said: Comparison) -> Table:
+def _bands(comparison: Comparison) -> Table:
     shown = _table("band before / after", *(str(band) for band in BANDS), "before")
-    for band, row in zip(BANDS, said.moves, strict=True):
+    for band, row in zip(BANDS, comparison.moves, strict=True):
         cells = [
             Text(f"{count:,}" if count else "·", "" if to is band else "bold" if count else "dim")
             for to, count in zip(BANDS, row, strict=True)
         ]
         shown.add_row(str(band), *cells, f"{sum(row):,}")
-    shown.add_row("after", *(f"{said.after.bands[band]:,}" for band in BANDS), f"{said.members:,}")
+    shown.add_row(
+        "after", *(f"{comparison.after.bands[band]:,}" for band in BANDS), f"{comparison.members:,}"
+    )
     return shown
 
 
@@ -149,13 +151,11 @@ def _movers(title: str, movers: Sequence[Mover]) -> Table:
     return shown
 
 
-def trial_table(said: Trial) -> Table:
+def trial_table(trial: Trial) -> Table:
     """A member before and after: the score, its pillars, and the components that change."""
-    about = (
-        f"{identity(said.member)} with {visible(', '.join(said.settings))}, by {said.rubric} {said.version}"
-    )
+    about = f"{identity(trial.member)} with {visible(', '.join(trial.settings))}, by {trial.rubric} {trial.version}"
     shown = _table(about, "before", "after", "change")
-    before, after = said.before, said.after
+    before, after = trial.before, trial.after
     shown.add_row("score", *_change(before.score, after.score), style="bold")
     for name, part in before.pillars.items():
         now = after.pillars[name]

@@ -63,19 +63,19 @@ pre {{ font: 13px/1.35 ui-monospace, monospace; overflow-x: auto }}
 
 
 def check(path: Path) -> None:
-    """Raise UserError unless a picture can be written there, as far as the name tells."""
+    """Raise UserError unless a picture can be written there, as far as the name shows."""
     if path.suffix.lower() not in KINDS:
         raise UserError(f"--plot {path}: the name must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
 
 
-def write(path: Path, said: Comparison, after: Bands) -> None:
+def write(path: Path, comparison: Comparison, after: Bands) -> None:
     """Write the picture in the format the name ends in; raises UserError. after: the bands it shows."""
     check(path)
     kind = path.suffix.lower()
     with mpl.rc_context(_STYLE):
-        figure = draw(said, after)
+        figure = draw(comparison, after)
         drawn = _saved(figure, "svg" if kind == ".html" else kind[1:])
-    content = _page(said, drawn).encode() if kind == ".html" else drawn
+    content = _page(comparison, drawn).encode() if kind == ".html" else drawn
     with replacing(path) as file:
         file.write(content)
 
@@ -87,20 +87,20 @@ def _saved(figure: Figure, kind: str) -> bytes:
     return out.getvalue()
 
 
-def draw(said: Comparison, bands: Bands) -> Figure:
+def draw(comparison: Comparison, bands: Bands) -> Figure:
     """The figure of three panels."""
     figure = Figure(figsize=(10, 7.2), layout="constrained")
     grid = figure.add_gridspec(2, 2, height_ratios=(1.25, 1), width_ratios=(1.6, 1))
-    figure.suptitle(headline(said).replace(": ", "\n", 1), x=0.01, ha="left", size=11)
-    _distributions(figure.add_subplot(grid[0, :]), said, bands)
-    _changes(figure.add_subplot(grid[1, 0]), said)
-    _pillars(figure.add_subplot(grid[1, 1]), said)
+    figure.suptitle(headline(comparison).replace(": ", "\n", 1), x=0.01, ha="left", size=11)
+    _distributions(figure.add_subplot(grid[0, :]), comparison, bands)
+    _changes(figure.add_subplot(grid[1, 0]), comparison)
+    _pillars(figure.add_subplot(grid[1, 1]), comparison)
     return figure
 
 
-def _distributions(axes: Axes, said: Comparison, bands: Bands) -> None:
-    sides = (said.before, BEFORE, 0.55), (said.after, AFTER, 0.45)
-    top = max([0, *said.before.histogram, *said.after.histogram])
+def _distributions(axes: Axes, comparison: Comparison, bands: Bands) -> None:
+    sides = (comparison.before, BEFORE, 0.55), (comparison.after, AFTER, 0.45)
+    top = max([0, *comparison.before.histogram, *comparison.after.histogram])
     step = 50 if top <= 3_000 else 100 if top <= 6_000 else 200
     for side, colour, alpha in sides:
         starts, counts = _binned(side.histogram, step)
@@ -127,8 +127,8 @@ def _distributions(axes: Axes, said: Comparison, bands: Bands) -> None:
     axes.legend(loc="upper right")
 
 
-def _changes(axes: Axes, said: Comparison) -> None:
-    moved = {change: count for change, count in said.changes.items() if change}
+def _changes(axes: Axes, comparison: Comparison) -> None:
+    moved = {change: count for change, count in comparison.changes.items() if change}
     reach = max((abs(change) for change in moved), default=100)
     step = next(step for step in (5, 10, 25, 50, 100, 250, 500, 1_000) if reach <= 20 * step or step == 1_000)
     for part, colour in (
@@ -147,7 +147,7 @@ def _changes(axes: Axes, said: Comparison) -> None:
         )
     axes.axvline(0, color=INK, linewidth=0.8)
     edge = (reach // step + 1) * step / 100
-    fall, stay, rise = (said.with_change(sign) for sign in (-1, 0, 1))
+    fall, stay, rise = (comparison.with_change(sign) for sign in (-1, 0, 1))
     axes.set(
         title=f"Change: {fall:,} lose, {rise:,} gain, {stay:,} unchanged",
         xlabel="change in score (unchanged members not shown)",
@@ -156,9 +156,9 @@ def _changes(axes: Axes, said: Comparison) -> None:
     )
 
 
-def _pillars(axes: Axes, said: Comparison) -> None:
-    for at, part in enumerate(said.pillars):
-        means = [mean(total or 0, said.members) for total in (part.before, part.after)]
+def _pillars(axes: Axes, comparison: Comparison) -> None:
+    for at, part in enumerate(comparison.pillars):
+        means = [mean(total or 0, comparison.members) for total in (part.before, part.after)]
         for offset, value, colour in ((-0.19, means[0], BEFORE), (0.19, means[1], AFTER)):
             axes.barh(at + offset, value / 100, 0.36, color=colour)
         axes.annotate(
@@ -168,7 +168,7 @@ def _pillars(axes: Axes, said: Comparison) -> None:
             size=9,
             color=UP if part.mean > 0 else DOWN if part.mean < 0 else INK,
         )
-    axes.set_yticks(range(len(said.pillars)), [part.name for part in said.pillars])
+    axes.set_yticks(range(len(comparison.pillars)), [part.name for part in comparison.pillars])
     axes.invert_yaxis()
     axes.margins(x=0.25)
     axes.grid(visible=True, axis="x")
@@ -181,19 +181,19 @@ def _binned(histogram: Mapping[int, int], step: int) -> tuple[list[float], list[
     counts: dict[int, int] = {}
     for value, count in histogram.items():
         counts[value // step] = counts.get(value // step, 0) + count
-    places = sorted(counts)
-    return [at * step / 100 for at in places], [counts[at] for at in places]
+    bins = sorted(counts)
+    return [at * step / 100 for at in bins], [counts[at] for at in bins]
 
 
-def _page(said: Comparison, drawing: bytes) -> str:
+def _page(comparison: Comparison, drawing: bytes) -> str:
     console = Console(file=io.StringIO(), width=WIDTH, highlight=False)
-    for table in tables(said):
+    for table in tables(comparison):
         console.print(table)
         console.print()
     text = console.file.getvalue()  # type: ignore[attr-defined]
     svg = drawing.decode()
     return _PAGE.format(
-        title=html.escape(headline(said)),
+        title=html.escape(headline(comparison)),
         ink=INK,
         drawing=svg[svg.index("<svg") :],
         tables=html.escape(text.rstrip()),

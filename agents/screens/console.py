@@ -29,6 +29,7 @@ from agents.offline.verification import Difference
 from agents.screens.visible import identity, visible
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
+from pipeline.common.units import Day
 from schemas.ledger import Counters
 
 WIDTH = 110
@@ -42,7 +43,7 @@ _DISPOSITIONS = (
 )
 
 
-def say(line: str) -> None:
+def report(line: str) -> None:
     """A line for the user, beside the result. What is not visible in it is shown by its escape."""
     print(visible(line), file=sys.stderr, flush=True)
 
@@ -58,32 +59,32 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
-    """A bar on stderr, if that is a terminal: to be told (events so far, done, of how many; 0: unknown)."""
+    """A bar on stderr, if that is a terminal: to be called with (events so far, done, of how many; 0: unknown)."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=None, events=0)
 
-        def told(events: int, done: float | None, total: int) -> None:
+        def advance(events: int, done: float | None, total: int) -> None:
             bar.update(task, completed=done or 0, total=total or None, events=events)
 
-        yield told
+        yield advance
 
 
 @contextmanager
 def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]:
-    """A bar for reading files, to be told of the events of each batch; at the end, notes on the files."""
-    with progress(what) as told:
+    """A bar for reading files, to be called with the events of each batch; at the end, notes on the files."""
+    with progress(what) as advance:
         count = 0
 
         def more(events: int) -> None:
             nonlocal count
             count += events
-            told(count, lines.done, lines.size or 0)
+            advance(count, lines.done, lines.size or 0)
 
         yield more
     for note in lines.notes:
-        say(note)
+        report(note)
 
 
 def account(counters: Counters) -> str:
@@ -95,25 +96,25 @@ def account(counters: Counters) -> str:
 
 
 def letters(dead: Mapping[str, Rejected]) -> Iterator[str]:
-    """A line per reason of dead letters, the most frequent first, each followed by its first places."""
+    """A line per reason of dead letters, the most frequent first, each followed by the first lines where it is."""
     for reason, found in sorted(dead.items(), key=lambda item: (-item[1].count, item[0])):
         yield f"{found.count:,} × {reason}"
-        for place, message in found.first:
-            yield f"  {place}: {message}"
+        for line_ref, message in found.first:
+            yield f"  {line_ref}: {message}"
         if found.count > len(found.first):
             yield f"  and {found.count - len(found.first):,} more"
 
 
-def table(standings: ScoreTable, rows: Sequence[int]) -> Table:
-    """The chosen rows of the standings, ranked as they come."""
+def table(score_table: ScoreTable, rows: Sequence[int]) -> Table:
+    """The chosen rows of the table, ranked as they come."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("#", justify="right")
     shown.add_column("member", overflow="fold")
     for name in ("score", "brand", "find", "engage", "relate"):
         shown.add_column(name, justify="right", no_wrap=True)
     for rank, row in enumerate(rows, 1):
-        points = [int(standings.score[row]), *standings.pillars[row].tolist()]
-        shown.add_row(str(rank), Text(identity(standings.members[row])), *map(as_points, points))
+        points = [int(score_table.score[row]), *score_table.pillars[row].tolist()]
+        shown.add_row(str(rank), Text(identity(score_table.members[row])), *map(as_points, points))
     return shown
 
 
@@ -131,10 +132,10 @@ def difference_table(found: Sequence[Difference]) -> Table:
     return shown
 
 
-def about(standings: ScoreTable, rubric: str) -> str:
+def about(score_table: ScoreTable, rubric: str) -> str:
     """`1,107 members as of 2025-11-20 by ssi 1`."""
-    members = "1 member" if len(standings) == 1 else f"{len(standings):,} members"
-    return f"{members} as of {calendar(standings.day)} by {rubric}"
+    members = "1 member" if len(score_table) == 1 else f"{len(score_table):,} members"
+    return f"{members} as of {calendar(Day(score_table.day))} by {rubric}"
 
 
 def console(file: IO[str] | None = None) -> Console:

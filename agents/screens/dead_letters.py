@@ -19,12 +19,12 @@ LONGEST = 100
 
 
 class Newest:
-    """Counts letters by reason as they come, and keeps the newest; most: how many, 0 for all."""
+    """Counts letters by reason as they come, and keeps the newest; max_letters: how many, 0 for all."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_letters: int) -> None:
         self.count: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
-        self.letters: deque[StoredLetter] = deque(maxlen=most or None)
+        self.letters: deque[StoredLetter] = deque(maxlen=max_letters or None)
 
     def add(self, found: StoredLetter) -> None:
         """Take one more."""
@@ -53,7 +53,7 @@ def listing(letters: Iterable[StoredLetter], memory: Memory) -> Table:
     table = Table("letter", "written", "reason", "type", "message", "", box=None, pad_edge=False)
     for found in letters:
         table.add_row(
-            place(found),
+            letter_id(found),
             moment(found.timestamp),
             Text(visible(found.letter.reason)),
             _cell(found.type),
@@ -67,7 +67,7 @@ def as_json(found: StoredLetter, memory: Memory) -> dict[str, Any]:
     """A letter for programs. value: the event as text, with what is not UTF-8 as `\\x..`."""
     letter, before = found.letter, _before(found, memory)
     return {
-        "letter": place(found),
+        "letter": letter_id(found),
         "written": moment(found.timestamp),
         "reason": letter.reason,
         "type": found.type or None,
@@ -83,11 +83,11 @@ def as_json(found: StoredLetter, memory: Memory) -> dict[str, Any]:
     }
 
 
-def details(found: StoredLetter, memory: Memory, most: int) -> Iterator[str]:
+def details(found: StoredLetter, memory: Memory, max_chars: int) -> Iterator[str]:
     """One letter in lines, at most so many characters of its value."""
     letter, before = found.letter, _before(found, memory)
     rows: dict[str, str] = {
-        "letter": f"{place(found)}, written {moment(found.timestamp)}",
+        "letter": f"{letter_id(found)}, written {moment(found.timestamp)}",
         "reason": letter.reason,
         "message": letter.message,
         "origin": f"{letter.topic} {letter.partition}:{letter.offset}, {moment(letter.timestamp)}",
@@ -104,22 +104,26 @@ def details(found: StoredLetter, memory: Memory, most: int) -> Iterator[str]:
         yield f"{visible(name):{width}}  {visible(text)}"
     if letter.value is not None:
         yield ""
-        yield from raw_json.lines(letter.value, most)
+        yield from raw_json.lines(letter.value, max_chars)
 
 
-def plan(judged: Sequence[Judged], says: Mapping[int, str]) -> Table:
-    """A row for each letter of a replay. says: by its number what is to become of it."""
+def plan(judged: Sequence[Judged], outcomes: Mapping[int, str]) -> Table:
+    """A row for each letter of a redrive. outcomes: by its number what becomes of it."""
     table = Table("letter", "type", "was", "now", "", box=None, pad_edge=False)
     for number, one in enumerate(judged):
         found = one.candidate.found
         now = "valid" if one.fails is None else "{}: {}".format(*one.fails)
         table.add_row(
-            place(found), _cell(found.type), Text(visible(found.letter.reason)), _cell(now), says[number]
+            letter_id(found),
+            _cell(found.type),
+            Text(visible(found.letter.reason)),
+            _cell(now),
+            outcomes[number],
         )
     return table
 
 
-def place(found: StoredLetter) -> str:
+def letter_id(found: StoredLetter) -> str:
     """`0:123`."""
     return "{}:{}".format(*found.place)
 

@@ -12,7 +12,7 @@ from schemas.network import NetworkStanding
 from schemas.scores import Rank
 
 
-def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
+def tree(member: str, explanation: Explanation, max_steps: int = 10) -> Tree:
     """The explanation of a member's score, with at most so many next steps."""
     title = f"{as_points(explanation.score)}  {identity(member)}"
     about = f"as of {calendar(explanation.day)} by {explanation.rubric} {explanation.version}"
@@ -32,10 +32,10 @@ def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
         _add(top, penalty)
     if explanation.next_steps:
         steps = top.add(Text("Next steps and their gain", "bold"))
-        for step in explanation.next_steps[:most]:
+        for step in explanation.next_steps[:max_steps]:
             steps.add(Text(f"{'+' + as_points(step.gain):>6}  {visible(step.text)}"))
-        if len(explanation.next_steps) > most:
-            steps.add(Text(f"and {len(explanation.next_steps) - most} more: shown by --json", "dim"))
+        if len(explanation.next_steps) > max_steps:
+            steps.add(Text(f"and {len(explanation.next_steps) - max_steps} more: shown by --json", "dim"))
     return top
 
 
@@ -79,15 +79,15 @@ def _network(network: NetworkStanding) -> str:
     return f"own network: {many}{few}"
 
 
-def _of(points: int, most: int, name: str) -> str:
-    return f"{as_points(points):>5} of {as_points(most)}  {name}"
+def _of(points: int, max_points: int, name: str) -> str:
+    return f"{as_points(points):>5} of {as_points(max_points)}  {name}"
 
 
 def _add(branch: Tree, component: ComponentReport) -> None:
-    told = f": {component.measured}; {component.rule}"
+    rule = f": {component.measured}; {component.rule}"
     faint = "" if component.points else "dim"
     node = branch.add(
-        Text.assemble((_of(component.points, component.max, component.name), faint), (told, "dim"))
+        Text.assemble((_of(component.points, component.max, component.name), faint), (rule, "dim"))
     )
     for source in component.sources:
         if source.count:
@@ -96,19 +96,19 @@ def _add(branch: Tree, component: ComponentReport) -> None:
 
 def _source(source: Source) -> str:
     """`1.20  post: 12 times, 8 counted (over the cap of 2 on 3 days), weight 2`."""
-    said = f"{as_points(source.points):>5}  {source.name}"
+    text = f"{as_points(source.points):>5}  {source.name}"
     if source.role == "register":
-        return f"{said}: {source.count:,}" + (
+        return f"{text}: {source.count:,}" + (
             f", counted up to {source.cap}" if source.cap and source.cap > 1 else ""
         )
     times = f"{source.count:,} time{'' if source.count == 1 else 's'}"
     if source.role.startswith("active"):
         periods = source.role.removeprefix("active ").removesuffix("s" if source.counted == 1 else "")
-        return f"{said}: {times}, {source.counted} active {periods}"
+        return f"{text}: {times}, {source.counted} active {periods}"
     role = f" ({source.role})" if source.role != "signal" else ""
     capped = ""
     if source.days_capped:
         days = "1 day" if source.days_capped == 1 else f"{source.days_capped} days"
         capped = f", {source.counted:,} counted (over the cap of {source.cap} on {days})"
     weight = f", weight {source.weight}" if source.weight != 1 else ""
-    return f"{said}{role}: {times}{capped}{weight}"
+    return f"{text}{role}: {times}{capped}{weight}"

@@ -14,19 +14,19 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],]|[^"{}\[\],]+', re.DOTALL)
 _CLOSES = {"{": "}", "[": "]"}
 
 
-def lines(value: bytes, most: int) -> Iterator[str]:
-    """The value in lines of printable text; at most so many of its characters, and a line that says so."""
+def lines(value: bytes, max_chars: int) -> Iterator[str]:
+    """The value in lines of printable text; at most `max_chars` of its characters, and a line about the rest."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
         yield "(not UTF-8; invalid bytes are shown as \\x..)"
         text = value.decode("utf-8", "backslashreplace")
-    shown = text[:most]
+    shown = text[:max_chars]
     laid = _indented(shown) if shown.lstrip()[:1] in ("{", "[") else shown.split("\n")
     for line in laid:
         yield visible(line)
-    if len(text) > most:
-        yield f"… {len(text) - most:,} more characters"
+    if len(text) > max_chars:
+        yield f"… {len(text) - max_chars:,} more characters"
 
 
 def _indented(text: str) -> Iterator[str]:

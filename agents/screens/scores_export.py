@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from agents.offline.engine import ScoreTable
 from agents.screens.visible import printable
 from pipeline.common.days import calendar
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 
@@ -25,9 +26,9 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def schema(rubric: Rubric, day: int) -> pa.Schema:
-    """The columns; the metadata says rubric and as-of day."""
+    """The columns; the metadata has rubric and as-of day."""
     about = {
-        "as_of": calendar(day).isoformat(),
+        "as_of": calendar(Day(day)).isoformat(),
         "rubric": {"name": rubric.name, "version": str(rubric.version)},
     }
     names = ["score", *map(str, PILLARS)]
@@ -45,26 +46,30 @@ def _decimals(hundredths: np.ndarray) -> pa.Array:
 
 
 def _batches(
-    standings: ScoreTable, rows: Sequence[int], rubric: Rubric, name: Callable[[str], str] = str
+    score_table: ScoreTable, rows: Sequence[int], rubric: Rubric, name: Callable[[str], str] = str
 ) -> Iterator[pa.RecordBatch]:
     """name: how a member is written."""
-    names = schema(rubric, standings.day)
+    names = schema(rubric, score_table.day)
     for at in range(0, len(rows), _AT_ONCE):
         part = np.array(rows[at : at + _AT_ONCE], np.int64)
         points = np.column_stack(
-            [standings.score[part], standings.pillars[part], standings.components[part].astype(np.int64)]
+            [
+                score_table.score[part],
+                score_table.pillars[part],
+                score_table.components[part].astype(np.int64),
+            ]
         )
-        members = pa.array([name(standings.members[row]) for row in part.tolist()], pa.string())
+        members = pa.array([name(score_table.members[row]) for row in part.tolist()], pa.string())
         yield pa.record_batch([members, *map(_decimals, points.T)], names)
 
 
-def csv(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+def csv(score_table: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
     """The rows as CSV in UTF-8, with a line of names, in pieces; texts are quoted, names can't become formulas."""
     sink = pa.BufferOutputStream()
-    with pa.csv.CSVWriter(sink, schema(rubric, standings.day)):
+    with pa.csv.CSVWriter(sink, schema(rubric, score_table.day)):
         pass
     yield sink.getvalue().to_pybytes()
-    for batch in _batches(standings, rows, rubric, harmless):
+    for batch in _batches(score_table, rows, rubric, harmless):
         sink = pa.BufferOutputStream()
         pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
         yield sink.getvalue().to_pybytes()
@@ -105,11 +110,11 @@ class _Pieces:
         """Nothing is held."""
 
 
-def parquet(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+def parquet(score_table: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
     """The rows as a Parquet file, in pieces."""
     sink = _Pieces()
-    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema(rubric, standings.day)) as file:
-        for batch in _batches(standings, rows, rubric):
+    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema(rubric, score_table.day)) as file:
+        for batch in _batches(score_table, rows, rubric):
             file.write_batch(batch)
             yield from sink.take()
     yield from sink.take()

@@ -13,6 +13,7 @@ from agents.queries.status import Lag, Status
 from agents.screens.console import account
 from agents.screens.visible import visible
 from pipeline.common.days import calendar
+from pipeline.common.units import Day
 
 LATE_S = 10.0
 """From which age on a lag is shown as bad; a partition that is behind commits every second."""
@@ -40,7 +41,7 @@ def as_json(status: Status) -> dict[str, Any]:
     return made
 
 
-def _day(day: int | None) -> str | None:
+def _day(day: Day | None) -> str | None:
     return None if day is None else calendar(day).isoformat()
 
 

@@ -33,8 +33,8 @@ def table(team: Team, rows: int) -> Table:
             text = name in ("band", "weakest")
             shown.add_column(name, justify="left" if text else "right", no_wrap=True)
     for row in range(min(rows, len(team))):
-        place, _, *more = _cells(team, row)
-        shown.add_row(place, Text(identity(team.members[row])), *more)
+        rank, _, *more = _cells(team, row)
+        shown.add_row(rank, Text(identity(team.members[row])), *more)
     return shown
 
 
@@ -42,7 +42,7 @@ def _cells(team: Team, row: int, sign: bool = True) -> list[str]:
     points = [int(team.score[row]), *team.pillars[row].tolist()]
     change = team.change(row)
     return [
-        str(int(team.place[row])),
+        str(int(team.rank[row])),
         team.members[row],
         *map(as_points, points),
         str(BANDS[int(team.band[row])]),
@@ -51,21 +51,21 @@ def _cells(team: Team, row: int, sign: bool = True) -> list[str]:
     ]
 
 
-def lines(team: Team, said: Summary, rubric: Rubric) -> Iterator[str]:
+def lines(team: Team, summary: Summary, rubric: Rubric) -> Iterator[str]:
     """The team in a few lines of text."""
-    count = "1 member" if said.members == 1 else f"{said.members:,} members"
+    count = "1 member" if summary.members == 1 else f"{summary.members:,} members"
     as_of = calendar(team.day)
     yield f"{identity(team.name)}: {count} as of {as_of} by {rubric.name} {rubric.version}"
-    pillars = ", ".join(f"{name} {as_points(points)}" for name, points in said.pillars.items())
-    yield f"average {as_points(said.mean)}, median {as_points(said.median)}; {pillars}"
-    yield f"weakest pillar: {said.weakest}"
-    yield "bands: " + ", ".join(f"{count:,} {band}" for band, count in said.bands.items())
-    if said.change is None:
+    pillars = ", ".join(f"{name} {as_points(points)}" for name, points in summary.pillars.items())
+    yield f"average {as_points(summary.mean)}, median {as_points(summary.median)}; {pillars}"
+    yield f"weakest pillar: {summary.weakest}"
+    yield "bands: " + ", ".join(f"{count:,} {band}" for band, count in summary.bands.items())
+    if summary.change is None:
         yield "no member has a known score from a week ago"
         return
-    of = "" if said.compared == said.members else f" of {said.compared:,} with a score a week ago"
-    yield f"over a week: {said.risen:,} rose, {said.fallen:,} fell{of}; {signed(said.change)} on average"
-    for what, movers in (("largest gains", said.up), ("largest losses", said.down)):
+    of = "" if summary.compared == summary.members else f" of {summary.compared:,} with a score a week ago"
+    yield f"over a week: {summary.risen:,} rose, {summary.fallen:,} fell{of}; {signed(summary.change)} on average"
+    for what, movers in (("largest gains", summary.up), ("largest losses", summary.down)):
         if movers:
             yield f"{what}: {', '.join(map(_mover, movers))}"
 
@@ -86,14 +86,14 @@ def list_table(found: Sequence[TeamSize]) -> Table:
     return shown
 
 
-def as_json(team: Team, said: Summary, rubric: Rubric) -> bytes:
+def as_json(team: Team, summary: Summary, rubric: Rubric) -> bytes:
     """The whole report; points in hundredths, names as they are."""
     members: list[dict[str, Any]] = []
     for row, name in enumerate(team.members):
         pillars = zip(map(str, PILLARS), team.pillars[row].tolist(), strict=True)
         members.append(
             {
-                "place": int(team.place[row]),
+                "place": int(team.rank[row]),
                 "member": name,
                 "score": int(team.score[row]),
                 "pillars": dict(pillars),
@@ -107,7 +107,7 @@ def as_json(team: Team, said: Summary, rubric: Rubric) -> bytes:
         "team": team.name,
         "as_of": calendar(team.day),
         **about,
-        "summary": said.model_dump(mode="json"),
+        "summary": summary.model_dump(mode="json"),
     }
     return orjson.dumps(report | {"members": members}, option=orjson.OPT_INDENT_2) + b"\n"
 
@@ -118,8 +118,8 @@ def as_csv(team: Team) -> Iterator[bytes]:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in range(len(team)):
-        place, name, *more = _cells(team, row, sign=False)
-        writer.writerow([place, harmless(name), *more])
+        rank, name, *more = _cells(team, row, sign=False)
+        writer.writerow([rank, harmless(name), *more])
         if row % _AT_ONCE == _AT_ONCE - 1:
             yield out.getvalue().encode()
             out.seek(0)

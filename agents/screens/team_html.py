@@ -52,9 +52,9 @@ Confidential, for the team's lead: this report names people.</p>
 """
 
 
-def page(team: Team, said: Summary, rubric: Rubric, limit: int) -> Iterator[bytes]:
+def page(team: Team, summary: Summary, rubric: Rubric, limit: int) -> Iterator[bytes]:
     """The page with the best `limit` members in its table, as HTML in UTF-8, in pieces."""
-    members = "1 member" if said.members == 1 else f"{said.members:,} members"
+    members = "1 member" if summary.members == 1 else f"{summary.members:,} members"
     day = calendar(team.day)
     by = f'as of <time datetime="{day}">{day}</time>, by rubric {_text(rubric.name)} {rubric.version}'
     yield _HEAD.format(
@@ -64,7 +64,7 @@ def page(team: Team, said: Summary, rubric: Rubric, limit: int) -> Iterator[byte
         about=f"{members} {by}",
         style=STYLE.read_text(encoding="utf-8"),
     ).encode()
-    yield "".join([*_tiles(said), *_pillars(said), *_bands(said), *_movers(said)]).encode()
+    yield "".join([*_tiles(summary), *_pillars(summary), *_bands(summary), *_movers(summary)]).encode()
     yield from _table(team, limit)
     yield _FOOT.encode()
 
@@ -79,23 +79,23 @@ def _name(text: str) -> str:
     return f"<bdi>{_text(text)}</bdi>"
 
 
-def _tiles(said: Summary) -> Iterator[str]:
-    change = "no score a week ago" if said.change is None else f"{_change(said.change)} over a week"
-    weakest = f"{as_points(said.pillars[said.weakest])} of {as_points(_ALL)} on average"
-    moved = f"of {said.compared:,} with a score a week ago"
+def _tiles(summary: Summary) -> Iterator[str]:
+    change = "no score a week ago" if summary.change is None else f"{_change(summary.change)} over a week"
+    weakest = f"{as_points(summary.pillars[summary.weakest])} of {as_points(_ALL)} on average"
+    moved = f"of {summary.compared:,} with a score a week ago"
     yield '<section class="tiles" aria-label="In short">\n'
-    for name, value, note in (
-        ("Average", as_points(said.mean), change),
-        ("Median", as_points(said.median), "half of the team is at or above it"),
-        ("Weakest pillar", said.weakest, weakest),
-        ("Rose / fell", f"{said.risen:,} / {said.fallen:,}", moved),
+    for name, value, remark in (
+        ("Average", as_points(summary.mean), change),
+        ("Median", as_points(summary.median), "half of the team is at or above it"),
+        ("Weakest pillar", summary.weakest, weakest),
+        ("Rose / fell", f"{summary.risen:,} / {summary.fallen:,}", moved),
     ):
-        yield f"<div><h2>{name}</h2><p><strong>{value}</strong></p><p>{note}</p></div>\n"
+        yield f"<div><h2>{name}</h2><p><strong>{value}</strong></p><p>{remark}</p></div>\n"
     yield "</section>\n"
 
 
 def _change(change: int) -> str:
-    """A change with an arrow beside its sign, since colour alone tells nothing to some."""
+    """A change with an arrow beside its sign, since some can't see the colour."""
     kind, arrow = ("up", "▲") if change > 0 else ("down", "▼") if change < 0 else ("even", "●")
     return f'<span class="{kind}"><span aria-hidden="true">{arrow} </span>{signed(change)}</span>'
 
@@ -106,32 +106,35 @@ def _share(of: int, whole: int) -> str:
     return f"{tenths // 10}.{tenths % 10}%"
 
 
-def _pillars(said: Summary) -> Iterator[str]:
+def _pillars(summary: Summary) -> Iterator[str]:
     yield '<div class="pair">\n<section aria-labelledby="pillars"><h2 id="pillars">Average by pillar</h2>\n'
     yield '<dl class="bars">\n'
-    for name, points in said.pillars.items():
-        weakest = " <em>weakest</em>" if name == said.weakest else ""
+    for name, points in summary.pillars.items():
+        weakest = " <em>weakest</em>" if name == summary.weakest else ""
         bar = f'<i class="{name}" style="width:{_share(points, _ALL)}"></i>'
         yield f"<dt>{name}{weakest}</dt><dd><span>{as_points(points)}</span>"
         yield f'<span class="track" aria-hidden="true">{bar}</span></dd>\n'
     yield "</dl></section>\n"
 
 
-def _bands(said: Summary) -> Iterator[str]:
+def _bands(summary: Summary) -> Iterator[str]:
     yield '<section aria-labelledby="bands"><h2 id="bands">Bands</h2>\n<p class="stack" aria-hidden="true">'
-    for band, count in said.bands.items():
+    for band, count in summary.bands.items():
         if count:
-            yield f'<i class="{band}" style="width:{_share(count, said.members)}"></i>'
+            yield f'<i class="{band}" style="width:{_share(count, summary.members)}"></i>'
     yield '</p>\n<ul class="legend">\n'
-    for band, count in said.bands.items():
-        share = _share(count, said.members)
+    for band, count in summary.bands.items():
+        share = _share(count, summary.members)
         yield f'<li><i class="{band}" aria-hidden="true"></i>{band} <strong>{count:,}</strong> {share}</li>\n'
     yield "</ul></section>\n</div>\n"
 
 
-def _movers(said: Summary) -> Iterator[str]:
+def _movers(summary: Summary) -> Iterator[str]:
     yield '<div class="pair">\n'
-    for key, title, movers in (("rose", "Largest gains", said.up), ("fell", "Largest losses", said.down)):
+    for key, title, movers in (
+        ("rose", "Largest gains", summary.up),
+        ("fell", "Largest losses", summary.down),
+    ):
         yield f'<section aria-labelledby="{key}"><h2 id="{key}">{title}</h2>\n'
         if movers:
             yield f'<ol class="movers">\n{"".join(map(_mover, movers))}</ol>'
@@ -170,7 +173,7 @@ def _row(team: Team, row: int) -> str:
     ]
     week = "–" if change is None else _change(change)
     return (
-        f'<tr><td class="n">{int(team.place[row])}</td><th scope="row">{_name(team.members[row])}</th>'
+        f'<tr><td class="n">{int(team.rank[row])}</td><th scope="row">{_name(team.members[row])}</th>'
         f'<td class="n"><strong>{as_points(int(team.score[row]))}</strong></td>{"".join(cells)}'
         f'<td>{BANDS[int(team.band[row])]}</td><td class="n">{week}</td></tr>\n'
     )

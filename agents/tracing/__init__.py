@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Untraced:
-    """In the place of `PartitionTraces` while tracing is off."""
+    """Instead of `PartitionTraces` while tracing is off."""
 
     def counted(self, frame: Frame, counted: AbstractSet[int], offset: int, began: int) -> None:
         """No span."""
@@ -36,7 +36,7 @@ class Untraced:
 
 
 def tracing(settings: Settings) -> "Tracing | None":
-    """What makes spans and sends them as the OTEL_ variables say; None when tracing is off."""
+    """What makes spans and sends them by the OTEL_ variables; None when tracing is off."""
     if settings.tracing == "off":
         return None
     from agents.tracing.spans import Tracing, provider

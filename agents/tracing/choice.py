@@ -9,15 +9,15 @@ import orjson
 from pipeline.intake.rows import SourceRecord
 from schemas.traces import PARENT, STATE, TraceContext, sampled
 
-MOST = 8
+MAX_EVENTS = 8
 """Events traced of a batch of ingest; a frame has at most twice as many rows, with those of counterparts."""
-_MOST_PARSED = 64
+_MAX_PARSED = 64
 _HINT = b'"traceparent"'
 _SAMPLED = re.compile(rb'"traceparent"\s{0,8}:\s{0,8}"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]"')
 
 
 def chosen(records: Sequence[SourceRecord], ratio: float) -> list[tuple[int, TraceContext]]:
-    """(place in records, context) of the first MOST events to trace.
+    """(index in records, context) of the first MAX_EVENTS events to trace.
 
     ratio: of the sampled traces, which share; by the trace id, so every worker decides alike.
     """
@@ -37,7 +37,7 @@ def chosen(records: Sequence[SourceRecord], ratio: float) -> list[tuple[int, Tra
             parsed += 1
         if context is not None and context.trace_id & ((1 << 64) - 1) < limit:
             found.append((at, context))
-        if len(found) == MOST or parsed == _MOST_PARSED:
+        if len(found) == MAX_EVENTS or parsed == _MAX_PARSED:
             break
     return found
 
@@ -46,11 +46,11 @@ def _of_headers(record: SourceRecord) -> TraceContext | None:
     """By the header of the last hop, or by the extension attribute of an event in binary mode."""
     names = [name for name, _ in record.headers]
     for prefix in ("", "ce_"):
-        # said twice, it says nothing
+        # given twice, it means nothing
         if names.count(prefix + PARENT) == 1:
-            said = {name: _text(raw) for name, raw in record.headers}
-            state = said.get(prefix + STATE) if names.count(prefix + STATE) == 1 else None
-            context = sampled(said[prefix + PARENT], state)
+            texts = {name: _text(raw) for name, raw in record.headers}
+            state = texts.get(prefix + STATE) if names.count(prefix + STATE) == 1 else None
+            context = sampled(texts[prefix + PARENT], state)
             if context is not None:
                 return context
     return None

@@ -1,4 +1,4 @@
-"""The spans of traced events in a score partition: counted and put out (score), then committed (commit).
+"""The spans of traced events in a score partition: counted and emitted (score), then committed (commit).
 
 Both belong to the trace of the event. The transaction, in which many events end together, is a trace of its
 own; it and the commits in it are linked with each other.
@@ -17,7 +17,7 @@ Headers = list[tuple[str, bytes]]
 
 
 class PartitionTraces:
-    """What a runner tells of its traced events, in the order in which it happens. topic: of the frames."""
+    """What a runner reports of its traced events, in the order in which it happens. topic: of the frames."""
 
     def __init__(self, tracer: Tracer, topic: str, partition: int) -> None:
         self._tracer = tracer
@@ -85,7 +85,7 @@ class PartitionTraces:
         self._commits, self._transaction = [], None
 
     def dropped(self) -> None:
-        """What was not committed is counted again after a restore, by whoever restores."""
+        """What was not committed is counted again after a restore, by the worker that restores."""
         for span in (*self._scores, *self._commits, *([self._transaction] if self._transaction else [])):
             span.set_status(Status(StatusCode.ERROR, "not committed"))
             span.end()

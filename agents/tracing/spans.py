@@ -51,7 +51,7 @@ class Tracing:
 
 
 def provider() -> TracerProvider:
-    """Spans go in the background to where the standard OTEL_EXPORTER_OTLP_ variables say."""
+    """Spans go in the background to the target of the standard OTEL_EXPORTER_OTLP_ variables."""
     name = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": "pillarscore"}
     made = TracerProvider(resource=Resource.create({"service.version": version("pillarscore"), **name}))
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -11,11 +11,11 @@ from typing import Generic, TypeVar
 from agents.ports import Clock
 
 SHARE = 0.1
-"""Of a core; docs/decisions/0021 says why."""
+"""Of a core; docs/decisions/0021 explains why."""
 QUIET_S = 1.0
 """Without an event for so long there is nobody to wait for."""
 SLICE_S = 0.01
-"""For how long a sweep goes on before others have their turn."""
+"""For how long a sweep goes on before others go on."""
 STEPS_S = 0.015
 """For how long steps of a merge may hold up the event loop."""
 YIELD_S = 0.04

@@ -1,4 +1,4 @@
-"""How far ingest says that frames reach, beside how far they do: the two must meet in every partition.
+"""How far frames should reach by what ingest has committed, and how far they do: the two must meet everywhere.
 
 Ingest commits an offset only when every partition of frames has acknowledged a frame that covers it. So a
 partition all of whose frames are counted has counted up to there; if it has not, frames are gone.

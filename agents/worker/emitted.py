@@ -1,4 +1,4 @@
-"""What readers see of a partition's scores, held against what its stamp says was committed.
+"""What readers see of a partition's scores, compared with what its stamp says was committed.
 
 A transaction that was committed without all of its records, or without its stamp, shows here: a restore looks at
 the last one, and the audit at one every few seconds.
@@ -15,7 +15,7 @@ from agents.worker.ledger import Committed
 from schemas.ledger import Stamp
 
 REACH_S = 20.0
-MOST = 5_000
+MAX_COMPARED = 5_000
 """Records of a transaction that the audit compares."""
 
 
@@ -83,8 +83,8 @@ async def differing(
     else writes to the partition. One that compaction has removed already was followed by a newer one of its member.
     """
     sent = [record for records in committed.scores for record in records]
-    first = rng.randrange(max(1, len(sent) - MOST + 1))
-    wanted = sent[first : first + MOST]
+    first = rng.randrange(max(1, len(sent) - MAX_COMPARED + 1))
+    wanted = sent[first : first + MAX_COMPARED]
     start = committed.scores_to - len(sent) + first
     left = {start + n: record for n, record in enumerate(wanted)}
     async with topics.reader(settings.topic("scores"), partition) as r:

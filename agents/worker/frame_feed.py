@@ -7,17 +7,18 @@ import structlog
 from agents.config.errors import UserError
 from agents.worker.context import Context
 from agents.worker.inbox import Inbox
-from agents.worker.restore import ANEW
+from agents.worker.restore import START_OVER
+from pipeline.common.units import Offset
 from pipeline.shard.shard import Shard
 
-Apply = Callable[[int, int, bytes | None], Awaitable[None]]
+Apply = Callable[[Offset, int, bytes | None], Awaitable[None]]
 """Takes (offset, time-stamp in ms, value) of a frame."""
 
 
 class FrameFeed:
     """Of one life of a partition. apply: takes each frame.
 
-    progress: takes the share of a long read that is done, 0 to 1.
+    on_progress: takes the share of a long read that is done, 0 to 1.
     """
 
     def __init__(
@@ -26,7 +27,7 @@ class FrameFeed:
         partition: int,
         inbox: Inbox,
         apply: Apply,
-        progress: Callable[[float], object],
+        on_progress: Callable[[float], object],
     ) -> None:
         self._context = context
         self._partition = partition
@@ -34,7 +35,7 @@ class FrameFeed:
         self._metrics = context.metrics.of(partition)
         self._inbox = inbox
         self._apply = apply
-        self._progress = progress
+        self._on_progress = on_progress
         self._progress_at = context.clock.monotonic()
         self._log = structlog.get_logger().bind(partition=partition)
 
@@ -53,13 +54,13 @@ class FrameFeed:
             if end < start:
                 raise UserError(
                     f"{self._topic} partition {self._partition} ends at {end}, but frames up "
-                    f"to {start - 1} were counted: Kafka has lost acknowledged records; {ANEW}"
+                    f"to {start - 1} were counted: Kafka has lost acknowledged records; {START_OVER}"
                 )
             async for records in r.read(max(start, first), end if stop is None else stop):
                 for record in records:
-                    await self._apply(record.offset, record.timestamp, record.value)
+                    await self._apply(Offset(record.offset), record.timestamp, record.value)
                     count += 1
-                self._progress((records[-1].offset + 1 - start) / (end - start))
+                self._on_progress((records[-1].offset + 1 - start) / (end - start))
         return count
 
     async def take(self, shard: Shard) -> None:
@@ -82,7 +83,7 @@ class FrameFeed:
 
 
 def skip(shard: Shard, start: int, first: int) -> None:
-    """Go on behind frames that are gone: what they covered is missing, and will be noticed as such."""
+    """Go on behind frames that are gone: what they covered is missing, and will be found to be."""
     if start == 0:  # nothing was ever counted, so what comes first of a source need not be its first
         shard.watermarks.start_at_zero()
-    shard.skip_to(first - 1)
+    shard.skip_to(Offset(first - 1))

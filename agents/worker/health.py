@@ -10,7 +10,7 @@ log = structlog.get_logger()
 AGAIN_S = 60.0
 """How often a problem that lasts is logged again."""
 SHOWN_S = 600.0
-"""How long something is shown that was found and put right at once."""
+"""How long something is shown that was found and fixed at once."""
 
 KINDS = {
     "topic": "a topic was deleted and recreated",
@@ -43,7 +43,7 @@ class Health:
         self._logged: dict[tuple[str, str], float] = {}
 
     def report(self, kind: str, where: str, text: str, for_s: float = math.inf) -> None:
-        """There is a problem; said again while it lasts, it is logged once a minute.
+        """There is a problem; reported again while it lasts, it is logged once a minute.
 
         for_s: how long it is shown when nobody clears it, for what is over once it is noticed.
         """
@@ -61,9 +61,9 @@ class Health:
             log.info("problem resolved", problem=kind, where=where)
 
     def clear_all(self, where: str) -> None:
-        """Nothing is known of this place any more, a partition that somebody else has now."""
-        for kind, place in [key for key in self._problems if key[1] == where]:
-            self.clear(kind, place)
+        """Clear all of a partition that another worker has now."""
+        for kind, of in [key for key in self._problems if key[1] == where]:
+            self.clear(kind, of)
 
     def problems(self) -> list[Problem]:
         """All there are, in the order in which they came up."""

@@ -4,13 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-MOST_BYTES = 32 << 20
-Delivery = tuple[int, int, bytes | None]
+from pipeline.common.units import Offset
+
+MAX_BYTES = 32 << 20
+Delivery = tuple[Offset, int, bytes | None]
 """Offset, timestamp in ms, value: a frame, or what else somebody has written there."""
 
 
 class Inbox:
-    """In the order of arrival; whoever puts waits while it is full."""
+    """In the order of arrival; the producer waits while it is full."""
 
     def __init__(self) -> None:
         self._frames: deque[Delivery] = deque()
@@ -31,8 +33,8 @@ class Inbox:
         self._bytes += len(delivery[2] or b"")
 
     async def room(self, wanted: Callable[[], bool]) -> None:
-        """Wait until there is room, or `wanted` says no after `release`."""
-        while self._bytes > MOST_BYTES and wanted():
+        """Wait until there is room, or `wanted` returns False after `release`."""
+        while self._bytes > MAX_BYTES and wanted():
             self._room.clear()
             await self._room.wait()
 
@@ -43,5 +45,5 @@ class Inbox:
         return frames
 
     def release(self) -> None:
-        """Let whoever waits look again."""
+        """Let the waiting producer look again."""
         self._room.set()

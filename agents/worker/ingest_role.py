@@ -48,7 +48,7 @@ class IngestRole:
 
     @property
     def ready(self) -> bool:
-        """Member of the group, with partitions or knowingly without."""
+        """Member of the group, with partitions or without."""
         return self.state in (IngestState.READING, IngestState.COMMITTING)
 
     def start(self) -> None:

@@ -18,7 +18,7 @@ from agents.ports import LOG_APPEND_TIME, Appended, Appender
 from agents.worker.context import Context
 from agents.worker.lifecycle import IngestState, StateMachine
 from agents.worker.newest_stamp import any_stamp
-from agents.worker.restore import ANEW
+from agents.worker.restore import START_OVER
 from agents.worker.takeover import check_topics
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
@@ -97,7 +97,7 @@ class IngestSession:
             self._life.move(IngestState.READING)
 
     async def revoked(self) -> None:
-        """Commit what was read; whoever comes next begins there."""
+        """Commit what was read; the next owner begins there."""
         async with self._lock:
             self._generation += 1
             try:
@@ -176,7 +176,7 @@ class IngestSession:
         self._context.rounds.read((clock.now_ms() - oldest) / 1000)
 
     async def _reach(self) -> None:
-        """Note where the source stands: at the end when all that is left are markers of transactions."""
+        """Look up the position in the source: at the end when all that is left are markers of transactions."""
         for source in self.positions:
             if (position := await self._source.position(source)) is not None:
                 self._reached[source] = position
@@ -231,7 +231,7 @@ class IngestSession:
             if start > last:
                 raise UserError(
                     f"{self._topic} partition {source} ends at {last}, but was read up to {start}: Kafka "
-                    f"has lost acknowledged events, or the topic was recreated; {ANEW}"
+                    f"has lost acknowledged events, or the topic was recreated; {START_OVER}"
                 )
             gone_from = start if start < first else None
             if gone_from is not None:

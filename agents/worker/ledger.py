@@ -1,6 +1,6 @@
 """The ledger of one partition at work: its transactions, each with a stamp that accounts for all that is in it.
 
-Everything the partition puts out goes through here, so that it becomes visible together with the stamp. Kafka
+Everything the partition emits goes through here, so that it becomes visible together with the stamp. Kafka
 fences an older owner of the partition by the transactional id.
 """
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The last transaction, for whoever compares it with what readers see.
+    """The last transaction, to be compared with what readers see.
 
     scores: records of member.scores as they were sent; they lie at offsets [scores_from, scores_to).
     """
@@ -59,7 +59,7 @@ class Ledger:
         return self._out.open
 
     async def start(self) -> None:
-        """Fence whoever had the partition, and abort what they left open."""
+        """Fence the owner before, and abort what it left open."""
         await self._out.start()
 
     async def stop(self) -> None:
@@ -117,7 +117,7 @@ class Ledger:
 
         Raises ProduceFailed when Kafka refused any of it, Fenced when another owns the partition.
         """
-        said = stamp.model_copy(
+        final = stamp.model_copy(
             update={
                 "transaction": Transaction(
                     number=self._number + 1,
@@ -130,7 +130,7 @@ class Ledger:
                 "digest": str(self._digest),
             }
         )
-        data = said.dump()
+        data = final.dump()
         await self.put_record(self._ledger.topic, self.partition, STAMP_KEY, data)
         try:
             await self._out.commit()
@@ -139,10 +139,10 @@ class Ledger:
         self._stamp_offset = max(self._stamp_offset, self._out.ends.get(self._ledger, 0) - 1)
         scores_to = self._out.ends.get(self._scores, self._scores_from)
         self.last = Committed(data, self._stamp_offset, self._batches, self._scores_from, scores_to)
-        self._stamp, self._sequence, self._scores_from = data, said.sequence, scores_to
+        self._stamp, self._sequence, self._scores_from = data, final.sequence, scores_to
         self._number += 1
         self._batches = []
-        return said
+        return final
 
     def _members(self) -> int:
         """Members with a score in the transaction."""
@@ -168,7 +168,7 @@ class Ledger:
             newest = await self._newest()
             if newest == stamp:
                 self._settled[0] += 1
-                self._out.forget()
+                self._out.clear()
                 return
             if newest != self._stamp:
                 raise Fenced()  # somebody else had the partition in between

@@ -109,7 +109,7 @@ class StateMachine(Generic[S]):
     def during(self, state: S, then: S | None = None) -> Iterator[None]:
         """In this state for the time of the context, then in `then`, or where it was before.
 
-        After an error it stays there: whoever handles the error moves on.
+        After an error it stays there: the handler of the error moves on.
         """
         before = self.state
         self.move(state)

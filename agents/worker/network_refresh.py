@@ -1,4 +1,4 @@
-"""A partition's networks at work: saved with the scores, and everybody's place refreshed every day.
+"""A partition's networks at work: saved with the scores, and everybody's rank refreshed every day.
 
 A *sweep* goes through the blocks a few milliseconds at a time, between frames: see `pipeline.network.sweep`. Each
 block and the records of its members are in the same transaction, so a worker that takes over goes on with the
@@ -60,7 +60,7 @@ class NetworkRefresh:
         self._preparing = self._sweep = None
 
     def unrefreshed(self) -> int:
-        """Members of the blocks that the refresh under way, or the last one, has not put out yet."""
+        """Members of the blocks that the refresh under way, or the last one, has not emitted yet."""
         sweep = self._sweep
         left = sweep.left if sweep and sweep.round is not None else self.journal.left(self.journal.round)
         return min(len(left) * OWNERS, self.shard.state.network.owners)
@@ -181,4 +181,4 @@ class NetworkRefresh:
     def _record_context(self) -> RecordContext:
         shard = self.shard
         emitter, names = shard.emitter, shard.state.index.names
-        return RecordContext(names, self.settings.cohort_minimum, emitter.next_revision(), emitter.about)
+        return RecordContext(names, self.settings.cohort_minimum, emitter.next_revision(), emitter.rubric_id)

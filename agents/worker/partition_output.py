@@ -1,4 +1,4 @@
-"""What a partition puts out: scores and dead letters into the open transaction, and the commit with its stamp."""
+"""What a partition emits: scores and dead letters into the open transaction, and the commit with its stamp."""
 
 import math
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ class PartitionOutput:
         self._published_s = 0.0
 
     def begin(self, shard: Shard, topics: dict[str, str]) -> None:
-        """The partition is taken over: put out what this shard makes from here on."""
+        """The partition is taken over: emit what this shard makes from here on."""
         self._shard = shard
         self.topics = topics
         self._stamped = shard.frame

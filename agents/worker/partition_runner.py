@@ -21,6 +21,7 @@ from agents.worker.network_refresh import NetworkRefresh
 from agents.worker.partition_failure import report_failure
 from agents.worker.partition_session import PartitionSession
 from agents.worker.refill import Refill
+from pipeline.common.units import Offset
 from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
 
@@ -130,7 +131,7 @@ class PartitionRunner:
     async def offer(self, offset: int, timestamp: int, data: bytes | None) -> None:
         """A frame from the group; waits while the inbox is full. While restoring, it is left to be fetched."""
         if self.live:
-            self._inbox.put((offset, timestamp, data))
+            self._inbox.put((Offset(offset), timestamp, data))
             self._wake.set()
             await self._inbox.room(lambda: self.live and not self._stopping)
 

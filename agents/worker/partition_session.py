@@ -18,6 +18,7 @@ from agents.worker.lifecycle import PartitionState, StateMachine
 from agents.worker.network_refresh import NetworkRefresh
 from agents.worker.partition_output import PartitionOutput
 from agents.worker.refill import Refill
+from pipeline.common.units import Offset
 from pipeline.shard import checkpoint, redo
 from pipeline.shard.shard import Shard
 from schemas.frames import decode
@@ -76,7 +77,7 @@ class PartitionSession:
             shard = await self._take_over()
             await self._catch_up(shard)
         except _Stopped:
-            return  # nothing is lost: whoever has the partition next restores again
+            return  # nothing is lost: the next owner restores again
         await self._serve(shard)
 
     async def close(self) -> None:
@@ -101,7 +102,7 @@ class PartitionSession:
         self.output.begin(shard, taken.topics)
         if shard.redo is None:
             await self.ledger.write(checkpoint.upgrade(shard, self.networks.journal))
-        # committed at once: it says whose the partition is now, and Kafka's answer what time it is
+        # committed at once: it shows whose the partition is now, and Kafka's answer gives the time
         await self.ledger.begin()
         await self.output.commit()
         for kind in ("state", "topic"):
@@ -152,7 +153,7 @@ class PartitionSession:
         if self._life.state != PartitionState.STOPPING:
             await wait(self._wake, self._context.clock, seconds)
 
-    async def _apply(self, offset: int, timestamp: int, data: bytes | None) -> None:
+    async def _apply(self, offset: Offset, timestamp: int, data: bytes | None) -> None:
         """Count a frame, and keep it in the ledger; commit when it is time."""
         context, output, shard = self._context, self.output, self.shard
         assert shard is not None
@@ -180,7 +181,7 @@ class PartitionSession:
             await output.commit()
         await context.clock.sleep(0)
 
-    def _unreadable(self, shard: Shard, offset: int, error: ValueError) -> None:
+    def _unreadable(self, shard: Shard, offset: Offset, error: ValueError) -> None:
         topic = self._context.settings.topic("frames")
         self._metrics.bad_frames.inc()
         self._context.health.report(
@@ -197,7 +198,7 @@ class PartitionSession:
         context, output = self._context, self.output
         today = max(context.clock.today(), shard.day)
         if today != shard.day and context.skew.age > takeover.SKEW_S:
-            # what time it is decides for good, so Kafka is asked: its answer to a commit says it
+            # a day can't be taken back, so Kafka is asked for the time: its answer to a commit has it
             await output.flush()
             await self.ledger.begin()
             await output.commit()

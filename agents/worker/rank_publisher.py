@@ -19,7 +19,7 @@ class RankPublisher:
         self._out = topics.transactions(f"{settings.prefix}rank", "zstd")
 
     async def start(self) -> None:
-        """Fence whoever was it before, and learn what they published."""
+        """Fence the publisher before, and read what it published."""
         await self._out.start()
         async with self._topics.reader(self._topic, 0) as r:
             async for records in r.read(*await r.bounds()):

@@ -31,7 +31,7 @@ GATHER = 0.4
 
 
 class RankFollower:
-    """Keeps `merged` at the end of the topic. `own` says whether benchmarks are published here."""
+    """Keeps `merged` at the end of the topic. `own` sets whether benchmarks are published here."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class RankFollower:
             await self._clock.sleep(AGAIN_S)
 
     def _after(self, error: Exception) -> None:
-        """Say what ended the following."""
+        """Log what ended the following."""
         if isinstance(error, ProduceFailed | EndUnanswered) and not away(error):
             # what was in the transaction is worked out again by the next publisher, and be it this one
             self.metrics.ranks.failures.inc()
@@ -108,7 +108,7 @@ class RankFollower:
     async def _follow(self) -> None:
         s = self.settings
         self.merged.clear()
-        self.ranks.forget()
+        self.ranks.clear()
         async with self._topics.tail(s.topic("distributions"), 0) as tail:
             interval = s.benchmark_ms / 1000 / 2
             due, since = 0.0, math.inf

@@ -1,7 +1,7 @@
 """Events whose frames are gone are read again from `activity.events`, exactly the offsets that are missing.
 
 The frames made of them go into the same log, so a replay takes the same decisions; what came anyway is dropped as
-repeated. Offsets that the source no longer has are told to the partition as lost, by a frame as well.
+repeated. Offsets that the source no longer has are reported to the partition as lost, by a frame as well.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ MAX_LETTER_BYTES = 4 << 20
 
 
 class Refill:
-    """Of one partition: `look` often; `missing` says how many offsets are being waited for."""
+    """Of one partition: `look` often; `missing` is how many offsets are being waited for."""
 
     def __init__(self, context: Context, partition: int) -> None:
         self._settings = context.settings
@@ -46,7 +46,7 @@ class Refill:
         self.read = 0  # offsets read again so far
 
     def close(self) -> None:
-        """Stop what is under way; whoever has the partition next looks again."""
+        """Stop what is under way; the next owner looks again."""
         if self._task is not None:
             self._task.cancel()
         self._task, self._since, self.missing = None, None, 0

@@ -10,6 +10,7 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.ports import Log
 from pipeline.cohorts.membership import CohortMembership
+from pipeline.common.units import Day, Offset
 from pipeline.network.journal import Journal
 from pipeline.rubric.model import Rubric
 from pipeline.shard.recovery import Image, Recovered, Unreadable, recover
@@ -18,7 +19,7 @@ from schemas.frames import decode
 from schemas.ledger import Stamp
 
 log = structlog.get_logger()
-ANEW = "start over under another PILLARSCORE_PREFIX and publish the events there"
+START_OVER = "start over under another PILLARSCORE_PREFIX and publish the events there"
 
 
 @dataclass(slots=True)
@@ -37,9 +38,9 @@ class Restored:
     gone: int = 0
 
     @property
-    def next_frame(self) -> int:
+    def next_frame(self) -> Offset:
         """The first frame to count."""
-        return self.shard.frame + 1
+        return Offset(self.shard.frame + 1)
 
 
 async def restore(
@@ -48,13 +49,13 @@ async def restore(
     rubrics: tuple[Rubric, Rubric | None],
     partition: int,
     *,
-    today: int,
+    today: Day,
     cohorts: CohortMembership | None = None,
-    progress: Callable[[float], object] = lambda done: None,
+    on_progress: Callable[[float], object] = lambda done: None,
 ) -> Restored:
     """Read a partition's ledger and make the shard it describes, as of the stamp's day.
 
-    rubrics: the one served, and a shadow. today: the day of a partition that never ran. progress: is told of the
+    rubrics: the one served, and a shadow. today: the day of a partition that never ran. on_progress: gets the
     share that is done, 0 to 1. Raises UserError when the settings do not fit the ledger, or it can't be read.
     """
     s = settings
@@ -64,7 +65,7 @@ async def restore(
         async for records in r.read(first, end):
             for record in records:
                 image.add(record.offset, record.key, record.value)
-            progress((records[-1].offset + 1 - first) / (end - first))
+            on_progress((records[-1].offset + 1 - first) / (end - first))
     try:
         stamp = image.close()
         if stamp is not None and stamp.zone != s.zone:
@@ -73,7 +74,7 @@ async def restore(
                 f"set PILLARSCORE_ZONE={stamp.zone}, or start over under another PILLARSCORE_PREFIX"
             )
         rubric, shadow = rubrics
-        day, horizon_ms = (today if stamp is None else stamp.day), int(s.dedupe_hours * 3_600_000)
+        day, horizon_ms = (today if stamp is None else Day(stamp.day)), int(s.dedupe_hours * 3_600_000)
         config = ShardConfig(rubric, s.dedupe_events, horizon_ms, shadow, zone(s.zone))
         shard = Shard(config, day, cohorts)
         found = recover(shard, image, stamp)
@@ -84,13 +85,13 @@ async def restore(
     made = Restored(shard, stamp, image, found.journal, found.replayed)
     if found.old:
         assert stamp is not None
-        made.gone = await _replay_frames(topics, s, shard, partition, found, stamp)
+        made.gone = await _replay_frames(topics, s, shard, partition=partition, found=found, stamp=stamp)
         shard.replayed(stamp)
     return made
 
 
 async def _replay_frames(
-    topics: Log, settings: Settings, shard: Shard, partition: int, found: Recovered, stamp: Stamp
+    topics: Log, settings: Settings, shard: Shard, *, partition: int, found: Recovered, stamp: Stamp
 ) -> int:
     """Bring a shard from a ledger of version 1 up to its stamp; how many of the frames were gone."""
     async with topics.reader(settings.topic("frames"), partition) as r:
@@ -98,7 +99,8 @@ async def _replay_frames(
         async for records in r.read(max(found.start, first), stamp.frame + 1):
             for record in records:
                 try:
-                    shard.apply(decode(record.value), record.offset, record.timestamp, replay=True)
+                    frame, offset = decode(record.value), Offset(record.offset)
+                    shard.apply(frame, offset, record.timestamp, replay=True)
                 except ValueError as error:
                     log.error("a frame can't be read and is skipped", offset=record.offset, error=str(error))
     return max(0, min(first, stamp.frame + 1) - found.start)

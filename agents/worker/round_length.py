@@ -15,7 +15,7 @@ LOW, HIGH, FULL = 0.45, 0.65, 0.75
 """Shares of a core: below, rounds get shorter, above, longer; nearly all is done by one thread."""
 STEP = 1.25
 MAX_TIMES = {HIGH: 2, FULL: 4}
-"""Times the least length that a round may get to, by the share that is exceeded."""
+"""Times the minimum length that a round may get to, by the share that is exceeded."""
 BEHIND_S = 2.0
 """An event older than this when it is counted has waited in Kafka: there is a backlog."""
 OFTEN, BEHIND_OFTEN = 2, 0.5
@@ -64,8 +64,8 @@ class RoundLength:
             return
         share = (cpu - self._seen[0]) / passed
         self._seen = cpu, now
-        most = max((times for limit, times in MAX_TIMES.items() if share > limit), default=1) * self._min
-        if most > self._round:
-            self._round = min(self._round * STEP, most)
+        longest = max((times for limit, times in MAX_TIMES.items() if share > limit), default=1) * self._min
+        if longest > self._round:
+            self._round = min(self._round * STEP, longest)
         elif share < LOW:
             self._round = max(self._round / STEP, self._min)

@@ -1,7 +1,7 @@
 """Everybody's score, once for all partitions of a worker that need it.
 
-Of partitions that the worker has itself, their shards say it; of the others it is read from `member.scores`.
-In memory it is 14 bytes a member: the hash of the id, the score, and the day it is of.
+Of partitions that the worker has itself, it is taken from their shards; of the others it is read from
+`member.scores`. In memory it is 14 bytes a member: the hash of the id, the score, and the day it is of.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from agents.config.settings import Settings
 from agents.ports import Clock, Log
 from agents.worker.background_budget import BackgroundBudget
 from pipeline.common import days
+from pipeline.common.units import Day
 from pipeline.network.latest_scores import Columns, LatestScores
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_ranks import UNKNOWN
@@ -81,7 +82,7 @@ class CensusReader:
         more = [hashes]
         for at in range(len(hashes), len(names), _NAMES):
             began = self.clock.cpu()
-            # a place without a name has no score either
+            # a slot without a name has no score either
             more.append(member_hashes([name or "" for name in names[at : at + _NAMES]]))
             await self.budget.yield_after(self.clock.cpu() - began)
         hashes = self._hashes[shard] = np.concatenate(more)
@@ -121,7 +122,7 @@ class CensusCache:
         self._reading: CensusReader | None = None
         self._lock = asyncio.Lock()
 
-    async def get(self, day: int, since_ms: int) -> Census:
+    async def get(self, day: Day, since_ms: int) -> Census:
         """One taken after `since_ms`, with everybody's score as of `day`.
 
         Partitions that are late are waited for, but not longer than five minutes: then it is as things are.
@@ -150,9 +151,9 @@ class CensusCache:
         )
         census = await reading.take()
         self._reading = reading  # not if it was interrupted
-        asyncio.get_running_loop().call_later(_KEEP_S, self._forget, census)
+        asyncio.get_running_loop().call_later(_KEEP_S, self._clear, census)
         return census
 
-    def _forget(self, census: Census) -> None:
+    def _clear(self, census: Census) -> None:
         if self._last is census:
             self._last = self._reading = None

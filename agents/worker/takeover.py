@@ -15,8 +15,9 @@ from agents.worker.context import Context
 from agents.worker.emitted import Tail, tail
 from agents.worker.health import SHOWN_S
 from agents.worker.ledger import Ledger
-from agents.worker.restore import ANEW, Restored
+from agents.worker.restore import START_OVER, Restored
 from pipeline.common import days
+from pipeline.common.units import Day
 from pipeline.network.journal import Journal
 from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard
@@ -24,9 +25,9 @@ from schemas.ledger import Stamp
 
 log = structlog.get_logger()
 SKEW_S = 60.0
-"""How old a measurement of the clock may be when the day is to turn."""
-TOLD = ("events", "frames", "ledger")
-"""Topics that a partition can't go on from when they were made again."""
+"""How old a measurement of the clock may be when a new day is to begin."""
+STATE_TOPICS = ("events", "frames", "ledger")
+"""Topics that the state is of: when one was created again, a partition can't go on."""
 
 
 class TopicRecreated(UserError):
@@ -44,7 +45,7 @@ class Taken:
 
 
 async def take_over(
-    context: Context, partition: int, ledger: Ledger, progress: Callable[[float], object]
+    context: Context, partition: int, ledger: Ledger, on_progress: Callable[[float], object]
 ) -> Taken:
     """Restore a partition and let its ledger go on from there; UserError when that can't be done."""
     settings, ids = context.settings, dict(context.topics.ids)
@@ -52,12 +53,12 @@ async def take_over(
     rubrics = context.rubric, context.shadow
     today = context.clock.today()
     found = await restoring.restore(
-        context.log, settings, rubrics, partition, today=today, cohorts=cohorts, progress=progress
+        context.log, settings, rubrics, partition, today=today, cohorts=cohorts, on_progress=on_progress
     )
     stamp, shard = found.stamp, found.shard
     if stamp and context.clock.as_of and stamp.day > today:
         raise UserError(
-            f"partition {partition} is already at {days.calendar(stamp.day)}: --as-of can't go back"
+            f"partition {partition} is already at {days.calendar(Day(stamp.day))}: --as-of can't go back"
         )
     known = stamp.topics if stamp else {}
     check_topics(settings, known, ids)
@@ -86,12 +87,12 @@ def _check_start(settings: Settings, partition: int, stamp: Stamp | None, end: T
     if stamp is None and end.unaccounted:
         raise UserError(
             f"{settings.topic('ledger')} partition {partition} has no stamp, but {settings.topic('scores')} has "
-            f"scores: the ledger was deleted or truncated. To continue, {ANEW}"
+            f"scores: the ledger was deleted or truncated. To continue, {START_OVER}"
         )
 
 
 def _report(context: Context, partition: int, found: Restored, end: Tail) -> None:
-    """Say what the restore has found that should not be."""
+    """Report what the restore has found that should not be."""
     settings, where = context.settings, f"partition {partition}"
     metrics = context.metrics.of(partition)
     foreign = [(one.offset, one.key, one.why) for one in found.image.foreign]
@@ -143,12 +144,12 @@ def check_topics(settings: Settings, known: Mapping[str, str], ids: Mapping[str,
 
     known, ids: the ids that the state is of, and those of now, by the topics' short names.
     """
-    for short in TOLD:
+    for short in STATE_TOPICS:
         if known.get(short) and ids and ids.get(short) != known[short]:
             what = "recreated" if short in ids else "not recreated"
             raise TopicRecreated(
                 f"{settings.topic(short)} was deleted and {what} since it was last read: its offsets now mean "
-                f"other records, so nothing is counted. The scores stay as they are; to continue, {ANEW} (see "
+                f"other records, so nothing is counted. The scores stay as they are; to continue, {START_OVER} (see "
                 "the runbook, "
                 "TopicRecreated)"
             )

@@ -55,7 +55,7 @@ def _give_up() -> None:
 
 
 class Worker:
-    """A worker process: run() returns when told to stop by SIGTERM, SIGINT or `stop`."""
+    """A worker process: run() returns when stopped by SIGTERM, SIGINT or `stop`."""
 
     def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, role: str) -> None:
         self.settings = settings
@@ -103,8 +103,8 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Assigned and restored, in every role the worker has, and nothing is wrong."""
-        in_place = (self.score is None or self.score.ready) and (self.ingest is None or self.ingest.ready)
-        return in_place and not self.health.problems()
+        roles_ready = (self.score is None or self.score.ready) and (self.ingest is None or self.ingest.ready)
+        return roles_ready and not self.health.problems()
 
     def _partitions(self) -> list[TopicPartition]:
         return [tp for role in (self.ingest, self.score) if role is not None for tp in role.partitions()]
@@ -118,7 +118,7 @@ class Worker:
         return [problem.text for problem in self.health.problems()]
 
     async def _watch_clock(self) -> None:
-        """Say it while the clock of this machine is wrong."""
+        """Report it while the clock of this machine is wrong."""
         while True:
             skew, where = self.context.skew, "clock"
             if skew.wrong:

@@ -85,7 +85,7 @@ class CohortHistograms:
             np.add.at(self.sums[:, at], cohort, by[at])
 
     def _count(self, less: np.ndarray, more: np.ndarray) -> None:
-        """Take one off each place `less` of the flat counts, and add one to each of `more`."""
+        """Subtract one at each position `less` of the flat counts, and add one at each of `more`."""
         flat = self._counts.reshape(-1)
         # with a number of another type than the array's it takes twenty times as long
         np.subtract.at(flat, less, np.int32(1))

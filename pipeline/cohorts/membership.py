@@ -13,6 +13,8 @@ import numpy as np
 
 from pipeline.common.growable import grown
 from pipeline.common.json_columns import Piece
+from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from schemas.distributions import (
     CHUNK,
     GONE,
@@ -33,21 +35,21 @@ KINDS = {register.name.lower(): register for register in TEXTS}
 """The registers that can be kinds of cohorts, by name."""
 _PIECE = 8192
 _HEAVY = 3
-"""A chunk of which one place in so many has changed is written whole."""
+"""A chunk of which one slot in so many has changed is written whole."""
 
 
 class Ranker(Protocol):
     """Knows the ranks of members: `pipeline.cohorts.rank_records.RankWriter`."""
 
     def pieces(
-        self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
+        self, partition: int, epoch: int, *, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
     ) -> Piece | None: ...
 
 
 class CohortMembership:
     """By slot, which is the member's index in the shard.
 
-    kinds: registers beside `everyone`; epoch: tells this life of the partition from all others; ranker: for
+    kinds: registers beside `everyone`; epoch: distinguishes this life of the partition from all others; ranker: for
     the ranks in records, None for none. held: nothing is published until the rollover is over, since what was
     emitted of some members last is not known.
     """
@@ -97,7 +99,7 @@ class CohortMembership:
         self.dirty = True
         if self.ranker is None:
             return None
-        return self.ranker.pieces(self.partition, self.epoch, members, score, cohort)
+        return self.ranker.pieces(self.partition, self.epoch, members=members, score=score, cohort=cohort)
 
     def remove(self, members: np.ndarray) -> None:
         """The records of `members` are withdrawn."""
@@ -120,12 +122,12 @@ class CohortMembership:
             cohort = self._codes[code, self._columns]
         return cohort
 
-    def due(self, as_of: int) -> bool:
+    def due(self, as_of: Day) -> bool:
         """Whether there is something to publish: changes, another day, or nothing was published yet."""
         return self.dirty or self._as_of != as_of
 
     def publish(
-        self, numbers: np.ndarray, *, day: int, as_of: int, revision: int, rubric: tuple[str, str]
+        self, numbers: np.ndarray, *, day: Day, as_of: Day, revision: int, rubric: RubricId
     ) -> list[tuple[bytes, bytes]]:
         """Records (key, value) of what changed since the last call; to be sent in one transaction, in order.
 
@@ -133,29 +135,29 @@ class CohortMembership:
 
         Args:
             numbers: int16[members, WIDTH], what was emitted last of all members: score and pillars in
-                hundredths and the place of the band; negative for a member without a score.
+                hundredths and the index of the band in BANDS; negative for a member without a score.
             day: the as-of day, days since 1970.
             as_of: the day of the oldest scores.
             revision: of the newest scores.
-            rubric: its name and version.
+            rubric: that of the scores.
         """
-        places = len(numbers)
+        slots = len(numbers)
         self.number += 1
-        self.resize(places)
+        self.resize(slots)
         self._as_of, self.dirty = as_of, False
         records = self._new_names()
-        chunks = -(-places // CHUNK)
+        chunks = -(-slots // CHUNK)
         if self._waiting is None:
             self._waiting = np.full(chunks, -1)
             whole = np.arange(chunks)
         else:
             whole = np.zeros(0, np.int64)
         self._waiting = np.concatenate([self._waiting, np.full(chunks - len(self._waiting), -1)])
-        changed = np.flatnonzero(self._marked[:places])
+        changed = np.flatnonzero(self._marked[:slots])
         self._marked[changed] = False
         chunk = changed // CHUNK
         many = np.bincount(chunk, minlength=chunks)
-        size = np.minimum(CHUNK, places - np.arange(chunks) * CHUNK)
+        size = np.minimum(CHUNK, slots - np.arange(chunks) * CHUNK)
         whole = np.union1d(whole, np.flatnonzero(many * _HEAVY > size))
         fresh = (many > 0) & (self._waiting < 0)
         self._waiting[fresh] = self.number
@@ -166,7 +168,7 @@ class CohortMembership:
             data = self._rows(numbers, rest[start : start + _PIECE])
             records.append((changes_key(self.partition, self.number, piece), data))
         for number in whole.tolist():
-            data = self._rows(numbers, np.arange(number * CHUNK, min(places, (number + 1) * CHUNK)))
+            data = self._rows(numbers, np.arange(number * CHUNK, min(slots, (number + 1) * CHUNK)))
             records.append((rows_key(self.partition, number), data))
         head = Head(
             partition=self.partition,
@@ -175,10 +177,10 @@ class CohortMembership:
             sequence=revision,
             day=day,
             as_of=as_of,
-            rubric=rubric[0],
-            rubric_version=rubric[1],
+            rubric=rubric.name,
+            rubric_version=rubric.version,
             kinds=list(self.kinds),
-            places=places,
+            places=slots,
         )
         records.append((head_key(self.partition), head.model_dump_json().encode()))
         return records

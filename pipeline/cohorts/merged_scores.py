@@ -34,7 +34,7 @@ class _Staged:
 
 @dataclass(slots=True)
 class Source:
-    """A partition as merged: by place its numbers (score GONE for nobody) and its own numbers of cohorts.
+    """A partition as merged: by slot its numbers (score GONE for nobody) and its own numbers of cohorts.
 
     cohort: int64, the merged number of each of its own numbers.
     """
@@ -57,13 +57,13 @@ class _Change:
 
 @dataclass(slots=True)
 class _Update:
-    """What a partition will be: its places with new values; anew: nothing of what it was stays."""
+    """What a partition will be: its slots with new values; replaces: nothing of what it was stays."""
 
     partition: int
     head: Head
-    anew: bool
+    replaces: bool
     cohort: np.ndarray
-    place: np.ndarray
+    slots: np.ndarray
     numbers: np.ndarray
     codes: np.ndarray
     change: _Change
@@ -81,15 +81,15 @@ class MergedScores:
             self.totals = CohortHistograms(len(self.cohorts))
 
     def clear(self) -> None:
-        """Forget everything: the topic will be read from its beginning."""
+        """Drop everything: the topic will be read from its beginning."""
         self.offset = -1
         self.taken = -1
         self.sources: dict[int, Source] = {}
         self.cohorts: list[tuple[str, str]] = [("", ""), (EVERYONE, "")]
         # everyone first, which has no others beside it
-        self.ladders: list[SortedScores] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
+        self.sorted_scores: list[SortedScores] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
         self.names = ["", EVERYONE]
-        self.columns = [0, 0]  # the ladder of each cohort
+        self.columns = [0, 0]  # of sorted_scores, where each cohort is
         self.totals = None
         self.changed = np.zeros(2, bool)
         self._numbers = {cohort: number for number, cohort in enumerate(self.cohorts)}
@@ -108,7 +108,7 @@ class MergedScores:
 
     @property
     def complete(self) -> bool:
-        """Whether every partition has been heard of."""
+        """Whether every partition has published."""
         return len(self.sources) == self.partitions
 
     def take(self, key: bytes, value: bytes, offset: int) -> None:
@@ -146,13 +146,13 @@ class MergedScores:
             return
         change = _joined([update.change for update in updates])
         size = len(self.cohorts)
-        ladders = []
+        moved_scores = []
         before, after = (part[:, 0].astype(np.int64) for part in (change.before, change.after))
-        for at, ladder in enumerate(self.ladders):
+        for at, scores in enumerate(self.sorted_scores):
             was, now = change.was_in[:, at], change.is_in[:, at]
             moved = (was != now) | (before != after)
             gone, come = entries_of(was[moved], before[moved]), entries_of(now[moved], after[moved])
-            ladders.append(ladder.moved(gone, come, size if at else ALL + 1))
+            moved_scores.append(scores.moved(gone, come, size if at else ALL + 1))
             yield
         if self.totals is not None:
             self.totals.resize(size)
@@ -160,7 +160,7 @@ class MergedScores:
         changed = np.zeros(size, bool)
         changed[: len(self.changed)] = self.changed
         changed[change.was_in] = changed[change.is_in] = True
-        self.changed, self.ladders, self.offset = changed, ladders, offset
+        self.changed, self.sorted_scores, self.offset = changed, moved_scores, offset
         for update in updates:
             self._install(update)
 
@@ -171,48 +171,48 @@ class MergedScores:
         lots = [staged for staged in lots if staged.epoch == epoch]
         head = lots[-1].head
         assert head is not None
-        anew = old is None or old.head.epoch != epoch
+        replaces = old is None or old.head.epoch != epoch
         empty = self._nobody(head)
         was = old or self._nobody(head)
-        cohort = empty.cohort if anew else was.cohort
+        cohort = empty.cohort if replaces else was.cohort
         for staged in lots:
             for first, names in sorted(staged.names.items()):
                 numbered = np.array([self._number(name) for name in names], np.int64)
                 cohort = np.concatenate([cohort[:first], numbered])
-        place, numbers, codes = self._newest([rows for staged in lots for rows in staged.rows], head.places)
-        if anew:
-            empty.numbers[place], empty.codes[place] = numbers, codes
-            place = np.arange(max(len(was.numbers), head.places))
-            numbers, codes = _padded(empty.numbers, len(place), GONE), _padded(empty.codes, len(place), 0)
-        before = _padded(was.numbers, head.places, GONE)[place]
-        was_codes = _padded(was.codes, head.places, 0)[place]
+        slots, numbers, codes = self._newest([rows for staged in lots for rows in staged.rows], head.places)
+        if replaces:
+            empty.numbers[slots], empty.codes[slots] = numbers, codes
+            slots = np.arange(max(len(was.numbers), head.places))
+            numbers, codes = _padded(empty.numbers, len(slots), GONE), _padded(empty.codes, len(slots), 0)
+        before = _padded(was.numbers, head.places, GONE)[slots]
+        was_codes = _padded(was.codes, head.places, 0)[slots]
         change = _Change(before, _in(before, was_codes, was.cohort), numbers, _in(numbers, codes, cohort))
-        return _Update(partition, head, anew, cohort, place, numbers, codes, change)
+        return _Update(partition, head, replaces, cohort, slots, numbers, codes, change)
 
-    def _newest(self, rows: list[Rows], places: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(places, their numbers, their codes), each place once, as it was said last."""
+    def _newest(self, rows: list[Rows], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(slots, their numbers, their codes), each slot once, as it was published last."""
         if not rows:
             return np.zeros(0, np.int64), np.zeros((0, WIDTH), np.uint16), self._codes(0)
-        place = np.concatenate([part.place for part in rows])
-        last = np.zeros(places, np.int64)
-        last[place] = np.arange(len(place))
-        keep = last[place] == np.arange(len(place))
+        slots = np.concatenate([part.place for part in rows])
+        last = np.zeros(size, np.int64)
+        last[slots] = np.arange(len(slots))
+        keep = last[slots] == np.arange(len(slots))
         numbers = np.concatenate([part.numbers for part in rows])[keep]
-        return place[keep], numbers, np.concatenate([part.cohort for part in rows])[keep]
+        return slots[keep], numbers, np.concatenate([part.cohort for part in rows])[keep]
 
     def _install(self, update: _Update) -> None:
         source = self.sources.get(update.partition)
-        if source is None or update.anew:
+        if source is None or update.replaces:
             source = self.sources[update.partition] = self._nobody(update.head)
         source.head, source.cohort = update.head, update.cohort
-        places = update.head.places
+        size = update.head.places
         have = len(source.numbers)
-        source.numbers = grown(source.numbers, places)
+        source.numbers = grown(source.numbers, size)
         source.numbers[have:, 0] = GONE
-        source.codes = grown(source.codes, places)
-        here = update.place < len(source.numbers)
-        source.numbers[update.place[here]] = update.numbers[here]
-        source.codes[update.place[here]] = update.codes[here]
+        source.codes = grown(source.codes, size)
+        here = update.slots < len(source.numbers)
+        source.numbers[update.slots[here]] = update.numbers[here]
+        source.codes[update.slots[here]] = update.codes[here]
 
     def _nobody(self, head: Head) -> Source:
         numbers = np.zeros((head.places, WIDTH), np.uint16)
@@ -235,7 +235,7 @@ class MergedScores:
 
     def size(self) -> int:
         """How many cohorts have members."""
-        return sum(int(np.count_nonzero(np.diff(ladder.edges))) for ladder in self.ladders)
+        return sum(int(np.count_nonzero(np.diff(scores.edges))) for scores in self.sorted_scores)
 
     def number(self, kind: str, value: str) -> int:
         """A cohort's number, 0 when it is not known."""
@@ -257,8 +257,8 @@ class MergedScores:
     def nbytes(self) -> int:
         """Bytes allocated in arrays."""
         members = sum(s.numbers.nbytes + s.codes.nbytes for s in self.sources.values())
-        ladders = sum(ladder.nbytes() for ladder in self.ladders)
-        return members + ladders + (self.totals.nbytes() if self.totals else 0)
+        scores = sum(one.nbytes() for one in self.sorted_scores)
+        return members + scores + (self.totals.nbytes() if self.totals else 0)
 
 
 def _padded(array: np.ndarray, rows: int, score: int) -> np.ndarray:

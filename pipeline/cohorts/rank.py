@@ -12,15 +12,15 @@ N = TypeVar("N", int, np.ndarray)
 
 @dataclass(frozen=True, slots=True)
 class CohortRank:
-    """A place in a cohort of `of` members; halves: twice the place; top: hundredths of a percent."""
+    """A rank in a cohort of `of` members; halves: twice the rank; top: hundredths of a percent."""
 
     halves: int
     of: int
     top: int
 
     @property
-    def place(self) -> Fraction:
-        """The place, 1 the best; half places for ties of an even number."""
+    def rank(self) -> Fraction:
+        """The rank, 1 the best; a half for ties of an even number."""
         return Fraction(self.halves, 2)
 
 

@@ -1,8 +1,8 @@
-"""Ranks: a member's place in their cohorts, among the others as merged last and themselves as they are now.
+"""Ranks of members in their cohorts, among the others as merged last and themselves as they are now.
 
 n members are in the cohort, `above` of them have a higher score, `ties` the same, the member included. The
-place is the mean of the places the tied share (mid-rank), above + (ties + 1) / 2; the top share is
-(place - 1/2) / n, rounded up to a hundredth of a percent, so that nobody is shown better than they are.
+rank is the mean of the ranks that the tied share (mid-rank), above + (ties + 1) / 2; the top share is
+(rank - 1/2) / n, rounded up to a hundredth of a percent, so that nobody is shown better than they are.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from schemas.distributions import GONE
 
 _HALF = Table([b'.0,"top":', b'.5,"top":'])
 _TOP = Table.hundredths(b"", b"}")
-_MOST = 1 << 16
+_MAX_BEGINNINGS = 1 << 16
 """Beginnings of ranks that are kept."""
 _SIZE = 32
 """Bits of a cohort's size."""
@@ -37,19 +37,19 @@ class _Ranked:
 
 
 class RankWriter:
-    """Ranks as they are put into records. kinds: in which cohorts; least: members a cohort must have."""
+    """Ranks as they are put into records. kinds: in which cohorts; minimum: members a cohort must have."""
 
-    def __init__(self, merged: MergedScores, kinds: Sequence[str], least: int) -> None:
+    def __init__(self, merged: MergedScores, kinds: Sequence[str], minimum: int) -> None:
         self.merged = merged
         self.kinds = tuple(kinds)
-        self.least = least
+        self.minimum = minimum
         self._columns = [0 if kind == EVERYONE else 1 + merged.kinds.index(kind) for kind in kinds]
         self._begins: dict[int, bytes] = {}  # by cohort and size
 
     def pieces(
-        self, partition: int, epoch: int, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
+        self, partition: int, epoch: int, *, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
     ) -> Piece | None:
-        """For each of `members` (places, int64[n]) the JSON of its ranks, with a comma at the end.
+        """For each of `members` (slots, int64[n]) the JSON of its ranks, with a comma at the end.
 
         score: int64[n], as it is now; cohort: uint32[n, K], the partition's own numbers. None before all
         partitions have been merged, this one as of this epoch.
@@ -58,10 +58,13 @@ class RankWriter:
         if source is None or source.head.epoch != epoch or not self.merged.complete or not self.kinds:
             return None
         old = _score(source, members)
-        kinds = [self._ranked(source, column, members, score, cohort, old) for column in self._columns]
+        kinds = [
+            self._ranked(source, column, members=members, score=score, cohort=cohort, old=old)
+            for column in self._columns
+        ]
         hidden = np.zeros(len(members), np.int64)
         for at, kind in enumerate(kinds):
-            hidden |= ((kind.size < self.least) | (kind.now == NONE)).astype(np.int64) << at
+            hidden |= ((kind.size < self.minimum) | (kind.now == NONE)).astype(np.int64) << at
         patterns = np.unique(hidden).tolist()
         # who is shown in the same kinds has a record of the same form
         rows = [np.flatnonzero(hidden == pattern) for pattern in patterns]
@@ -71,14 +74,15 @@ class RankWriter:
         ]
         if len(made) <= 1:
             return made[0] if made else None
-        place = np.empty(len(members), np.int64)
-        place[np.concatenate(rows)] = np.arange(len(members))
-        return pa.concat_arrays(made).take(pa.array(place))
+        position = np.empty(len(members), np.int64)
+        position[np.concatenate(rows)] = np.arange(len(members))
+        return pa.concat_arrays(made).take(pa.array(position))
 
     def _ranked(
         self,
         source: Source,
         column: int,
+        *,
         members: np.ndarray,
         score: np.ndarray,
         cohort: np.ndarray,
@@ -90,7 +94,7 @@ class RankWriter:
             now, was = _known(source, cohort[:, column - 1]), _old(source, members, column - 1) * were
         else:
             now, was = np.full(len(members), ALL), were * ALL
-        above, ties, size = places(self.merged.ladders[column], now, score, was, old)
+        above, ties, size = counts_around(self.merged.sorted_scores[column], now, score, was=was, old=old)
         return _Ranked(now, 2 * above + ties + 1, size)
 
     def _texts(self, shown: Sequence["_Ranked"], rows: np.ndarray) -> pa.BinaryArray:
@@ -101,13 +105,13 @@ class RankWriter:
         pieces: list[Piece] = []
         for kind in shown:
             halves, size = kind.halves[rows], kind.size[rows]
-            place = whole(halves >> 1), _HALF.of(halves & 1)
-            pieces += [self._begun(begin, kind.now[rows], size), *place, _TOP.of(top_of(halves, size))]
+            rank = whole(halves >> 1), _HALF.of(halves & 1)
+            pieces += [self._begun(begin, kind.now[rows], size), *rank, _TOP.of(top_of(halves, size))]
             begin = b","
         return joined(*pieces, b"},")
 
     def _begun(self, before: bytes, cohort: np.ndarray, size: np.ndarray) -> Piece:
-        """How ranks in cohorts of these sizes begin, up to the place; many members share a beginning."""
+        """How ranks in cohorts of these sizes begin, up to the rank; many members share a beginning."""
         key = cohort << _SIZE | size
         if (key == key[0]).all():  # `everyone`, mostly
             return before + self._text(int(key[0]))
@@ -119,7 +123,7 @@ class RankWriter:
         begins = self._begins
         text = begins.get(key)
         if text is None:
-            if len(begins) > _MOST:
+            if len(begins) > _MAX_BEGINNINGS:
                 begins.clear()  # sizes have changed many times
             kind, value = self.merged.cohorts[key >> _SIZE]
             named = b'"value":%b,' % orjson.dumps(value) if value else b""
@@ -127,21 +131,21 @@ class RankWriter:
             text = begins[key] = form % (kind.encode(), named, key & (1 << _SIZE) - 1)
         return text
 
-    def forget(self) -> None:
-        """The numbers of cohorts have been given anew."""
+    def clear(self) -> None:
+        """Drop what was kept of cohorts: their numbers have been given again."""
         self._begins.clear()
 
 
-def places(
-    ladder: SortedScores, now: np.ndarray, score: np.ndarray, was: np.ndarray, old: np.ndarray
+def counts_around(
+    scores: SortedScores, now: np.ndarray, score: np.ndarray, *, was: np.ndarray, old: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(above, ties, size) of members of cohorts `now` with `score`, int64[n] each.
 
-    The ladder has them in the cohort `was` (0: not at all) with the score `old`; that is left out, and they
+    The sorted scores have them in the cohort `was` (0: not at all) with the score `old`; that is left out, and they
     are counted as they are now.
     """
-    above, ties = ladder.above(now, score)
-    size = ladder.size(now)
+    above, ties = scores.above(now, score)
+    size = scores.size(now)
     same = (was == now) & (was > 0)
     above -= same & (old > score)
     ties += 1 - (same & (old == score))

@@ -1,9 +1,9 @@
-"""The scores of one kind's cohorts in order, so that every rank and quantile is a place in a sorted array.
+"""The scores of one kind's cohorts in order, so that every rank and quantile is a position in a sorted array.
 
-An entry is cohort << 14 | score. There are two forms of the same. With few cohorts `Steps`: how many
-entries are below each possible one, so that every place is one look-up. With many `Sorted`: the entries
-themselves, which is exact and smaller than histograms, four bytes for a member and kind, where 10,001 bins
-for each of 5,000 cohorts are 200 MB; and merging changes is sorting two runs.
+An entry is cohort << 14 | score. There are two forms of the same. With few cohorts `CumulativeCounts`: how
+many entries are below each possible one, so that every position is one look-up. With many `SortedEntries`: the
+entries themselves, which is exact and smaller than histograms, four bytes for a member and kind, where 10,001
+bins for each of 5,000 cohorts are 200 MB; and merging changes is sorting two runs.
 """
 
 from typing import Protocol
@@ -15,7 +15,7 @@ BITS = 14
 _SCORE = (1 << BITS) - 1
 _NARROW = 1 << 32
 FEW = 8
-"""Up to so many cohorts are in `Steps`, of 512 kB at most."""
+"""Up to so many cohorts are in `CumulativeCounts`, of 512 kB at most."""
 
 
 class SortedScores(Protocol):
@@ -24,7 +24,7 @@ class SortedScores(Protocol):
     edges: np.ndarray
 
     def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> "SortedScores":
-        """The ladder without the entries `gone`, each of which must be there, and with `come` (int64).
+        """The scores without the entries `gone`, each of which must be there, and with `come` (int64).
 
         cohorts: how many there are from now on, not fewer than before.
         """
@@ -36,7 +36,7 @@ class SortedScores(Protocol):
         """(how many of each cohort have a higher score, how many just this one); int64[n] each."""
 
     def quantiles(self, cohort: np.ndarray, tenths: np.ndarray) -> np.ndarray:
-        """int64[n, len(tenths)]: the least score that so many tenths of a cohort do not exceed; not empty."""
+        """int64[n, len(tenths)]: the lowest score that so many tenths of a cohort do not exceed; not empty."""
 
     def nbytes(self) -> int:
         """Bytes allocated."""
@@ -48,23 +48,23 @@ class _Ends:
     edges: np.ndarray
 
     def size(self, cohort: np.ndarray) -> np.ndarray:
-        """See Ladder."""
+        """See SortedScores."""
         return self.edges[cohort + 1] - self.edges[cohort]
 
     def _tenths(self, cohort: np.ndarray, tenths: np.ndarray) -> np.ndarray:
-        """int64[n, len(tenths)]: the places of quantiles."""
+        """int64[n, len(tenths)]: the positions of quantiles."""
         return self.edges[cohort][:, None] + (self.size(cohort)[:, None] * tenths + 9) // 10 - 1
 
 
 class CumulativeCounts(_Ends):
-    """The ladder of few cohorts. below: int32[cohorts * 2**14 + 1], how many entries are less than each."""
+    """The scores of few cohorts. below: int32[cohorts * 2**14 + 1], how many entries are below each."""
 
     def __init__(self, below: np.ndarray) -> None:
         self._below = below
         self.edges = below[:: 1 << BITS].astype(np.int64)
 
     def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> SortedScores:
-        """See Ladder."""
+        """See SortedScores."""
         below = self._below
         if cohorts > FEW:
             entries = np.repeat(np.arange(len(below) - 1), np.diff(below))
@@ -77,40 +77,40 @@ class CumulativeCounts(_Ends):
         return CumulativeCounts(moved)
 
     def above(self, cohort: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See Ladder."""
+        """See SortedScores."""
         entry = (cohort << BITS) + score
         upto = self._below[entry + 1].astype(np.int64)
         return self.edges[cohort + 1] - upto, upto - self._below[entry]
 
     def quantiles(self, cohort: np.ndarray, tenths: np.ndarray) -> np.ndarray:
-        """See Ladder."""
+        """See SortedScores."""
         at = self._tenths(cohort, tenths).astype(self._below.dtype)
         return (np.searchsorted(self._below, at, side="right") - 1) & _SCORE
 
     def nbytes(self) -> int:
-        """See Ladder."""
+        """See SortedScores."""
         return self._below.nbytes + self.edges.nbytes
 
 
 class SortedEntries(_Ends):
-    """The ladder of many cohorts. entries: uint32[m] in ascending order, or uint64 with very many cohorts."""
+    """The scores of many cohorts. entries: uint32[m] in ascending order, or uint64 with very many cohorts."""
 
     def __init__(self, entries: np.ndarray, cohorts: int) -> None:
         self._entries = entries
         bounds = np.arange(cohorts + 1, dtype=np.int64) << BITS
-        # numpy would widen all entries for needles of another type; the last bound may be beyond the type
+        # numpy would widen all entries to look up bounds of another type; the last bound may be beyond the type
         self.edges = np.append(np.searchsorted(entries, bounds[:-1].astype(entries.dtype)), len(entries))
 
     def moved(self, gone: np.ndarray, come: np.ndarray, cohorts: int) -> SortedScores:
-        """See Ladder."""
+        """See SortedScores."""
         left = _fitting(self._entries, cohorts)
         if len(gone):
             gone = np.sort(gone.astype(left.dtype))
             at = np.searchsorted(left, gone)
             # the same entry several times: one after the other from where it begins
-            place = np.arange(len(gone))
+            position = np.arange(len(gone))
             again = np.concatenate([[False], gone[1:] == gone[:-1]])
-            run = place - np.maximum.accumulate(np.where(again, 0, place))
+            run = position - np.maximum.accumulate(np.where(again, 0, position))
             stays = np.ones(len(left), bool)
             stays[at + run] = False
             left = left[stays]
@@ -120,7 +120,7 @@ class SortedEntries(_Ends):
         return SortedEntries(left, cohorts)
 
     def above(self, cohort: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See Ladder."""
+        """See SortedScores."""
         entry = ((cohort << BITS) + score).astype(self._entries.dtype)
         order = np.argsort(entry)  # looked for in order they find what is in the cache, three times as fast
         entry = entry[order]
@@ -130,16 +130,16 @@ class SortedEntries(_Ends):
         return self.edges[cohort + 1] - upto, ties
 
     def quantiles(self, cohort: np.ndarray, tenths: np.ndarray) -> np.ndarray:
-        """See Ladder."""
+        """See SortedScores."""
         return self._entries[self._tenths(cohort, tenths)].astype(np.int64) & _SCORE
 
     def nbytes(self) -> int:
-        """See Ladder."""
+        """See SortedScores."""
         return self._entries.nbytes + self.edges.nbytes
 
 
 def empty(cohorts: int) -> SortedScores:
-    """A ladder of so many cohorts without members."""
+    """Scores of so many cohorts without members."""
     return CumulativeCounts(np.zeros(1, np.int32)).moved(
         np.zeros(0, np.int64), np.zeros(0, np.int64), cohorts
     )

@@ -5,16 +5,18 @@ from datetime import date
 
 import numpy as np
 
+from pipeline.common.units import Day
+
 DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-def number(day: date) -> int:
+def number(day: date) -> Day:
     """The number of a date."""
-    return day.toordinal() - _EPOCH
+    return Day(day.toordinal() - _EPOCH)
 
 
-def calendar(day: int) -> date:
+def calendar(day: Day) -> date:
     """The date of a number."""
     return date.fromordinal(day + _EPOCH)
 

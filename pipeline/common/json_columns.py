@@ -1,6 +1,6 @@
 """Texts of many records at once: columns of pieces, which Arrow puts together.
 
-It takes half as long as a loop that formats them one by one; below two or three hundred it is dearer.
+It takes half as long as a loop that formats them one by one; below two or three hundred it takes longer.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from pipeline.common.rubric_id import RubricId
 
 Record = tuple[bytes, bytes | None]
 """Key and value; value None: what the key stood for is no more."""
@@ -36,11 +38,11 @@ NULL = -ZERO - 1
 
 
 class Table:
-    """A text for each whole number from `least` on."""
+    """A text for each whole number from `first` on."""
 
-    def __init__(self, texts: Sequence[bytes], least: int = 0) -> None:
+    def __init__(self, texts: Sequence[bytes], first: int = 0) -> None:
         self._texts = pa.array(texts, pa.binary())
-        self._least = least
+        self._first = first
 
     @classmethod
     def hundredths(cls, before: bytes, after: bytes = b"") -> "Table":
@@ -54,7 +56,7 @@ class Table:
 
     def of(self, numbers: np.ndarray) -> pa.BinaryArray:
         """The texts of int[n]; IndexError for a number that has none."""
-        which = numbers - self._least if self._least else numbers
+        which = numbers - self._first if self._first else numbers
         return _TAKE.call([self._texts, pa.array(which)], _TAKE_OPTIONS)
 
 
@@ -101,6 +103,6 @@ def records(keys: pa.BinaryArray, values: pa.BinaryArray) -> list[Record]:
     return list(zip(keys.to_pylist(), values.to_pylist(), strict=True))
 
 
-def about(rubric: tuple[str, str]) -> bytes:
-    """The end of a record: which rubric, by (name, version)."""
-    return b'"rubric":{"name":%b,"version":%b}}' % (orjson.dumps(rubric[0]), orjson.dumps(rubric[1]))
+def rubric_json(rubric: RubricId) -> bytes:
+    """The end of a record: which rubric it is by."""
+    return b'"rubric":{"name":%b,"version":%b}}' % (orjson.dumps(rubric.name), orjson.dumps(rubric.version))

@@ -71,9 +71,9 @@ class Ranges:
         """All ranges, ascending."""
         return list(zip(self._starts, self._stops, strict=True))
 
-    def coarsen(self, most: int) -> None:
+    def coarsen(self, max_ranges: int) -> None:
         """Put the lowest ranges together, with what lies between them, until there are at most so many."""
-        if len(self._starts) > most:
-            last = len(self._starts) - most
+        if len(self._starts) > max_ranges:
+            last = len(self._starts) - max_ranges
             self._starts[: last + 1] = self._starts[:1]
             self._stops[: last + 1] = self._stops[last : last + 1]

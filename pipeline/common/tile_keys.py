@@ -8,7 +8,7 @@ import numpy as np
 WINDOW = 90
 """Days that count: [day - 89, day]."""
 RING = 128
-"""Days a key can tell apart; more than the window so that early and stale days do not clash."""
+"""Days a key can distinguish; more than the window so that early and stale days do not clash."""
 KEYS = 64 * RING
 
 
@@ -41,7 +41,7 @@ def key_signals(key: np.ndarray) -> np.ndarray:
 def key_days(day: int) -> np.ndarray:
     """int64[KEYS]: the absolute day each key stands for when today is `day`.
 
-    Days from `day` - 89 - 36 to `day` + 2 are told apart; what is outside the window weighs nothing.
+    Days from `day` - 89 - 36 to `day` + 2 are distinguished; what is outside the window weighs nothing.
     """
     ahead = day + 2
     ring = np.arange(KEYS) & (RING - 1)

@@ -1,6 +1,6 @@
 """The reference page of factors: what counts, where it comes from, and for how much.
 
-Made from the credit rules, the signals and a rubric, so that it can't say anything else than they do.
+Made from the credit rules, the signals and a rubric, so that it can't differ from them.
 `agents/docgen/write.py` writes it; a test compares the committed page with it.
 """
 

@@ -1,8 +1,8 @@
-"""The networks of a partition's members: who is connected with whom, and who engaged with them lately.
+"""The networks of a partition's members: who is connected with whom, and who engaged with them recently.
 
 A set with the last writer winning, from the events alone: any order, and any repetition, of the same events
 ends in the same networks. So what is in the ledger and what comes again from frames are simply put together.
-Notes of ties gather, become links of the overlay (sorted, for all members), and are folded into the packed
+Ties gather, become links of the overlay (sorted, for all members), and are folded into the packed
 blocks now and then, since that means moving a whole block.
 """
 
@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipeline.common.growable import grown
-from pipeline.network.link_block import OWNERS, LinkColumns, connected, forget, states
+from pipeline.common.units import Offset
+from pipeline.network.link_block import OWNERS, LinkColumns, clear_until, connected, states
 from pipeline.network.member_hash import LINKS, REMOVED, member_hashes
 from pipeline.network.overlay import _SHIFT, Overlay
 from pipeline.network.peer_codes import NONE, PeerCodes
 from schemas.frames import Frame
 
 GATHER = 50_000
-"""Notes that are put into the overlay at once."""
+"""Ties that are put into the overlay at once."""
 FOLD = 500_000
 """Links from which on the overlay is folded, if that is also a sixteenth of those in blocks."""
 
@@ -27,7 +28,7 @@ class NetworkGraph:
     """Links of members to peers. An owner is a member with links, known by its slot among them.
 
     owner: uint32[room], the code of each owner; member: int32[room], their indices in the shard, -1 unknown;
-    has_record: bool[room], of whom there is a record in `member.networks`. oldest: the first frame whose notes are
+    has_record: bool[room], of whom there is a record in `member.networks`. oldest: the first frame whose ties are
     not all in the ledger yet. erased: who had a record and was erased.
     """
 
@@ -39,11 +40,11 @@ class NetworkGraph:
         self.owners = 0
         self.blocks: list[LinkColumns] = []
         self.overlay = Overlay()
-        self.oldest: int | None = None
+        self.oldest: Offset | None = None
         self.erased: list[str] = []
         self._slot = np.zeros(0, np.int32)  # by code; -1: no owner
         self._slot_of_member = np.zeros(0, np.int32)  # by the shard's index; -1: not known to be one
-        self._notes: list[tuple[np.ndarray, ...]] = []
+        self._ties: list[tuple[np.ndarray, ...]] = []
         self._waiting = 0
         self._names: Sequence[str | None] = ()
         self._sizes: list[tuple[int, int]] = []
@@ -52,10 +53,11 @@ class NetworkGraph:
         self,
         frame: Frame,
         rows: np.ndarray,
+        *,
         member: np.ndarray,
         day: np.ndarray,
         names: Sequence[str | None],
-        offset: int,
+        offset: Offset,
     ) -> None:
         """Take in the ties of rows int64[n] of the frame at `offset`.
 
@@ -74,8 +76,9 @@ class NetworkGraph:
         self,
         frame: Frame,
         rows: np.ndarray,
+        *,
         day: np.ndarray,
-        offset: int,
+        offset: Offset,
         erased: Callable[[str], int],
     ) -> None:
         """Take in the connections of rows too old for the window: being connected does not age.
@@ -93,11 +96,11 @@ class NetworkGraph:
             if len(rows):
                 self._add(offset, owner, frame.peer[rows], frame.signals[rows], frame.time[rows], day[rows])
 
-    def _add(self, offset: int, *note: np.ndarray) -> None:
+    def _add(self, offset: Offset, *columns: np.ndarray) -> None:
         if self.oldest is None:
             self.oldest = offset
-        self._notes.append(note)
-        self._waiting += len(note[0])
+        self._ties.append(columns)
+        self._waiting += len(columns[0])
         if self._waiting >= GATHER:
             self.gather()
 
@@ -153,11 +156,11 @@ class NetworkGraph:
             self._sizes.append((0, 0))
 
     def gather(self) -> None:
-        """Put all notes into the overlay."""
-        if not self._notes:
+        """Put all gathered ties into the overlay."""
+        if not self._ties:
             return
-        member, peer, signals, time, day = map(np.concatenate, zip(*self._notes, strict=True))
-        self._notes, self._waiting = [], 0
+        member, peer, signals, time, day = map(np.concatenate, zip(*self._ties, strict=True))
+        self._ties, self._waiting = [], 0
         key = self._owners(member).astype(np.uint64) << _SHIFT | self.codes.add(peer)
         link = signals & LINKS > 0
         state = np.where(link, states(time, signals & REMOVED > 0), np.uint32(0))
@@ -218,7 +221,7 @@ class NetworkGraph:
         return one
 
     def erase(self, name: str, last: int, end_ms: int) -> None:
-        """Forget the links of a member up to the day `last`, which ends at `end_ms`."""
+        """Clear the links of a member up to the day `last`, which ends at `end_ms`."""
         self.gather()
         slot = self.find(name)
         if slot is None:
@@ -227,9 +230,9 @@ class NetworkGraph:
         packed = self.blocks[number]
         if at < packed.owners:
             mine = packed.part(at)
-            forget(packed.state[mine], packed.since[mine], last - packed.base, end_ms)
+            clear_until(packed.state[mine], packed.since[mine], last - packed.base, end_ms)
         part = self.overlay.part(slot, slot + 1)
-        forget(self.overlay.state[part], self.overlay.day[part], last, end_ms)
+        clear_until(self.overlay.state[part], self.overlay.day[part], last, end_ms)
         if self.has_record[slot]:
             self.has_record[slot] = False
             self.erased.append(name)

@@ -14,7 +14,9 @@ from pipeline.network.graph import NetworkGraph
 from pipeline.network.link_block import OWNERS, LinkColumns
 from pipeline.network.peer_codes import PeerCodes
 from schemas.links import (
-    BLOCK,
+    BLOCK as BLOCK_PREFIX,
+)
+from schemas.links import (
     CHANGES,
     CHUNK,
     CODES,
@@ -33,7 +35,7 @@ Record = tuple[bytes, bytes | None]
 class Journal:
     """The account of what is in the ledger of `network`; records are to be sent in the order they are given.
 
-    refreshed: for each block the round its members' standing was last put out for, ms since 1970, 0: never.
+    refreshed: for each block the round for which its members' records were last emitted, ms since 1970, 0: never.
     since: changes before this number are dropped at the end of the sweep under way.
     """
 
@@ -87,7 +89,7 @@ class Journal:
         self.since = self.changes
 
     def write(self, number: int, refreshed: int | None = None) -> Iterator[Record]:
-        """Block `number`, just folded, and for which round its members' standing was put out, if it was.
+        """Block `number`, just folded, and for which round its members' records were emitted, if they were.
 
         To be taken to the end, and no change to the networks in between.
         """
@@ -126,7 +128,9 @@ class Journal:
         _codes(self.network.codes, [data for key, data in records.items() if key.startswith(CODES)])
         self._codes = len(self.network.codes)
         pieces = sorted(
-            tuple(map(int, key[len(BLOCK) :].split(b"/"))) for key in records if key.startswith(BLOCK)
+            tuple(map(int, key[len(BLOCK_PREFIX) :].split(b"/")))
+            for key in records
+            if key.startswith(BLOCK_PREFIX)
         )
         rounds: dict[int, int] = {}
         for number, keys in groupby(pieces, key=lambda key: key[0]):

@@ -8,7 +8,7 @@ import orjson
 from pipeline.network.member_hash import key_hashes
 from pipeline.network.peer_ranks import UNKNOWN
 
-_MOST = 2_000_000
+_MAX_ROWS = 2_000_000
 
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -29,16 +29,16 @@ class LatestScores:
         score, day = np.full(n, UNKNOWN, np.int16), np.zeros(n, np.int32)
         for at, (_, value) in enumerate(records):
             if value is not None:
-                told = orjson.loads(value)
-                score[at] = round(told["score"] * 100)
-                as_of = told["as_of"]
+                record = orjson.loads(value)
+                score[at] = round(record["score"] * 100)
+                as_of = record["as_of"]
                 number = self._days.get(as_of)
                 if number is None:
                     number = self._days[as_of] = int(np.datetime64(as_of).astype(np.int64))
                 day[at] = number
         self._parts.append((key_hashes([key for key, _ in records]), score, day))
         self._rows += n
-        if self._rows > _MOST and self._rows > 2 * len(self._parts[0][0]):
+        if self._rows > _MAX_ROWS and self._rows > 2 * len(self._parts[0][0]):
             self._newest()
 
     def _newest(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 OWNERS = 1000
 """Members of a block."""
 _EPOCH_S = 946_684_800
-"""2000-01-01: 31 bits of seconds last until 2068. What is said to be before counts as of its first second."""
+"""2000-01-01: 31 bits of seconds last until 2068. A time before that counts as its first second."""
 _LAST = (1 << 31) - 1
 _KEPT = 180
 """Days of engagement kept when the base moves; twice the window."""
@@ -95,7 +95,7 @@ class LinkColumns:
         return np.maximum(day.astype(np.int32) - self.base, 0).astype(np.uint8)
 
     def _reach(self, day: np.ndarray) -> None:
-        """Move the base so that all of `day` can be told."""
+        """Move the base so that all of `day` can be represented."""
         last = int(day.max(initial=0))
         if last - self.base > 255:
             moved = last - _KEPT - self.base
@@ -125,7 +125,7 @@ class LinkColumns:
         return LinkColumns(start - start[0], *columns, self.base)
 
     def widen(self, owners: int) -> None:
-        """Make it the block of so many owners at least."""
+        """Make it the block of at least so many owners."""
         more = owners - self.owners
         if more > 0:
             self.start = np.concatenate([self.start, np.full(more, len(self.peer))])
@@ -157,7 +157,7 @@ class LinkColumns:
         self.start[1:] += np.cumsum(more)
 
     def prune(self, floor: int) -> None:
-        """Drop what says nothing any more: never a connection, and engagement up to day `floor`."""
+        """Drop what has no effect any more: never a connection, and engagement up to day `floor`."""
         stays = (self.state > 0) | self.engaged(floor)
         if not stays.all():
             counts = np.concatenate([[0], np.cumsum(stays)])
@@ -169,7 +169,7 @@ class LinkColumns:
         return self.start.nbytes + self.peer.nbytes + self.state.nbytes + self.since.nbytes
 
 
-def forget(state: np.ndarray, day: np.ndarray, last: int, end_ms: int) -> None:
-    """Take out of links, in place, what happened up to the day `last`, which ends at `end_ms`."""
+def clear_until(state: np.ndarray, day: np.ndarray, last: int, end_ms: int) -> None:
+    """Clear in the arrays of links what happened up to the day `last`, which ends at `end_ms`."""
     state[state <= np.uint32((int(seconds(end_ms - 1)) << 1) | 1)] = 0
     day[day <= last] = 0

@@ -26,20 +26,20 @@ class PeerCodes:
     def find(self, hashes: np.ndarray) -> np.ndarray:
         """uint32[n]: the codes of `hashes` uint64[n], NONE where unknown."""
         mask = len(self._table) - 1
-        place = (hashes & np.uint64(mask)).astype(np.int64)
-        found = self._table[place]
+        slot = (hashes & np.uint64(mask)).astype(np.int64)
+        found = self._table[slot]
         todo = self._others(found, hashes)
-        place = place[todo]
+        slot = slot[todo]
         while len(todo):
-            place = place + 1 & mask
-            there = self._table[place]
+            slot = slot + 1 & mask
+            there = self._table[slot]
             found[todo] = there
             left = self._others(there, hashes[todo])
-            todo, place = todo[left], place[left]
+            todo, slot = todo[left], slot[left]
         return found
 
     def _others(self, codes: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-        """int64: at which places there is another than the one looked for."""
+        """int64: where there is another than the one looked for."""
         taken = np.flatnonzero(codes != NONE)
         return taken[self.hashes[codes[taken]] != hashes[taken]]
 
@@ -61,17 +61,17 @@ class PeerCodes:
         if 3 * count > 2 * len(self._table):
             self._table = np.full(1 << (2 * count).bit_length(), NONE, np.uint32)
             first = 0
-        self._place(np.arange(first, count, dtype=np.uint32))
+        self._put(np.arange(first, count, dtype=np.uint32))
 
-    def _place(self, codes: np.ndarray) -> None:
+    def _put(self, codes: np.ndarray) -> None:
         mask = len(self._table) - 1
-        place = (self.hashes[codes] & np.uint64(mask)).astype(np.int64)
+        slot = (self.hashes[codes] & np.uint64(mask)).astype(np.int64)
         while len(codes):
-            free = self._table[place] == NONE
-            self._table[place[free]] = codes[free]
-            # of several for the same place one has got it
-            left = self._table[place] != codes
-            codes, place = codes[left], place[left] + 1 & mask
+            free = self._table[slot] == NONE
+            self._table[slot[free]] = codes[free]
+            # of several for the same slot one has got it
+            left = self._table[slot] != codes
+            codes, slot = codes[left], slot[left] + 1 & mask
 
     def nbytes(self) -> int:
         """Bytes allocated."""

@@ -1,7 +1,7 @@
-"""A member's place among their own connections: many members at once, in whole numbers.
+"""A member's rank among their own connections: many members at once, in whole numbers.
 
-Who counts are the connections that have a score, and for the rank the member too. `place_of` says the
-same for one member, to be read; tests hold the two together.
+Who counts are the connections that have a score, and for the rank the member too. `plain_rank` gives
+the same for one member, to be read; tests compare the two.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class PeerRanks:
 
     connections: how many they have; scored: of these, with a score; above, level: of these, with a greater
     or the same score as the member; total: the sum of their scores in hundredths; engaged: how many of
-    them engaged with the member lately; own: the member's score, UNKNOWN without.
+    them engaged with the member recently; own: the member's score, UNKNOWN without.
     """
 
     connections: np.ndarray
@@ -53,8 +53,8 @@ class PeerRanks:
         return (20_000 * self.engaged + n) // (2 * n)
 
 
-def places(links: LinkColumns, own: np.ndarray, scores: np.ndarray, floor: int) -> PeerRanks:
-    """The places of the owners of a block.
+def peer_ranks(links: LinkColumns, own: np.ndarray, scores: np.ndarray, floor: int) -> PeerRanks:
+    """The ranks of the owners of a block.
 
     own: int[n], the scores of its owners; scores: int16, by code; floor: engagement up to that day is over.
     """
@@ -79,15 +79,15 @@ def places(links: LinkColumns, own: np.ndarray, scores: np.ndarray, floor: int) 
 
 
 def by_code(codes: np.ndarray, scores: np.ndarray, size: int) -> np.ndarray:
-    """int16[size]: the scores by code, UNKNOWN without; codes uint32[n], NONE for members nobody knows."""
+    """int16[size]: the scores by code, UNKNOWN without; codes uint32[n], NONE for unknown members."""
     table = np.full(size, UNKNOWN, np.int16)
     known = codes != NONE
     table[codes[known]] = scores[known]
     return table
 
 
-def place_of(own: int | None, peers: Iterable[tuple[int | None, bool]]) -> dict[str, int | None]:
-    """One member's place (its halves), in the plainest way; peers: their scores, and whether they engaged."""
+def plain_rank(own: int | None, peers: Iterable[tuple[int | None, bool]]) -> dict[str, int | None]:
+    """One member's rank (its halves), in the plainest way; peers: their scores, and whether they engaged."""
     connections = list(peers)
     scores = [score for score, _ in connections if score is not None]
     engaged = sum(engages for score, engages in connections if score is not None)

@@ -12,13 +12,15 @@ from pipeline.common.json_columns import (
     Piece,
     Record,
     Table,
-    about,
     escaped,
     joined,
     plain,
     records,
+    rubric_json,
     whole,
 )
+from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from pipeline.network.peer_ranks import UNKNOWN, PeerRanks
 from schemas.network import NetworkStanding
 
@@ -31,20 +33,21 @@ _NO_RANK = b',"rank":null'
 
 def network_records(
     names: Sequence[str],
-    places: PeerRanks,
+    ranks: PeerRanks,
     rows: np.ndarray,
+    *,
     minimum: int,
-    day: int,
+    day: Day,
     revision: int,
-    rubric: tuple[str, str],
+    rubric: RubricId,
 ) -> list[Record]:
     """(key, value) of members by name: JSON as in `schemas.network.NetworkStanding`.
 
-    rows: int64[n], where in `places` each is; minimum: with fewer scored connections rank and average are
-    not said.
+    rows: int64[n], where in `ranks` each is; minimum: with fewer scored connections rank and average are
+    null.
     """
     keys = plain(names)
-    scored, own = places.scored[rows], places.own[rows]
+    scored, own = ranks.scored[rows], ranks.own[rows]
     enough = scored >= minimum
     return records(
         keys,
@@ -52,22 +55,23 @@ def network_records(
             b'{"member":"',
             escaped(names, keys),
             b'","connections":',
-            whole(places.connections[rows]),
+            whole(ranks.connections[rows]),
             b',"scored":',
             whole(scored),
-            _ranks(places, rows, enough & (own > UNKNOWN)),
-            _AVERAGE.of(np.where(enough, places.average()[rows], NULL)),
-            _ENGAGING.of(np.where(scored > 0, places.engaging()[rows], NULL)),
-            b',"as_of":"%b","revision":%d,%b' % (calendar(day).isoformat().encode(), revision, about(rubric)),
+            _ranks(ranks, rows, enough & (own > UNKNOWN)),
+            _AVERAGE.of(np.where(enough, ranks.average()[rows], NULL)),
+            _ENGAGING.of(np.where(scored > 0, ranks.engaging()[rows], NULL)),
+            b',"as_of":"%b","revision":%d,%b'
+            % (calendar(day).isoformat().encode(), revision, rubric_json(rubric)),
         ),
     )
 
 
-def _ranks(places: PeerRanks, rows: np.ndarray, known: np.ndarray) -> Piece:
+def _ranks(ranks: PeerRanks, rows: np.ndarray, known: np.ndarray) -> Piece:
     """The rank of those of whom it is known, null of the others."""
     if not known.any():
         return _NO_RANK
-    halves, of, top = places.halves()[rows], places.scored[rows] + 1, places.top()[rows]
+    halves, of, top = ranks.halves()[rows], ranks.scored[rows] + 1, ranks.top()[rows]
     if not known.all():
         top = np.where(known, top, 0)
     made = joined(b',"rank":{"place":', whole(halves >> 1), _HALF.of(halves & 1), whole(of), _TOP.of(top))
@@ -75,9 +79,11 @@ def _ranks(places: PeerRanks, rows: np.ndarray, known: np.ndarray) -> Piece:
 
 
 def standing(
-    name: str, places: PeerRanks, minimum: int, day: int, revision: int, rubric: tuple[str, str]
+    name: str, ranks: PeerRanks, *, minimum: int, day: Day, revision: int, rubric: RubricId
 ) -> NetworkStanding:
-    """The record of the only member of `places`."""
-    [(_, value)] = network_records([name], places, np.zeros(1, np.int64), minimum, day, revision, rubric)
+    """The record of the only member of `ranks`."""
+    [(_, value)] = network_records(
+        [name], ranks, np.zeros(1, np.int64), minimum=minimum, day=day, revision=revision, rubric=rubric
+    )
     assert value is not None
     return NetworkStanding.model_validate_json(value)

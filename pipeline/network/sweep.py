@@ -1,6 +1,6 @@
 """A sweep through the blocks of a partition's networks, in pieces of some milliseconds.
 
-A block is folded, the places of its members are worked out, and both go out in the same transaction. Networks
+A block is folded, the ranks of its members are computed, and both are sent in the same transaction. Networks
 may be large, so between two pieces others may go on; only the networks must not change meanwhile.
 """
 
@@ -11,16 +11,18 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.common.json_columns import Record
+from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import WINDOW
+from pipeline.common.units import Day
 from pipeline.network import journal
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
 from pipeline.network.peer_codes import NONE
-from pipeline.network.peer_ranks import UNKNOWN, PeerRanks, places
+from pipeline.network.peer_ranks import UNKNOWN, PeerRanks, peer_ranks
 from pipeline.network.records import network_records
 
 AT_ONCE = 100_000
-"""Links, about, whose places are worked out in one piece."""
+"""About how many links are ranked in one piece."""
 Piece = tuple[Sequence[Record], Sequence[journal.Record]]
 """Records for `member.networks` and for `member.ledger`."""
 
@@ -29,11 +31,11 @@ Piece = tuple[Sequence[Record], Sequence[journal.Record]]
 class Sweep:
     """The blocks left, in order, and whether these were all; the day, and scores int16 by code of then.
 
-    round: which the places are put out for; None: blocks are only folded and written. members: so far.
+    round: for which the ranks are emitted; None: blocks are only folded and written. members: so far.
     """
 
     left: list[int]
-    day: int
+    day: Day
     whole: bool
     round: int | None = None
     scores: np.ndarray | None = None
@@ -42,16 +44,16 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class RecordContext:
-    """What goes into records besides the places; names: of the shard's members by index."""
+    """What goes into records besides the ranks; names: of the shard's members by index."""
 
     names: Sequence[str | None]
     minimum: int
     revision: int
-    rubric: tuple[str, str]
+    rubric: RubricId
 
 
-def sweep_block(sweep: Sweep, entries: Journal, number: int, telling: RecordContext) -> Iterator[Piece]:
-    """Work on a block, to be taken to the end: what each piece of it puts out, perhaps nothing."""
+def sweep_block(sweep: Sweep, entries: Journal, number: int, context: RecordContext) -> Iterator[Piece]:
+    """Work on a block, to be iterated to the end: what each piece of it emits, perhaps nothing."""
     network = entries.network
     floor = sweep.day - WINDOW
     links = network.fold(number, floor)
@@ -66,25 +68,31 @@ def sweep_block(sweep: Sweep, entries: Journal, number: int, telling: RecordCont
             some = slice(number * OWNERS + first, number * OWNERS + stop)
             codes = network.owner[some]
             own = np.where(codes == NONE, UNKNOWN, sweep.scores[np.where(codes == NONE, 0, codes)])
-            found = places(links.of_owners(first, stop), own, sweep.scores, floor)
-            yield _records(found, entries, some, sweep, telling), ()
+            found = peer_ranks(links.of_owners(first, stop), own, sweep.scores, floor)
+            yield _records(found, entries, some, sweep=sweep, context=context), ()
     for record in entries.write(number, sweep.round):
         yield (), [record]
 
 
 def _records(
-    found: PeerRanks, entries: Journal, some: slice, sweep: Sweep, telling: RecordContext
+    found: PeerRanks, entries: Journal, some: slice, *, sweep: Sweep, context: RecordContext
 ) -> list[Record]:
-    """The records of the owners at places `some`, and tombstones of those who have no connection any more."""
-    network, names = entries.network, telling.names
-    member, told = network.member[some], network.has_record[some]
+    """The records of the owners at slots `some`, and tombstones of those who have no connection any more."""
+    network, names = entries.network, context.names
+    member, has_record = network.member[some], network.has_record[some]
     rows = np.flatnonzero((member >= 0) & (found.connections > 0))
-    gone = np.flatnonzero((member >= 0) & told & (found.connections == 0))
+    gone = np.flatnonzero((member >= 0) & has_record & (found.connections == 0))
     records: list[Record] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]
-    told[gone] = False
-    told[rows] = True
+    has_record[gone] = False
+    has_record[rows] = True
     people = [str(names[i]) for i in member[rows].tolist()]
     sweep.members += len(people)
     return records + network_records(
-        people, found, rows, telling.minimum, sweep.day, telling.revision, telling.rubric
+        people,
+        found,
+        rows,
+        minimum=context.minimum,
+        day=sweep.day,
+        revision=context.revision,
+        rubric=context.rubric,
     )

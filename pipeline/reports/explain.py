@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.common.tile_keys import WINDOW
+from pipeline.common.units import Day
 from pipeline.reports.apportion import apportion
 from pipeline.rubric.components import PILLARS, Component, Penalty, Rate, Registers, Rhythm, Use, Volume
 from pipeline.rubric.model import Rubric, Step
@@ -98,7 +99,7 @@ class Explanation(_Explained):
 
     rubric: str
     version: int
-    day: int
+    day: Day
     score: int
     pillars: tuple[PillarReport, ...]
     penalties: tuple[ComponentReport, ...]
@@ -112,7 +113,7 @@ class Explanation(_Explained):
 
 
 def explain(
-    rubric: Rubric, day: int, member: Member, scorer: Scorer | None = None, role: str | None = None
+    rubric: Rubric, day: Day, member: Member, *, scorer: Scorer | None = None, role: str | None = None
 ) -> Explanation:
     """Explain a member's score as of `day`; `scorer` may be given when there is one for it.
 
@@ -156,7 +157,7 @@ def _target(rubric: Rubric, role: str | None, score: int) -> TargetReport | None
     )
 
 
-def next_steps(rubric: Rubric, day: int, member: Member, scorer: Scorer | None = None) -> tuple[Gain, ...]:
+def next_steps(rubric: Rubric, day: Day, member: Member, scorer: Scorer | None = None) -> tuple[Gain, ...]:
     """What each of the rubric's steps would gain, the most first; what gains nothing is left out.
 
     A step that is repeated is scored as if it had been kept up for its weeks until today, on top of what the
@@ -180,7 +181,7 @@ def next_steps(rubric: Rubric, day: int, member: Member, scorer: Scorer | None =
     return tuple(sorted(found, key=lambda gain: -gain.gain))
 
 
-def with_step(step: Step, day: int, member: Member) -> Member:
+def with_step(step: Step, day: Day, member: Member) -> Member:
     """The member as if the step had been kept up for its weeks until `day`."""
     more: dict[tuple[Signal, int], int] = {}
     for signal, amount in step.signals.items():
@@ -201,7 +202,7 @@ def _on(weekday: int, amount: int) -> int:
     return sum(1 for at in range(amount) if at * 7 // amount == weekday)
 
 
-def _component(component: Component, day: int, member: Member, points: int) -> ComponentReport:
+def _component(component: Component, day: Day, member: Member, points: int) -> ComponentReport:
     sources = list(_sources(component, day, member))
     # What earned the points: a rate's trials earn nothing, they only set what its successes are worth.
     earning = [source.decayed if source.role != "trials" else 0 for source in sources]
@@ -221,24 +222,32 @@ def _component(component: Component, day: int, member: Member, points: int) -> C
     )
 
 
-def _sources(component: Component, day: int, member: Member) -> Iterator[Source]:
+def _sources(component: Component, day: Day, member: Member) -> Iterator[Source]:
     match component:
         case Volume() | Penalty():
-            yield from _uses(component.signals, "signal", component.half_life, day, member)
+            yield from _uses(
+                component.signals, "signal", half_life=component.half_life, day=day, member=member
+            )
         case Rate():
-            yield from _uses(component.successes, "successes", component.half_life, day, member)
+            yield from _uses(
+                component.successes, "successes", half_life=component.half_life, day=day, member=member
+            )
             if component.trials is not None:
-                yield from _uses(component.trials, "trials", component.half_life, day, member)
+                yield from _uses(
+                    component.trials, "trials", half_life=component.half_life, day=day, member=member
+                )
             elif component.trials_register is not None:
-                yield _register(component.trials_register, "trials", None, 1, member)
+                yield _register(component.trials_register, "trials", target=None, weight=1, member=member)
         case Rhythm():
             yield from _active(component, day, member)
         case Registers():
             for register, section in component.registers.items():
-                yield _register(register, "register", section.target, section.weight, member)
+                yield _register(
+                    register, "register", target=section.target, weight=section.weight, member=member
+                )
 
 
-def _window(member: Member, signal: Signal, day: int) -> dict[int, int]:
+def _window(member: Member, signal: Signal, day: Day) -> dict[int, int]:
     """The counts of a signal by age, in the window."""
     return {
         day - of: count
@@ -248,7 +257,7 @@ def _window(member: Member, signal: Signal, day: int) -> dict[int, int]:
 
 
 def _uses(
-    uses: Mapping[Signal, Use], role: str, half_life: int | None, day: int, member: Member
+    uses: Mapping[Signal, Use], role: str, *, half_life: int | None, day: Day, member: Member
 ) -> Iterator[Source]:
     decay = weights(half_life)
     for signal, use in uses.items():
@@ -268,7 +277,7 @@ def _uses(
         )
 
 
-def _active(rhythm: Rhythm, day: int, member: Member) -> Iterator[Source]:
+def _active(rhythm: Rhythm, day: Day, member: Member) -> Iterator[Source]:
     """The active periods that each signal alone would make: several of them may share one."""
     for signal in rhythm.signals:
         counts = {
@@ -287,12 +296,12 @@ def _active(rhythm: Rhythm, day: int, member: Member) -> Iterator[Source]:
         )
 
 
-def _ago(rhythm: Rhythm, day: int, age: int) -> int:
+def _ago(rhythm: Rhythm, day: Day, age: int) -> int:
     """How many days or calendar weeks before the current one a day of this age lies."""
     return age if rhythm.period == "day" else (day + MONDAY) // 7 - (day - age + MONDAY) // 7
 
 
-def _measured(component: Component, day: int, member: Member, sources: list[Source]) -> str:
+def _measured(component: Component, day: Day, member: Member, sources: list[Source]) -> str:
     """What the component's curve is applied to: a sum, a number of periods, a rate, or a share filled."""
     total = sum(source.decayed for source in sources if source.role != "trials")
     match component:
@@ -318,7 +327,7 @@ def _measured(component: Component, day: int, member: Member, sources: list[Sour
             return f"sum {total // _MILLION}.{total % _MILLION // 10_000:02d}"
 
 
-def _register(register: Register, role: str, target: int | None, weight: int, member: Member) -> Source:
+def _register(register: Register, role: str, *, target: int | None, weight: int, member: Member) -> Source:
     value = max(member.numbers.get(register, 0), 0)
     counted = value if target is None else min(value, target)
     return Source(

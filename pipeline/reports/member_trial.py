@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.common import days
 from pipeline.common.suggestions import nearest
 from pipeline.common.tile_keys import WINDOW
+from pipeline.common.units import Day
 from pipeline.reports.rubric_comparison import bands_now
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
@@ -29,7 +30,7 @@ _FORM = re.compile(
 )
 _SIGNALS = {signal.name.lower(): signal for signal in Signal}
 _REGISTERS = {register.name.lower(): register for register in Register}
-_MOST = 2**31 - 1
+_MAX_REGISTER = 2**31 - 1
 
 
 class TrialError(ValueError):
@@ -51,7 +52,7 @@ class Setting:
     age: int = 0
 
     @classmethod
-    def parse(cls, text: str, day: int) -> Self:
+    def parse(cls, text: str, day: Day) -> Self:
         """`member:signal=+n`, with `@-3d` or `@2026-11-20` for another day, or `member:register=n`.
 
         `day` is the as-of day; raises TrialError.
@@ -73,7 +74,7 @@ class Setting:
         more = -value if form["sign"] == "-" else value
         return cls(text, form["member"], _SIGNALS[name], more, _age(text, form["on"], day))
 
-    def apply(self, day: int, member: Member) -> Member:
+    def apply(self, day: Day, member: Member) -> Member:
         """The member with this change; a tile stays between 0 and what it can hold."""
         if isinstance(self.of, Signal):
             return member.plus({(self.of, day - self.age): self.value})
@@ -89,12 +90,12 @@ def _known(text: str, form: re.Match[str]) -> Register:
         )
     if form["sign"] or form["on"]:
         raise _wrong(text, f"'{name}' is a register: give its new value, such as {name}={form['value']}")
-    if int(form["value"]) > _MOST:
-        raise _wrong(text, f"the maximum value of a register is {_MOST:,}")
+    if int(form["value"]) > _MAX_REGISTER:
+        raise _wrong(text, f"the maximum value of a register is {_MAX_REGISTER:,}")
     return register
 
 
-def _age(text: str, on: str | None, day: int) -> int:
+def _age(text: str, on: str | None, day: Day) -> int:
     """How many days before `day` the setting is for."""
     if on is None:
         return 0
@@ -136,7 +137,7 @@ class Trial(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     member: str
-    day: int
+    day: Day
     rubric: str
     version: int
     settings: tuple[str, ...]
@@ -144,7 +145,7 @@ class Trial(BaseModel):
     after: TrialScore
 
 
-def attempt(rubric: Rubric, day: int, member: Member, settings: Sequence[Setting]) -> Trial:
+def attempt(rubric: Rubric, day: Day, member: Member, settings: Sequence[Setting]) -> Trial:
     """Score a member without and with the settings, at least one, which must all be for this member."""
     changed = member
     for setting in settings:
@@ -161,7 +162,7 @@ def attempt(rubric: Rubric, day: int, member: Member, settings: Sequence[Setting
     )
 
 
-def scores(rubric: Rubric, day: int, members: Sequence[Member]) -> list[TrialScore]:
+def scores(rubric: Rubric, day: Day, members: Sequence[Member]) -> list[TrialScore]:
     """The points of members as of `day`."""
     points = Scorer(rubric, day).points(*batch(day, members))
     columns = zip(
@@ -187,5 +188,5 @@ def scores(rubric: Rubric, day: int, members: Sequence[Member]) -> list[TrialSco
     ]
 
 
-def _named(rubric: Rubric, points: Sequence[int], places: Sequence[int]) -> dict[str, int]:
-    return {rubric.components[at].name: points[at] for at in places}
+def _named(rubric: Rubric, points: Sequence[int], components: Sequence[int]) -> dict[str, int]:
+    return {rubric.components[at].name: points[at] for at in components}

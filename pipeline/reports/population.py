@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from pipeline.common.days import calendar
 from pipeline.common.tile_keys import Pairs
+from pipeline.common.units import Day
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.member import Member
 from pipeline.shard.file_shard import FileShard
@@ -60,7 +61,7 @@ class Population:
 
     def __init__(self, shards: Sequence[AnyShard], day: int) -> None:
         self.shards = list(shards)
-        self.day = day
+        self.day = Day(day)
 
     def batches(self) -> Iterator[People]:
         """Every member that has a score, once, in batches small enough for the processor's cache."""
@@ -85,12 +86,12 @@ class Population:
             return Known(Member.of(self.day, shard.state.tiles.read(one), numbers), role or None)
         return None
 
-    def like(self, name: str, most: int = 3) -> list[str]:
+    def like(self, name: str, max_names: int = 3) -> list[str]:
         """Members with a name like this one, for who has mistyped it."""
         names = [
             str(other) for shard in self.shards for other in shard.state.index.names if other is not None
         ]
-        return difflib.get_close_matches(name, names, most)
+        return difflib.get_close_matches(name, names, max_names)
 
     def past(self, name: str, last: int) -> list[PastDay] | None:
         """The days of a member's history, oldest first, at most `last`; None for an unknown member."""
@@ -99,10 +100,10 @@ class Population:
             if index is None or isinstance(shard, FileShard):
                 continue
             through = int(shard.rollover.recorded_through(np.array([index]))[0])
-            line = shard.state.history.line(index, through + 1)[-last:].tolist()
+            line = shard.state.history.line(index, Day(through + 1))[-last:].tolist()
             first = through + 1 - len(line)
             return [
-                PastDay(day=calendar(first + at), score=points[0], pillars=points[1:])
+                PastDay(day=calendar(Day(first + at)), score=points[0], pillars=points[1:])
                 for at, points in enumerate(line)
                 if points[0] != UNKNOWN
             ]

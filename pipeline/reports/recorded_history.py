@@ -1,7 +1,7 @@
-"""The daily history as the records of `member.history` tell it, and what a score record must say by it.
+"""The daily history from the records of `member.history`, and what a score record must contain by it.
 
 Bands, trends and changes are functions of the recorded days and the score, so a reader can work them out
-without the workers' state: that is how `verify` finds a record that says anything else. Kept of a member
+without the workers' state: that is how `verify` finds a record that differs. Kept of a member
 are the last 90 days, as in a worker's memory, and the band that all days before lead to.
 """
 
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.growable import grown
+from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, UNKNOWN, Band, Direction, next_band, trend
@@ -19,9 +21,9 @@ from pipeline.shard.daily_history import COLUMNS, DAYS
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a score record must say beside the points; changes in hundredths, None: no score on that day.
+    """What a score record must contain beside the points; changes in hundredths, None: no score on that day.
 
-    band: None when it can't be told, since some of the days were recorded by another rubric.
+    band: None when it is unknown, since some of the days were recorded by another rubric.
     """
 
     band: Band | None
@@ -39,6 +41,7 @@ class RecordedHistory:
 
     def __init__(self, rubric: Rubric) -> None:
         self.rubric = rubric
+        self._rubric_id = rubric.id
         self.rows: dict[str, int] = {}
         self.first: int | None = None  # the first day there is a record of
         self._kept = np.zeros((0, DAYS, COLUMNS), np.int16)  # points plus 1; 0: unknown
@@ -50,13 +53,13 @@ class RecordedHistory:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def add(self, member: str, day: int, points: Sequence[int], rubric: tuple[str, str]) -> None:
-        """A record of a day: score and pillars in hundredths, by the rubric (name, version)."""
+    def add(self, member: str, day: Day, points: Sequence[int], rubric: RubricId) -> None:
+        """A record of a day: score and pillars in hundredths, by the rubric."""
         row = self._row(member)
         last = self._last[row]
         if day <= last - DAYS:
             return
-        if rubric != (self.rubric.name, str(self.rubric.version)):
+        if rubric != self._rubric_id:
             self._by_others.add(row)
         for gap in range(max(last + 1, day - DAYS + 1), day):
             self._kept[row, gap % DAYS] = 0
@@ -68,15 +71,15 @@ class RecordedHistory:
         else:
             self._unfolded.add(row)
 
-    def take_back(self, member: str, day: int) -> None:
+    def take_back(self, member: str, day: Day) -> None:
         """A record without a value: the member's day is erased, and the band is that of what is left."""
         row = self._row(member)
         if self._last[row] - DAYS < day <= self._last[row]:
             self._kept[row, day % DAYS] = 0
         self._unfolded.add(row)
 
-    def expected(self, member: str, day: int, score: int, pillars: Sequence[int]) -> Expected:
-        """What a record of this score (hundredths) as of `day` must say, by the days before it."""
+    def expected(self, member: str, day: Day, score: int, pillars: Sequence[int]) -> Expected:
+        """What a record of this score (hundredths) as of `day` must contain, by the days before it."""
         row = self.rows.get(member)
         rule = self.rubric.trend
         line = self._line(row, day, max(rule.days - 1, 7))
@@ -88,10 +91,10 @@ class RecordedHistory:
             weakest=str(PILLARS[min(range(len(PILLARS)), key=lambda at: pillars[at])]),
         )
 
-    def last_days(self, most: int) -> range:
+    def last_days(self, max_days: int) -> range:
         """The newest days there are records of, at most so many."""
         newest = max(self._last, default=-1)
-        return range(max(newest - min(most, DAYS) + 1, self.first or 0), newest + 1)
+        return range(max(newest - min(max_days, DAYS) + 1, self.first or 0), newest + 1)
 
     def on(self, day: int) -> Iterator[tuple[str, list[int]]]:
         """Each member who has a record of the day: score and pillars in hundredths."""
@@ -123,7 +126,7 @@ class RecordedHistory:
         line[(on <= self._last[row] - DAYS) | (on > self._last[row])] = UNKNOWN
         return line.tolist()
 
-    def _band_of(self, row: int | None, day: int, score: int) -> Band | None:
+    def _band_of(self, row: int | None, day: Day, score: int) -> Band | None:
         now = 0
         if row is not None:
             if row in self._by_others:

@@ -8,17 +8,19 @@ that holds a member in a band works over days and is not in it.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.common.units import Day
 from pipeline.reports.population import People
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Bands, Rubric
 from pipeline.scoring.bands import BANDS, Band, next_bands
 from pipeline.scoring.scorer import Points, Scorer
 
-MOST = 10_000
+MAX_SCORE = 10_000
 """Hundredths in a score, at most."""
 
 
@@ -30,7 +32,7 @@ class Distribution(_Result):
     """The scores of everybody by one rubric, in hundredths.
 
     histogram: how many members have each score that any has; total: the sum of all scores; deciles: the
-    least score that is at least as high as that of 0, 10, … 100 % of the members (11 numbers, or none).
+    lowest score that is at least as high as that of 0, 10, … 100 % of the members (11 numbers, or none).
     """
 
     rubric: str
@@ -73,7 +75,7 @@ class Comparison(_Result):
     members each change of the score has, in hundredths; up, down: the biggest movers, the biggest first.
     """
 
-    day: int
+    day: Day
     before: Distribution
     after: Distribution
     moves: tuple[tuple[int, ...], ...]
@@ -97,15 +99,17 @@ class Comparison(_Result):
         return sum(count for a, row in enumerate(self.moves) for b, count in enumerate(row) if a != b)
 
 
-def compare(before: Rubric, after: Rubric, day: int, people: Iterable[People], most: int = 10) -> Comparison:
-    """Score all members by both rubrics as of `day`; `most` of the biggest movers each way are named.
+def compare(
+    before: Rubric, after: Rubric, *, day: Day, people: Iterable[People], max_movers: int = 10
+) -> Comparison:
+    """Score all members by both rubrics as of `day`; up to `max_movers` of the biggest movers each way are named.
 
     Members with the same change are in the order of their names, so the result doesn't depend on theirs.
     """
     scorers = Scorer(before, day), Scorer(after, day)
     sides = _Side(before), _Side(after)
     moves = np.zeros((len(BANDS), len(BANDS)), np.int64)
-    changes = np.zeros(2 * MOST + 1, np.int64)
+    changes = np.zeros(2 * MAX_SCORE + 1, np.int64)
     up: list[Mover] = []
     down: list[Mover] = []
     for some in people:
@@ -114,15 +118,16 @@ def compare(before: Rubric, after: Rubric, day: int, people: Iterable[People], m
         bands = [side.add(of) for side, of in zip(sides, points, strict=True)]
         np.add.at(moves, (bands[0], bands[1]), 1)
         change = points[1].score - points[0].score
-        changes += np.bincount(change + MOST, minlength=len(changes))
-        up = _leading(up, _movers(some.names, points, bands, change, most), most)
-        down = _leading(down, _movers(some.names, points, bands, -change, most), most)
+        changes += np.bincount(change + MAX_SCORE, minlength=len(changes))
+        movers = partial(_movers, some.names, points, bands=bands, max_movers=max_movers)
+        up = _leading(up + movers(gain=change), max_movers)
+        down = _leading(down + movers(gain=-change), max_movers)
     return Comparison(
         day=day,
         before=sides[0].distribution(),
         after=sides[1].distribution(),
         moves=tuple(map(tuple, moves.tolist())),
-        changes={int(at) - MOST: int(changes[at]) for at in np.flatnonzero(changes)},
+        changes={int(at) - MAX_SCORE: int(changes[at]) for at in np.flatnonzero(changes)},
         pillars=_changes([side.pillar_sums() for side in sides], sides[0].members),
         components=_changes([side.component_sums() for side in sides], sides[0].members),
         up=tuple(up),
@@ -136,14 +141,14 @@ class _Side:
     def __init__(self, rubric: Rubric) -> None:
         self.rubric = rubric
         self.members = 0
-        self._histogram = np.zeros(MOST + 1, np.int64)
+        self._histogram = np.zeros(MAX_SCORE + 1, np.int64)
         self._pillars = np.zeros(len(PILLARS), np.int64)
         self._components = np.zeros(len(rubric.components), np.int64)
 
     def add(self, points: Points) -> np.ndarray:
         """Count the points of some members; returns their bands, int8[n]."""
         self.members += len(points)
-        self._histogram += np.bincount(points.score, minlength=MOST + 1)
+        self._histogram += np.bincount(points.score, minlength=MAX_SCORE + 1)
         self._pillars += points.pillars.sum(axis=0)
         self._components += points.components.sum(axis=0)
         return bands_now(points.score, self.rubric.bands)
@@ -175,7 +180,7 @@ class _Side:
 
 
 def bands_now(score: np.ndarray, bands: Bands) -> np.ndarray:
-    """int8[n]: the places in BANDS of scores int64[n] that have no history."""
+    """int8[n]: the indices in BANDS of scores int64[n] that have no history."""
     return next_bands(np.zeros(len(score), np.int8), score, bands)
 
 
@@ -216,14 +221,19 @@ def _changes(sums: Sequence[Mapping[str, int]], members: int) -> tuple[Change, .
 
 
 def _movers(
-    names: Sequence[str], points: Sequence[Points], bands: Sequence[np.ndarray], gain: np.ndarray, most: int
+    names: Sequence[str],
+    points: Sequence[Points],
+    *,
+    bands: Sequence[np.ndarray],
+    gain: np.ndarray,
+    max_movers: int,
 ) -> list[Mover]:
-    """The `most` members with the largest `gain` (int64[n]), if it is above 0; level ones by name."""
-    if not most or not len(gain):
+    """The `max_movers` members with the largest `gain` (int64[n]), if it is above 0; level ones by name."""
+    if not max_movers or not len(gain):
         return []
-    least = int(np.partition(gain, -most)[-most]) if len(gain) > most else 1
-    leading = np.flatnonzero(gain >= max(least, 1)).tolist()
-    rows = sorted(leading, key=lambda row: (-int(gain[row]), names[row]))[:most]
+    threshold = int(np.partition(gain, -max_movers)[-max_movers]) if len(gain) > max_movers else 1
+    leading = np.flatnonzero(gain >= max(threshold, 1)).tolist()
+    rows = sorted(leading, key=lambda row: (-int(gain[row]), names[row]))[:max_movers]
     scores = [of.score[rows].tolist() for of in points]
     pillars = (points[1].pillars[rows] - points[0].pillars[rows]).tolist()
     return [
@@ -239,5 +249,5 @@ def _movers(
     ]
 
 
-def _leading(known: list[Mover], more: list[Mover], most: int) -> list[Mover]:
-    return sorted(known + more, key=lambda mover: (-abs(mover.change), mover.member))[:most]
+def _leading(movers: list[Mover], max_movers: int) -> list[Mover]:
+    return sorted(movers, key=lambda mover: (-abs(mover.change), mover.member))[:max_movers]

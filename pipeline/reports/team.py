@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.common.units import Day
 from pipeline.reports.population import AnyShard, Population
 from pipeline.reports.rubric_comparison import bands_now, mean
 from pipeline.rubric.components import PILLARS
@@ -72,14 +73,14 @@ class TeamSize(_Result):
 class Team:
     """The members of a team as of `day`, best first, level ones by name; one row for each.
 
-    place: int64[n], 1 + how many have a higher score; score: int64[n]; pillars: int64[n, 4]; band: int8[n],
-    places in BANDS; before: int64[n], the score a week ago, UNKNOWN where there was none.
+    rank: int64[n], 1 + how many have a higher score; score: int64[n]; pillars: int64[n, 4]; band: int8[n],
+    indices in BANDS; before: int64[n], the score a week ago, UNKNOWN where there was none.
     """
 
     name: str
-    day: int
+    day: Day
     members: list[str]
-    place: np.ndarray
+    rank: np.ndarray
     score: np.ndarray
     pillars: np.ndarray
     band: np.ndarray
@@ -97,7 +98,7 @@ class Team:
         """The pillar of a row with the fewest points, the first of several."""
         return str(PILLARS[int(self.pillars[row].argmin())])
 
-    def summary(self, most: int = 3) -> Summary:
+    def summary(self, max_movers: int = 3) -> Summary:
         """The team in numbers, with at most so many movers each way; of at least one member."""
         n = len(self)
         known = np.flatnonzero(self.before != UNKNOWN)
@@ -116,17 +117,17 @@ class Team:
             risen=int((gain > 0).sum()),
             fallen=int((gain < 0).sum()),
             change=mean(int(gain.sum()), len(known)) if len(known) else None,
-            up=self._movers(known, gain, most),
-            down=self._movers(known, -gain, most),
+            up=self._movers(known, gain, max_movers),
+            down=self._movers(known, -gain, max_movers),
         )
 
-    def _movers(self, rows: np.ndarray, gain: np.ndarray, most: int) -> tuple[Mover, ...]:
+    def _movers(self, rows: np.ndarray, gain: np.ndarray, max_movers: int) -> tuple[Mover, ...]:
         """Those of `rows` with the largest `gain` above 0; level ones by name."""
         order = np.argsort(-gain, kind="stable")
-        least = int(gain[order[: most or 1][-1]]) if len(order) else 0
-        leading = [at for at in np.flatnonzero(gain >= max(least, 1)).tolist() if most]
+        threshold = int(gain[order[: max_movers or 1][-1]]) if len(order) else 0
+        leading = [at for at in np.flatnonzero(gain >= max(threshold, 1)).tolist() if max_movers]
         leading.sort(key=lambda at: (-int(gain[at]), self.members[rows[at]]))
-        return tuple(self._mover(int(rows[at])) for at in leading[:most])
+        return tuple(self._mover(int(rows[at])) for at in leading[:max_movers])
 
     def _mover(self, row: int) -> Mover:
         before, after = int(self.before[row]), int(self.score[row])
@@ -146,7 +147,7 @@ def team(population: Population, name: str, week_ago: Population | None) -> Team
             some = shard.state.index.of(members)
             points = shard.points(members)
             if week_ago is None and isinstance(shard, Shard):
-                before = _recorded(shard, members, population.day - WEEK)
+                before = _recorded(shard, members, Day(population.day - WEEK))
                 band = next_bands(shard.state.history.band[members], points.score, shard.rubric.bands)
             else:
                 before = np.full(len(some), UNKNOWN, np.int64)
@@ -165,7 +166,7 @@ def team(population: Population, name: str, week_ago: Population | None) -> Team
         name=name,
         day=population.day,
         members=[names[row] for row in order],
-        place=np.searchsorted(falling, falling, "left") + 1,
+        rank=np.searchsorted(falling, falling, "left") + 1,
         score=score[order],
         pillars=pillars[order].astype(np.int64),
         band=band[order],
@@ -176,7 +177,7 @@ def team(population: Population, name: str, week_ago: Population | None) -> Team
 def teams(population: Population, minimum: int) -> list[TeamSize]:
     """All teams by name, with the means of those that have at least `minimum` members.
 
-    Of a smaller one no average is shown among other teams: nobody is to be read off it.
+    Of a smaller one no average is shown among other teams: it would reveal single members.
     """
     sums: dict[str, tuple[int, int]] = {}
     for shard in population.shards:
@@ -195,13 +196,13 @@ def teams(population: Population, minimum: int) -> list[TeamSize]:
     ]
 
 
-def like(name: str, known: Sequence[str], most: int = 3) -> list[str]:
+def like(name: str, known: Sequence[str], max_names: int = 3) -> list[str]:
     """Teams with a name like this one, whatever the case, for who has mistyped it."""
     folded: dict[str, list[str]] = {}
     for one in known:
         folded.setdefault(one.casefold(), []).append(one)
-    near = difflib.get_close_matches(name.casefold(), folded, most)
-    return [one for fold in near for one in folded[fold]][:most]
+    near = difflib.get_close_matches(name.casefold(), folded, max_names)
+    return [one for fold in near for one in folded[fold]][:max_names]
 
 
 def _codes(shard: AnyShard) -> np.ndarray:
@@ -225,7 +226,7 @@ def _members(shard: AnyShard, name: str | None) -> Iterator[np.ndarray]:
         yield members[start : start + _AT_ONCE]
 
 
-def _recorded(shard: Shard, members: np.ndarray, day: int) -> np.ndarray:
+def _recorded(shard: Shard, members: np.ndarray, day: Day) -> np.ndarray:
     """int64[n]: what was recorded of `members` for a day, UNKNOWN where that is not kept."""
     last = shard.rollover.recorded_through(members)
     kept = (last - DAYS < day) & (day <= last)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictInt, StringConstraints, ValidationError, field_validator, model_validator
 
 from pipeline.common.points import as_points
+from pipeline.common.rubric_id import RubricId
 from pipeline.common.suggestions import nearest
 from pipeline.rubric import components as kinds
 from pipeline.rubric.components import PILLARS, Component, Penalty, Pillar, RubricPart
@@ -185,6 +186,11 @@ class Rubric(RubricPart):
         found = [name for name in self.targets if name != GENERAL and _words(name) in stated]
         name = max(found, key=lambda name: (len(name), name), default=GENERAL)
         return (name, self.targets[name]) if name in self.targets else None
+
+    @property
+    def id(self) -> RubricId:
+        """Name and version, as records have them."""
+        return RubricId(self.name, str(self.version))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,6 +1,6 @@
 """Band and trend of a member: pure functions of the daily history of the score.
 
-A band with one threshold flickers for whoever stands on it, and every flicker would be an alert. So a band
+A band with one threshold flickers for a member whose score is near it, and every flicker would be an alert. So a band
 is entered at its threshold and left only `margin` below it. Which band holds in between depends on the
 history, not on a stored state: the same history gives the same band on every worker, after any restart.
 
@@ -19,7 +19,7 @@ UNKNOWN = -1
 
 
 class Band(StrEnum):
-    """Where a score stands; the numbers used in arrays are the places in BANDS."""
+    """The class of a score; the numbers used in arrays are the indices in BANDS."""
 
     LOW = "low"
     MIDDLE = "middle"
@@ -28,7 +28,7 @@ class Band(StrEnum):
 
 
 class Direction(StrEnum):
-    """Where a score is going; the numbers used in arrays are the places in DIRECTIONS."""
+    """Where a score is going; the numbers used in arrays are the indices in DIRECTIONS."""
 
     NOT_ENOUGH_INFORMATION = "not_enough_information"
     DECLINING = "declining"
@@ -59,7 +59,7 @@ def band(history: list[int], bands: Bands) -> Band:
 
 
 def next_band(now: int, score: int, bands: Bands) -> int:
-    """The place in BANDS after one more score of a member who was at the place `now` (0 at first).
+    """The index in BANDS after one more score of a member who was at the index `now` (0 at first).
 
     It is how many thresholds are reached, or were entered before and are not left yet.
     """
@@ -118,6 +118,6 @@ def trends_of(history: np.ndarray, rule: Trend) -> np.ndarray:
     early_sum = (early * early_known).sum(axis=1, dtype=np.int64)
     gain = late_sum * early_days - early_sum * late_days
     change = rule.change * late_days * early_days
-    told = 2 + (gain >= change).astype(np.int8) - (gain <= -change)
+    direction = 2 + (gain >= change).astype(np.int8) - (gain <= -change)
     enough = (late_days >= rule.known) & (early_days >= rule.known)
-    return np.where(enough, told, 0).astype(np.int8)
+    return np.where(enough, direction, 0).astype(np.int8)

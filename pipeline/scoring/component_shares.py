@@ -2,7 +2,7 @@
 
 A share is two whole numbers, earned and worth, with 0 <= earned <= worth and worth > 0; the points of a
 component are max * earned // worth. Arrays are int64[components, members]: a row is contiguous, which
-makes every step here a plain run over memory. Why nothing overflows is said in `components.py`.
+makes every step here a plain run over memory. `components.py` explains why nothing overflows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW
+from pipeline.common.units import Day
 from pipeline.rubric.components import Penalty, Rate, Registers, Rhythm, Volume
 from pipeline.scoring.decay import BITS
 from schemas.registers import Register
@@ -100,7 +101,7 @@ class Rhythms:
     target: np.ndarray
 
     @classmethod
-    def of(cls, parts: Sequence[Rhythm], day: int, ring: np.ndarray) -> "Rhythms":
+    def of(cls, parts: Sequence[Rhythm], day: Day, ring: np.ndarray) -> "Rhythms":
         """`ring`: int64[90], the ring position of each age on `day`."""
         ages = np.arange(WINDOW)
         weeks = (day + MONDAY) // 7 - (day - ages + MONDAY) // 7

@@ -7,11 +7,12 @@ from typing import Self
 import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW, Pairs
+from pipeline.common.units import Day
 from schemas.registers import Register
 from schemas.signals import Signal
 
 _FULL = 0xFFFF
-_MOST = 2**31 - 1
+_MAX_REGISTER = 2**31 - 1
 _SIGNALS = {int(signal): signal for signal in Signal}
 
 
@@ -45,11 +46,11 @@ class Member:
             more[tile] = min(max(more.get(tile, 0) + count, 0), _FULL)
         known = dict(self.numbers)
         for register, value in (numbers or {}).items():
-            known[register] = min(max(known.get(register, 0) + value, -_MOST - 1), _MOST)
+            known[register] = min(max(known.get(register, 0) + value, -_MAX_REGISTER - 1), _MAX_REGISTER)
         return Member(more, known)
 
 
-def batch(day: int, members: Sequence[Member]) -> tuple[int, Pairs, np.ndarray]:
+def batch(day: Day, members: Sequence[Member]) -> tuple[int, Pairs, np.ndarray]:
     """Members as the arguments of `Scorer.points`: n, their tiles in the window of `day`, their registers."""
     flat = [
         (row, (signal * RING + (of & (RING - 1))) % KEYS, min(count, _FULL))

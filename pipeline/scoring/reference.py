@@ -1,4 +1,4 @@
-"""The score of one member in plain Python: what `scoring.py` computes fast, said so that it can be read.
+"""The score of one member in plain Python: what `scorer.py` computes fast, written to be read.
 
 Exact fractions, no numpy, nothing shared with the fast form but the rubric. Slow, and meant to be: it is
 what the fast form is tested against.
@@ -16,6 +16,7 @@ from functools import cache
 from math import floor
 from typing import TypeAlias
 
+from pipeline.common.units import Day
 from pipeline.rubric.components import (
     PILLARS,
     Component,
@@ -49,7 +50,7 @@ class Score:
     components: dict[str, int]
 
 
-def score(rubric: Rubric, day: int, tiles: Tiles, numbers: Numbers) -> Score:
+def score(rubric: Rubric, day: Day, tiles: Tiles, numbers: Numbers) -> Score:
     """The score of a member as of `day`."""
     components: dict[str, int] = {}
     pillars = dict.fromkeys(PILLARS, 0)
@@ -67,7 +68,7 @@ def score(rubric: Rubric, day: int, tiles: Tiles, numbers: Numbers) -> Score:
     return Score(total, pillars, components)
 
 
-def share(component: Component, day: int, tiles: Tiles, numbers: Numbers) -> Fraction:
+def share(component: Component, day: Day, tiles: Tiles, numbers: Numbers) -> Fraction:
     """How much of its maximum a component gives (or a penalty takes): 0 to 1."""
     match component:
         case Volume() | Penalty():
@@ -98,15 +99,18 @@ def share(component: Component, day: int, tiles: Tiles, numbers: Numbers) -> Fra
             return Fraction(reached) / weights
 
 
-def added(uses: Mapping[Signal, Use], day: int, tiles: Tiles, half_life: int | None) -> Fraction:
+def added(uses: Mapping[Signal, Use], day: Day, tiles: Tiles, half_life: int | None) -> Fraction:
     """The weighted sum of some signals, each capped by the day, then decayed."""
     return sum(
-        (use.weight * decayed(tiles, signal, day, use.cap, half_life) for signal, use in uses.items()),
+        (
+            use.weight * decayed(tiles, signal, day, cap=use.cap, half_life=half_life)
+            for signal, use in uses.items()
+        ),
         Fraction(0),
     )
 
 
-def decayed(tiles: Tiles, signal: Signal, day: int, cap: int, half_life: int | None) -> Fraction:
+def decayed(tiles: Tiles, signal: Signal, day: Day, *, cap: int, half_life: int | None) -> Fraction:
     """One signal's counts, at most `cap` of a day, each day weighing less the older it is."""
     return sum(
         (min(tiles.get((signal, day - age), 0), cap) * weight(age, half_life) for age in range(WINDOW)),
@@ -134,7 +138,7 @@ def weight(age: int, half_life: int | None) -> Fraction:
     return Fraction(low, FINE)
 
 
-def active(rhythm: Rhythm, day: int, tiles: Tiles) -> set[int]:
+def active(rhythm: Rhythm, day: Day, tiles: Tiles) -> set[int]:
     """The days, or the weeks from Monday, of the last `over` on which any of its signals was counted."""
     first_monday = 4  # 1970-01-05
 

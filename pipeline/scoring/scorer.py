@@ -1,7 +1,7 @@
 """The score of many members at once: f(rubric, tiles, registers, day), in whole numbers.
 
 This is the hot path. All that depends on the rubric and the day alone is put into tables over the tile
-keys once, so that a tile costs a few table look-ups and one addition. `reference.py` says the same for
+keys once, so that a tile costs a few table look-ups and one addition. `reference.py` does the same for
 one member in plain Python, and tests hold the two together to the last integer.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.tile_keys import KEYS, RING, WINDOW, Pairs
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS, Penalty, Rate, Registers, Rhythm, Use, Volume
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.component_shares import Curves, Rates, Rhythms, Sections
@@ -55,7 +56,7 @@ class Scorer:
     other days (late, or ahead of `day`) weigh nothing. Making one takes about a millisecond.
     """
 
-    def __init__(self, rubric: Rubric, day: int) -> None:
+    def __init__(self, rubric: Rubric, day: Day) -> None:
         self.rubric = rubric
         self.day = day
         self._ring = (day - np.arange(WINDOW)) & (RING - 1)
@@ -77,11 +78,11 @@ class Scorer:
             self._use(slot, rate.successes, rate.half_life)
             self._use(slot + len(rates), rate.trials or {}, rate.half_life)
         # The kinds are computed one after the other; then the rows are put into the order of the rubric.
-        places = [at for group in (curves, rates, rhythms, registers) for at, _ in group]
-        self._order = np.argsort(places)
-        self._max = np.array([[rubric.components[at].max] for at in places], np.int64)
+        by_kind = [at for group in (curves, rates, rhythms, registers) for at, _ in group]
+        self._order = np.argsort(by_kind)
+        self._max = np.array([[rubric.components[at].max] for at in by_kind], np.int64)
         members = [rubric.of_pillar(pillar) for pillar in PILLARS]
-        self._by_pillar = np.array([at for places in members for at in places], np.int64)
+        self._by_pillar = np.array([at for components in members for at in components], np.int64)
         self._pillar_starts = np.cumsum([0, *map(len, members)])[:-1]
         self._index, self._value = np.empty(0, np.int64), np.empty(0)
         self._earned, self._worth = np.empty(0, np.int64), np.empty(0, np.int64)

@@ -1,4 +1,4 @@
-"""The state of one partition of members: what frames do to it, what it puts out, how it is kept and restored.
+"""The state of one partition of members: what frames do to it, what it emits, how it is kept and restored.
 
 It does no I/O: who feeds, commits and restores a shard is `agents.worker`.
 """

@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.common.tile_keys import WINDOW
+from pipeline.common.units import Day, Offset
 from pipeline.network.journal import Journal
 from pipeline.shard import redo
-from pipeline.shard.member_state import NEVER
+from pipeline.shard.member_state import NO_DAY
 from pipeline.shard.rollover import SLACK
 from pipeline.shard.shard import ReplayGuard, Shard
 from pipeline.shard.watermarks import Watermarks
@@ -50,7 +51,7 @@ def dump_history(shard: Shard, number: int) -> BlockHistory:
     start = number * state.index.block_size
     part = slice(start, min(start + state.index.block_size, len(state.index.names)))
     history = state.history
-    day = rollover.recorder.last.get(number, rollover.previous_day - 1)
+    day = rollover.recorder.last.get(number, Day(rollover.previous_day - 1))
     points = history.whole(part) if whole else history.kept(part, day)[:, None]
     names = state.index.names[part]
     return BlockHistory(number, day, names, points, history.band[part], history.since[part])
@@ -90,32 +91,33 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[Bl
     else:
         watermarks = Watermarks(stamp.start.watermarks, stamp.start.missing)
         watermarks.from_zero = stamp.from_zero
-        shard.restore(stamp, watermarks, ReplayGuard(durable), stamp.start.frame)
+        shard.restore(stamp, watermarks, ReplayGuard(durable), Offset(stamp.start.frame))
 
 
-def _oldest(stamp: Stamp) -> int:
+def _oldest(stamp: Stamp) -> Day:
     """The day before the first whose tiles are wanted: those of days not on record yet count too."""
     missed = stamp.day - stamp.turned_from
-    return (stamp.turned_from if 0 < missed <= SLACK else stamp.day) - WINDOW
+    return Day((stamp.turned_from if 0 < missed <= SLACK else stamp.day) - WINDOW)
 
 
-def needed_from(stamp: Stamp) -> int:
+def needed_from(stamp: Stamp) -> Offset:
     """The first frame that may change a member: what came before is in blocks."""
-    return min(stamp.replay_from, stamp.frame + 1)
+    return Offset(min(stamp.replay_from, stamp.frame + 1))
 
 
-def start_of(stamp: Stamp) -> int:
+def start_of(stamp: Stamp) -> Offset:
     """For a stamp of version 1 the frame to read from.
 
     There the generation of seen ids before the first needed frame's began.
     """
-    begun = [c.frame for c in stamp.checkpoints if c.frame <= needed_from(stamp)]
+    begun = [Offset(c.frame) for c in stamp.checkpoints if c.frame <= needed_from(stamp)]
     return begun[-2] if len(begun) > 1 else begun[0] if begun else needed_from(stamp)
 
 
-def replay_from(shard: Shard) -> int:
+def replay_from(shard: Shard) -> Offset:
     """Offset of the oldest frame with a change that is in no block yet."""
-    oldest, links = min(shard.dirty.values(), default=shard.frame + 1), shard.state.network.oldest
+    oldest = min(shard.dirty.values(), default=Offset(shard.frame + 1))
+    links = shard.state.network.oldest
     return oldest if links is None else min(oldest, links)
 
 
@@ -124,7 +126,7 @@ def stamp_of(shard: Shard) -> Stamp:
     oldest = replay_from(shard)
     start = None if shard.redo is None else shard.redo.start
     rollover = shard.rollover
-    rollover.forget_starts(oldest - 1 if start is None else start.frame)
+    rollover.remove_starts(Offset(oldest - 1 if start is None else start.frame))
     return Stamp(
         sequence=shard.emitter.revision,
         frame=shard.frame,
@@ -161,8 +163,8 @@ def restored_networks(shard: Shard, records: Mapping[bytes, bytes]) -> Journal:
     journal = Journal(state.network)
     journal.restore(records)
     # links may have been written before the erasure of their owner was
-    for index in np.flatnonzero(state.erased > NEVER).tolist():
-        name, last = state.index.names[index], int(state.erased[index])
+    for index in np.flatnonzero(state.erased > NO_DAY).tolist():
+        name, last = state.index.names[index], Day(int(state.erased[index]))
         if name is not None:
             state.network.erase(name, last, state.zone.end_ms(last))
     return journal

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.common.json_columns import Record
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days
+from pipeline.common.units import Day
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.scorer import Points, Scorer
@@ -24,49 +25,48 @@ class DayRecorder:
     def __init__(self, rubric: Rubric, state: MemberState) -> None:
         self.rubric = rubric
         self.state = state
-        self.last: dict[int, int] = {}  # block -> last day on record
+        self.last: dict[int, Day] = {}  # block -> last day on record
         # blocks whose history in the ledger is not that in memory: in more than the day last recorded?
         self.outdated: dict[int, bool] = {}
         self._records: list[Record] = []
         self._scorer: Scorer | None = None
 
-    def record(self, number: int, members: np.ndarray, after: int, today: int) -> None:
+    def record(self, number: int, members: np.ndarray, after: Day, today: Day) -> None:
         """Put the days before `today` of block `number` on record, of its members int64[n].
 
         after: the day before the first one due when nothing of the block is on record yet.
         """
         over = range(self.last.get(number, after) + 1, today)
         for day in over:
-            self._record(members, day, today)
+            self._record(members, Day(day), today)
         if over:
-            self.last[number] = today - 1
+            self.last[number] = Day(today - 1)
             alone = len(over) == 1 and (number + today) % WHOLE_DAYS and number not in self.outdated
             self.outdated[number] = not alone
 
-    def through(self, members: np.ndarray, after: int) -> np.ndarray:
+    def through(self, members: np.ndarray, after: Day) -> np.ndarray:
         """int64[n]: the last day on record of `members`; `after` where nothing of a block is."""
         blocks, which = np.unique(members // self.state.index.block_size, return_inverse=True)
         last = [self.last.get(block, after) for block in blocks.tolist()]
         return np.array(last, np.int64)[which]
 
-    def _record(self, members: np.ndarray, day: int, today: int) -> None:
+    def _record(self, members: np.ndarray, day: Day, today: Day) -> None:
         if self._scorer is None or self._scorer.day != day:
             self._scorer = Scorer(self.rubric, day)
         pairs, numbers = self.state.tiles.read(members), self.state.registers.numbers(members)
         points = self._scorer.points(len(members), pairs, numbers)
         there = self._was_there(members, pairs, day, today)
-        self.state.history.record(members, day, points, there, self.rubric.bands)
+        self.state.history.record(members, day, points, there=there, bands=self.rubric.bands)
         at = np.flatnonzero(there)
         names = self.state.index.of(members[at])
         kept = Points(points.score[at], points.pillars[at], points.components[at])
-        about = (self.rubric.name, str(self.rubric.version))
-        self._records += history_records(names, kept, day, about)
+        self._records += history_records(names, kept, day, self.rubric.id)
 
-    def _was_there(self, members: np.ndarray, pairs: Pairs, day: int, today: int) -> np.ndarray:
+    def _was_there(self, members: np.ndarray, pairs: Pairs, day: Day, today: Day) -> np.ndarray:
         """bool[n]: of whom something was known by the end of a day; who came later had no score then."""
         # a register written since has lost the time at which it was known first
         there = (self.state.registers.slot[members] > 0) & (
-            self.state.history.score(members, day - 1) != UNKNOWN
+            self.state.history.score(members, Day(day - 1)) != UNKNOWN
         )
         there |= self.state.registers.known_before(members, self.state.zone.end_ms(day))
         if not there.all():
@@ -84,20 +84,22 @@ class DayRecorder:
         if saved.whole:
             history.restore(part, saved.points)
         elif saved.day > self.last.get(saved.number, -1):
-            history.put(np.arange(part.start, part.stop), saved.day, saved.points[:, 0])
+            history.put(np.arange(part.start, part.stop), Day(saved.day), saved.points[:, 0])
         else:
             return
         history.band[part] = saved.bands
         history.since[part] = saved.since
-        self.last[saved.number] = saved.day
+        self.last[saved.number] = Day(saved.day)
 
-    def erase(self, index: int, last: int, today: int) -> None:
+    def erase(self, index: int, last: Day, today: Day) -> None:
         """Take back the history of a member up to the day `last`, here and in the topic."""
         first = max(self.state.history.erase(index, last, today, self.rubric.bands), last - HISTORY_DAYS)
         if first <= last:
             self.outdated[index // self.state.index.block_size] = True
             name = str(self.state.index.names[index])
-            self._records += [(history_key(name, day), None) for day in range(first, min(last + 1, today))]
+            self._records += [
+                (history_key(name, Day(day)), None) for day in range(first, min(last + 1, today))
+            ]
 
     def drain(self) -> list[Record]:
         """The records since the last call."""

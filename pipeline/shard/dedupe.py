@@ -52,11 +52,11 @@ class HashSet:
             old = self.values()
             room = 1 << ((self.size + len(ids)) * 2 - 1).bit_length()
             self.table = np.zeros(room, np.uint64)
-            self._place(old)
-        self._place(ids)
+            self._put(old)
+        self._put(ids)
         self.size += len(ids)
 
-    def _place(self, ids: np.ndarray) -> None:
+    def _put(self, ids: np.ndarray) -> None:
         left = ids
         while len(left):
             slot, _ = self._find(left)
@@ -106,7 +106,7 @@ class RecentIds:
         fresh[index[~known]] = True
         return fresh
 
-    def restore(self, generation: int, began: int, rows: int, young: np.ndarray, old: np.ndarray) -> None:
+    def restore(self, generation: int, began: int, rows: int, *, young: np.ndarray, old: np.ndarray) -> None:
         """Go on from a generation with these distinct ids (uint64[n]), and those of the one before."""
         self.generation, self.began, self.rows = generation, began, rows
         self.young, self.old = HashSet(), HashSet()

@@ -1,7 +1,7 @@
 """A digest of all records that a compacted partition holds, kept up to date with every record that is written.
 
-The exclusive or of the records' hashes: a record that takes the place of another takes the other's hash out. So
-whoever reads the newest record of every key can tell whether it is all there is, and nothing else.
+The exclusive or of the records' hashes: a record that replaces another takes the other's hash out. So a
+reader of the newest record of every key can check that it is all there is, and nothing else.
 """
 
 from collections.abc import Mapping

@@ -44,5 +44,5 @@ def published(shard: Shard) -> list[tuple[bytes, bytes]]:
         day=shard.day,
         as_of=shard.rollover.oldest_score_day(),
         revision=emitter.revision,
-        rubric=emitter.about,
+        rubric=emitter.rubric_id,
     )

@@ -6,7 +6,9 @@ import numpy as np
 
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.common.json_columns import Piece, Record
+from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import Pairs
+from pipeline.common.units import Day
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, next_bands
 from pipeline.scoring.scorer import Points, Scorer
@@ -29,7 +31,7 @@ class Emitter:
     def __init__(
         self,
         rubric: Rubric,
-        day: int,
+        day: Day,
         state: MemberState,
         shadow: Rubric | None = None,
         cohorts: CohortMembership | None = None,
@@ -51,11 +53,11 @@ class Emitter:
         return self.scorer.rubric
 
     @property
-    def about(self) -> tuple[str, str]:
-        """Name and version of the rubric, as records have them."""
-        return self.rubric.name, str(self.rubric.version)
+    def rubric_id(self) -> RubricId:
+        """That of the scores."""
+        return self.rubric.id
 
-    def start_day(self, day: int) -> None:
+    def start_day(self, day: Day) -> None:
         """Scores are as of `day` from now on."""
         self.scorer = Scorer(self.rubric, day)
         if self.shadow is not None:
@@ -155,16 +157,20 @@ class Emitter:
         self.distribution.replace(before, after)
         if (ranks := self._ranks(members, points, registers)) is not None:
             extras.append(ranks)
-        head = (day, self.revision, self.about)
+        revision, rubric_id = self.revision, self.rubric_id
         moved = band_changes(np.maximum(before[-1], 0), after[-1])
-        emission.scores += score_records(names, points, *head, extras)
-        emission.bands += band_records(names, points, *head, moved)
+        emission.scores += score_records(
+            names, points, day=day, revision=revision, rubric=rubric_id, extras=extras
+        )
+        emission.bands += band_records(
+            names, points, day=day, revision=revision, rubric=rubric_id, changes=moved
+        )
         emission.entered += [BANDS[change.after] for change in moved]
         if self.shadow is not None:
-            rubric = self.shadow.rubric
             points = self.shadow.points(len(members), pairs, registers)
-            about = (rubric.name, str(rubric.version))
-            emission.shadow += score_records(names, points, day, self.revision, about)
+            emission.shadow += score_records(
+                names, points, day=day, revision=revision, rubric=self.shadow.rubric.id
+            )
 
     def _ranks(self, members: np.ndarray, points: Points, registers: np.ndarray) -> Piece | None:
         """Give the scores of `members` to the cohorts; their ranks, as pieces of JSON."""

@@ -9,6 +9,7 @@ from schemas.frames import Frame
 def late(
     frame: Frame,
     erases: np.ndarray,
+    *,
     known: np.ndarray,
     member: np.ndarray,
     day: np.ndarray,

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.common.days import UTC, Zone
+from pipeline.common.units import Day, Offset
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Points, Scorer
 from pipeline.shard.accounting import count_dispositions
@@ -25,10 +26,10 @@ class FileShard:
 
     def __init__(self, rubric: Rubric, day: int, recent_ids: RecentIds, zone: Zone = UTC) -> None:
         self.rubric = rubric
-        self.day = day
+        self.day = Day(day)
         self.recent_ids = recent_ids
         self.state = MemberState(zone)
-        self.scorer = Scorer(rubric, day)
+        self.scorer = Scorer(rubric, self.day)
         self.watermarks = Watermarks()
         self.counters = Counters()
 
@@ -41,7 +42,9 @@ class FileShard:
         dead = frame.side == Side.DEAD
         live = np.flatnonzero(admission.rows & ~dead)
         fresh = self.recent_ids.first(frame.id[live])
-        applied = self.state.apply(frame, live[fresh], as_of=self.day, counted_on=self.day, offset=offset)
+        applied = self.state.apply(
+            frame, live[fresh], as_of=self.day, counted_on=self.day, offset=Offset(offset)
+        )
         count_dispositions(
             self.counters,
             admission,

@@ -9,10 +9,10 @@ from pipeline.common.growable import grown
 from pipeline.rubric.components import PILLARS
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.scorer import Points
-from pipeline.shard.member_state import NEVER
+from pipeline.shard.member_state import NO_DAY
 
 WIDTH = len(PILLARS) + 2
-"""Columns of numbers: score and pillars in hundredths, place of the band in BANDS."""
+"""Columns of numbers: score and pillars in hundredths, index of the band in BANDS."""
 WITHDRAWN = (1 << 31) - 1
 """In place of the day of a member's last record: it was withdrawn."""
 
@@ -27,7 +27,7 @@ def columns_of(points: Points, band: np.ndarray) -> np.ndarray:
 class LastEmitted:
     """By member: numbers int16[n, WIDTH], UNKNOWN without a score; components int16[n, components]; day int32[n].
 
-    day: the as-of day of the newest record; NEVER, or WITHDRAWN.
+    day: the as-of day of the newest record; NO_DAY, or WITHDRAWN.
     """
 
     def __init__(self, components: int) -> None:
@@ -39,7 +39,7 @@ class LastEmitted:
         """Make room for members 0..members-1."""
         self.numbers = grown(self.numbers, members, UNKNOWN)
         self.components = grown(self.components, members)
-        self.day = grown(self.day, members, NEVER)
+        self.day = grown(self.day, members, NO_DAY)
 
     def columns(self, members: np.ndarray) -> np.ndarray:
         """int16[WIDTH, n]: the numbers of `members` int64[n], a copy."""

@@ -69,7 +69,7 @@ class MemberIndex(dict[str, int]):
         self.holes = [i for i in range(len(self.names) - 1, -1, -1) if self.names[i] is None]
 
     def remove(self, member: str) -> int:
-        """Forget a member; its index will be given again."""
+        """Remove a member; its index will be given again."""
         index = self.pop(member)
         self.names[index] = None
         self.holes.append(index)

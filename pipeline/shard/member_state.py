@@ -13,6 +13,7 @@ import pyarrow as pa
 from pipeline.common.days import UTC, Zone
 from pipeline.common.growable import grown
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days, key_signals, tile_key
+from pipeline.common.units import Day, Offset
 from pipeline.network.graph import NetworkGraph
 from pipeline.shard import erasures
 from pipeline.shard.daily_history import DailyHistory
@@ -27,8 +28,8 @@ _ERASE = np.uint64(1 << ERASE_BIT)
 _SIGNALS = ~_ERASE
 _BYTES = max(Signal) // 8 + 1
 """Bytes of a mask that have signals."""
-NEVER = -(1 << 31)
-"""In place of the day up to which a member is erased."""
+NO_DAY = Day(-(1 << 31))
+"""Before every day: nothing of a member is erased, or no record emitted."""
 AHEAD = 2
 """Days after the as-of day that a tile may lie on; it counts when its day has come."""
 _NONE = np.zeros(0, np.int64)
@@ -47,7 +48,7 @@ class Applied:
     known: np.ndarray
     late: np.ndarray
     changed: np.ndarray
-    erased: list[tuple[int, int]]
+    erased: list[tuple[int, Day]]
 
 
 class MemberState:
@@ -65,7 +66,7 @@ class MemberState:
     def resize(self) -> None:
         """Make room for all members of the index. The history is left to who keeps one."""
         n = len(self.index.names)
-        self.erased = grown(self.erased, n, NEVER)
+        self.erased = grown(self.erased, n, NO_DAY)
         self.tiles.resize(n)
         self.registers.resize(n)
 
@@ -74,9 +75,9 @@ class MemberState:
         frame: Frame,
         rows: np.ndarray,
         *,
-        as_of: int,
-        counted_on: int,
-        offset: int,
+        as_of: Day,
+        counted_on: Day,
+        offset: Offset,
         durable: np.ndarray = _NONE,
     ) -> Applied:
         """Count rows of the frame at `offset`.
@@ -101,37 +102,43 @@ class MemberState:
         member = self._members(frame, known)
         before = self.erased[member]
         erases = rows[erasing]
-        erased = self._erase_all(frame, erases, day, as_of, offset, durable)
+        erased = self._erase_all(frame, erases, day=day, as_of=as_of, offset=offset, durable=durable)
         gone = day[known] <= self.erased[member]
-        late = erasures.late(frame, erases, known, member, day, before, self.index)
-        changed = self._count(frame, known[~gone], member[~gone], day, offset, durable)
-        self.network.add(frame, known[~gone], member[~gone], day, self.index.names, offset)
+        late = erasures.late(
+            frame, erases, known=known, member=member, day=day, before=before, directory=self.index
+        )
+        changed = self._count(
+            frame, known[~gone], member=member[~gone], day=day, offset=offset, durable=durable
+        )
+        self.network.add(
+            frame, known[~gone], member=member[~gone], day=day, names=self.index.names, offset=offset
+        )
         old = rows[day[rows] <= counted_on - WINDOW]
         if len(old):
-            self.network.add_old(frame, old, day, offset, self.erased_up_to)
+            self.network.add_old(frame, old, day=day, offset=offset, erased=self.erased_up_to)
         if erased:
             changed = np.concatenate([np.array([index for index, _ in erased]), changed])
         return Applied(day, known, late, changed, erased)
 
-    def erased_up_to(self, name: str) -> int:
-        """The last day of a member that is erased; NEVER when none is."""
+    def erased_up_to(self, name: str) -> Day:
+        """The last day of a member that is erased; NO_DAY when none is."""
         index = self.index.get(name)
-        return NEVER if index is None else int(self.erased[index])
+        return NO_DAY if index is None else Day(int(self.erased[index]))
 
-    def has_score(self, members: np.ndarray, as_of: int, pairs: Pairs) -> np.ndarray:
+    def has_score(self, members: np.ndarray, as_of: Day, pairs: Pairs) -> np.ndarray:
         """bool[n]: of whom of `members` int64[n], with these tiles, something counts: a tile, or a register."""
         there = self.registers.slot[members] > 0
         there[pairs.row[key_days(as_of)[pairs.key] > as_of - WINDOW]] = True
         return there
 
-    def scored(self, as_of: int) -> np.ndarray:
+    def scored(self, as_of: Day) -> np.ndarray:
         """int64[n]: the members that have a score, because something is known of them."""
         self.resize()
         parts = (self.index.block(number) for number in range(self.index.blocks))
         there = [part[self.has_score(part, as_of, self.tiles.read(part))] for part in parts]
         return np.concatenate([_NONE, *there])
 
-    def load(self, block: Block, before: int) -> None:
+    def load(self, block: Block, before: Day) -> None:
         """Take a block from the ledger, but for the tiles of `before` and of earlier days.
 
         The names of all blocks must be in the index.
@@ -169,9 +176,10 @@ class MemberState:
         self,
         frame: Frame,
         rows: np.ndarray,
+        *,
         member: np.ndarray,
         day: np.ndarray,
-        offset: int,
+        offset: Offset,
         durable: np.ndarray,
     ) -> np.ndarray:
         """Add the rows to the state of their members (int64[n], parallel to rows); returns those it changes."""
@@ -197,12 +205,13 @@ class MemberState:
         self,
         frame: Frame,
         rows: np.ndarray,
+        *,
         day: np.ndarray,
-        as_of: int,
-        offset: int,
+        as_of: Day,
+        offset: Offset,
         durable: np.ndarray,
-    ) -> list[tuple[int, int]]:
-        """Forget what the members of these rows did up to the day of the row, whatever came first."""
+    ) -> list[tuple[int, Day]]:
+        """Erase what the members of these rows did up to the day of the row, whatever came first."""
         erased = []
         for i in rows.tolist():
             name = str(frame.member[i].as_py())
@@ -210,12 +219,12 @@ class MemberState:
             self.resize()
             if index < len(durable) and durable[index] >= offset:
                 continue
-            last = max(int(day[i]), int(self.erased[index]))
+            last = Day(max(int(day[i]), int(self.erased[index])))
             self._erase(index, name, last, as_of)
             erased.append((index, last))
         return erased
 
-    def _erase(self, index: int, name: str, last: int, as_of: int) -> None:
+    def _erase(self, index: int, name: str, last: Day, as_of: Day) -> None:
         self.erased[index] = last
         one = np.array([index])
         pairs = self.tiles.read(one)

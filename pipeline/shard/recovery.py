@@ -15,13 +15,16 @@ import orjson
 import pyarrow as pa
 from pydantic import ValidationError
 
+from pipeline.common.units import Offset
 from pipeline.network.journal import Journal
 from pipeline.shard import checkpoint
 from pipeline.shard.digests import Digest, record_hash
 from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import (
-    BLOCK,
+    BLOCK as BLOCK_PREFIX,
+)
+from schemas.ledger import (
     FRAME,
     HISTORY,
     IDS,
@@ -41,13 +44,13 @@ CHAIN = 200
 _OURS = re.compile(
     rb"stamp|block/\d+|history/\d+(/\d+)?|frame/\d+|ids/\d+/\d+|network/(codes/\d+|changes/\d+|block/\d+/\d+)"
 )
-_STAYS = (STAMP_KEY, BLOCK, HISTORY)
+_STAYS = (STAMP_KEY, BLOCK_PREFIX, HISTORY)
 """How keys begin that no worker ever takes back."""
 T = TypeVar("T")
 
 
 class Unreadable(ValueError):
-    """The ledger does not give the state of its stamp; the message says where, and what can be done."""
+    """The ledger does not give the state of its stamp; the message names the place and what can be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +112,13 @@ class Image:
         if self._stamp is None:
             return None
         try:
-            said = orjson.loads(self._stamp)
-            if isinstance(said, dict) and isinstance(said.get("version"), int) and said["version"] > VERSION:
+            data = orjson.loads(self._stamp)
+            if isinstance(data, dict) and isinstance(data.get("version"), int) and data["version"] > VERSION:
                 raise Unreadable(
-                    f"the stamp at offset {self.stamp_offset} has version {said['version']}, this program reads "
+                    f"the stamp at offset {self.stamp_offset} has version {data['version']}, this program reads "
                     f"versions up to {VERSION}: run the newer Pillarscore that wrote it"
                 )
-            return Stamp.model_validate(said)
+            return Stamp.model_validate(data)
         except (orjson.JSONDecodeError, ValidationError) as error:
             raise Unreadable(
                 f"the stamp at offset {self.stamp_offset} can't be read: {str(error).splitlines()[0]}"
@@ -157,8 +160,8 @@ class Image:
         found = []
         stamps = list(self._chain)
         for (_, before), (offset, data) in pairwise(stamps):
-            said = orjson.loads(data).get("transaction")
-            if said and said["previous"] and said["previous"] != stamp_hash(before):
+            transaction = orjson.loads(data).get("transaction")
+            if transaction and transaction["previous"] and transaction["previous"] != stamp_hash(before):
                 found.append(offset)
         return found
 
@@ -184,7 +187,7 @@ class Recovered:
     """
 
     journal: Journal
-    start: int
+    start: Offset
     replayed: int = 0
     old: bool = False
 
@@ -193,8 +196,8 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
     """Put an empty shard, which is of the stamp's day, into the state of the stamp. Raises Unreadable."""
     if stamp is None:
         shard.keep_redo(ReplayStart(frame=-1, watermarks={}))
-        return Recovered(checkpoint.restored_networks(shard, {}), 0)
-    loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK).items()]
+        return Recovered(checkpoint.restored_networks(shard, {}), Offset(0))
+    loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK_PREFIX).items()]
     histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
     checkpoint.load(shard, loaded, stamp, histories)
     networks = checkpoint.restored_networks(shard, image.starting(LINKS))
@@ -202,7 +205,8 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
         return Recovered(networks, checkpoint.start_of(stamp), old=True)
     shard.keep_redo(stamp.start, _restore_ids(shard, image, stamp.start))
     replayed = 0
-    for offset, data in sorted((int(key[len(FRAME) :]), data) for key, data in image.starting(FRAME).items()):
+    redo = image.starting(FRAME).items()
+    for offset, data in sorted((Offset(int(key[len(FRAME) :])), data) for key, data in redo):
         if stamp.start.frame < offset <= stamp.frame:
             replayed += 1
             timestamp, frame = load_redo(data)
@@ -216,7 +220,7 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
             f"blocks and redo do not add up to the state in the stamp at offset {image.stamp_offset}"
         )
     shard.replayed(stamp)
-    return Recovered(networks, stamp.frame + 1, replayed)
+    return Recovered(networks, Offset(stamp.frame + 1), replayed)
 
 
 def _restore_ids(shard: Shard, image: Image, start: ReplayStart) -> dict[int, int]:
@@ -229,7 +233,7 @@ def _restore_ids(shard: Shard, image: Image, start: ReplayStart) -> dict[int, in
         np.concatenate([np.zeros(0, np.uint64), *(ids for _, ids in chunks.get(generation, ()))])
         for generation in (start.generation, start.generation - 1)
     )
-    shard.recent_ids.restore(start.generation, start.began, start.rows, young, old)
+    shard.recent_ids.restore(start.generation, start.began, start.rows, young=young, old=old)
     return {generation: 1 + max(number for number, _ in parts) for generation, parts in chunks.items()}
 
 

@@ -105,7 +105,7 @@ class Registers:
         return ((times > 0) & (times < time)).any(axis=1)
 
     def erase(self, member: int, before: int) -> None:
-        """Forget what was said of a member before a time (ms)."""
+        """Remove what was reported of a member before a time (ms)."""
         self.resize(member + 1)
         row = int(self.slot[member])
         if not row:
@@ -133,8 +133,8 @@ class Registers:
         for who, what, value, time, tie in zip(
             at.tolist(), column.tolist(), *(numbers.tolist() for numbers in columns), strict=True
         ):
-            told = orjson.dumps(self.texts.names[value]) if what in _TEXTS else b"%d" % value
-            found.setdefault(who, []).append(_ENTRY % (_NAMES[what], told, time, tie))
+            text = orjson.dumps(self.texts.names[value]) if what in _TEXTS else b"%d" % value
+            found.setdefault(who, []).append(_ENTRY % (_NAMES[what], text, time, tie))
         if self.groups:
             for who, member in enumerate(members.tolist()):
                 for group, (time, tie, joined) in self.groups.get(member, {}).items():

@@ -8,6 +8,7 @@ the other.
 import numpy as np
 
 from pipeline.common.tile_keys import WINDOW
+from pipeline.common.units import Day, Offset
 from pipeline.rubric.model import Rubric
 from pipeline.shard.day_recorder import DayRecorder
 from pipeline.shard.member_state import MemberState
@@ -24,7 +25,7 @@ class Rollover:
     starts: the rollovers that a replay goes through.
     """
 
-    def __init__(self, rubric: Rubric, day: int, state: MemberState) -> None:
+    def __init__(self, rubric: Rubric, day: Day, state: MemberState) -> None:
         self.state = state
         self.recorder = DayRecorder(rubric, state)
         self.day = day
@@ -38,7 +39,7 @@ class Rollover:
         """Whether there are members who were not brought to the as-of day yet."""
         return self.rolled < self.state.index.blocks
 
-    def start(self, day: int, frame: int) -> bool:
+    def start(self, day: Day, frame: Offset) -> bool:
         """The as-of day is `day` after `frame`, if it was not yet; members are brought to it by `next_block`."""
         if day == self.day:
             return False
@@ -63,7 +64,7 @@ class Rollover:
         number = self.rolled
         self.rolled += 1
         members = self.state.index.block(number)
-        self.recorder.record(number, members, self.previous_day - 1, self.day)
+        self.recorder.record(number, members, Day(self.previous_day - 1), self.day)
         if (number + self.day) % SLACK == 0 or self.day - self.previous_day >= SLACK:
             self.state.tiles.prune(members, self.day, self.day - WINDOW + 1)
         return members
@@ -75,7 +76,7 @@ class Rollover:
     def add_blocks(self) -> None:
         """Members were added: a block that is new today has no days that are over."""
         for number in range(self._known_blocks, self.state.index.blocks):
-            self.recorder.last.setdefault(number, self.day - 1)
+            self.recorder.last.setdefault(number, Day(self.day - 1))
             self.rolled += self.rolled == number
         self._known_blocks = self.state.index.blocks
 
@@ -85,33 +86,33 @@ class Rollover:
 
     def recorded_through(self, members: np.ndarray) -> np.ndarray:
         """int64[n]: the last day on record of each of `members` int64[n]."""
-        return self.recorder.through(members, self.previous_day - 1)
+        return self.recorder.through(members, Day(self.previous_day - 1))
 
     def unrecorded(self, members: np.ndarray) -> np.ndarray | None:
         """int64[n]: how many days that are over are not on record yet, by member; None when none is of anybody."""
         return self.day - 1 - self.recorded_through(members) if self.under_way else None
 
-    def counted_on(self, offset: int) -> int:
+    def counted_on(self, offset: Offset) -> Day:
         """The as-of day when the frame at `offset` was counted, so that a replay comes to the same state.
 
         What has left the window since weighs nothing, but a day that is not on record yet still counts it, and the
         record of a member who had nothing else is still to be withdrawn.
         """
         day = next((start.day for start in self.starts if offset <= start.frame), self.day)
-        return max(day, self.day - SLACK)
+        return Day(max(day, self.day - SLACK))
 
-    def oldest_score_day(self) -> int:
+    def oldest_score_day(self) -> Day:
         """The day of the oldest scores: during a rollover that of the blocks still to be done."""
         return min(self.previous_day, self.day) if self.under_way else self.day
 
     def restore(self, stamp: Stamp) -> None:
         """Continue with the rollover of a stamp."""
         self.rolled = stamp.rolled
-        self.previous_day = stamp.turned_from
+        self.previous_day = Day(stamp.turned_from)
         self.starts = list(stamp.turns)
         for number in range(stamp.rolled):
-            self.recorder.last.setdefault(number, stamp.day - 1)
+            self.recorder.last.setdefault(number, Day(stamp.day - 1))
 
-    def forget_starts(self, frame: int) -> None:
+    def remove_starts(self, frame: Offset) -> None:
         """No replay will begin before `frame`: drop the rollovers that started before it."""
         self.starts = [start for start in self.starts if start.frame > frame]

@@ -44,7 +44,7 @@ class ScoreDistribution:
         slots += _STARTS
         counts = np.bincount(slots.ravel(), minlength=len(self._counts))
         sums = columns[:-1].sum(axis=1, dtype=np.int64)
-        # whoever is unknown has -1 in each column, which the division took for 0; as a band it is in no slot
+        # an unknown member has -1 in each column, which the division took for 0; as a band it is in no slot
         # that is used
         unknown = int(np.count_nonzero(columns[0] == UNKNOWN))
         counts[_STARTS[:-1, 0]] -= unknown

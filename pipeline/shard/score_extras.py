@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.common.json_columns import NULL, Piece, Table, joined, listed
+from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, DIRECTIONS, UNKNOWN, trends_of
@@ -51,7 +52,7 @@ class ScoreExtras:
         members: np.ndarray,
         points: Points,
         *,
-        day: int,
+        day: Day,
         band: np.ndarray,
         changes: np.ndarray,
         unrecorded: np.ndarray | None = None,

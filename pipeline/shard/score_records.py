@@ -14,12 +14,14 @@ from pipeline.common.json_columns import (
     Piece,
     Record,
     Table,
-    about,
     escaped,
     joined,
     plain,
     records,
+    rubric_json,
 )
+from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import Day
 from pipeline.scoring.bands import BANDS, Band
 from pipeline.shard.score_extras import BandChange
 
@@ -33,7 +35,7 @@ class HasPoints(Protocol):
 
 @dataclass(slots=True)
 class Emission:
-    """What a shard puts out at once: records by topic, packed dead letters, and the bands entered."""
+    """What a shard emits at once: records by topic, packed dead letters, and the bands entered."""
 
     scores: list[Record] = field(default_factory=list)
     shadow: list[Record] = field(default_factory=list)
@@ -59,17 +61,18 @@ def _points(points: HasPoints) -> list[Piece]:
 def score_records(
     names: Sequence[str],
     points: HasPoints,
+    *,
     day: int,
     revision: int,
-    rubric: tuple[str, str],
+    rubric: RubricId,
     extras: Sequence[Piece] = (),
 ) -> list[Record]:
     """(key, value) of each member's score: JSON as in `schemas.scores.Score`.
 
-    extras: more of the record, with a comma at the end each; of `Standing` and `Ranks`.
+    extras: more of the record, with a comma at the end each; of `ScoreExtras` and `RankWriter`.
     """
-    as_of = calendar(day).isoformat().encode()
-    tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, about(rubric))
+    as_of = calendar(Day(day)).isoformat().encode()
+    tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, rubric_json(rubric))
     keys = plain(names)
     return records(keys, joined(b'{"member":"', escaped(names, keys), *_points(points), *extras, tail))
 
@@ -77,14 +80,15 @@ def score_records(
 def band_records(
     names: Sequence[str],
     points: HasPoints,
-    day: int,
+    *,
+    day: Day,
     revision: int,
-    rubric: tuple[str, str],
+    rubric: RubricId,
     changes: Sequence[BandChange],
 ) -> list[Record]:
     """(key, value) for each change of band: JSON as in `schemas.bands.BandChanged`."""
     as_of = calendar(day).isoformat().encode()
-    tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, about(rubric))
+    tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, rubric_json(rubric))
     return [
         (
             (name := names[c.row]).encode(),
@@ -101,15 +105,13 @@ def band_records(
     ]
 
 
-def history_key(name: str, day: int) -> bytes:
+def history_key(name: str, day: Day) -> bytes:
     """The key of a member's day in `member.history`."""
     return b"%b %b" % (calendar(day).isoformat().encode(), name.encode())
 
 
-def history_records(
-    names: Sequence[str], points: HasPoints, day: int, rubric: tuple[str, str]
-) -> list[Record]:
+def history_records(names: Sequence[str], points: HasPoints, day: Day, rubric: RubricId) -> list[Record]:
     """(key, value) of what each member's score was at the end of `day`: `schemas.history.Day`."""
     on, keys = calendar(day).isoformat().encode(), plain(names)
-    form = b'{"member":"', escaped(names, keys), b'","day":"' + on, *_points(points), about(rubric)
+    form = b'{"member":"', escaped(names, keys), b'","day":"' + on, *_points(points), rubric_json(rubric)
     return records(joined(on + b" ", keys), joined(*form))

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.common.days import UTC, Zone
+from pipeline.common.units import NO_OFFSET, Day, Offset
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Points
 from pipeline.shard.accounting import count_dispositions
@@ -52,7 +53,7 @@ class ReplayGuard:
     """
 
     durable: np.ndarray
-    needed: int = -1
+    needed: Offset = NO_OFFSET
 
 
 class Shard:
@@ -63,7 +64,7 @@ class Shard:
     counted.
     """
 
-    def __init__(self, config: ShardConfig, day: int, cohorts: CohortMembership | None = None) -> None:
+    def __init__(self, config: ShardConfig, day: Day, cohorts: CohortMembership | None = None) -> None:
         self.state = MemberState(config.zone, config.block_size)
         self.rollover = Rollover(config.rubric, day, self.state)
         self.emitter = Emitter(config.rubric, day, self.state, config.shadow, cohorts)
@@ -71,15 +72,15 @@ class Shard:
         self.recent_ids = RecentIds(config.keep, config.horizon_ms)
         self.counters = Counters()
         self.source_counts = SourceCounts()
-        self.frame = -1
+        self.frame = NO_OFFSET
         self.redo: Redo | None = None
-        self.dirty: dict[int, int] = {}
+        self.dirty: dict[int, Offset] = {}
         self.traced: set[int] = set()
         self._guard = ReplayGuard(np.zeros(0, np.int64))
         self._letters: list[bytes] = []
 
     @property
-    def day(self) -> int:
+    def day(self) -> Day:
         """The as-of day of the scores, days since 1970."""
         return self.rollover.day
 
@@ -99,7 +100,7 @@ class Shard:
         self.state.history.resize(len(self.state.index.names))
         self.emitter.resize()
 
-    def apply(self, frame: Frame, offset: int, timestamp: int, replay: bool = False) -> int:
+    def apply(self, frame: Frame, offset: Offset, timestamp: int, replay: bool = False) -> int:
         """Count a frame; frames must come in order.
 
         Args:
@@ -156,7 +157,7 @@ class Shard:
         self.source_counts.add(frame, acted[applied.day[acted] < self.day], again, letters)
         return len(live)
 
-    def start_day(self, day: int) -> None:
+    def start_day(self, day: Day) -> None:
         """The as-of day is now `day`; members are brought to it by `roll_block`, and by any event of theirs."""
         if self.rollover.start(day, self.frame):
             self.emitter.start_day(day)
@@ -194,7 +195,9 @@ class Shard:
         """After a restore: whether a member was in a block of the ledger."""
         return member < len(self._guard.durable) and bool(self._guard.durable[member] >= 0)
 
-    def restore(self, stamp: Stamp, watermarks: Watermarks, guard: ReplayGuard, frame: int = -1) -> None:
+    def restore(
+        self, stamp: Stamp, watermarks: Watermarks, guard: ReplayGuard, frame: Offset = NO_OFFSET
+    ) -> None:
         """Continue from a stamp, whose blocks are in the state already; frames from `frame` + 1 on are to follow."""
         self.watermarks = watermarks
         self._guard = guard
@@ -207,13 +210,13 @@ class Shard:
         """From now on the shard is kept in a ledger, which gives the state from `start` on; see `Redo`."""
         self.redo = Redo(start, chunks)
 
-    def skip_to(self, frame: int) -> None:
+    def skip_to(self, frame: Offset) -> None:
         """Frames up to this one are not there, or no frames: the next is the one after it."""
         self.frame = frame
 
     def replayed(self, stamp: Stamp) -> None:
         """All that the stamp accounts for was replayed, or can't be: the watermarks are the stamp's in any case."""
-        self.frame = stamp.frame
+        self.frame = Offset(stamp.frame)
         self.watermarks = Watermarks(stamp.watermarks, stamp.missing, stamp.lost)
         self.watermarks.from_zero = stamp.from_zero
 

@@ -142,7 +142,7 @@ class Tiles:
         return Pairs(row, key, count)
 
     def clear(self, members: np.ndarray) -> None:
-        """Forget all tiles of distinct `members`."""
+        """Clear all tiles of distinct `members`."""
         self.resize(int(members.max(initial=-1)) + 1)
         for number, pool in enumerate(self.pools):
             pool.free += self.slot[members[self.pool[members] == number]].tolist()

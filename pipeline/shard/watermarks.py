@@ -3,7 +3,7 @@
 Ingest delivers at least once, and the log of frames may lose some: retention removes them, or Kafka does. A row
 is let in when its offset is not behind the watermark of its source partition, or when it lies in a range that is
 known to be missing; so a crashed, repeated or stale ingest cannot count twice. A frame whose cover begins beyond
-the watermark leaves a range missing. Whoever delivers the range afterwards (an ingest that failed and goes back,
+the watermark leaves a range missing. Another delivery of the range (by an ingest that failed and goes back,
 or one that reads exactly these offsets again) fills it in.
 """
 
@@ -75,7 +75,7 @@ class Watermarks:
     def _open(self, cover: Cover, result: Admission, of_old: bool) -> list[Range]:
         """The parts of a cover that are not counted yet; they count from here on.
 
-        of_old: the frame is of a version that did not say what a jump has left out.
+        of_old: the frame is of a version that did not list what a jump has left out.
         """
         source, start, stop = cover.source, cover.start, cover.stop
         mark = self.next.get(source, 0 if self.from_zero else start)

@@ -114,7 +114,7 @@ async def _check_verified(live: Settings, scores: dict[str, Score], file: Path) 
 
 async def _check_line(live: Settings, scores: dict[str, Score]) -> None:
     """What `pillarscore history` shows, from the ledger of the workers that are gone."""
-    found = await population(live, rubric_file.load(None), LATER, print)
+    found = await population(live, rubric_file.load(None), LATER, report=print)
     for member, score in scores.items():
         line = found.past(member, 90)
         assert line is not None

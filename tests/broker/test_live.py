@@ -21,7 +21,8 @@ from pipeline.common import days
 from pipeline.reports.explain import explain
 from pipeline.reports.population import Population
 from pipeline.reports.rubric_comparison import compare
-from schemas.ledger import BLOCK, FRAME
+from schemas.ledger import BLOCK as BLOCK_PREFIX
+from schemas.ledger import FRAME
 from tests.kit.events import DAY, dumps, random_events
 from tests.kit.rubrics import SSI
 
@@ -52,7 +53,7 @@ async def _blocks_and_frames(settings: Settings) -> tuple[int, int]:
     blocks = frames = 0
     for partition in range(settings.frame_partitions):
         found = await restore(KafkaLog(settings), settings, (SSI, None), partition, today=DAY)
-        blocks += len(found.image.starting(BLOCK))
+        blocks += len(found.image.starting(BLOCK_PREFIX))
         frames += len(found.image.starting(FRAME))
     return blocks, frames
 
@@ -100,12 +101,12 @@ async def test_live_is_what_the_file_says(
     run = Offline(Settings(), SSI, DAY)
     run.read(Lines([file]))
     said: list[str] = []
-    found = await live_state.population(live, SSI, DAY, said.append)
+    found = await live_state.population(live, SSI, DAY, report=said.append)
     assert said == []
     rhythm = load(RHYTHM)
-    expected = compare(SSI, rhythm, DAY, run.population.batches())
+    expected = compare(SSI, rhythm, day=DAY, people=run.population.batches())
     assert expected.members > 250
-    assert compare(SSI, rhythm, found.day, found.batches()) == expected
+    assert compare(SSI, rhythm, day=found.day, people=found.batches()) == expected
     names = [name for people in run.population.batches() for name in people.names]
     for name in names[::17]:
         mine, theirs = (await _one(live, name)).find(name), run.population.find(name)
@@ -129,11 +130,11 @@ async def test_live_is_what_the_file_says(
 
 
 async def _one(settings: Settings, member: str) -> Population:
-    return await live_state.population(settings, SSI, DAY, print, member)
+    return await live_state.population(settings, SSI, DAY, report=print, member=member)
 
 
 async def test_without_workers_nobody_is_there(live: Settings) -> None:
-    found = await live_state.population(live, SSI, DAY, print)
+    found = await live_state.population(live, SSI, DAY, report=print)
     assert found.day == DAY
     assert list(found.batches()) == []
     assert found.find("ada") is None

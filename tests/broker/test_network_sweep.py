@@ -19,7 +19,8 @@ from perf.worker_process import Worker
 from pipeline.common import days
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE
-from schemas.links import BLOCK, CODES, CodeChunk, LinkBlock
+from schemas.links import BLOCK as BLOCK_PREFIX
+from schemas.links import CODES, CodeChunk, LinkBlock
 from tests.broker.test_network import _networks, _publish, _said, expected
 from tests.kit.events import DAY, dumps, event, member
 
@@ -63,7 +64,7 @@ async def _ledger(settings: Settings) -> tuple[dict[int, int], dict[int, set[str
     hashes = [h for chunk in sorted(chunks, key=lambda c: c.number) for h in chunk.hashes.tolist()]
     names = [member(n) for n in range(MEMBERS)]
     named = dict(zip(member_hashes(names).tolist(), names, strict=True))
-    blocks = [LinkBlock.load(data) for key, data in newest.items() if key.startswith(BLOCK) and data]
+    blocks = [LinkBlock.load(data) for key, data in newest.items() if key.startswith(BLOCK_PREFIX) and data]
     people = {
         b.number: {named[hashes[code]] for code in b.owner.tolist() if code != NONE and hashes[code] in named}
         for b in blocks

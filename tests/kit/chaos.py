@@ -110,7 +110,7 @@ async def outcome(
         Counter(bad),
         len(scores),
         await falling_revisions(settings),
-        await check(settings, load(None), DAY, lambda: published.newest(settings)),
+        await check(settings, load(None), DAY, scores=lambda: published.newest(settings)),
     )
 
 

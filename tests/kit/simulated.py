@@ -33,6 +33,7 @@ from agents.worker.round_length import RoundLength
 from agents.worker.score_census import CensusCache
 from agents.worker.score_role import ScoreRole, live_shard
 from pipeline.common import days
+from pipeline.common.units import Day
 from pipeline.rubric.model import Rubric
 
 CREATE_TIME, LOG_APPEND_TIME = 0, 1
@@ -55,8 +56,8 @@ class SimClock:
     def now_ns(self) -> int:
         return self.now_ms() * 1_000_000
 
-    def today(self) -> int:
-        return int(days.UTC.of(np.array(self.now_ms())))
+    def today(self) -> Day:
+        return Day(int(days.UTC.of(np.array(self.now_ms()))))
 
     def horizon_ms(self) -> int | None:
         return None
@@ -267,7 +268,7 @@ class SimTransactions:
 
     async def stop(self) -> None:
         await asyncio.sleep(0)
-        self.forget()
+        self.clear()
 
     def _check(self) -> None:
         if self._log.owners.get(self._id) is not self._token:
@@ -313,7 +314,7 @@ class SimTransactions:
             self._write()
         if not answered:
             raise EndUnanswered("no answer")
-        self.forget()
+        self.clear()
 
     def _write(self) -> None:
         now = self._log.clock.now_ms()
@@ -335,7 +336,7 @@ class SimTransactions:
         await self.begin()
         await self.commit()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         self._records, self.open = [], False
         self.counts.clear()
 

@@ -17,6 +17,7 @@ from pipeline.cohorts.membership import CohortMembership
 from pipeline.cohorts.merged_scores import MergedScores
 from pipeline.cohorts.rank_records import RankWriter
 from pipeline.common.growable import grown
+from pipeline.common.rubric_id import RubricId
 from schemas import distributions
 from schemas.benchmarks import Benchmark
 from schemas.registers import Register
@@ -100,7 +101,7 @@ class Partition:
     def publish(self, day: int = DAY) -> None:
         self.topic.put(
             self.cohorts.publish(
-                self.numbers[: self.places], day=day, as_of=day, revision=1, rubric=("ssi", "1")
+                self.numbers[: self.places], day=day, as_of=day, revision=1, rubric=RubricId("ssi", "1")
             )
         )
         self.published = dict(self.members)
@@ -203,7 +204,7 @@ def test_merged_is_a_sort_of_all_scores(plan):
                         for key, value in records.items():
                             publisher.load(key, value)
                         for one in partitions:
-                            one.ranks.forget()
+                            one.ranks.clear()
                     topic.read(merged)
                     by_places = [dict(one.published) for one in partitions]
                     if merged.complete:

@@ -37,7 +37,7 @@ def assert_adds_up(said, total):
 
 @given(members)
 def test_the_parts_of_the_default_rubric_add_up(member):
-    assert_adds_up(explain(SSI, DAY, member, SCORER), score(member))
+    assert_adds_up(explain(SSI, DAY, member, scorer=SCORER), score(member))
 
 
 @given(rubrics(), members)
@@ -128,7 +128,7 @@ def test_a_penalty_is_negative_and_the_weakest_pillar_is_named():
 
 @given(members)
 def test_an_explanation_is_json(member):
-    said = explain(SSI, DAY, member, SCORER)
+    said = explain(SSI, DAY, member, scorer=SCORER)
     assert Explanation.model_validate_json(said.model_dump_json()) == said
     assert json.loads(said.model_dump_json())["pillars"][0]["name"] == "brand"
 
@@ -149,11 +149,11 @@ def test_a_rubric_without_steps_has_no_advice(rubric):
 
 @given(members, st.sampled_from(["sales", "HR", "wizard", None]))
 def test_the_target_of_the_role_is_shown_and_changes_no_points(member, role):
-    said = explain(SSI, DAY, member, SCORER, role)
+    said = explain(SSI, DAY, member, scorer=SCORER, role=role)
     low = {"sales": 7_500, "HR": 6_000}.get(role, 5_000)
     assert (said.target.role, said.target.low) == (role, low)
     assert said.target.missing == max(low - said.score, 0)
-    assert said.model_copy(update={"target": None}) == explain(SSI, DAY, member, SCORER).model_copy(
+    assert said.model_copy(update={"target": None}) == explain(SSI, DAY, member, scorer=SCORER).model_copy(
         update={"target": None}
     )
 

@@ -13,7 +13,7 @@ from pipeline.network.journal import Journal
 from pipeline.network.link_block import connected
 from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE, PeerCodes
-from pipeline.network.peer_ranks import by_code, place_of, places
+from pipeline.network.peer_ranks import by_code, peer_ranks, plain_rank
 from pipeline.shard import checkpoint
 from schemas.frames import decode
 from tests.kit.events import DAY, at, dumps, event
@@ -207,8 +207,8 @@ def test_a_place_is_that_of_a_sort(own, peers):
         np.array([DAY if engaged else DAY - 90 for _, engaged in peers], np.uint16),
     )
     scores = np.array([-1 if score is None else score for score, _ in peers], np.int16)
-    found = places(links, np.array([-1 if own is None else own]), scores, DAY - 90)
-    plain = place_of(own, peers)
+    found = peer_ranks(links, np.array([-1 if own is None else own]), scores, DAY - 90)
+    plain = plain_rank(own, peers)
     assert plain["connections"] == found.connections[0]
     assert plain["scored"] == found.scored[0]
     if plain["scored"]:

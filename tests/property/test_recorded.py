@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.reports.recorded_history import RecordedHistory
 from pipeline.scoring.bands import BANDS, UNKNOWN, band, trend
 from schemas.frames import decode
@@ -14,7 +15,7 @@ from tests.kit.events import DAY
 from tests.kit.rubrics import SSI
 from tests.property.test_restore import NOW, RUBRIC, ingest, make_shard, stream
 
-BY = (SSI.name, str(SSI.version))
+BY = SSI.id
 
 
 def listen(recorded, records):
@@ -27,7 +28,7 @@ def listen(recorded, records):
         day = Day.model_validate_json(value)
         points = [day.score, *day.pillars.model_dump().values()]
         points[1:] = [getattr(day.pillars, name) for name in ("brand", "find", "engage", "relate")]
-        recorded.add(day.member, days.number(day.day), points, (day.rubric.name, day.rubric.version))
+        recorded.add(day.member, days.number(day.day), points, RubricId(day.rubric.name, day.rubric.version))
 
 
 def said(value):
@@ -124,6 +125,6 @@ def test_days_taken_back_count_no_more(points, data):
 
 def test_a_band_by_another_rubric_is_not_told():
     recorded = RecordedHistory(SSI)
-    recorded.add("m", DAY, [4_000, 0, 0, 0, 0], (SSI.name, "0"))
+    recorded.add("m", DAY, [4_000, 0, 0, 0, 0], RubricId(SSI.name, "0"))
     assert recorded.expected("m", DAY + 1, 3_900, [0, 0, 0, 0]).band is None
     assert recorded.expected("n", DAY + 1, 3_900, [0, 0, 0, 0]).band == BANDS[0]

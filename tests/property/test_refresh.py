@@ -11,15 +11,17 @@ from agents.config.clock import Clock
 from agents.worker.background_budget import SHARE, YIELD_S, BackgroundBudget
 from agents.worker.score_census import CensusReader
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.network import journal as journals
 from pipeline.network import sweep as refresh
 from pipeline.network.journal import Journal
 from pipeline.network.member_hash import member_hashes
-from pipeline.network.peer_ranks import UNKNOWN, place_of
+from pipeline.network.peer_ranks import UNKNOWN, plain_rank
 from pipeline.network.sweep import RecordContext, Sweep, sweep_block
 from pipeline.shard import distribution_feed
 from schemas.frames import decode
-from schemas.links import BLOCK, LinkBlock
+from schemas.links import BLOCK as BLOCK_PREFIX
+from schemas.links import LinkBlock
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 from tests.kit.events import DAY
@@ -57,7 +59,7 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
         known = codes < len(by_code)
         by_code[codes[known]] = np.array(list(scores.values()))[known]
         sweep = Sweep([*range(len(network.blocks))], DAY, True, 1, by_code)
-        telling, entries = RecordContext(shard.state.index.names, 1, 7, ("r", "1")), Journal(network)
+        telling, entries = RecordContext(shard.state.index.names, 1, 7, RubricId("r", "1")), Journal(network)
         out, kept = [], {}
         for number in sweep.left:
             for records, ledger in sweep_block(sweep, entries, number, telling):
@@ -67,12 +69,12 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
     assert len(found) == len(out) == sweep.members
     assert set(found) == set(wanted)
     for name, peers in wanted.items():
-        plain = place_of(scores.get(name), [(scores.get(peer), lately) for peer, lately in peers.items()])
+        plain = plain_rank(scores.get(name), [(scores.get(peer), lately) for peer, lately in peers.items()])
         told = found[name]
         got = (told.connections, told.scored, told.rank and 2 * told.rank.place)
         assert got == (plain["connections"], plain["scored"], plain["place"] if plain["scored"] else None)
         assert told.average is None or round(told.average * 100) == plain["average"]
-    blocks = [LinkBlock.load(data) for key, data in kept.items() if key.startswith(BLOCK)]
+    blocks = [LinkBlock.load(data) for key, data in kept.items() if key.startswith(BLOCK_PREFIX)]
     assert sum(len(one.peer) for one in blocks) == sum(map(len, network.blocks))
     assert max(len(one.peer) for one in blocks) <= piece
 

@@ -84,13 +84,13 @@ def test_the_report_is_that_of_a_plain_sort(crowd, pieces):
         assert found.members == order
         assert found.score.tolist() == [scores[who] for who in order]
         places = [1 + sum(other > scores[who] for other in scores.values()) for who in order]
-        assert found.place.tolist() == places
+        assert found.rank.tolist() == places
         changes = {who: scores[who] - before[who] for who in before}
         assert [found.change(row) for row in range(len(order))] == [changes.get(who) for who in order]
         bands = [band([scores[who]], SMALL.bands) for who in order]
         assert [BANDS[at] for at in found.band] == bands
 
-        said = found.summary(most=2)
+        said = found.summary(max_movers=2)
         assert (said.members, said.compared) == (len(mine), len(before))
         assert abs(said.mean - Fraction(sum(scores.values()), len(scores))) <= Fraction(1, 2)
         assert said.median == median_low(scores.values()), "as that of the team's benchmark"
@@ -100,7 +100,7 @@ def test_the_report_is_that_of_a_plain_sort(crowd, pieces):
         assert [(-one.change, one.member) for one in said.up] == risen
         assert said.down == ()
         assert said.weakest == ("brand" if not sum(scores.values()) else "find")
-        assert found.summary(most=0).up == ()
+        assert found.summary(max_movers=0).up == ()
 
 
 @settings(max_examples=25, deadline=None)

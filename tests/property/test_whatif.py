@@ -32,7 +32,7 @@ def by_reference(rubric, them):
 
 @given(rubrics(), many)
 def test_the_same_rubric_changes_nothing(rubric, them):
-    said = compare(rubric, rubric, DAY, people(them))
+    said = compare(rubric, rubric, day=DAY, people=people(them))
     assert said.before == said.after
     assert said.changes == {0: len(them)}
     assert (said.up, said.down, said.moved()) == ((), (), 0)
@@ -43,7 +43,7 @@ def test_the_same_rubric_changes_nothing(rubric, them):
 @settings(deadline=None)
 @given(rubrics(), rubrics(), many)
 def test_both_sides_are_what_the_reference_says(before, after, them):
-    said = compare(before, after, DAY, people(them))
+    said = compare(before, after, day=DAY, people=people(them))
     sides = (before, said.before), (after, said.after)
     for rubric, distribution in sides:
         scores = [of.score for of in by_reference(rubric, them)]
@@ -63,7 +63,7 @@ def test_both_sides_are_what_the_reference_says(before, after, them):
 @settings(deadline=None)
 @given(rubrics(), rubrics(), many)
 def test_who_moves_and_what_changes(before, after, them):
-    said = compare(before, after, DAY, people(them), most=3)
+    said = compare(before, after, day=DAY, people=people(them), max_movers=3)
     pairs = list(zip(by_reference(before, them), by_reference(after, them), strict=True))
     gains = {f"m{at}": b.score - a.score for at, (a, b) in enumerate(pairs)}
     assert said.changes == Counter(gains.values())
@@ -96,15 +96,15 @@ def test_who_moves_and_what_changes(before, after, them):
 
 @given(rubrics(), many, st.integers(2, 4))
 def test_neither_batches_nor_order_matter(after, them, pieces):
-    whole = compare(SSI, after, DAY, people(them))
-    assert compare(SSI, after, DAY, people(them, pieces)) == whole
-    assert compare(SSI, after, DAY, reversed(list(people(them, pieces)))) == whole
+    whole = compare(SSI, after, day=DAY, people=people(them))
+    assert compare(SSI, after, day=DAY, people=people(them, pieces)) == whole
+    assert compare(SSI, after, day=DAY, people=reversed(list(people(them, pieces)))) == whole
 
 
 @given(many)
 def test_what_is_only_in_one_rubric_is_told_as_such(them):
     renamed = SSI_TEXT.replace('name = "followers"', 'name = "audience"')
-    said = compare(SSI, SSI.parse(renamed), DAY, people(them))
+    said = compare(SSI, SSI.parse(renamed), day=DAY, people=people(them))
     parts = {part.name: part for part in said.components}
     assert parts["followers"].after is None
     assert parts["audience"].before is None
@@ -114,7 +114,7 @@ def test_what_is_only_in_one_rubric_is_told_as_such(them):
 
 
 def test_nobody_makes_an_empty_comparison():
-    said = compare(SSI, SSI, DAY, [])
+    said = compare(SSI, SSI, day=DAY, people=[])
     assert (said.members, said.before.mean, said.before.deciles, said.changes) == (0, 0, (), {})
     assert all(part.mean == 0 for part in said.pillars)
 
@@ -123,7 +123,7 @@ def test_nobody_makes_an_empty_comparison():
 @given(them=many)
 def test_no_more_movers_than_asked_for(most, them):
     other = SSI.parse(SSI_TEXT.replace("half = 16", "half = 17", 1))
-    said = compare(SSI, other, DAY, people(them), most)
+    said = compare(SSI, other, day=DAY, people=people(them), max_movers=most)
     assert len(said.up) <= most
     assert len(said.down) <= most
 

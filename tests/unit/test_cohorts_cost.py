@@ -22,7 +22,7 @@ def test_both_count_the_same_and_one_of_them_is_compared(monkeypatch):
         if pipeline is full and done >= 500:
             ready.append(full.merged.complete)
 
-    done, spent = compare({"without": bare, "with": full}, made, 500, due, skip=500)
+    done, spent = compare({"without": bare, "with": full}, made, 500, after=due, skip=500)
     assert done == 3_500
     assert ready
     assert all(ready), "records have ranks from the first event that is measured"

@@ -7,6 +7,7 @@ import pytest
 import pipeline.cohorts.membership
 import pipeline.cohorts.rank
 import pipeline.common.points
+import pipeline.common.rubric_id
 import pipeline.common.suggestions
 import pipeline.reports.apportion
 import pipeline.reports.member_trial
@@ -54,6 +55,7 @@ MODULES = [
     pipeline.scoring.bands,
     pipeline.rubric.toml_lines,
     pipeline.common.points,
+    pipeline.common.rubric_id,
     pipeline.common.suggestions,
     pipeline.scoring.reference,
     pipeline.reports.member_trial,

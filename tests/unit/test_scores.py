@@ -11,13 +11,14 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.scoring.scorer import Points
 from pipeline.shard.score_records import score_records
 from schemas.export import json_schema
 from schemas.scores import Score
 
 DAY = days.number(date(2025, 11, 20))
-RUBRIC = ("ssi", "1")
+RUBRIC = RubricId("ssi", "1")
 HOSTILE = [
     '"',
     "\\",
@@ -38,7 +39,7 @@ def written(name: str, pillars: list[int], penalty: int = 0, revision: int = 7) 
     """The value as emission writes it, of pillars in hundredths."""
     columns = np.array([pillars], np.int64)
     points = Points(columns.sum(axis=1) - penalty, columns, np.zeros((1, 0), np.int64))
-    [(key, value)] = score_records([name], points, DAY, revision, RUBRIC)
+    [(key, value)] = score_records([name], points, day=DAY, revision=revision, rubric=RUBRIC)
     assert key == name.encode()
     return value
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from agents.config.settings import Settings
 from agents.tracing import tracing
-from agents.tracing.choice import MOST, chosen
+from agents.tracing.choice import MAX_EVENTS, chosen
 from agents.tracing.spans import Tracing
 from perf.fake_records import NOW, FakeRecord
 from pipeline.intake.framer import Framer, runs_of
@@ -175,8 +175,8 @@ def test_what_is_not_committed_says_so() -> None:
 
 def test_few_of_a_batch_are_traced() -> None:
     run = Traced([FakeRecord(comment(n, traceparent=parent(n + 1)), offset=n) for n in range(200)])
-    assert len(run.spans("ingest")) == MOST
-    assert all(len(frame.traces) <= 2 * MOST for frame in run.frames.values())
+    assert len(run.spans("ingest")) == MAX_EVENTS
+    assert all(len(frame.traces) <= 2 * MAX_EVENTS for frame in run.frames.values())
 
 
 def test_ratio_chooses_by_the_trace() -> None:

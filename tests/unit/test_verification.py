@@ -12,6 +12,7 @@ from agents.offline.engine import Offline
 from agents.offline.verification import Difference, Lookback, differences, look_back
 from agents.queries import published_scores
 from pipeline.common import days
+from pipeline.common.rubric_id import RubricId
 from pipeline.reports.recorded_history import RecordedHistory
 from schemas.scores import Change, Score
 from tests.kit.files import event, ndjson, small_rubric
@@ -97,9 +98,9 @@ def recorded(rubric):
     """Ada's last ten days; of Bob's there is none of a week ago."""
     found = RecordedHistory(rubric)
     for day in range(DAY - 10, DAY):
-        found.add("ada", day, [200, 200, 0, 0, 0], ("small", "3"))
+        found.add("ada", day, [200, 200, 0, 0, 0], RubricId("small", "3"))
     for day in (DAY - 3, DAY - 2):
-        found.add("bob", day, [260, 0, 260, 0, 0], ("small", "3"))
+        found.add("bob", day, [260, 0, 260, 0, 0], RubricId("small", "3"))
     return found
 
 
@@ -152,17 +153,17 @@ def test_a_change_that_cannot_be_known_is_found(told, judged):
 def test_a_band_that_hangs_on_the_history_is_judged_by_it(recorded):
     """Nine days at 41 and today at 39 is still the middle band, as the score alone would not tell."""
     for day in range(DAY - 10, DAY):
-        recorded.add("ada", day, [4_100, 2_500, 1_600, 0, 0], ("small", "3"))
+        recorded.add("ada", day, [4_100, 2_500, 1_600, 0, 0], RubricId("small", "3"))
     one = recorded.expected("ada", DAY, 3_900, [2_500, 1_400, 0, 0])
     assert (one.band, one.day, one.week) == ("middle", -200, -200)
 
 
 def test_recorded_days_are_counted_against_the_files(rubric, read):
     recorded = RecordedHistory(rubric)
-    recorded.add("bob", DAY - 1, [250, 0, 250, 0, 0], ("small", "3"))
+    recorded.add("bob", DAY - 1, [250, 0, 250, 0, 0], RubricId("small", "3"))
     assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(1, 1, 0)
-    recorded.add("ada", DAY, [250, 0, 250, 0, 0], ("small", "3"))  # the points of another pillar
-    recorded.add("eve", DAY, [0, 0, 0, 0, 0], ("small", "3"))
+    recorded.add("ada", DAY, [250, 0, 250, 0, 0], RubricId("small", "3"))  # the points of another pillar
+    recorded.add("eve", DAY, [0, 0, 0, 0, 0], RubricId("small", "3"))
     assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(2, 3, 3), "and bob is missing"
     assert look_back(Settings(), rubric, read, recorded, 1) == Lookback(1, 2, 3)
     assert look_back(Settings(), rubric, read, recorded, 0) == Lookback(0, 0, 0)
@@ -170,10 +171,10 @@ def test_recorded_days_are_counted_against_the_files(rubric, read):
 
 
 def test_standings_of_live_scores(live):
-    standings = published_scores.standings(live)
+    standings = published_scores.score_table(live)
     assert standings.day == DAY
     assert sorted(zip(standings.members, standings.score.tolist(), strict=True)) == [
         ("ada", 250),
         ("bob", 250),
     ]
-    assert len(published_scores.standings({})) == 0
+    assert len(published_scores.score_table({})) == 0
