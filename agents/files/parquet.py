@@ -19,10 +19,10 @@ from agents.config.errors import UserError
 from agents.files.ndjson import Lines
 from agents.files.rejected import Rejected
 from agents.files.text_files import replacing
-from pipeline.intake.record_intake import milliseconds
+from pipeline.intake.times import read_times
 from schemas.columns import LAYOUT, check, wanted
 from schemas.events import Event, parse, reason
-from schemas.reasons import quote
+from schemas.reasons import time_message
 
 ROWS = 1 << 17
 """Rows of a batch, and of a row group that we write."""
@@ -144,10 +144,9 @@ class Writer:
         """The first of the events gathered, as a table; they are gone afterwards."""
         events, self._events = self._events[:most], self._events[most:]
         numbers, self._numbers = self._numbers[:most], self._numbers[most:]
-        time, bad = milliseconds(pa.array([event["time"] for event in events], pa.string()))
+        time, bad = read_times(pa.array([event["time"] for event in events], pa.string()))
         for at in np.flatnonzero(bad).tolist():
-            message = f"time: {quote(events[at]['time'])} is no RFC 3339 time with an offset"
-            self._refuse("bad_time", message, lines.place(numbers[at]))
+            self._refuse("bad_time", time_message(events[at]["time"]), lines.place(numbers[at]))
         good = np.flatnonzero(~bad)
         events = [events[at] for at in good.tolist()]
         self.written += len(events)

@@ -58,7 +58,7 @@ class ColumnIntake:
         self.ahead_ms = ahead_ms
         self.first = first
         self.ties = ties
-        self._intake = Intake(seed, ahead_ms, substantive_words, horizon_ms, ties)
+        self._intake = Intake(seed, ahead_ms, substantive_words, horizon_ms, ties, remember=0)
         self._combinations = Combinations(credits(substantive_words))
 
     def rows(self, batch: pa.RecordBatch, number: int) -> Outcome:
@@ -93,7 +93,11 @@ class ColumnIntake:
                 continue
             found = self._combinations.credits(event_type, events.data, rows[mine])
             signals[mine] = found.signals
-            registers |= {int(mine[place]): updates for place, updates in found.registers.items()}
+            registers |= {
+                int(mine[place]): updates
+                for place, updates in found.registers.items()
+                if events.time[rows[mine[place]]] >= 0
+            }
             for one in found.peers:
                 peer_of.append(mine[one.at])
                 peers.append(one.who)
