@@ -67,9 +67,10 @@ def members(
             raise UserError("--as-of needs FILE: the live state is as of the workers' current day")
         return _live(settings, rubric, member)
     day = clock(settings, date_of(as_of)).today()
+    latest_ms = clock(settings).latest_ms
     runs = [
-        Offline(settings, rubric, day - ago, networks=member is not None)
-        for ago in ((0, 7) if week else (0,))
+        Offline(settings, rubric, of, networks=member is not None, latest_ms=latest_ms(of))
+        for of in ((day, day - 7) if week else (day,))
     ]
     lines = Inputs(files)
     with console.reading("reading", lines) as told:

@@ -56,7 +56,8 @@ def score(
 
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
-    run = Offline(settings, chosen, clock(settings, date_of(as_of)).today())
+    day = clock(settings, date_of(as_of)).today()
+    run = Offline(settings, chosen, day, latest_ms=clock(settings).latest_ms(day))
     form = format or _form(out)
     if form == "parquet" and out is None:
         raise UserError("Parquet can't be written to the terminal: give --out FILE too")

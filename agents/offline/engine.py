@@ -5,7 +5,7 @@ grows with the members, not with the events.
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,14 +21,14 @@ from agents.files.rejected import PLACES, Rejected
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake
-from pipeline.intake.rows import Line, Rows
+from pipeline.intake.rows import Line, Rows, without
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member
 from pipeline.shard.dedupe import RecentIds
 from pipeline.shard.file_shard import FileShard
 from pipeline.shard.score_records import score_records
-from schemas.frames import Cover, Frame
+from schemas.frames import Cover, Frame, Side
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter
 
@@ -63,13 +63,23 @@ class ScoreTable:
 class Offline:
     """Reads events and has the scores as of a day.
 
-    day: days since 1970. What happened later is a dead letter (`future_time`), as it would have been live at
-    the end of that day. The same (source, id) counts once among as many rows as all partitions together
-    remember live. Scores don't depend on the order of the lines. networks: whether to keep who is connected
-    with whom; scoring alone does without.
+    day: days since 1970. latest_ms: what happened later is a dead letter (`future_time`), as it would have been live
+    at that moment; the end of the day unless given (`Clock.latest_ms`). The same (source, id, subject) counts once,
+    for both sides, among as many events as all partitions together remember rows of live. Scores don't depend on
+    the order of the lines, unless an id is used again for something else: then the first counts. networks: whether to
+    keep who is connected with whom; scoring alone does without. refused: by id (`event_id`) how many of the events
+    with it are left out, as they were dead letters live.
     """
 
-    def __init__(self, settings: Settings, rubric: Rubric, day: int, networks: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        rubric: Rubric,
+        day: int,
+        networks: bool = False,
+        latest_ms: int | None = None,
+        refused: Mapping[int, int] | None = None,
+    ) -> None:
         self.rubric = rubric
         self.day = day
         self.dead: dict[str, Rejected] = {}
@@ -78,9 +88,11 @@ class Offline:
             settings.hash_seed,
             int(settings.ahead_s * 1000),
             settings.substantive_words,
-            days_in.end_ms(day),
+            days_in.end_ms(day) if latest_ms is None else latest_ms,
         )
-        self._intake = Intake(*how, networks)
+        self._refused = dict(refused or {})
+        self._refused_ids = np.array(list(self._refused), np.uint64)
+        self._intake = Intake(*how, networks, remember=0)
         self._columns = ColumnIntake(*how, PLACES, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
         self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in)
@@ -113,7 +125,7 @@ class Offline:
         numbers = np.array(batch.numbers, np.int64) + base
         records = [Line(*one) for one in zip(batch.lines, numbers.tolist(), strict=True)]
         rows = self._intake.rows(records, np.zeros(len(records), np.int64), "")
-        self._apply(rows, runs_of(numbers))
+        self._apply(rows, runs_of(numbers), base, place)
         for packed in rows.letters.values():
             letter = DeadLetter.unpack(packed)
             self._bury(letter.reason, 1, [(letter.offset - base, letter.message)], place)
@@ -121,17 +133,35 @@ class Offline:
     def _add_columns(self, batch: Columns, base: int, place: Callable[[int], str]) -> None:
         first = base + batch.number
         outcome = self._columns.rows(batch.events, first)
-        self._apply(outcome.rows, [(first, first + len(batch))])
+        self._apply(outcome.rows, [(first, first + len(batch))], base, place)
         for reason, (count, told) in outcome.dead.items():
             self.counters.dead_lettered += count
             self._bury(reason, count, [(at + batch.number, message) for at, message in told], place)
 
-    def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> None:
+    def _apply(self, rows: Rows, runs: list[tuple[int, int]], base: int, place: Callable[[int], str]) -> None:
+        out = self._left_out(rows)
+        if out:
+            rows = without(rows, out)
+            self.counters.dead_lettered += len(out)
+            told = [(offset - base, "time: was too far ahead when it was read live") for offset in out]
+            self._bury("future_time", len(out), told, place)
         stop = runs[-1][1]
         cover = Cover(0, self._next, stop, tuple(runs))
         self._next = stop
         self._shard.apply(_frame(rows, cover), self._frames, 1)
         self._frames += 1
+
+    def _left_out(self, rows: Rows) -> list[int]:
+        """The offsets of events that were dead letters live."""
+        if not self._refused:
+            return []
+        out = []
+        for row in np.flatnonzero((rows.side == Side.ACTOR) & np.isin(rows.id, self._refused_ids)).tolist():
+            which = int(rows.id[row])
+            if self._refused[which]:
+                self._refused[which] -= 1
+                out.append(int(rows.offset[row]))
+        return out
 
     def _bury(
         self, reason: str, count: int, told: Sequence[tuple[int, str]], place: Callable[[int], str]
