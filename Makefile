@@ -9,18 +9,27 @@ PYTHON ?= $(firstword $(foreach v,python3 python3.14 python3.13 python3.12 pytho
   command -v $(v) >/dev/null && $(v) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(v))) python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
-FAST := $(wildcard tests/unit tests/property)
+FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run test test-fast chaos bench lint format docs dashboards broker stop clean python java tools
+.PHONY: help run check test-one test test-fast chaos bench coverage profile lint format docs dashboards wheel broker \
+  stop clean python java tools
 
 help: ## show this list
 	@echo "Pillarscore. Needs Python >= 3.11, Java >= 17, Maven."
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
-	  while IFS=$$'\t' read -r target what; do printf '  make %-10s %s\n' "$$target" "$$what"; done
+	  while IFS=$$'\t' read -r target what; do printf '  make %-14s %s\n' "$$target" "$$what"; done
 
 run: java .venv/run ## broker, topics, worker and the bundled sample; ONCE=1 exits when it is scored
 	@exec $(BIN)/pillarscore run $(if $(filter-out 0,$(ONCE)),--once)
+
+check: tools lint ## what to run before a commit, within a minute: lint, types and the quick unit tests
+	@$(BIN)/python -m pytest -n 2 -m "not slow" tests/unit
+
+test-one: .venv/dev .venv/run ## tests by name, from any folder: K=name (or an expression), ARGS=-s for more of pytest
+	@$(if $(strip $(K)),,echo "Which test? make test-one K=name, as in K=test_links_resolve or K='frames and not old'" >&2; exit 2)
+	@$(BIN)/python -m pytest -v -k "$(K)" $(ARGS) tests || { code=$$?; \
+	  if [ $$code = 5 ]; then echo "No test has a name with $(K)." >&2; fi; exit $$code; }
 
 test: java tools lint ## all checks and tests, including those on a real broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
@@ -36,6 +45,22 @@ chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
 bench: java .venv/run ## measure throughput and latency; perf/README.md explains the results
 	@$(BIN)/python -m perf.throughput
 	@$(BIN)/python -m perf.latency
+
+# The tests that break things kill processes, and what is killed reports nothing.
+coverage: java tools ## which lines the tests run, in workers too: a table, and pages in .pillarscore/coverage
+	@$(BIN)/coverage erase
+	@failed=0; \
+	  for tests in $(if $(TESTS),'$(TESTS)','$(FAST)' $(if $(REAL),'$(REAL)')); do \
+	    $(BIN)/coverage run -m pytest -n 2 -m "not chaos" $$tests || failed=1; \
+	  done; \
+	  $(BIN)/coverage combine -q; \
+	  $(BIN)/coverage html -q; \
+	  $(BIN)/coverage report; \
+	  echo "Line by line: .pillarscore/coverage/html/index.html"; \
+	  exit $$failed
+
+profile: java .venv/dev .venv/run ## flame graph of a worker with much to do, as .pillarscore/profile.svg
+	@$(BIN)/python -m perf.profile
 
 lint: .venv/dev .venv/run ## ruff, import-linter, mypy
 	@$(BIN)/ruff check -q .
@@ -55,6 +80,9 @@ docs: .venv/run ## regenerate the reference pages
 dashboards: .venv/dev ## regenerate the Grafana dashboards' JSON from grafana/*.py
 	@$(BIN)/python -m grafana.build
 
+wheel: .venv/dev .venv/run ## build dist/pillarscore-VERSION-….whl, and try it in a new environment
+	@$(BIN)/python -m tests.kit.wheel
+
 broker: java .venv/run ## start only the local broker
 	@$(BIN)/pillarscore broker start
 
@@ -62,7 +90,7 @@ stop: ## stop the local broker
 	@if [ -x $(BIN)/pillarscore ]; then $(BIN)/pillarscore broker stop; fi
 
 clean: stop ## stop the broker, remove its data and the environment
-	@rm -rf .venv .pillarscore *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .pillarscore dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The marker files record what is installed: changed requirements rebuild the environment, a changed pyproject.toml

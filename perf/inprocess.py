@@ -71,7 +71,7 @@ class Pipeline:
         self.shards = [Shard(ShardConfig(rubric, 1 << 20, 1 << 40), today, of) for of in cohorts]
         if isinstance(metrics, Nothing):  # what is kept up for metrics alone goes with them
             for shard in self.shards:
-                vars(shard).update(spread=metrics, arrivals=metrics)
+                shard.source_counts = shard.emitter.distribution = metrics
         self.of = [metrics.of(partition) for partition in range(PARTITIONS)]
         for source in range(PARTITIONS):
             self.framer.begin(source, 0)

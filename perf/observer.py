@@ -11,7 +11,7 @@ import numpy as np
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.kafka.raw_records import as_it_is
+from agents.kafka.internals import as_it_is
 
 WAIT_MS = 5
 KEY = len(b"m-00000000")

@@ -7,6 +7,7 @@ itself needs no switch for it.
 from typing import Any
 
 import agents.worker.worker
+import pipeline.shard.emitter
 import pipeline.shard.shard
 from agents.cli import main
 
@@ -36,6 +37,7 @@ class NoEnds(Nothing):
 
 
 if __name__ == "__main__":
-    vars(agents.worker.worker).update(Metrics=Nothing, Ends=NoEnds)
-    vars(pipeline.shard.shard).update(Spread=Nothing, Arrivals=Nothing)
+    vars(agents.worker.worker).update(Metrics=Nothing, EndOffsets=NoEnds)
+    vars(pipeline.shard.emitter).update(ScoreDistribution=Nothing)
+    vars(pipeline.shard.shard).update(SourceCounts=Nothing)
     main()

@@ -126,7 +126,7 @@ class Worker:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(30)
         self._log.close()
 
 

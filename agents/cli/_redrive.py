@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-from aiokafka.errors import ProducerFenced
 from rich.console import Console
 
 from agents.config.settings import Settings
 from agents.dead_letters.redrive import Candidate, Judge, Judged, remembered, sender
 from agents.dead_letters.store import StoredLetter, Wanted, letters, now_ms
+from agents.kafka.internals import is_fencing
 from agents.kafka.topics import ensure
 from agents.screens import dead_letters
 
@@ -103,7 +103,7 @@ class Run:
 
 def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """aiokafka leaves futures behind when a producer is fenced; that it was is said in one line elsewhere."""
-    if not isinstance(context.get("exception"), ProducerFenced):
+    if not is_fencing(context.get("exception")):
         loop.default_exception_handler(context)
 
 

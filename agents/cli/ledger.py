@@ -13,6 +13,40 @@ def ledger() -> None:
 
 
 @app.command()
+def show(
+    partition: Annotated[
+        int | None, typer.Option(min=0, metavar="P", help="Only this partition; otherwise all.")
+    ] = None,
+    member: Annotated[
+        str | None, typer.Option(metavar="ID", help="The state of this member, and its partition.")
+    ] = None,
+) -> None:
+    """Print the newest stamp of each partition and a summary of its ledger records, as JSON.
+
+    With --member also the state of a member: counts by signal and day, registers, score (points in hundredths) and
+    recorded days. Everything is as of the newest stamp; events read since then are not included. Exit code 1 if a
+    partition could not be restored; its field `problem` says why.
+
+    Example: pillarscore ledger show --member m-42
+    """
+    import asyncio
+
+    from agents.config import rubric_file
+    from agents.config.clock import clock
+    from agents.config.settings import Settings
+    from agents.local.broker import connected
+    from agents.queries import ledger_view
+    from agents.screens import console
+
+    settings = connected(Settings.load(), start=False)
+    rubric, today = rubric_file.load(settings.rubric), clock(settings).today()
+    with console.progress("reading the ledger") as told:
+        found = asyncio.run(ledger_view.view(settings, rubric, today, partition, member, told))
+    typer.echo(found.model_dump_json(indent=2))
+    raise typer.Exit(1 if any(one.problem for one in found.partitions) else 0)
+
+
+@app.command()
 def losses(
     resolve: Annotated[
         bool,

@@ -5,21 +5,26 @@ clocks differ at least. Kafka's clocks are taken for the right ones: all workers
 """
 
 import time
+from collections.abc import Callable
 
 LIMIT_S = 10.0
 """From here on it is reported, and days are counted by Kafka's clock."""
 
 
 class Skew:
-    """seconds: how far our clock is ahead (negative: behind) at least, as of the last acknowledgement."""
+    """seconds: how far our clock is ahead (negative: behind) at least, as of the last acknowledgement.
 
-    def __init__(self) -> None:
+    monotonic: the clock that the age of that is measured by.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self.seconds = 0.0
         self.measured_at = -1e9  # monotonic
 
     def observe(self, broker_ms: int, sent_ms: int, acknowledged_ms: int) -> None:
         """A record was sent and acknowledged at these times of ours, and got this time from the broker."""
-        self.measured_at = time.monotonic()
+        self.measured_at = self._monotonic()
         if broker_ms < sent_ms:
             self.seconds = (sent_ms - broker_ms) / 1000
         elif broker_ms > acknowledged_ms:
@@ -40,4 +45,4 @@ class Skew:
     @property
     def age(self) -> float:
         """Seconds since it was measured."""
-        return time.monotonic() - self.measured_at
+        return self._monotonic() - self.measured_at

@@ -9,7 +9,7 @@ with what they make.
 from pathlib import Path
 
 import agents
-from agents.docgen import cli, metrics, topics
+from agents.docgen import cli, lifecycle, metrics, topics
 from pipeline.docgen import factors
 from pipeline.rubric.model import Rubric
 
@@ -24,6 +24,7 @@ def pages() -> dict[Path, str]:
         "cli": cli.render(),
         "metrics": metrics.render(),
         "topics": topics.render(),
+        "lifecycle": lifecycle.render(),
     }
     return {Path("docs/reference") / f"{name}.md": text for name, text in made.items()}
 

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
@@ -14,6 +13,7 @@ from aiokafka.errors import (
 )
 
 from agents.kafka.client_id import worker_of
+from agents.kafka.internals import assigned_partitions
 
 PATIENCE_S = 10.0
 NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
@@ -40,9 +40,9 @@ async def describe(client: Any, name: str, topic: str) -> Group:
         worker = worker_of(client_id)
         workers.append(worker)
         if assignment:
-            for tp in ConsumerProtocolMemberAssignment.decode(assignment).partitions():
-                if tp.topic == topic:
-                    owners[tp.partition] = worker
+            for name_, partition in assigned_partitions(assignment):
+                if name_ == topic:
+                    owners[partition] = worker
     return Group(name, state, tuple(sorted(workers)), owners)
 
 

@@ -29,6 +29,8 @@ def faust_app(settings: Settings) -> faust.App:
         topic_disable_leader=True,
         topic_allow_declare=False,
         broker_session_timeout=float(settings.session_timeout_s),
+        # Faust refuses a session that is longer than a request, and a request has 90 s by default
+        broker_request_timeout=max(90.0, float(settings.session_timeout_s)),
         broker_heartbeat_interval=settings.session_timeout_s / 4,
         broker_commit_interval=2.0,
         consumer_max_fetch_size=8 << 20,

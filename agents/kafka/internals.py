@@ -7,12 +7,15 @@ that depends on them, and `tests/broker/test_internals.py` fails when an upgrade
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer import fetcher
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import IllegalOperation, KafkaError, NodeNotReadyError, ProducerFenced
 from aiokafka.producer import sender
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -29,6 +32,7 @@ from aiokafka.protocol.types import (
 from agents.config.errors import UserError
 from agents.kafka.errors import EndUnanswered, Fenced
 from agents.kafka.outage import root
+from agents.kafka.record_batch import UnreadableRecord, batches, corrupt, salvage
 from agents.ports import NO_HEADERS, Headers
 
 SUPPORTED = "0.14.0"
@@ -100,6 +104,11 @@ def fencing_raised(producer: AIOKafkaProducer) -> Iterator[None]:
         raise
 
 
+def is_fencing(error: object) -> bool:
+    """Whether an error is aiokafka's word for being fenced."""
+    return isinstance(error, ProducerFenced)
+
+
 def cause_of(producer: AIOKafkaProducer, error: BaseException) -> BaseException:
     """What lies behind the error of an acknowledgement: aiokafka hides what ended its sender in a general one."""
     task = producer._sender.sender_task
@@ -139,6 +148,101 @@ def batch_of(
 def batch_bytes(batch: Any) -> int:
     """The size of a batch so far, uncompressed unless it was sent."""
     return int(batch.size())
+
+
+# --- records as the parser makes them ---------------------------------------------------------------------
+
+_copied = fetcher.PartitionRecords._consumer_record
+
+
+def as_it_is(value: Any) -> Any:
+    """The mark of a consumer that wants the parser's own records; as a deserializer it changes nothing.
+
+    They have offset, timestamp, key, value and headers as attributes, but no topic and partition (`getmany` gives
+    these). Copying each into a ConsumerRecord costs over 1 us per event, more than anything else that is not ours.
+    All other consumers are untouched.
+    """
+    return value
+
+
+def _consumer_record(self: Any, tp: Any, record: Any) -> Any:
+    return record if self._value_deserializer is as_it_is else _copied(self, tp, record)
+
+
+fetcher.PartitionRecords._consumer_record = _consumer_record
+
+
+# --- batches that the parser refuses ------------------------------------------------------------------------
+
+_unpack = fetcher.PartitionRecords._unpack_records
+_ParsedRecords = fetcher.MemoryRecords
+_corrupt: set[tuple[str, int, int]] = set()
+"""Batches whose checksum was wrong once: fetched again it may be right, if not they are given up."""
+
+
+class _KeptRecords:
+    """The batches of a fetch answer, whose bytes are at hand when one of them can't be read."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        parsed = _ParsedRecords(data)
+        self.has_next = parsed.has_next
+        self.size_in_bytes = parsed.size_in_bytes
+        self.taken = 0  # batches
+        self._next = parsed.next_batch
+
+    def next_batch(self) -> Any:
+        self.taken += 1
+        return self._next()
+
+
+def _unpack_records(self: Any) -> Iterator[Any]:
+    """The records of a partition, and what can be had of those that aiokafka's parser refuses.
+
+    Without it, one record with a header name that is not UTF-8 stops the consumer for ever, and with it all
+    partitions that it reads.
+    """
+    iterator = _unpack(self)
+    while True:
+        try:
+            yield from iterator
+            return
+        except Exception as error:
+            salvaged = _salvaged(self, error)
+            if salvaged is None:
+                raise
+            for record in salvaged:
+                if record.offset >= self.next_fetch_offset:
+                    self.next_fetch_offset = record.offset + 1
+                    yield record
+            iterator = _unpack(self)
+
+
+def _salvaged(self: Any, error: Exception) -> "Iterator[UnreadableRecord] | None":
+    """The records of the batch at which the parser has stopped; None when it should be fetched once more."""
+    topic, partition = self._tp
+    found = next(islice(batches(bytes(self._records.data)), self._records.taken - 1, None), None)
+    if found is None:
+        return None
+    if isinstance(error, kafka_errors.CorruptRecordException) and "CRC" in str(error):
+        where = topic, partition, int.from_bytes(found[:8], "big")
+        if where not in _corrupt:
+            _corrupt.add(where)
+            return None
+        return corrupt(topic, partition, found)
+    return salvage(topic, partition, found, f"{type(error).__name__}: {error}")
+
+
+fetcher.MemoryRecords = _KeptRecords
+fetcher.PartitionRecords._unpack_records = _unpack_records
+
+
+# --- groups -------------------------------------------------------------------------------------------------
+
+
+def assigned_partitions(assignment: bytes) -> list[tuple[str, int]]:
+    """The (topic, partition) pairs of a group member's assignment, as the coordinator has it."""
+    return [tuple(tp) for tp in ConsumerProtocolMemberAssignment.decode(assignment).partitions()]
 
 
 # --- topic ids ----------------------------------------------------------------------------------------------

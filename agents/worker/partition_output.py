@@ -1,7 +1,9 @@
 """What a partition puts out: scores and dead letters into the open transaction, and the commit with its stamp."""
 
 import math
+from typing import TYPE_CHECKING
 
+from agents.metrics.partition import PartitionMetrics
 from agents.tracing import Untraced
 from agents.worker import commit_schedule as schedule
 from agents.worker.context import Context
@@ -14,6 +16,9 @@ from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
 
+if TYPE_CHECKING:
+    from agents.tracing.score import PartitionTraces
+
 
 class PartitionOutput:
     """Of one life of a partition, from its takeover on. rows: counted since the last flush.
@@ -23,14 +28,20 @@ class PartitionOutput:
     """
 
     def __init__(
-        self, context: Context, life: StateMachine[PartitionState], ledger: Ledger, networks: NetworkRefresh
+        self,
+        context: Context,
+        life: StateMachine[PartitionState],
+        ledger: Ledger,
+        networks: NetworkRefresh,
+        metrics: PartitionMetrics,
+        traces: "PartitionTraces | Untraced",
     ) -> None:
         self._context = context
         self._life = life
         self._ledger = ledger
         self._networks = networks
-        self._metrics = context.metrics.of(ledger.partition)
-        self._traces = Untraced() if context.tracing is None else context.tracing.of(ledger.partition)
+        self._metrics = metrics
+        self._traces = traces
         now = context.clock.monotonic()
         self.committed_at = self._blocks_at = self._advanced_at = now
         self.rows = 0

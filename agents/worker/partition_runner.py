@@ -9,17 +9,16 @@ import asyncio
 import structlog
 
 from agents.config.errors import UserError
-from agents.kafka.errors import Fenced, ProduceFailed
-from agents.kafka.outage import away, of_kafka
-from agents.kafka.outage import report as report_outage
+from agents.kafka.errors import Fenced
+from agents.kafka.outage import of_kafka
 from agents.metrics.lag import Lag, lag
 from agents.ports import TopicPartition, wait
-from agents.worker import takeover
 from agents.worker.context import Context
 from agents.worker.inbox import Inbox
 from agents.worker.ledger import Committed
 from agents.worker.lifecycle import PARTITION, PartitionState, StateMachine
 from agents.worker.network_refresh import NetworkRefresh
+from agents.worker.partition_failure import report_failure
 from agents.worker.partition_session import PartitionSession
 from agents.worker.refill import Refill
 from pipeline.shard.shard import Shard
@@ -27,8 +26,6 @@ from schemas.ledger import Stamp
 
 FENCED_S = 30.0
 ASKING_S = 5.0
-REFUSED_S = 60.0
-MAX_PAUSE_S = 30.0
 
 
 class PartitionRunner:
@@ -165,26 +162,9 @@ class PartitionRunner:
             return await self._after_fencing()
         if not self._stopping:
             self._life.move(PartitionState.PARKED)
-        if isinstance(error, UserError):
-            kind = "topic" if isinstance(error, takeover.TopicRecreated) else "state"
-            self.context.health.report(kind, self.where, str(error))
-            return REFUSED_S
         # a session that has committed was well: what ended it is its first failure
         self._failures = 1 if self.stamp is not None else self._failures + 1
-        self._metrics.failures.inc()
-        if isinstance(error, ProduceFailed) and not away(error):
-            self._metrics.refused(error.topic, error.records)
-            self.context.health.report(
-                "refused",
-                self.where,
-                f"{error}; the transaction is aborted, the partition restores and retries (see the runbook, "
-                "RecordsRefused)",
-            )
-        elif of_kafka(error):
-            report_outage(self.where, error)
-        else:
-            self._log.error("partition failed; restoring from its ledger", exc_info=error)
-        return min(MAX_PAUSE_S, float(2 ** min(self._failures - 1, 5)))
+        return report_failure(self.context, self.partition, error, failures=self._failures)
 
     async def _after_fencing(self) -> float:
         if not self._stopping:

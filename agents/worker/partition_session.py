@@ -58,7 +58,7 @@ class PartitionSession:
         self.ledger = Ledger(context.settings, context.log, partition, context.skew.observe)
         self.networks = NetworkRefresh(context, partition)
         self.refill = Refill(context, partition)
-        self.output = PartitionOutput(context, life, self.ledger, self.networks)
+        self.output = PartitionOutput(context, life, self.ledger, self.networks, self._metrics, self._traces)
         self._feed = FrameFeed(context, partition, inbox, self._apply, self._caught_up)
 
     @property

@@ -21,6 +21,8 @@ from agents.kafka.topics import delete, ensure
 from agents.local.broker import Broker
 from agents.local.kafka_jars import locked
 
+TIMEOUT_S = 300
+"""For a test without a limit of its own. More than its waits may take, so that theirs say first what is missing."""
 JARS = Path(agents.__file__).parent.parent / ".pillarscore" / "jars"
 
 
@@ -29,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.broker)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def _values(file: Path) -> dict[str, tuple[tuple[str, str], ...]]:
     run = Offline(Settings(), load(None), DAY)
     run.read(Lines([file]))
     found = {}
-    texts = run.population.shards[0].registers.texts.names
+    texts = run.population.shards[0].state.registers.texts.names
     for people in run.population.batches():
         codes = people.numbers[:, registers_of(KINDS)].tolist()
         for name, row in zip(people.names, codes, strict=True):

@@ -32,6 +32,7 @@ def image() -> Iterator[container.Image]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(container.STEP_S + 200)
 def test_the_image_has_a_worker_that_is_healthy_and_stops(
     image: container.Image, live: Settings, tmp_path: Path
 ) -> None:
@@ -60,7 +61,15 @@ def test_the_image_has_a_worker_that_is_healthy_and_stops(
     asked = [str(shutil.which(health, path=environment["PATH"])), *rest]
 
     def healthy() -> bool:
-        done = subprocess.run(asked, env=environment, cwd=folder, capture_output=True, check=False, **as_user)
+        done = subprocess.run(
+            asked,
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_S,
+            **as_user,
+        )
         return done.returncode == 0
 
     assert not healthy()
@@ -80,5 +89,5 @@ def test_the_image_has_a_worker_that_is_healthy_and_stops(
     finally:
         if worker.poll() is None:
             worker.kill()
-            worker.wait()
+            worker.wait(PATIENCE_S)
     assert not healthy()

@@ -41,6 +41,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, N
 
 @pytest.mark.chaos
 @pytest.mark.slow
+@pytest.mark.timeout(300 + CUTS * (CUT_S + WAIT_S))
 async def test_nothing_is_lost_or_doubled_when_the_network_is_cut(
     apart: tuple[Cluster, Namespace, str], tmp_path: Path
 ) -> None:

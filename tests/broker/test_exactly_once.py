@@ -61,7 +61,7 @@ async def _publish(settings: Settings, values: list[bytes], start: int, stop: in
 
 async def _reach(settings: Settings, targets: dict[int, int], offsets: int) -> None:
     """Wait until so many source offsets are committed as counted."""
-    async with stamps(settings) as seen:
+    async with asyncio.timeout(WAIT_S), stamps(settings) as seen:
         while seen.covered(targets)[0] < offsets:
             await asyncio.sleep(0.02)  # between looks, the condition is the wait
             await seen.look()
@@ -69,6 +69,7 @@ async def _reach(settings: Settings, targets: dict[int, int], offsets: int) -> N
 
 @pytest.mark.chaos
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_killed_workers_lose_and_double_nothing(live: Settings, tmp_path: Path) -> None:
     seed = secrets.randbelow(1 << 32)
     print(f"seed {seed}")

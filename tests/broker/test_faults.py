@@ -39,7 +39,7 @@ from tests.kit.cluster import cluster
 from tests.kit.events import DAY
 from tests.kit.tools import FAKETIME, tool
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(600)]
 WAIT_S = 60
 AWAY_S = 8.0
 Starts = Callable[..., Awaitable[Worker]]

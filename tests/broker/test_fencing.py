@@ -24,8 +24,9 @@ async def test_every_call_says_that_another_has_the_id(live: Settings, call: str
     await later.start()
     try:
         await earlier.put(topic, 0, [(b"k", b"v")])
-        while not earlier._producer._txn_manager.is_fatal_error():
-            await asyncio.sleep(0.01)  # between looks, the condition is the wait
+        async with asyncio.timeout(30):
+            while not earlier._producer._txn_manager.is_fatal_error():
+                await asyncio.sleep(0.01)  # between looks, the condition is the wait
         with pytest.raises(Fenced):
             await CALLS[call](earlier, topic)
     finally:

@@ -145,6 +145,7 @@ async def _run(
 
 @pytest.mark.chaos
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_no_end_of_a_transaction_ends_another(behind: tuple[Cluster, int, int], tmp_path: Path) -> None:
     found, between, metrics = await _run(behind, tmp_path, FATES, TOUCHED, KILLS)
     print(between.fates, "released", between.released)
@@ -156,6 +157,7 @@ async def test_no_end_of_a_transaction_ends_another(behind: tuple[Cluster, int, 
 
 @pytest.mark.chaos
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_without_the_defence_a_late_end_tears_and_a_restore_notices(
     behind: tuple[Cluster, int, int], tmp_path: Path
 ) -> None:
@@ -179,9 +181,10 @@ async def test_without_the_defence_a_late_end_tears_and_a_restore_notices(
     ):
         for _ in range(TRIES):
             armed, released = True, between.released
-            while between.released < released + 2:
-                await publish(settings, values, done, done + STEP)
-                done += STEP
+            async with asyncio.timeout(WAIT_S):
+                while between.released < released + 2:
+                    await publish(settings, values, done, done + STEP)
+                    done += STEP
             armed = False
             await starter.stop(kill=True)
             await starter.start("agents.cli", ready=False)

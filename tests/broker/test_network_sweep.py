@@ -133,6 +133,7 @@ async def _killed_in_a_refresh(
 
 @pytest.mark.chaos
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_a_refresh_cut_short_goes_on_with_the_blocks_that_are_left(
     alone: Settings, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from agents.queries.commit_progress import counted
 from perf.worker_process import Worker
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter
+from tests.kit.bounded import at_most
 from tests.kit.events import dumps, event
 
 WAIT_S = 60
@@ -128,7 +129,8 @@ def test_status_tells_of_workers_lag_and_commits(
             stderr=subprocess.PIPE,
         )
         assert watching.stdout is not None
-        looks = [json.loads(watching.stdout.readline()) for _ in range(3)]
+        with at_most(WAIT_S, watching):
+            looks = [json.loads(watching.stdout.readline()) for _ in range(3)]
         watching.send_signal(signal.SIGINT)
         _, errors = watching.communicate(timeout=WAIT_S)
     finally:

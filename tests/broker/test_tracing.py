@@ -86,9 +86,9 @@ async def test_from_the_event_to_the_score(live: Settings, collector: Collector,
         await producer.stop()
         for trace in (IN_EVENT, IN_HEADER):
             await _until(lambda trace=trace: bool(collector.trace(trace, "commit")))
-        said = await _headers(live)
-        while len(said) < len(sent):
-            said = await _headers(live)
+        async with asyncio.timeout(WAIT_S):
+            while len(said := await _headers(live)) < len(sent):
+                pass
     finally:
         worker.stop()  # which sends what is left, the transactions too
     for trace, origin in ((IN_EVENT, "1" * 16), (IN_HEADER, "2" * 16)):

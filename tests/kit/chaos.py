@@ -27,6 +27,7 @@ from schemas.scores import Score
 from tests.kit.events import BAD, DAY, TYPES, dumps, event, random_events
 
 ERASED = "activity.member.erased"
+GONE_S = 30.0
 
 
 def random_values(seed: int, count: int, members: int = 3000) -> tuple[list[bytes], list[bytes]]:
@@ -183,8 +184,9 @@ async def recreate(settings: Settings, short: str) -> None:
     name = settings.topic(short)
     async with administered(settings) as client:
         await client.delete_topics([name])
-        while name in await client.list_topics():
-            await asyncio.sleep(0.05)  # between looks; that it is gone is what is waited for
+        async with asyncio.timeout(GONE_S):
+            while name in await client.list_topics():
+                await asyncio.sleep(0.05)  # between looks; that it is gone is what is waited for
     await ensure(settings)
     assert topic.short == short
 

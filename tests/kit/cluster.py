@@ -102,7 +102,7 @@ class Node:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(STOP_S)
         self.process = None
 
 
@@ -156,7 +156,7 @@ def cluster(
     try:
         for node in nodes:
             node.start()
-        made.wait()
+        made.wait(START_S)
         yield made
     finally:
         made.stop()
@@ -197,6 +197,7 @@ def _write(node: Node, voters: str, copies: int, host: str) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=START_S,
     )
     if made.returncode:
         raise RuntimeError(made.stdout + made.stderr)

@@ -17,6 +17,7 @@ from dockerfile_parse import DockerfileParser
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "Dockerfile"
+STEP_S = 400.0
 # where the image keeps what is its own
 _OWN = re.compile(r"(?<![\w/.])/(?:opt/venv|app|var/lib/pillarscore)\b")
 
@@ -115,6 +116,7 @@ class Image:
             cwd=self.root / self.workdir.lstrip("/"),
             env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **_pip()},
             check=True,
+            timeout=STEP_S,
         )
         self.ran.append(value)
 
@@ -151,4 +153,5 @@ def base_python() -> str:
 
 def _has_venv(python: str) -> bool:
     asked = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))"
-    return subprocess.run([python, "-c", asked], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    done = subprocess.run([python, "-c", asked], check=False, stderr=subprocess.DEVNULL, timeout=60)
+    return done.returncode == 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+_RUN_S = 30.0
 _numbers = itertools.count(os.getpid() % 200)
 
 
@@ -45,7 +46,7 @@ def why_not() -> str:
     if shutil.which("ip") is None or shutil.which("tc") is None:
         return "needs iproute2"
     made = subprocess.run(
-        ["ip", "netns", "add", "pillarscore-try"], capture_output=True, text=True, check=False
+        ["ip", "netns", "add", "pillarscore-try"], capture_output=True, text=True, check=False, timeout=_RUN_S
     )
     if made.returncode:
         return f"no network namespaces here: {made.stderr.strip()}"
@@ -80,4 +81,4 @@ def namespace() -> Iterator[Namespace]:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, timeout=_RUN_S)

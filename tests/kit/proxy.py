@@ -16,6 +16,8 @@ from enum import Enum
 
 ADD_PARTITIONS, END_TXN = 24, 26
 MOST_ADDED = 4
+ANSWER_S = 30.0
+"""For Kafka to answer a request, at most."""
 
 
 class Fate(Enum):
@@ -108,14 +110,15 @@ class Proxy:
                 if fate is Fate.LOSE_ANSWER:
                     cut.set()
                     out.write(_framed(data))
-                    await returning  # ends with the answer
+                    async with asyncio.timeout(ANSWER_S):
+                        await returning  # ends with the answer
                     break
                 out.write(_framed(data))
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass
         finally:
             returning.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError, TimeoutError):
                 await returning
             for writer in (out, back):
                 # aborted, so that nothing that waits to be sent goes out
@@ -152,7 +155,8 @@ class Proxy:
         for data in self._held.pop(transactional_id):
             reader, writer = await asyncio.open_connection(*self.upstream)
             writer.write(_framed(data))
-            await _frame(reader)
+            async with asyncio.timeout(ANSWER_S):
+                await _frame(reader)
             self.released += 1
             writer.close()
 

@@ -32,6 +32,7 @@ _FIXED = b"/usr/share/prometheus/alertmanager", b"usr/share/prometheus/alertmana
 """Debian's Alertmanager has its templates at a fixed place; unpacked, it has to look where it is run."""
 _APT = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root")
 _BUSY_S = 60.0
+_FETCH_S = 600.0
 
 
 def tool(name: str) -> Path:
@@ -81,7 +82,7 @@ def _fetch() -> None:
     new = FOLDER / "new"  # whole or not at all, also when this is broken off
     shutil.rmtree(new, ignore_errors=True)
     for package in sorted(FOLDER.glob("*.deb")):
-        subprocess.run(["dpkg", "-x", package, new], check=True)
+        subprocess.run(["dpkg", "-x", package, new], check=True, timeout=_FETCH_S)
         package.unlink()
     for program in (new / "usr" / "bin").iterdir():
         program.write_bytes(program.read_bytes().replace(*_FIXED))
@@ -93,7 +94,12 @@ def _apt(*arguments: str) -> str:
     """Run apt-get, waiting while another one runs; its last line of complaint, empty when all went well."""
     end = time.monotonic() + _BUSY_S
     while True:
-        done = subprocess.run([*_APT, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                [*_APT, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False, timeout=_FETCH_S
+            )
+        except subprocess.TimeoutExpired:
+            return f"nothing in {_FETCH_S:.0f} s"
         if done.returncode == 0:
             return ""
         if "lock" not in done.stderr or time.monotonic() > end:

@@ -19,6 +19,7 @@ from tests.kit import events as kit
 from tests.kit import oracle
 from tests.kit.rubrics import DAY, SSI, SSI_TEXT, members, rubrics
 
+EVENTS = int(os.environ.get("ORACLE_EVENTS", "250000"))
 TOML = tomllib.loads(SSI_TEXT, parse_float=Decimal)
 
 
@@ -90,9 +91,10 @@ def test_events_of_every_type(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120 + EVENTS // 2_000)
 def test_very_many_events(tmp_path):
     """A quarter of a million; a million with ORACLE_EVENTS=1000000."""
-    assert compare(int(os.environ.get("ORACLE_EVENTS", "250000")), 1_500, tmp_path, seed=12) == 1_500
+    assert compare(EVENTS, 1_500, tmp_path, seed=12) == 1_500
 
 
 @given(rubrics(), members, st.integers(DAY - 8, DAY + 8))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.worker.background_share import SHARE, YIELD_S, BackgroundShare
+from agents.config.clock import Clock
+from agents.worker.background_budget import SHARE, YIELD_S, BackgroundBudget
 from agents.worker.score_census import CensusReader
 from pipeline.common import days
 from pipeline.network import journal as journals
@@ -22,6 +23,7 @@ from schemas.links import BLOCK, LinkBlock
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 from tests.kit.events import DAY
+from tests.kit.simulated import SimClock
 from tests.property.test_network import NAMES, NOW, SEEDS, expected, frames, make_shard, ties
 from tests.property.test_restore import ingest as ingested
 from tests.property.test_restore import stream
@@ -117,7 +119,8 @@ def test_a_shard_says_of_its_scores_what_their_records_say(seed, plan):
 async def test_of_its_own_partitions_a_worker_reads_nothing_and_takes_what_is_new():
     shards = [make_shard(), make_shard()]
     settings_ = SimpleNamespace(frame_partitions=2)  # no broker: to read anything would fail
-    reading = CensusReader(settings_, BackgroundShare(), shards.__getitem__)
+    clock = Clock()
+    reading = CensusReader(None, clock, settings_, BackgroundBudget(clock), shards.__getitem__)
     assert len((await reading.take()).hash) == 0
     for seed, events in enumerate((ties(np.random.default_rng(1), 30), ties(np.random.default_rng(2), 60))):
         for shard in shards:
@@ -135,19 +138,19 @@ async def test_of_its_own_partitions_a_worker_reads_nothing_and_takes_what_is_ne
         assert set(census.day.tolist()) == {DAY}
 
 
-async def test_what_prepares_takes_its_share_while_events_come_and_goes_on_at_once_otherwise(monkeypatch):
-    now, slept = [100.0], []
+async def test_what_prepares_takes_its_share_while_events_come_and_goes_on_at_once_otherwise():
+    clock, slept = SimClock(0), []
+    clock.jump(100)
 
     async def sleep(seconds):
         slept.append(seconds)
-        now[0] += seconds
+        clock.jump(seconds)
 
-    monkeypatch.setattr("agents.worker.background_share.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("agents.worker.background_share.asyncio.sleep", sleep)
-    pace = BackgroundShare()
-    await pace.turn(0.1)
+    clock.sleep = sleep
+    budget = BackgroundBudget(clock)
+    await budget.yield_after(0.1)
     assert not any(slept)
-    now[0] += 0.1 / SHARE  # by then that has been its share
-    pace.counted()
-    await pace.turn(0.01)
+    clock.jump(0.1 / SHARE)  # by then that has been its share
+    budget.counted()
+    await budget.yield_after(0.01)
     assert sum(slept) == pytest.approx(0.01 * (1 / SHARE - 1) + YIELD_S)

@@ -13,6 +13,7 @@ import typer
 
 from agents import cli
 from agents.config.errors import UserError
+from tests.kit.bounded import at_most
 
 Commands = Callable[..., None]
 
@@ -136,7 +137,7 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys\nfrom agents import cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass\n"
         "print([m for m in ('numpy', 'pyarrow', 'faust', 'aiokafka', 'pydantic') if m in sys.modules])"
     )
-    out, _ = program(code).communicate()
+    out, _ = program(code).communicate(timeout=60)
     assert out.splitlines()[-1] == b"[]"
 
 
@@ -151,8 +152,9 @@ def test_a_reader_that_left_is_no_traceback(tmp_path: Path) -> None:
     process = program(code)
     assert process.stdout is not None
     assert process.stderr is not None
-    assert process.stdout.readline() == b"0\n"
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    assert process.wait() == 1
+    with at_most(60, process):
+        assert process.stdout.readline() == b"0\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.stderr.close()
+        assert process.wait(60) == 1

@@ -44,6 +44,7 @@ def compose(file: Path) -> "subprocess.CompletedProcess[bytes]":
         capture_output=True,
         check=False,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        timeout=60,
     )
 
 
@@ -254,11 +255,13 @@ def _sources(node: Any) -> Iterator[str]:
 
 def test_the_dockerfile_is_in_order() -> None:
     done = subprocess.run(
-        [TOOLS / "hadolint", container.DOCKERFILE], capture_output=True, text=True, check=False
+        [TOOLS / "hadolint", container.DOCKERFILE], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stdout
     wrong = container.DOCKERFILE.read_text().replace("FROM python:3.11.13-slim-bookworm", "FROM python")
-    done = subprocess.run([TOOLS / "hadolint", "-"], input=wrong, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [TOOLS / "hadolint", "-"], input=wrong, capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode != 0
 
 

@@ -20,6 +20,7 @@ def commands(page):
             yield command, output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["change-a-rubric.md", "team-report.md"])
 def test_the_commands_print_what_is_shown(name, tmp_path):
     for folder in ("rubrics", "samples"):
@@ -44,6 +45,7 @@ def test_the_commands_print_what_is_shown(name, tmp_path):
             capture_output=True,
             encoding="utf-8",
             check=False,
+            timeout=60,
         )
         printed = "\n".join(line.rstrip() for line in (done.stdout + done.stderr).splitlines())
         assert printed == output.rstrip("\n"), command

@@ -22,7 +22,8 @@ from pydantic import ValidationError
 from agents.cli import app
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.worker.worker import STOP_S, faust_app
+from agents.kafka.frame_group import faust_app
+from agents.worker.worker import STOP_S
 from tests.kit import container
 from tests.kit.settings import load
 
@@ -46,7 +47,9 @@ Manifest = dict[str, Any]
 
 def kustomized(folder: Path) -> list[Manifest]:
     """The manifests of a folder with a kustomization."""
-    done = subprocess.run([KUBECTL, "kustomize", folder], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [KUBECTL, "kustomize", folder], capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return list(yaml.safe_load_all(done.stdout))

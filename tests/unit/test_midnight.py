@@ -26,6 +26,7 @@ def test_the_day_begins_then(moment):
             capture_output=True,
             text=True,
             check=True,
+            timeout=60,
         )
     before, after = map(int, told.stdout.split())
     assert after == before + 1

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from agents.local.processes import Process, find
+from tests.kit.bounded import at_most
 
 WAIT = "import sys; print('up', flush=True); sys.stdin.read()"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAIT
@@ -20,10 +21,11 @@ def child(program: str) -> Iterator[Child]:
     """A process that has begun, and ends with the test."""
     process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    assert process.stdout.readline() == b"up\n"
+    with at_most(60, process):
+        assert process.stdout.readline() == b"up\n"
     yield process
     process.kill()
-    process.communicate()
+    process.communicate(timeout=10)
 
 
 @pytest.fixture
@@ -57,14 +59,14 @@ def test_an_orderly_end(waiting: Child) -> None:
     assert found.end(20)
     # not waited for by its parent, that is us: it has ended all the same
     assert find(waiting.pid) is None
-    assert waiting.wait() == -signal.SIGTERM
+    assert waiting.wait(10) == -signal.SIGTERM
 
 
 def test_one_that_does_not_listen_is_ended_by_force(deaf: Child) -> None:
     found = find(deaf.pid)
     assert found is not None
     assert not found.end(0.1)
-    assert deaf.wait() == -signal.SIGKILL
+    assert deaf.wait(10) == -signal.SIGKILL
 
 
 def test_nobody_has_this_pid() -> None:

@@ -25,7 +25,7 @@ ALWAYS = {"PillarscoreWatchdog"}
 
 
 def _said(*command: str | Path) -> str:
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -36,6 +36,7 @@ def test_prometheus_takes_configuration_and_rules() -> None:
         assert f"Checking rules/{path.name}" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
 def test_alerts_fire_when_they_should(path: Path) -> None:
     assert "SUCCESS" in _said(tool("promtool"), "test", "rules", path)

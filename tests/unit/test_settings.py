@@ -9,6 +9,7 @@ from pydantic import ValidationError
 import agents
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, TOPICS, Settings, reference
+from agents.kafka.frame_group import faust_app
 
 ROOT = Path(agents.__file__).parent.parent
 
@@ -86,6 +87,12 @@ def test_the_state_folder_does_not_move_with_the_current_one(
     settings = Settings()
     monkeypatch.chdir("/")
     assert settings.state_dir == tmp_path / ".pillarscore"
+
+
+def test_faust_takes_the_longest_session(tmp_path: Path) -> None:
+    conf = faust_app(Settings(broker="127.0.0.1:1", state_dir=tmp_path, session_timeout_s=300)).conf
+    assert conf.broker_session_timeout == 300
+    assert conf.broker_request_timeout >= conf.broker_session_timeout  # or the worker ends at its start
 
 
 def test_every_topic_bears_the_prefix() -> None:

@@ -11,10 +11,10 @@ from agents.kafka import topology
 
 # The modules in which each role that a worker has touches Kafka.
 MODULES = {
-    "ingest": ("ingest_role", "newest_stamp"),
+    "ingest": ("ingest_role", "ingest_session", "newest_stamp"),
     "score": (
         "score_role",
-        "partition_runner",
+        *("partition_runner", "partition_session", "partition_output", "frame_feed"),
         "network_refresh",
         "score_census",
         "ledger",
