@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agents.config.clock import zone
+from agents.config.seniority_file import titles
 from agents.config.settings import Settings
 from agents.files.inputs import Input
 from agents.files.ndjson import Batch
@@ -92,8 +93,9 @@ class Offline:
         )
         self._refused = dict(refused or {})
         self._refused_ids = np.array(list(self._refused), np.uint64)
-        self._intake = Intake(*how, networks, remember=0)
-        self._columns = ColumnIntake(*how, PLACES, networks)
+        known = titles(settings)
+        self._intake = Intake(*how, networks, 0, known)
+        self._columns = ColumnIntake(*how, PLACES, networks, known)
         horizon = settings.dedupe_events * settings.frame_partitions
         self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in)
         self._frames = 0

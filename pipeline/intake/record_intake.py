@@ -25,6 +25,7 @@ from schemas.events import Event, checked, fast, reason, second_look
 from schemas.frames import Side
 from schemas.letters import DeadLetter
 from schemas.reasons import quote, time_message
+from schemas.seniority import Titles, level
 
 COUNTERPART_ID = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -53,7 +54,8 @@ class Intake:
 
     seed: of the id hash, the same for all workers for ever. ahead_ms: how far a time may lie behind the
     horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one. ties: whether
-    rows are to name their peers. remember: about how many events, to notice ids that are used again.
+    rows are to name their peers. remember: about how many events, to notice ids that are used again. titles: what
+    seniority a title means; the built-in table unless given.
     """
 
     def __init__(
@@ -64,12 +66,13 @@ class Intake:
         horizon_ms: int | None = None,
         ties: bool = True,
         remember: int = ROOM,
+        titles: Titles | None = None,
     ) -> None:
         self.seed = seed
         self.ahead_ms = ahead_ms
         self.horizon_ms = horizon_ms
         self.ties = ties
-        self.table = credits(substantive_words)
+        self.table = credits(substantive_words, titles.level if titles is not None else level)
         self._repeats = Repeats(remember) if remember else None
 
     def rows(
