@@ -47,6 +47,9 @@ def verify(
     anything differs or a member is missing on either side. The files must contain everything that the workers
     have counted.
 
+    Events that are dead letters because their time was ahead when they were read are left out of the files,
+    unless they were sent again since.
+
     Recorded days are compared with the files too, but differences there are only reported: a recorded day is
     never changed, even if late events arrive.
 
@@ -58,12 +61,13 @@ def verify(
     from agents.config.clock import clock
     from agents.config.errors import UserError
     from agents.config.settings import Settings
+    from agents.dead_letters.refused import ahead
     from agents.files.ndjson import Lines
     from agents.files.rejected import rejected_file
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.offline.engine import Offline
-    from agents.offline.verification import differences, look_back
+    from agents.offline.verification import Horizon, differences, look_back
     from agents.publish.kept_copies import played
     from agents.queries import published_scores
     from agents.queries.commit_progress import counted
@@ -85,7 +89,7 @@ def verify(
         scores.update(await published_scores.newest(settings, left_out=console.say))
         return scores
 
-    async def live() -> tuple[RecordedHistory, Checked]:
+    async def live() -> tuple[RecordedHistory, Checked, dict[int, int]]:
         await ensure(settings)
         if not paths:
             kept = await played(settings)
@@ -99,7 +103,7 @@ def verify(
                     )
         with console.progress("restoring from the ledger") as told:
             checked = await check(settings, chosen, clock(settings).today(), newest, told)
-        return await published_scores.recorded(settings, chosen), checked
+        return await published_scores.recorded(settings, chosen), checked, await ahead(settings)
 
     def read(run: Offline) -> None:
         lines = Lines(paths)
@@ -108,12 +112,15 @@ def verify(
         if files:
             run.files.require_events()
 
-    recorded, checked = asyncio.run(live())
+    recorded, checked, refused = asyncio.run(live())
+    horizon = Horizon(clock(settings).latest_ms, refused)
+    today = clock(settings).today()
     if rejected is not None:
         with rejected_file(rejected) as sink:
-            read(Offline(settings, chosen, clock(settings).today(), rejected=sink))
-    found = list(differences(settings, chosen, scores, read, clock(settings).today(), recorded))
-    said = look_back(settings, chosen, read, recorded, last)
+            latest_ms = horizon.latest_ms(today)
+            read(Offline(settings, chosen, today, rejected=sink, latest_ms=latest_ms, refused=refused))
+    found = list(differences(settings, chosen, scores, read, today, recorded, horizon))
+    said = look_back(settings, chosen, read, recorded, last, horizon)
     if found and limit:
         console.console().print(console.difference_table(found[:limit]))
     if said.days:
