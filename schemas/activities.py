@@ -4,31 +4,64 @@ Each docstring says what the type credits; `pipeline.intake.credit_rules` is whe
 are ignored, and null is the same as absent.
 """
 
-from typing import Annotated, Literal, NotRequired
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import Field, JsonValue, Strict
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue, Strict
+from pydantic_core import PydanticKnownError, core_schema
 from typing_extensions import TypedDict
 
 MAX_BYTES = 256
 """Most bytes of UTF-8 in any text of an event: ids, sources, members, and all texts in data."""
 
-# JSON Schema counts characters and can't count bytes, so that is said in words; only NUL has a pattern.
+# JSON Schema counts characters and can't count bytes, so that has a keyword of our own; only NUL has a pattern.
 _SAID: dict[str, JsonValue] = {
     "pattern": "^[^\\u0000]*$",
+    "x-max-bytes": MAX_BYTES,
     "description": f"at most {MAX_BYTES} bytes of UTF-8",
 }
 
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Annotates an int: a whole number within bounds. 12.0 and 1.2e1 are whole numbers too, as JSON Schema has it."""
+
+    low: int
+    high: int
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        integer = core_schema.int_schema(strict=True, ge=self.low, le=self.high)
+        # nearly all are integers, which pydantic checks without a call into Python
+        other = core_schema.no_info_plain_validator_function(self.check)
+        return core_schema.union_schema([(integer, "int"), (other, "whole")], mode="left_to_right")
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+    def check(self, value: Any) -> int:
+        """The number that a value is; raises PydanticKnownError when it is none within the bounds."""
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is not int:
+            raise PydanticKnownError("int_type")
+        if value < self.low:
+            raise PydanticKnownError("greater_than_equal", {"ge": self.low})
+        if value > self.high:
+            raise PydanticKnownError("less_than_equal", {"le": self.high})
+        return value
+
+
 Id = Annotated[str, Strict(), Field(min_length=1, max_length=MAX_BYTES, json_schema_extra=_SAID)]
 Text = Annotated[str, Strict(), Field(max_length=MAX_BYTES, json_schema_extra=_SAID)]
-Words = Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
-Degree = Annotated[
-    int,
-    Strict(),
-    Field(ge=1, le=99, description="1: connected, 2: a contact's contact, 3 or more: further away"),
-]
+Words = Annotated[int, Whole(0, 1_000_000)]
+Degree = Annotated[int, Whole(1, 99), Field(description="1 connected, 2 a contact's contact, 3 farther")]
 Flag = Annotated[bool, Strict()]
 Media = Annotated[
-    Annotated[bool, Strict()] | Annotated[int, Strict(), Field(ge=0, le=100_000)],
+    Annotated[bool, Strict()] | Annotated[int, Whole(0, 100_000)],
     Field(union_mode="left_to_right", description="whether there is rich media, or how many items"),
 ]
 SeniorityText = Annotated[
@@ -78,7 +111,7 @@ class MemberUpdated(TypedDict):
     seniority: NotRequired[SeniorityText | None]
     region: NotRequired[Text | None]
     employer: NotRequired[Text | None]
-    connections: NotRequired[Annotated[int, Strict(), Field(ge=0, le=2_000_000_000)] | None]
+    connections: NotRequired[Annotated[int, Whole(0, 2_000_000_000)] | None]
 
 
 class PostPublished(TypedDict):

@@ -1,61 +1,238 @@
-"""Binary-mode CloudEvents: attributes in `ce_` headers, the data as the record's value.
+"""The content mode of a record, and its event as structured JSON, so that there is one way to check an event.
 
-They are turned into structured mode, so that there is one way to check an event. Specification:
-CloudEvents 1.0.2, Kafka protocol binding, section 3.2.
+The one place that decides, for ingest, files and dead letters. Specification: CloudEvents 1.0.2, Kafka protocol
+binding, section 3. The content type decides first. Names of headers may be in any case.
+
+| content-type | other headers and value | mode |
+|---|---|---|
+| `application/cloudevents`, `…+json` | any; `ce_` headers are ignored | structured |
+| `application/cloudevents-batch…`, another format such as `…+avro` | any | refused |
+| anything else, or none | a required attribute in a `ce_` header, and a value that is itself an event | structured |
+| anything else, or none | a required attribute in a `ce_` header | binary |
+| anything else, or none | none of these | structured |
+
+A record without a value is an event only in binary mode and with all required attributes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Any
 
 import orjson
 from pydantic_core import from_json
 
+from schemas.reasons import Reason, line, quote
+
+Headers = Sequence[tuple[str, bytes | None]]
+
 PREFIX = "ce_"
 ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time")
+REQUIRED = frozenset({"specversion", "id", "source", "type"})
+"""What CloudEvents itself requires of every event."""
+BOM = b"\xef\xbb\xbf"
+"""A byte order mark in UTF-8. It is skipped in front of an event, as RFC 8259 allows."""
+_MEDIA = "application/cloudevents"
 
 
-def is_binary(headers: Iterable[tuple[str, bytes]]) -> bool:
-    """Whether the record is in binary mode: it has a `ce_specversion` and isn't declared structured."""
-    found = False
-    for name, value in headers:
-        if name == "ce_specversion":
-            found = True
-        elif name == "content-type" and (value or b"").startswith(b"application/cloudevents"):
-            return False
-    return found
+class Mode(Enum):
+    """Where a record has its event."""
+
+    STRUCTURED = "structured"
+    BINARY = "binary"
 
 
-def from_binary(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> bytes:
+class NotAnEvent(ValueError):
+    """A record that makes no event: reason is its code, the text is one line for the owner of the upstream."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(line(message))
+        self.reason: Reason = reason
+
+
+def content_mode(headers: Headers, value: bytes | None) -> Mode:
+    """Where the event of a record is; raises NotAnEvent when it has none, or one in a format that is not read."""
+    media = _declared(headers)
+    present = REQUIRED.intersection(_attributes(headers))
+    if value is None:
+        if media is not None or present != REQUIRED:
+            raise NotAnEvent("no_value", "the record has no value; publish a CloudEvent in JSON")
+        return Mode.BINARY
+    if media is None:
+        return Mode.BINARY if present and not _is_event(value) else Mode.STRUCTURED
+    if media.startswith("application/cloudevents-batch"):
+        raise NotAnEvent(
+            "unsupported_format", f"content-type {_shown(media)}: send one event per record, no batch"
+        )
+    if media not in (_MEDIA, f"{_MEDIA}+json"):
+        raise NotAnEvent("unsupported_format", f"content-type {_shown(media)}: only events in JSON are read")
+    return Mode.STRUCTURED
+
+
+def structured(headers: Headers, value: bytes | None) -> bytes:
+    """The event of a record as structured JSON, well-formed or not; raises NotAnEvent when it has none."""
+    told = False
+    for name, _ in headers:
+        told |= name[:1] in "cC"
+        if not name.isascii() and not is_utf8(name):
+            raise NotAnEvent("bad_headers", f"the name of a header is not UTF-8: {quote(name)}")
+    if value is not None and not told:  # no header says anything about the event
+        return value
+    if content_mode(headers, value) is Mode.BINARY:
+        return from_binary(headers, value)
+    assert value is not None
+    return value
+
+
+def from_binary(headers: Headers, value: bytes | None) -> bytes:
     """The structured event, as JSON bytes, of a record in binary mode.
 
     An empty value means an event without data. Extension attributes are left out, as the contract
     ignores them. The result is well-formed, but only validation says whether it is a valid event.
-    Raises ValueError with one line when a header is no UTF-8 or comes twice, or the value is no JSON.
+    Raises NotAnEvent when a header is not UTF-8 or has two values, or the value is not JSON.
     """
     attributes: dict[str, str] = {}
     for name, raw in headers:
-        if name == "content-type" and raw is not None:
-            _require_json(raw)
-        if not name.startswith(PREFIX) or name[len(PREFIX) :] not in ATTRIBUTES or raw is None:
+        attribute = _attribute(name)
+        if attribute is None or raw is None:
             continue
-        attribute = name[len(PREFIX) :]
-        if attribute in attributes:
-            raise ValueError(f"header {name} comes twice")
         try:
-            attributes[attribute] = raw.decode()
+            text = raw.decode()
         except UnicodeDecodeError:
-            raise ValueError(f"header {name} is not UTF-8") from None
-    structured = orjson.dumps(attributes)
+            raise NotAnEvent("bad_headers", f"header {name} is not UTF-8") from None
+        if attributes.setdefault(attribute, text) != text:
+            raise NotAnEvent("bad_headers", f"header {name} comes twice, with two values")
+    head = orjson.dumps(attributes)
     if not value:
-        return structured
+        return head
+    _require_json(headers)
     try:
-        from_json(value)
+        return embedded(head, value)
     except ValueError as error:
-        raise ValueError(f"value is not JSON: {error}") from None
-    # A whole JSON document can be embedded as it came: numbers and duplicate keys stay untouched.
-    return structured[:-1] + (b"," if attributes else b"") + b'"data":' + value + b"}"
+        raise NotAnEvent("bad_headers", f"value is not JSON: {named(value) or error}") from None
 
 
-def _require_json(content_type: bytes) -> None:
-    media = content_type.split(b";")[0].strip().lower()
-    if media not in (b"application/json", b"text/json") and not media.endswith(b"+json"):
-        raise ValueError(f"content-type should be application/json, got {media[:40].decode('latin-1')!a}")
+def embedded(head: bytes, data: bytes) -> bytes:
+    """An event, as JSON bytes, with these bytes as its data; ValueError when they are not JSON.
+
+    A whole JSON document is embedded as it came: numbers and duplicate keys stay untouched.
+    """
+    data = data.removeprefix(BOM)
+    from_json(data)
+    return head[:-1] + (b"," if len(head) > 2 else b"") + b'"data":' + data + b"}"
+
+
+def explained(headers: Headers, value: bytes | None, found: tuple[Reason, str]) -> tuple[Reason, str]:
+    """Why a record is not an event, (reason, message): what validation found, or what the record is instead."""
+    code, _ = found
+    start = (value or b"").lstrip()[:2]
+    if code == "invalid_json" and (what := named(value or b"")):
+        return code, line(f"the value is not JSON: {what}")
+    if any(name.lower().startswith("ce-") for name, _ in headers) and not _names_event(headers, value):
+        return (
+            "bad_headers",
+            "there are headers that begin with ce-, as in HTTP; in Kafka they begin with ce_",
+        )
+    if code == "not_an_object" and start == b'"{':
+        return code, "event should be a JSON object, got a text with one in it: it was serialized twice"
+    if code == "not_an_object" and start[:1] == b"[":
+        return code, "event should be a JSON object, got a list: send one event per record, no batch"
+    return found
+
+
+_STARTS = (
+    (b"\xff\xfe\x00\x00", "it is UTF-32; JSON in Kafka is UTF-8"),
+    (b"\x00\x00\xfe\xff", "it is UTF-32; JSON in Kafka is UTF-8"),
+    (b"\xff\xfe", "it is UTF-16 with a byte order mark; JSON in Kafka is UTF-8"),
+    (b"\xfe\xff", "it is UTF-16 with a byte order mark; JSON in Kafka is UTF-8"),
+    (b"{\x00", "it is UTF-16; JSON in Kafka is UTF-8"),
+    (b"\x00{\x00", "it is UTF-16; JSON in Kafka is UTF-8"),
+    (b"Obj\x01", "it is an Avro file (object container)"),
+    (b"\xc3\x01", "it is Avro (single-object encoding)"),
+    (b"\x1f\x8b", "it is compressed with gzip; use the producer's compression instead"),
+    (b"\x28\xb5\x2f\xfd", "it is compressed with zstd; use the producer's compression instead"),
+    (b"\x04\x22\x4d\x18", "it is compressed with lz4; use the producer's compression instead"),
+    (b"\x82SNAPPY\x00", "it is compressed with Snappy; use the producer's compression instead"),
+    (b"\xac\xed\x00\x05", "it is a serialized Java object"),
+    (b"PAR1", "it is a Parquet file"),
+    (b"PK\x03\x04", "it is a zip file"),
+    (b"<", "it is XML or HTML"),
+)
+
+
+def named(value: bytes) -> str:
+    """What bytes are that are certainly not JSON, by how they begin; empty when that is not known."""
+    for start, what in _STARTS:
+        if value.startswith(start):
+            return what
+    if value[:1] == b"\x00" and len(value) > 5:
+        number = int.from_bytes(value[1:5])
+        form = "JSON" if value[5:6] in (b"{", b'"', b"[") else "Avro or Protobuf"
+        return (
+            f"it begins with the prefix of a schema registry (a zero byte, schema id {number:,}), then {form}; "
+            "use a serializer that writes plain JSON"
+        )
+    return ""
+
+
+def _declared(headers: Headers) -> str | None:
+    """The media type of an event format that a content-type names, without parameters; None without one."""
+    for name, raw in headers:
+        if name.lower() == "content-type" and raw is not None:
+            media = _media(raw)
+            if media.startswith(_MEDIA):
+                return media
+    return None
+
+
+def _media(content_type: bytes) -> str:
+    return content_type.split(b";")[0].strip().lower().decode("latin-1")
+
+
+def _require_json(headers: Headers) -> None:
+    for name, raw in headers:
+        if name.lower() == "content-type" and raw is not None:
+            media = _media(raw)
+            if media not in ("application/json", "text/json") and not media.endswith("+json"):
+                message = f"content-type should be application/json, got {_shown(media)}"
+                raise NotAnEvent("bad_headers", message)
+
+
+def _shown(media: str) -> str:
+    return quote(media, 60)
+
+
+def _attribute(name: str) -> str | None:
+    """The attribute of the contract that a header holds."""
+    name = name.lower()
+    attribute = name[len(PREFIX) :]
+    return attribute if name.startswith(PREFIX) and attribute in ATTRIBUTES else None
+
+
+def _attributes(headers: Headers) -> Iterable[str]:
+    """The attributes of the contract that headers hold."""
+    return (attribute for name, raw in headers if raw is not None and (attribute := _attribute(name)))
+
+
+def _names_event(headers: Headers, value: bytes | None) -> bool:
+    """Whether headers or value have what makes an event."""
+    return not REQUIRED.isdisjoint(_attributes(headers)) or (value is not None and _is_event(value))
+
+
+def _is_event(value: bytes) -> bool:
+    """Whether a value has the required attributes in it, and so is a structured event whatever the headers are."""
+    if b"specversion" not in value:
+        return False
+    try:
+        found: Any = from_json(value.removeprefix(BOM))
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.keys() >= REQUIRED
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a name can be written in UTF-8: one that was read from other bytes has parts that can't."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

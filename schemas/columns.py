@@ -13,6 +13,8 @@ from schemas.activities import DATA, MAX_BYTES
 
 ATTRIBUTES = ("id", "source", "type", "subject")
 """Columns of text that every file has, beside `time`."""
+ENCODED = "data_base64"
+"""A column of data as JSON in Base64, in place of `data`."""
 COUNTERPARTS = frozenset(
     [
         "author",
@@ -148,7 +150,7 @@ def check(schema: pa.Schema) -> None:
     missing = [name for name in (*ATTRIBUTES, "time") if name not in names]
     if missing:
         raise ValueError(f"missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
-    for name in (*ATTRIBUTES, "specversion"):
+    for name in (*ATTRIBUTES, ENCODED, "specversion"):
         if name in names and not is_text(schema.field(name).type):
             raise ValueError(f"column {name} is {schema.field(name).type}, but must be text")
     time = schema.field("time").type
@@ -175,7 +177,7 @@ def places(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for name in schema.names:
-        if name in (*ATTRIBUTES, "specversion", "time"):
+        if name in (*ATTRIBUTES, ENCODED, "specversion", "time"):
             found[name] = (name,)
         elif _has_data(schema):
             if name == "data":

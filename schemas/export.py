@@ -18,7 +18,7 @@ from schemas.activities import DATA
 from schemas.bands import BandChanged
 from schemas.benchmarks import Benchmark
 from schemas.distributions import Head
-from schemas.events import STRICT, StrictTime, event_class
+from schemas.events import STRICT, Base64, StrictTime, event_class
 from schemas.examples import examples
 from schemas.history import Day
 from schemas.ledger import Stamp
@@ -32,7 +32,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 RECORDS: dict[str, Any] = {
     "event": STRICT,
-    **{event_type: event_class(event_type, StrictTime) for event_type in DATA},
+    **{event_type: event_class(event_type, StrictTime, Base64) for event_type in DATA},
     "score": Score,
     "band.changed": BandChanged,
     "history.day": Day,

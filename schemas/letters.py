@@ -1,8 +1,10 @@
 """Dead letters: an event that can't be counted, kept untouched beside the reason."""
 
+import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -28,7 +30,7 @@ class DeadLetter:
 
     def pack(self) -> bytes:
         """As bytes, for the way through a frame."""
-        about = orjson.dumps(
+        about = _dumps(
             [self.reason, self.message, self.topic, self.partition, self.offset, self.timestamp]
             + [[name, (value or b"").hex()] for name, value in self.headers]
         )
@@ -41,7 +43,7 @@ class DeadLetter:
         """What `pack` packed."""
         about, key, value = _SIZES.unpack_from(data)
         at = _SIZES.size
-        head = orjson.loads(data[at : at + about])
+        head = _loads(data[at : at + about])
         at += about
         reason, message, topic, partition, offset, timestamp, *headers = head
         end = at + (0 if key == _NONE else key)
@@ -60,7 +62,7 @@ class DeadLetter:
     def out_headers(self) -> list[tuple[str, bytes]]:
         """The headers of the record in `activity.dead-letters`: the original ones, then ours."""
         ours = [(_OURS + name, str(getattr(self, name)).encode()) for name in _HEADERS]
-        return list(self.headers) + ours
+        return [(_writable(name), value) for name, value in self.headers] + ours
 
     @classmethod
     def from_record(
@@ -74,3 +76,26 @@ class DeadLetter:
         reason, message, topic, *numbers = ((text or b"").decode("utf-8", "replace") for _, text in ours)
         partition, offset, timestamp = map(int, numbers)
         return cls(reason, message, topic, partition, offset, timestamp, key, value, tuple(original))
+
+
+def _writable(name: str) -> str:
+    """The name of a header as it can be written: bytes that are not UTF-8 are shown, as in `\\xff`."""
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _dumps(value: list[object]) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # the name of a header is not UTF-8
+        return json.dumps(value).encode()
+
+
+def _loads(data: bytes) -> list[Any]:
+    try:
+        found: list[Any] = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        found = json.loads(data)
+    return found

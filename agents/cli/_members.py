@@ -72,12 +72,13 @@ def members(
         if rejected is not None:
             raise UserError("--rejected needs FILE: the dead letters of the live state are in a topic")
         return _live(settings, rubric, member)
-    day = clock(settings, date_of(as_of)).today()
+    day, latest_ms = clock(settings, date_of(as_of)).today(), clock(settings).latest_ms
     lines = Inputs(files)
     with rejected_file(rejected) as sink, console.reading("reading", lines) as advance:
-        runs = [Offline(settings, rubric, day, networks=member is not None, rejected=sink)]
-        if week:
-            runs.append(Offline(settings, rubric, day - 7, networks=member is not None))
+        runs = [
+            Offline(settings, rubric, of, networks=member is not None, latest_ms=latest_ms(of), rejected=to)
+            for of, to in (((day, sink), (day - 7, None)) if week else ((day, sink),))
+        ]
         read_into(runs, lines, advance)
     runs[0].files.require_events()
     now, account = runs[0].population, console.account(runs[0].counters)

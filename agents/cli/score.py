@@ -65,7 +65,7 @@ def score(
     inputs = Inputs(files)
     with writer(out) as write:
         with rejected_file(rejected) as sink, console.reading("scoring", inputs) as advance:
-            run = Offline(settings, chosen, day, rejected=sink)
+            run = Offline(settings, chosen, day, latest_ms=clock(settings).latest_ms(day), rejected=sink)
             run.read(inputs, advance)
         run.files.require_events()
         table = run.standings(components=form in ("csv", "parquet"))

@@ -26,13 +26,14 @@ class _Live:
     """What the workers have emitted.
 
     files: the events that they counted; recorded: the days of `member.history`; checked: the scores against the
-    ledger.
+    ledger; refused: by id (`event_id`) how many events were dead letters since they were ahead of their time.
     """
 
     files: list[Path]
     scores: "dict[str, Score]"
     recorded: "RecordedHistory"
     checked: "Checked"
+    refused: dict[int, int]
 
 
 @app.command()
@@ -72,6 +73,9 @@ def verify(
     anything differs or a member is missing on either side. The files must contain everything that the workers
     have counted.
 
+    Events that are dead letters because their time was ahead when they were read are left out of the files,
+    unless they were sent again since.
+
     Recorded days are compared with the files too, but differences there are only reported: a recorded day is
     never changed, even if late events arrive.
 
@@ -99,6 +103,7 @@ def verify(
 async def _read_live(settings: "Settings", rubric: "Rubric", files: list[Path], wait: float) -> _Live:
     """What the workers have emitted, once they have counted the kept copies, if no files are given."""
     from agents.config.clock import clock
+    from agents.dead_letters.refused import ahead
     from agents.kafka.topics import ensure
     from agents.queries import published_scores
     from agents.queries.ledger_check import check
@@ -114,7 +119,8 @@ async def _read_live(settings: "Settings", rubric: "Rubric", files: list[Path], 
     files = files or await _counted_copies(settings, wait)
     with console.progress("restoring from the ledger") as advance:
         checked = await check(settings, rubric, clock(settings).today(), scores=newest, on_progress=advance)
-    return _Live(files, scores, await published_scores.recorded(settings, rubric), checked)
+    recorded = await published_scores.recorded(settings, rubric)
+    return _Live(files, scores, recorded, checked, await ahead(settings))
 
 
 async def _counted_copies(settings: "Settings", wait: float) -> list[Path]:
@@ -151,7 +157,7 @@ def _compare(
     from agents.files.ndjson import Lines
     from agents.files.rejected import rejected_file
     from agents.offline.engine import Offline
-    from agents.offline.verification import differences, look_back
+    from agents.offline.verification import Horizon, differences, look_back
     from agents.screens import console
 
     def read(run: "Offline") -> None:
@@ -161,11 +167,14 @@ def _compare(
         if named:
             run.files.require_events()
 
+    horizon = Horizon(clock(settings).latest_ms, live.refused)
+    today = clock(settings).today()
     if rejected is not None:
         with rejected_file(rejected) as sink:
-            read(Offline(settings, rubric, clock(settings).today(), rejected=sink))
-    found = list(differences(settings, rubric, live.scores, read, clock(settings).today(), live.recorded))
-    return found, look_back(settings, rubric, read, live.recorded, last)
+            latest_ms = horizon.latest_ms(today)
+            read(Offline(settings, rubric, today, rejected=sink, latest_ms=latest_ms, refused=live.refused))
+    found = list(differences(settings, rubric, live.scores, read, today, live.recorded, horizon))
+    return found, look_back(settings, rubric, read, live.recorded, last, horizon)
 
 
 def _report(live: _Live, found: "list[Difference]", past: "Lookback", limit: int) -> None:

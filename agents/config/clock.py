@@ -42,6 +42,14 @@ class Clock:
         """What event times are judged against; None: each against its record's own timestamp."""
         return self.zone.end_ms(self.today()) if self.as_of else None
 
+    def latest_ms(self, day: int) -> int:
+        """What event times in files are judged against, for scores as of a day: its end, or now while it is not over.
+
+        So a time that is refused live because it is ahead is refused in a file too, as long as it is ahead.
+        """
+        end = self.zone.end_ms(day)
+        return end if self.as_of or day > self.today() else min(end, self.now_ms())
+
     def now_ns(self) -> int:
         """Nanoseconds since 1970 by this machine's clock, for spans and epochs."""
         return time.time_ns()

@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     substantive_words: int = Field(
         5, ge=1, le=1000, description="Minimum number of words of a substantive comment."
     )
+    seniority_file: Path | None = Field(
+        None,
+        description="A TOML file with more job titles and their levels of seniority. Empty: only the built-in table.",
+    )
     ahead_s: float = Field(
         900,
         ge=0,

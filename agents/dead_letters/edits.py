@@ -4,6 +4,7 @@ What is edited is always a structured event: one that came in binary mode is put
 without its `ce_` headers.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -13,26 +14,31 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
 from agents.config.errors import UserError
 from agents.dead_letters.store import StoredLetter
-from schemas.cloudevents import PREFIX, from_binary
+from schemas import cloudevents
+from schemas.cloudevents import Mode, NotAnEvent, content_mode
+from schemas.events import plain
 from schemas.letters import DeadLetter
 
-_BINARY = ("content-type", "ce_")
-
-
-def is_binary(letter: DeadLetter) -> bool:
-    """Whether the event's attributes are in headers."""
-    return any(name.startswith(PREFIX) for name, _ in letter.headers)
+_OF_THE_EVENT = ("content-type", "ce_", "ce-")
+"""How the names of headers begin that say something about the event."""
 
 
 def structured(letter: DeadLetter) -> bytes:
-    """The event as structured JSON, valid or not; UserError when its headers make none."""
-    if not is_binary(letter):
-        return letter.value or b""
+    """The event as structured JSON, valid or not; the value as it is when there is no event; UserError when headers
+    and value don't fit together.
+    """
     try:
-        return from_binary(letter.headers, letter.value)
-    except ValueError as error:
+        event = cloudevents.structured(letter.headers, letter.value)
+        with contextlib.suppress(PydanticCustomError):
+            event = plain(event)
+        return event
+    except NotAnEvent as error:
+        if error.reason in ("no_value", "unsupported_format") or _in_value(letter):
+            return letter.value or b""
         raise UserError(
             f"The letter's headers and value do not form an event ({error}): give the whole event with --value"
         ) from None
@@ -40,9 +46,18 @@ def structured(letter: DeadLetter) -> bytes:
 
 def headers_of(letter: DeadLetter) -> tuple[tuple[str, bytes], ...]:
     """The letter's headers for an edited event, which is in structured mode."""
-    if not is_binary(letter):
-        return letter.headers
-    return tuple((name, value) for name, value in letter.headers if not name.startswith(_BINARY))
+    readable = ((name, value) for name, value in letter.headers if cloudevents.is_utf8(name))
+    if _in_value(letter):
+        return tuple(readable)
+    return tuple((name, value) for name, value in readable if not name.lower().startswith(_OF_THE_EVENT))
+
+
+def _in_value(letter: DeadLetter) -> bool:
+    """Whether the whole event is in the letter's value."""
+    try:
+        return content_mode(letter.headers, letter.value) is Mode.STRUCTURED
+    except NotAnEvent:
+        return False
 
 
 def with_fields(event: bytes, fields: Sequence[str]) -> bytes:
@@ -52,7 +67,7 @@ def with_fields(event: bytes, fields: Sequence[str]) -> bytes:
     """
     try:
         document = json.loads(event)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError("The event is not JSON, so --set can't change it: use --value or --edit") from None
     for field in fields:
         path, equals, text = field.partition("=")
@@ -81,7 +96,7 @@ def editing(found: StoredLetter) -> bytes:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -125,12 +140,12 @@ def in_editor(event: bytes) -> bytes:
 def _laid_out(event: bytes) -> bytes:
     try:
         return json.dumps(json.loads(event), ensure_ascii=False, indent=2).encode() + b"\n"
-    except (ValueError, UnicodeEncodeError):
+    except (ValueError, RecursionError):
         return event
 
 
 def _compact(event: bytes) -> bytes:
     try:
         return json.dumps(json.loads(event), ensure_ascii=False, separators=(",", ":")).encode()
-    except (ValueError, UnicodeEncodeError):
+    except (ValueError, RecursionError):
         return event

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from agents.config.clock import clock
 from agents.config.errors import UserError
+from agents.config.seniority_file import titles
 from agents.config.settings import Settings
 from agents.dead_letters.edits import headers_of
 from agents.dead_letters.store import LetterId, StoredLetter
@@ -78,6 +79,7 @@ class Judge:
             int(settings.ahead_s * 1000),
             settings.substantive_words,
             clock(settings).horizon_ms(),
+            titles=titles(settings),
         )
 
     def judge(self, candidates: Sequence[Candidate], memory: Memory, now: int) -> list[Judged]:

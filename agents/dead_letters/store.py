@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-import orjson
 from aiokafka import TopicPartition
+from pydantic_core import from_json
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka.multi_reader import MultiReader, partitions
 from agents.kafka.topics import admin, existing
+from schemas.cloudevents import BOM, Mode, NotAnEvent, content_mode
 from schemas.letters import DeadLetter
 
 LetterId = tuple[int, int]
@@ -29,12 +30,18 @@ class StoredLetter:
     @property
     def type(self) -> str:
         """The event's type as far as one can be read, else an empty text."""
-        for name, value in self.letter.headers:
-            if name == "ce_type" and value is not None:
-                return value.decode("utf-8", "replace")
+        letter = self.letter
         try:
-            event = orjson.loads(self.letter.value or b"")
-        except orjson.JSONDecodeError:
+            in_value = content_mode(letter.headers, letter.value) is Mode.STRUCTURED
+        except NotAnEvent:
+            in_value = False
+        if not in_value:
+            for name, value in letter.headers:
+                if name.lower() == "ce_type" and value is not None:
+                    return value.decode("utf-8", "replace")
+        try:
+            event = from_json((letter.value or b"").removeprefix(BOM))
+        except ValueError:
             return ""
         kind = event.get("type") if isinstance(event, dict) else None
         return kind if isinstance(kind, str) else ""

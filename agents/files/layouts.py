@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.columns import check, is_json, is_text, places
+from schemas.columns import ENCODED, check, is_json, is_text, places
 
 
 class Layout:
@@ -25,7 +25,7 @@ class Layout:
         self.dictionaries = [
             name
             for name, place in self._places.items()
-            if place[0] not in ("id", "time", "data")
+            if place[0] not in ("id", "time", "data", ENCODED)
             and is_text(schema.field(name).type)
             and not is_json(schema.field(name).type)
         ]

@@ -19,10 +19,10 @@ from agents.files.layouts import Layout
 from agents.files.ndjson import Batch, Lines
 from agents.files.rejected import FileCounts, Rejected, Sink
 from agents.files.text_files import replacing
-from pipeline.intake.record_intake import milliseconds
+from pipeline.intake.times import read_times
 from schemas.columns import LAYOUT
 from schemas.events import Event, parse, reason
-from schemas.reasons import quote
+from schemas.reasons import time_message
 
 ROWS = 1 << 17
 """Rows of a batch, and of a row group that we write."""
@@ -33,7 +33,7 @@ _DICTIONARY = 8 << 20
 
 @dataclass(slots=True)
 class Columns:
-    """Events as columns, those that `schemas.columns.wanted` names; `number` is that of the first."""
+    """Events as columns, those that `schemas.columns.places` names; `number` is that of the first."""
 
     number: int
     events: pa.RecordBatch
@@ -155,10 +155,10 @@ class Writer:
                 events.append((at, parse(line)))
             except ValidationError as error:
                 bad[at] = reason(error)
-        times, wrong = milliseconds(pa.array([event["time"] for _, event in events], pa.string()))
+        times, wrong = read_times(pa.array([event["time"] for _, event in events], pa.string()))
         for (at, event), time, no_time in zip(events, times.tolist(), wrong.tolist(), strict=True):
             if no_time:
-                bad[at] = "bad_time", f"time: {quote(event['time'])} is no RFC 3339 time with an offset"
+                bad[at] = "bad_time", time_message(event["time"])
             else:
                 self._events.append(event)
                 self._times.append(time)

@@ -6,7 +6,7 @@ grows with the members, not with the events.
 
 import bisect
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agents.config.clock import zone
+from agents.config.seniority_file import titles
 from agents.config.settings import Settings
 from agents.files.inputs import Input
 from agents.files.ndjson import Batch
@@ -22,20 +23,22 @@ from agents.files.rejected import PLACES, FileCounts, Rejected, Sink
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake
-from pipeline.intake.rows import Line, Rows
+from pipeline.intake.rows import Line, Rows, without
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member
 from pipeline.shard.dedupe import RecentIds
 from pipeline.shard.file_shard import FileShard
 from pipeline.shard.score_records import score_records
-from schemas.frames import Cover, Frame
+from schemas.frames import Cover, Frame, Side
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter
 
 _FOR_EVER = 1 << 62
 _AT_ONCE = 4_000
 _ALL = 1 << 62
+_AHEAD = "future_time"
+_WAS_AHEAD = "time: was too far ahead when it was read live"
 
 
 @dataclass(slots=True)
@@ -65,10 +68,13 @@ class ScoreTable:
 class Offline:
     """Reads events and has the scores as of a day.
 
-    day: days since 1970. What happened later is a dead letter (`future_time`), as it would have been live at
-    the end of that day. The same (source, id) counts once among as many rows as all partitions together
-    remember live. Scores don't depend on the order of the lines. networks: whether to keep who is connected
-    with whom; scoring alone does without. rejected: gets every dead letter.
+    day: days since 1970. latest_ms: what happened later is a dead letter (`future_time`), as it would have been live
+    at that moment; the end of the day unless given (`Clock.latest_ms`). The same (source, id, subject) counts once,
+    for both sides, among as many events as all partitions together remember rows of live. Scores don't depend on
+    the order of the lines, unless an id is used again for something else: then the first counts. networks: whether to
+    keep who is connected with whom; scoring alone does without. rejected: gets every dead letter. refused: by id
+    (`event_id`) how many of the events with it are left out, as they were dead letters live; these are dead letters
+    here too.
     """
 
     def __init__(
@@ -77,7 +83,10 @@ class Offline:
         rubric: Rubric,
         day: int,
         networks: bool = False,
+        *,
         rejected: Sink | None = None,
+        latest_ms: int | None = None,
+        refused: Mapping[int, int] | None = None,
     ) -> None:
         self.rubric = rubric
         self.day = day
@@ -89,10 +98,13 @@ class Offline:
             settings.hash_seed,
             int(settings.ahead_s * 1000),
             settings.substantive_words,
-            days_in.end_ms(day),
+            days_in.end_ms(day) if latest_ms is None else latest_ms,
         )
-        self._intake = Intake(*how, networks)
-        self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks)
+        self._refused = dict(refused or {})
+        self._refused_ids = np.array(list(self._refused), np.uint64)
+        known = titles(settings)
+        self._intake = Intake(*how, networks, 0, known)
+        self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks, known)
         horizon = settings.dedupe_events * settings.frame_partitions
         self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in)
         self._frames = 0
@@ -125,19 +137,28 @@ class Offline:
         numbers = np.array(batch.numbers, np.int64) + base
         records = [Line(*one) for one in zip(batch.lines, numbers.tolist(), strict=True)]
         rows = self._intake.rows(records, np.zeros(len(records), np.int64), "")
-        self._apply(rows, runs_of(numbers))
-        for packed in rows.letters.values():
-            letter = DeadLetter.unpack(packed)
-            where = place(letter.offset - base)
-            self._bury(batch.file, letter.reason, 1, [(where, letter.message)])
+        out = self._apply(rows, runs_of(numbers))
+        self.counters.dead_lettered += len(out)
+        letters = map(DeadLetter.unpack, rows.letters.values())
+        dead = [(letter.offset, letter.reason, letter.message) for letter in letters]
+        dead += [(offset, _AHEAD, _WAS_AHEAD) for offset in out]
+        for offset, reason, message in sorted(dead):
+            where = place(offset - base)
+            self._bury(batch.file, reason, 1, [(where, message)])
             if self._rejected is not None:
-                line = batch.lines[bisect.bisect_left(batch.numbers, letter.offset - base)]
-                self._rejected(where, letter.reason, letter.message, line)
+                line = batch.lines[bisect.bisect_left(batch.numbers, offset - base)]
+                self._rejected(where, reason, message, line)
 
     def _add_columns(self, batch: Columns, base: int, place: Callable[[int], str]) -> None:
         first = base + batch.number
         outcome = self._columns.rows(batch.events, first)
-        self._apply(outcome.rows, [(first, first + len(batch))])
+        out = self._apply(outcome.rows, [(first, first + len(batch))])
+        if out:
+            count, before = outcome.dead.get(_AHEAD, (0, []))
+            outcome.dead[_AHEAD] = (
+                count + len(out),
+                sorted([*before, *((offset - first, _WAS_AHEAD) for offset in out)]),
+            )
         dead: list[tuple[int, str, str]] = []
         for reason, (count, told) in outcome.dead.items():
             self.counters.dead_lettered += count
@@ -149,12 +170,27 @@ class Offline:
             for at, reason, text in sorted(dead):
                 self._rejected(place(at + batch.number), reason, text, None)
 
-    def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> None:
+    def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> list[int]:
+        """Count the rows, but for those of events that were dead letters live; returns the offsets of these."""
+        out = self._left_out(rows)
         stop = runs[-1][1]
         cover = Cover(0, self._next, stop, tuple(runs))
         self._next = stop
-        self._shard.apply(_frame(rows, cover), self._frames, 1)
+        self._shard.apply(_frame(without(rows, out) if out else rows, cover), self._frames, 1)
         self._frames += 1
+        return out
+
+    def _left_out(self, rows: Rows) -> list[int]:
+        """The offsets of events that were dead letters live."""
+        if not self._refused:
+            return []
+        out = []
+        for row in np.flatnonzero((rows.side == Side.ACTOR) & np.isin(rows.id, self._refused_ids)).tolist():
+            which = int(rows.id[row])
+            if self._refused[which]:
+                self._refused[which] -= 1
+                out.append(int(rows.offset[row]))
+        return out
 
     def _bury(self, file: str, reason: str, count: int, told: Sequence[tuple[str, str]]) -> None:
         self.dead.setdefault(reason, Rejected()).add(count, told)

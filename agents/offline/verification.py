@@ -28,6 +28,24 @@ class Difference:
     offline: str
 
 
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """What was ahead when it was read live, and so is left out of the files too.
+
+    latest_ms: the latest time of an event for scores as of a day. refused: by id the number of events that are dead
+    letters live because they were ahead then; later they are not, and only the letters say that they were.
+    """
+
+    latest_ms: Callable[[int], int]
+    refused: Mapping[int, int]
+
+
+def _run(settings: Settings, rubric: Rubric, day: int, horizon: Horizon | None) -> Offline:
+    if horizon is None:
+        return Offline(settings, rubric, day)
+    return Offline(settings, rubric, day, latest_ms=horizon.latest_ms(day), refused=horizon.refused)
+
+
 def differences(
     settings: Settings,
     rubric: Rubric,
@@ -35,19 +53,21 @@ def differences(
     read: Callable[[Offline], object],
     today: int,
     recorded: RecordedHistory | None = None,
+    horizon: Horizon | None = None,
 ) -> Iterator[Difference]:
     """Each field in which a live score is not the one that the files give as of the same day.
 
     read: feeds the files to the engine given; called once for each day that scores are as of, or for `today`
     when there are none. Members that only the files know are looked for on the latest of these days.
     recorded: the days by which band, trend, changes and weakest pillar are judged; None: these are not.
+    horizon: what was ahead live; None: what is after the day.
     """
     by_day: dict[int, list[Score]] = defaultdict(list)
     for score in live.values():
         by_day[days.number(score.as_of)].append(score)
     latest = max(by_day, default=today)
     for day in sorted({*by_day, latest}):
-        run = Offline(settings, rubric, day)
+        run = _run(settings, rubric, day, horizon)
         read(run)
         standings = run.standings()
         rows = {member: row for row, member in enumerate(standings.members)}
@@ -118,6 +138,7 @@ def look_back(
     read: Callable[[Offline], object],
     recorded: RecordedHistory,
     most: int,
+    horizon: Horizon | None = None,
 ) -> Lookback:
     """Compare the newest recorded days, at most so many, with the files; `read` is called once for each.
 
@@ -126,7 +147,7 @@ def look_back(
     """
     chosen, records, changed = recorded.last_days(most), 0, 0
     for day in chosen:
-        run = Offline(settings, rubric, day)
+        run = _run(settings, rubric, day, horizon)
         read(run)
         standings = run.standings()
         columns = zip(standings.members, standings.score.tolist(), standings.pillars.tolist(), strict=True)

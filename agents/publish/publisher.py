@@ -11,11 +11,13 @@ import orjson
 import pyarrow as pa
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from pydantic_core import from_json
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import clients
 from pipeline.common.partitioner import partitions
+from schemas.cloudevents import BOM
 
 BATCH_BYTES = 900_000
 """Of one produce batch, below Kafka's usual limit of 1 MiB."""
@@ -109,6 +111,9 @@ def _subject(line: bytes) -> str | None:
     try:
         event = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return None
+        try:  # what ingest reads and orjson does not, such as NaN
+            event = from_json(line.removeprefix(BOM))
+        except ValueError:
+            return None
     subject = event.get("subject") if isinstance(event, dict) else None
     return subject if isinstance(subject, str) and subject else None

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 
 from agents.config.errors import UserError
+from schemas.cloudevents import BOM
 from schemas.events import parse
+from schemas.times import is_time, microseconds
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,10 @@ class Shift:
         event, time = _event(raw)
         if time is None:
             return raw
-        try:
-            moved = (time + self.move).astimezone(UTC)
-        except OverflowError:
-            raise UserError("--until: an event would fall outside the years 1 to 9999") from None
-        return orjson.dumps(event | {"time": moved.isoformat().replace("+00:00", "Z")})
+        moved = _moment(time + self.move // timedelta(microseconds=1))
+        # as it was read: NaN, for one, stays NaN
+        event["time"] = moved.isoformat().replace("+00:00", "Z")
+        return to_json(event, inf_nan_mode="constants")
 
     def __str__(self) -> str:
         days, seconds = divmod(int(self.move.total_seconds()), 86_400)
@@ -50,13 +53,24 @@ def to_end_at(lines: Iterable[bytes], end: datetime, whole_days: bool = False) -
     if last is None:
         return None
     step = timedelta(days=1) if whole_days else timedelta(seconds=1)
-    return Shift(last.astimezone(UTC), (end - last) // step * step)
+    return Shift(_moment(last), (end - _moment(last)) // step * step)
 
 
-def _event(raw: bytes) -> tuple[dict[str, Any], datetime | None]:
-    """The event with all its fields, and its time; no time when it isn't valid."""
+def _moment(time: int) -> datetime:
+    """The moment that is so many microseconds after 1970, in UTC."""
     try:
-        time = datetime.fromisoformat(parse(raw)["time"])
-        return orjson.loads(raw), time if time.tzinfo is not None else None
+        return _EPOCH + timedelta(microseconds=time)
+    except OverflowError:
+        raise UserError("--until: an event would fall outside the years 1 to 9999") from None
+
+
+def _event(raw: bytes) -> tuple[dict[str, Any], int | None]:
+    """The event with all its fields, and its time in microseconds since 1970; no time when it isn't valid.
+
+    It is read by the parser that ingest reads it with, so both agree on what is an event.
+    """
+    try:
+        text = parse(raw)["time"]
+        return from_json(raw.removeprefix(BOM)), microseconds(text) if is_time(text) else None
     except (ValidationError, ValueError):
         return {}, None

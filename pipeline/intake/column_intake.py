@@ -14,7 +14,6 @@ import xxhash
 
 from pipeline.common.partitioner import murmur2
 from pipeline.intake.bulk_credits import Combinations
-from pipeline.intake.credit_rules import credits
 from pipeline.intake.event_columns import EventColumns
 from pipeline.intake.record_intake import COUNTERPART_ID, Intake, future
 from pipeline.intake.rows import Line, Rows
@@ -22,6 +21,7 @@ from pipeline.network.member_hash import member_hashes, tied
 from schemas.columns import FIELDS
 from schemas.frames import Side
 from schemas.letters import DeadLetter
+from schemas.seniority import Titles
 
 _AT_ONCE = 4_000
 """Events given to intake at a time."""
@@ -52,14 +52,15 @@ class ColumnIntake:
         horizon_ms: int,
         first: int = 3,
         ties: bool = True,
+        titles: Titles | None = None,
     ) -> None:
         self.seed = seed
         self.latest = horizon_ms + ahead_ms
         self.ahead_ms = ahead_ms
         self.first = first
         self.ties = ties
-        self._intake = Intake(seed, ahead_ms, substantive_words, horizon_ms, ties)
-        self._combinations = Combinations(credits(substantive_words))
+        self._intake = Intake(seed, ahead_ms, substantive_words, horizon_ms, ties, 0, titles)
+        self._combinations = Combinations(self._intake.table)
 
     def rows(self, batch: pa.RecordBatch, number: int) -> Outcome:
         """The rows of a batch that `schemas.columns.check` has passed; its first event has this number.
@@ -93,7 +94,11 @@ class ColumnIntake:
                 continue
             found = self._combinations.credits(event_type, events.data, rows[mine])
             signals[mine] = found.signals
-            registers |= {int(mine[place]): updates for place, updates in found.registers.items()}
+            registers |= {
+                int(mine[place]): updates
+                for place, updates in found.registers.items()
+                if events.time[rows[mine[place]]] >= 0
+            }
             for one in found.peers:
                 peer_of.append(mine[one.at])
                 peers.append(one.who)

@@ -22,6 +22,8 @@ Signals are bits of a 64-bit mask. Registers are named as in `Register`, in lowe
 with 1 for joined and 0 for left; an empty text clears a register.
 """
 Rule: TypeAlias = Callable[[Data], Credit]
+Level: TypeAlias = Callable[[str | None], str]
+"""What level of seniority a text means."""
 
 SUBSTANTIVE_WORDS = 5
 """Words from which on a comment is substantive; shorter ones are mostly thanks and congratulations."""
@@ -45,10 +47,6 @@ def _both(actor: int, field: str, counterpart: int) -> Rule:
     return lambda data: (actor, data[field], counterpart, None)  # type: ignore[index]
 
 
-def _is_senior(text: str | None) -> bool:
-    return text is not None and (text in SENIOR or level(text) in SENIOR)
-
-
 _NOTHING: Credit = (0, None, 0, None)
 
 
@@ -63,16 +61,19 @@ def _profile_updated(data: Data) -> Credit:
     return 0, None, 0, registers or None
 
 
-def _member_updated(data: Data) -> Credit:
-    if not data:
-        return _NOTHING
-    registers: Registers = {name: data[name] for name in _TEXT_NAMES if data.get(name) is not None}
-    seniority = data.get("seniority")
-    if seniority is not None:
-        registers["seniority"] = level(seniority) if seniority else ""
-    if data.get("connections") is not None:
-        registers["connections"] = data["connections"]
-    return 0, None, 0, registers or None
+def _member_updated(level: Level) -> Rule:
+    def rule(data: Data) -> Credit:
+        if not data:
+            return _NOTHING
+        registers: Registers = {name: data[name] for name in _TEXT_NAMES if data.get(name) is not None}
+        seniority = data.get("seniority")
+        if seniority is not None:
+            registers["seniority"] = level(seniority) if seniority else ""
+        if data.get("connections") is not None:
+            registers["connections"] = data["connections"]
+        return 0, None, 0, registers or None
+
+    return rule
 
 
 _POST: Credit = (mask(S.POST), None, 0, None)
@@ -127,16 +128,19 @@ _INVITED_SENIOR, _INVITED_TARGET = mask(S.INVITATION_SENIOR), mask(S.INVITATION_
 _INVITED_NOTE = mask(S.INVITATION_NOTE)
 
 
-def _invitation_sent(data: Data) -> Credit:
-    assert data is not None
-    actor = _INVITED
-    if _is_senior(data.get("seniority")):
-        actor |= _INVITED_SENIOR
-    if data.get("in_target"):
-        actor |= _INVITED_TARGET
-    if data.get("note"):
-        actor |= _INVITED_NOTE
-    return actor, None, 0, None
+def _invitation_sent(level: Level) -> Rule:
+    def rule(data: Data) -> Credit:
+        assert data is not None
+        actor = _INVITED
+        if level(data.get("seniority")) in SENIOR:
+            actor |= _INVITED_SENIOR
+        if data.get("in_target"):
+            actor |= _INVITED_TARGET
+        if data.get("note"):
+            actor |= _INVITED_NOTE
+        return actor, None, 0, None
+
+    return rule
 
 
 _CONNECTION_SENIOR, _CONNECTION_JUNIOR = mask(S.CONNECTION_SENIOR), mask(S.CONNECTION_JUNIOR)
@@ -153,26 +157,24 @@ def _connection(degree: int | None) -> int:
 _CONNECTIONS = {degree: _connection(degree) for degree in (None, *range(1, 100))}
 
 
-def _with_seniority(text: str | None) -> int:
-    if text is None:
-        return 0
-    other = level(text)
-    return _CONNECTION_SENIOR if other in SENIOR else _CONNECTION_JUNIOR if other in JUNIOR else 0
+def _invitation_accepted(level: Level) -> Rule:
+    def with_(text: str | None) -> int:
+        if text is None:
+            return 0
+        other = level(text)
+        return _CONNECTION_SENIOR if other in SENIOR else _CONNECTION_JUNIOR if other in JUNIOR else 0
 
+    def rule(data: Data) -> Credit:
+        assert data is not None
+        connection = _CONNECTIONS[data.get("degree")]
+        inviter = with_(data.get("inviter_seniority"))
+        actor = _ACCEPTED | connection | inviter
+        if inviter == _CONNECTION_SENIOR:
+            actor |= _ACCEPTED_SENIOR
+        credited = _OWN_ACCEPTED | connection | with_(data.get("actor_seniority"))
+        return actor, data["inviter"], credited, None
 
-def _invitation_accepted(data: Data) -> Credit:
-    assert data is not None
-    connection = _CONNECTIONS[data.get("degree")]
-    inviter = _with_seniority(data.get("inviter_seniority"))
-    actor = _ACCEPTED | connection | inviter
-    if inviter == _CONNECTION_SENIOR:
-        actor |= _ACCEPTED_SENIOR
-    return (
-        actor,
-        data["inviter"],
-        _OWN_ACCEPTED | connection | _with_seniority(data.get("actor_seniority")),
-        None,
-    )
+    return rule
 
 
 _OUTREACH, _FOLLOW_UP = mask(S.OUTREACH), mask(S.FOLLOW_UP)
@@ -180,17 +182,22 @@ _REPLY, _REPLIED = mask(S.REPLY_SENT, S.DIALOGUE), mask(S.REPLY_RECEIVED, S.DIAL
 _SENIOR_DIALOGUE = mask(S.DIALOGUE_SENIOR)
 
 
-def _message_sent(data: Data) -> Credit:
-    assert data is not None
-    follow_up = _FOLLOW_UP if data.get("follow_up") else 0
-    if not data.get("reply"):
-        return _OUTREACH | follow_up, None, 0, None
-    senior = _SENIOR_DIALOGUE if _is_senior(data.get("seniority")) else 0
-    return _REPLY | senior | follow_up, data["recipient"], _REPLIED, None
+def _message_sent(level: Level) -> Rule:
+    def rule(data: Data) -> Credit:
+        assert data is not None
+        follow_up = _FOLLOW_UP if data.get("follow_up") else 0
+        if not data.get("reply"):
+            return _OUTREACH | follow_up, None, 0, None
+        senior = _SENIOR_DIALOGUE if level(data.get("seniority")) in SENIOR else 0
+        return _REPLY | senior | follow_up, data["recipient"], _REPLIED, None
+
+    return rule
 
 
-def credits(substantive_words: int = SUBSTANTIVE_WORDS) -> dict[str, Rule]:
+def credits(substantive_words: int = SUBSTANTIVE_WORDS, level: Level = level) -> dict[str, Rule]:
     """The rule of every event type, with a comment substantive from `substantive_words` words on.
+
+    level: what seniority a text means.
 
     A rule takes the `data` of a valid event (None where it was absent) and returns a Credit. The types
     are those of `schemas.events.DATA`.
@@ -198,7 +205,7 @@ def credits(substantive_words: int = SUBSTANTIVE_WORDS) -> dict[str, Rule]:
     return {
         "activity.session.started": _always(mask(S.SESSION)),
         "activity.profile.updated": _profile_updated,
-        "activity.member.updated": _member_updated,
+        "activity.member.updated": _member_updated(level),
         "activity.post.published": _post_published,
         "activity.article.published": _always(mask(S.ARTICLE)),
         "activity.reaction.given": _both(mask(S.REACTION_GIVEN), "author", mask(S.REACTION_RECEIVED)),
@@ -211,14 +218,14 @@ def credits(substantive_words: int = SUBSTANTIVE_WORDS) -> dict[str, Rule]:
         "activity.group.joined": _group(1),
         "activity.group.left": _group(0),
         "activity.group.contributed": _always(mask(S.GROUP_CONTRIBUTION)),
-        "activity.search.made": lambda data: _SEARCHES[data["kind"]],  # type: ignore[index]
+        "activity.search.made": lambda data: _SEARCHES[data["kind"]],
         "activity.profile.viewed": _profile_viewed,
         "activity.lead.saved": lambda data: _ACCOUNT if data and data.get("kind") == "account" else _LEAD,
-        "activity.invitation.sent": _invitation_sent,
-        "activity.invitation.accepted": _invitation_accepted,
+        "activity.invitation.sent": _invitation_sent(level),
+        "activity.invitation.accepted": _invitation_accepted(level),
         "activity.invitation.declined": _both(0, "inviter", mask(S.OWN_INVITATION_DECLINED)),
         "activity.connection.removed": _both(mask(S.CONNECTION_REMOVED), "peer", mask(S.CONNECTION_REMOVED)),
-        "activity.message.sent": _message_sent,
+        "activity.message.sent": _message_sent(level),
         "activity.inmail.sent": _always(mask(S.INMAIL_SENT)),
         "activity.inmail.answered": _both(mask(S.REPLY_SENT), "sender", mask(S.INMAIL_ANSWERED)),
         "activity.endorsement.given": _both(0, "endorsed", mask(S.ENDORSEMENT_RECEIVED)),

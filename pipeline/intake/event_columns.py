@@ -1,7 +1,8 @@
 """A batch of events as columns: which of them are surely as the contract asks, and the others as JSON."""
 
+import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic_core import from_json
 
-from pipeline.intake.record_intake import milliseconds
+from pipeline.intake.times import read_times
 from pipeline.intake.typed_columns import Column, Text, column, sound
-from schemas.columns import ATTRIBUTES, FIELDS, VERSION, Field
+from schemas.cloudevents import BOM
+from schemas.columns import ATTRIBUTES, ENCODED, FIELDS, VERSION, Field
+from schemas.reasons import FOREIGN
+from schemas.times import milliseconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID = Field(True, text=True, low=1)
 _VERSION = Field(True, text=True, choices=frozenset({VERSION}))
 _TYPES = pa.array(list(FIELDS), pa.string())
 _NAMES = frozenset(name for fields in FIELDS.values() for name in fields)
 _PARTS = tuple(dict.fromkeys(p for fields in FIELDS.values() for one in fields.values() for p in one.parts))
-_FARTHEST = (1 << 63) // 1_000_000 - 1
-"""Milliseconds since 1970 that a time in RFC 3339 may be away, since it is read in nanoseconds."""
+_FIRST, _LAST = milliseconds("0000-01-01T00:00:00Z"), milliseconds("9999-12-31T23:59:59.999Z")
+"""What RFC 3339 can write, in milliseconds since 1970; timestamps beyond count as these."""
 _PER_UNIT = {"s": (1000, 1), "ms": (1, 1), "us": (1, 1000), "ns": (1, 1_000_000)}
 
 
@@ -39,6 +42,8 @@ class EventColumns:
         self.type: np.ndarray = np.append(known, np.uint8(len(_TYPES)))[self.kind.at]
         self.id = _plain(arrays["id"])
         self.time, self._timely = _times(arrays["time"])
+        encoded = arrays.get(ENCODED)
+        self._encoded = None if encoded is None else encoded.is_valid().to_numpy(zero_copy_only=False)
         self.json_data = arrays.get("data")
         fields = arrays
         if self.json_data is not None and pa.types.is_struct(self.json_data.type):
@@ -47,6 +52,7 @@ class EventColumns:
         elif self.json_data is not None:
             fields = {}
         self.fields = {name: array for name, array in fields.items() if name in _NAMES}
+        self._dumps = _dumps_floats if any(_has_floats(one.type) for one in self.fields.values()) else _dumps
         self.data = _Lazily(self.fields)
 
     def good(self) -> np.ndarray:
@@ -57,6 +63,8 @@ class EventColumns:
             return np.zeros(len(good), bool)
         good &= sound(self.id.fill_null("")) & (pc.binary_length(self.id).fill_null(0).to_numpy() > 0)
         good &= self.source.fits(_ID, self.all) & self.subject.fits(_ID, self.all)
+        if self._encoded is not None:
+            good &= ~self._encoded
         if self.version is not None:
             good &= self.version.fits(_VERSION, self.all)
         order = np.argsort(self.type, kind="stable")
@@ -74,43 +82,40 @@ class EventColumns:
 
     def moment(self, row: int) -> str:
         """The time of a row as RFC 3339 text, or what stands there instead."""
-        value = self.batch["time"][row]
-        if not pa.types.is_timestamp(value.type):
-            return str(value.as_py())
-        times, per = _PER_UNIT[value.type.unit]
-        try:
-            moment = _EPOCH + timedelta(milliseconds=value.value * times // per)
-        except OverflowError:
-            return f"{value.value} {value.type.unit}"
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def _moment(self, row: int) -> str | None:
-        return self.moment(row) if self.batch["time"][row].is_valid else None
+        if pa.types.is_timestamp(self.batch["time"].type):
+            return self._moments(np.array([row]))[0]
+        return str(self.batch["time"][row].as_py())
 
     def _moments(self, rows: np.ndarray) -> list[str]:
-        """The times of rows as text; none at all where some of them must be looked at one by one."""
-        if not pa.types.is_timestamp(self.batch["time"].type) or not self._timely[rows].all():
-            return []
-        times = pa.array(self.time[rows]).cast(pa.timestamp("ms", tz="UTC"))
-        texts: list[str] = pc.strftime(times, "%Y-%m-%dT%H:%M:%SZ").to_pylist()
-        return texts
+        """The times of rows whose time is a timestamp, as text."""
+        times = np.datetime_as_string(self.time[rows].astype("datetime64[ms]"))
+        return [f"{text}Z" for text in times.tolist()]
+
+    def _times(self, rows: np.ndarray) -> list[str | None]:
+        """The times of rows as text, None for null."""
+        array = self.batch["time"]
+        if not pa.types.is_timestamp(array.type):
+            return _python(array, rows)
+        there = self._timely[rows].tolist()
+        return [text if known else None for text, known in zip(self._moments(rows), there, strict=True)]
 
     def json(self, rows: np.ndarray) -> list[bytes | tuple[str, str]]:
         """The events of rows as JSON; instead (reason, message) where they can't be written so."""
-        arrays = {name: self.batch[name] for name in (*ATTRIBUTES, "specversion") if name in self.batch}
+        arrays = {
+            name: self.batch[name] for name in (*ATTRIBUTES, ENCODED, "specversion") if name in self.batch
+        }
         told: dict[str, list[Any]] = {name: _python(array, rows) for name, array in arrays.items()}
+        told["time"] = self._times(rows)
         data = {name: _python(array, rows) for name, array in self.fields.items()}
         texts = None if self.json_data is None else _python(self.json_data, rows)
-        times = self._moments(rows)
         out: list[bytes | tuple[str, str]] = []
         for k in range(len(rows)):
             event = {"specversion": VERSION} | {name: values[k] for name, values in told.items()}
             try:
-                event["time"] = times[k] if times else self._moment(int(rows[k]))
                 head = _dumps({name: value for name, value in event.items() if value is not None})
                 if texts is None:
                     known = {name: values[k] for name, values in data.items() if values[k] is not None}
-                    body: bytes | None = _dumps(known)
+                    body = self._dumps(known) if known or event.get(ENCODED) is None else None
                 else:
                     body = _checked(texts[k])
             except ValueError as error:
@@ -163,11 +168,29 @@ def _dumps(value: Any) -> bytes:
         raise ValueError(str(error.__cause__ or error)) from None
 
 
+def _dumps_floats(value: Any) -> bytes:
+    """The same of what may have NaN in it, which orjson writes as null and our parser reads as NaN."""
+    return json.dumps(value, default=_foreign, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _has_floats(kind: pa.DataType) -> bool:
+    if pa.types.is_floating(kind):
+        return True
+    return any(_has_floats(kind.field(at).type) for at in range(kind.num_fields))
+
+
 def _foreign(value: Any) -> Any:
-    """What JSON has no form for: an object, which no field takes."""
+    """What stands in JSON for a value that it has no form for: an object that no field takes.
+
+    A decimal that is a whole number is one in JSON too.
+    """
     if isinstance(value, _NoText):
         raise ValueError("a text is not valid UTF-8")
-    return {"?": type(value).__name__}
+    if isinstance(value, Decimal):
+        if value.is_finite() and value == value.to_integral_value():
+            return int(value) if abs(value) < 1 << 63 else float(value)
+        return {FOREIGN: str(value)}
+    return {FOREIGN: f"{value} ({type(value).__name__})"}
 
 
 def _checked(text: Any) -> bytes | None:
@@ -176,7 +199,7 @@ def _checked(text: Any) -> bytes | None:
         return None
     if isinstance(text, _NoText):
         raise ValueError("a text is not valid UTF-8")
-    raw = str(text).encode()
+    raw = str(text).encode().removeprefix(BOM)
     try:
         from_json(raw)
     except ValueError as error:
@@ -194,12 +217,10 @@ def _times(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """(int64[n] ms since 1970 UTC, bool[n] which are times that the contract takes)."""
     if not pa.types.is_timestamp(array.type):
         texts = _plain(array).fill_null("")
-        time, bad = milliseconds(texts)
+        time, bad = read_times(texts)
         return time, ~bad
     there = array.is_valid().to_numpy(zero_copy_only=False)
     value = array.cast(pa.int64()).fill_null(0).to_numpy()
     times, per = _PER_UNIT[array.type.unit]
-    most = _FARTHEST // times
-    near = np.clip(value, -most, most) if per == 1 else value
-    time = near * times // per
-    return time, there & (near == value) & (np.abs(time) <= _FARTHEST)
+    near = np.clip(value // per, _FIRST // times - 1, _LAST // times + 1) * times
+    return np.clip(near, _FIRST, _LAST), there

@@ -1,7 +1,9 @@
 """From raw records to rows: validate, credit both sides, hash the id; what fails becomes a dead letter.
 
-One call handles a batch of records of any source partitions and returns rows as columns. It is a pure
-function of the records and of the horizon given, so reading a record again gives the same rows again.
+One call handles a batch of records of any source partitions and returns rows as columns. Reading a record again gives
+the same rows again, with two exceptions, for which `docs/explanation/exactly-once.md` says what they mean: a record
+whose timestamp can't be trusted is judged by the time of reading, and an id that is used again is noticed only as far
+as the memory of `pipeline.intake.repeats` reaches.
 """
 
 from collections.abc import Sequence
@@ -9,24 +11,26 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 from pydantic import ValidationError
 
 from pipeline.common.partitioner import murmur2
 from pipeline.intake.credit_rules import credits
+from pipeline.intake.repeats import ROOM, Repeats
 from pipeline.intake.rows import Rows, SourceRecord
+from pipeline.intake.times import read_times
 from pipeline.network.member_hash import member_hashes, tied
-from schemas.cloudevents import from_binary
-from schemas.events import FAST, parse, reason
+from schemas.cloudevents import NotAnEvent, explained, structured
+from schemas.events import Event, checked, fast, reason, second_look
 from schemas.frames import Side
 from schemas.letters import DeadLetter
-from schemas.reasons import quote
+from schemas.reasons import quote, time_message
+from schemas.seniority import Titles, level
 
-_UTC_NS = pa.timestamp("ns", tz="UTC")
-# RFC 3339 demands seconds, an offset and a T; Arrow's parser alone would be more generous
-_RFC3339 = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 COUNTERPART_ID = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint64(0xC2B2AE3D27D4EB4F)
+TRUSTED_MS = 2 * 86_400_000
+"""How far a record's timestamp may be away from the time of reading to be trusted, ms."""
 
 
 class _Batch:
@@ -50,7 +54,8 @@ class Intake:
 
     seed: of the id hash, the same for all workers for ever. ahead_ms: how far a time may lie behind the
     horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one. ties: whether
-    rows are to name their peers.
+    rows are to name their peers. remember: about how many events, to notice ids that are used again. titles: what
+    seniority a title means; the built-in table unless given.
     """
 
     def __init__(
@@ -60,39 +65,70 @@ class Intake:
         substantive_words: int,
         horizon_ms: int | None = None,
         ties: bool = True,
+        remember: int = ROOM,
+        titles: Titles | None = None,
     ) -> None:
         self.seed = seed
         self.ahead_ms = ahead_ms
         self.horizon_ms = horizon_ms
         self.ties = ties
-        self.table = credits(substantive_words)
+        self.table = credits(substantive_words, titles.level if titles is not None else level)
+        self._repeats = Repeats(remember) if remember else None
 
-    def rows(self, records: Sequence[SourceRecord], sources: np.ndarray, topic: str) -> Rows:
+    def rows(
+        self, records: Sequence[SourceRecord], sources: np.ndarray, topic: str, read_ms: int | None = None
+    ) -> Rows:
         """The rows of a batch: of the actors in order, of the counterparts in order, and dead letters.
 
-        sources: int64[n], the partition of `topic` each record is of.
+        sources: int64[n], the partition of `topic` each record is of. read_ms: when the records were read, ms since
+        1970: what a timestamp is judged by that can't be trusted. Without it every timestamp is trusted.
         """
         batch = _Batch()
         self._gather(records, batch)
         record = np.array(batch.record, np.int64)
-        times, bad = milliseconds(pa.array(batch.time, pa.string()))
+        times, bad = read_times(pa.array(batch.time, pa.string()))
+        untrusted = 0
         if self.horizon_ms is None:
             horizon = np.array([r.timestamp for r in records], np.int64)[record]
+            if read_ms is not None:
+                wrong = _untrusted(horizon, times, self.ahead_ms, read_ms)
+                horizon[wrong] = read_ms
+                untrusted = int(wrong.sum())
         else:
             horizon = np.full(len(record), self.horizon_ms)
         self._check(batch, times, bad, horizon)
-        event, rows = _assemble(records, sources, batch, times, record)
+        for event in np.flatnonzero(times < 0).tolist():
+            # a placeholder such as 0001-01-01, which does not say when a register was as the event has it
+            batch.registers.pop(event, None)
+        of, rows = _assemble(records, sources, batch, times, record)
         if self.ties:
-            rows.peer = _peers(batch, rows, event)
-        return _with_letters(records, sources, topic, batch, event, rows)
+            rows.peer = _peers(batch, rows, of)
+        again = self._used_again(batch, record, rows, of)
+        made = _with_letters(records, sources, topic, batch, of, rows, again)
+        made.untrusted = untrusted
+        for source in sources[record[again]].tolist():
+            made.conflicting[source] = made.conflicting.get(source, 0) + 1
+        return made
+
+    def _used_again(self, batch: _Batch, record: np.ndarray, rows: Rows, of: np.ndarray) -> np.ndarray:
+        """bool[events]: which have the id of an earlier event with another content; of: the event of each row."""
+        n = len(record)
+        again = np.zeros(n, bool)
+        if self._repeats is None or not n:
+            return again
+        contents = rows.time[:n].view(np.uint64) * _MIX ^ rows.signals[:n]
+        # the id of a counterpart's row says who it is; an event has one at most
+        contents[of[n:]] ^= rows.id[n:] * _MIX ^ rows.signals[n:]
+        for event, updates in batch.registers.items():
+            contents[event] ^= np.uint64(xxhash.xxh3_64_intdigest(updates))
+        live = np.arange(n)
+        if batch.dead:
+            live = np.flatnonzero(~np.isin(record, list(batch.dead)))
+        again[live] = self._repeats.conflicting(rows.id[live], contents[live])
+        return again
 
     def _gather(self, records: Sequence[SourceRecord], batch: _Batch) -> None:
-        table, seed, hashed, validate = (
-            self.table,
-            self.seed,
-            xxhash.xxh3_64_digest,
-            FAST.validator.validate_json,
-        )
+        table, seed, hashed = self.table, self.seed, xxhash.xxh3_64_digest
         record_, subject_, time_ = batch.record.append, batch.subject.append, batch.time.append
         signals_, id_ = batch.signals.append, batch.id.append
         peer_of_, peer_, peer_signals_ = batch.peer_of.append, batch.peer.append, batch.peer_signals.append
@@ -100,15 +136,18 @@ class Intake:
             raw = record.value
             if raw is None or record.headers:
                 try:
-                    raw = _structured(record)
-                except ValueError as error:
-                    batch.dead[i] = ("bad_headers" if record.headers else "no_value", str(error))
+                    raw = structured(record.headers or (), raw)
+                except NotAnEvent as error:
+                    batch.dead[i] = (error.reason, str(error))
                     continue
             try:
-                event = validate(raw) if raw.isascii() and b"\\" not in raw else parse(raw)
+                event = fast(raw) if raw.isascii() and b"\\" not in raw else checked(raw)
             except ValidationError as error:
-                batch.dead[i] = reason(error)
-                continue
+                try:
+                    event = second_look(raw, error)
+                except ValidationError as last:
+                    batch.dead[i] = explained(record.headers or (), record.value, reason(last))
+                    continue
             subject = event["subject"]
             actor, peer, peer_signals, registers = table[event["type"]](event.get("data"))
             if peer is not None and peer != subject:
@@ -121,47 +160,35 @@ class Intake:
             subject_(subject)
             time_(event["time"])
             signals_(actor)
+            # what `event_id` hashes, without a call
             id_(hashed(f"{event['source']}\0{event['id']}\0{subject}".encode(), seed))
 
     def _check(self, batch: _Batch, times: np.ndarray, bad: np.ndarray, horizon: np.ndarray) -> None:
         """Marks as dead the records whose time can only be judged in bulk."""
         for at in np.flatnonzero(bad):
-            message = f"time: {quote(batch.time[at])} is no RFC 3339 time with an offset"
-            batch.dead[batch.record[at]] = ("bad_time", message)
+            batch.dead[batch.record[at]] = ("bad_time", time_message(batch.time[at]))
         for at in np.flatnonzero(~bad & (times > horizon + self.ahead_ms)):
             batch.dead[batch.record[at]] = ("future_time", future(batch.time[at], self.ahead_ms))
+
+
+def _untrusted(stamps: np.ndarray, times: np.ndarray, ahead_ms: int, read_ms: int) -> np.ndarray:
+    """bool[n]: which timestamps of records can't be right, given when they were read.
+
+    None at all (-1, 0), seconds in the place of milliseconds, a clock that is days off. A backlog is old too: so an
+    old timestamp is trusted as long as the time of its event is not ahead of it.
+    """
+    old = (stamps < read_ms - TRUSTED_MS) & (times > stamps + ahead_ms)
+    return (stamps <= 0) | (stamps > read_ms + TRUSTED_MS) | old
+
+
+def event_id(event: Event, seed: int) -> int:
+    """The id of the row of an event's actor: the hash of what makes it the same event."""
+    return xxhash.xxh3_64_intdigest(f"{event['source']}\0{event['id']}\0{event['subject']}".encode(), seed)
 
 
 def future(time: str, ahead_ms: int) -> str:
     """What is said of a time that is too far ahead."""
     return f"time: {quote(time)} is over {ahead_ms // 1000} s ahead"
-
-
-def _structured(record: SourceRecord) -> bytes:
-    """The event as structured JSON, of a record with headers or without a value; or ValueError."""
-    if any(name.startswith("ce_") for name, _ in record.headers):
-        return from_binary(record.headers, record.value)
-    if record.value is None:
-        raise ValueError("the record has no value; publish a CloudEvent in JSON")
-    return record.value
-
-
-def milliseconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """(int64[n] ms since 1970 UTC, bool[n] which are no RFC 3339 time), of texts without nulls."""
-    bad = ~pc.match_substring_regex(texts, _RFC3339).to_numpy(zero_copy_only=False)
-    if not bad.any():
-        try:
-            return texts.cast(_UTC_NS).cast(pa.int64()).to_numpy() // 1_000_000, bad
-        except pa.ArrowInvalid:
-            pass  # some time in the batch has the form but is none, such as a 30th of February
-    result = np.zeros(len(texts), np.int64)
-    for i, text in enumerate(texts):
-        try:
-            if not bad[i]:
-                result[i] = text.cast(_UTC_NS).value // 1_000_000
-        except pa.ArrowInvalid:
-            bad[i] = True
-    return result, bad
 
 
 def _assemble(
@@ -207,13 +234,14 @@ def _with_letters(
     batch: _Batch,
     event: np.ndarray,
     rows: Rows,
+    again: np.ndarray,
 ) -> Rows:
-    """The rows without those of dead events, and a row for each dead letter."""
-    if not batch.dead:
+    """The rows without those of dead events and of counterparts of ids used again, and a row for each dead letter."""
+    if not batch.dead and not again.any():
         return rows
     dead = np.array(sorted(batch.dead), np.int64)
     gone = np.isin(np.array(batch.record, np.int64), dead)
-    keep = np.flatnonzero(~gone[event])
+    keep = np.flatnonzero(~gone[event] & ((rows.side == Side.ACTOR) | ~again[event]))
     moved = {int(old): new for new, old in enumerate(keep)}
     live, n = len(keep), len(dead)
     none = np.zeros(n, np.uint64)

@@ -39,6 +39,8 @@ class Rows:
     """Columns of n rows, as lists and arrays ready for a frame; `letters` holds those of the dead.
 
     peer: uint64[n], the hash of whom the row ties its member to, 0 without; None where it was not asked.
+    untrusted: of how many events the record's timestamp was not trusted. conflicting: by source partition, how many
+    events have the id of an earlier one with another content.
     """
 
     member: pa.Array
@@ -52,3 +54,23 @@ class Rows:
     letters: dict[int, bytes] = field(default_factory=dict)  # by row
     peer: np.ndarray | None = None
     traces: dict[int, TraceContext] = field(default_factory=dict)  # by row
+    untrusted: int = 0
+    conflicting: dict[int, int] = field(default_factory=dict)
+
+
+def without(rows: Rows, offsets: Sequence[int]) -> Rows:
+    """The rows of all events but those at these offsets; of rows without dead letters behind them."""
+    keep = np.flatnonzero(~np.isin(rows.offset, offsets))
+    moved = {int(old): new for new, old in enumerate(keep)}
+    return Rows(
+        rows.member.take(pa.array(keep)),
+        rows.time[keep],
+        rows.signals[keep],
+        rows.source[keep],
+        rows.offset[keep],
+        rows.id[keep],
+        rows.side[keep],
+        {moved[row]: updates for row, updates in rows.registers.items() if row in moved},
+        {moved[row]: letter for row, letter in rows.letters.items() if row in moved},
+        None if rows.peer is None else rows.peer[keep],
+    )

@@ -94,12 +94,26 @@ class Text:
         return self.values.take(pa.array(self.at[rows]))
 
 
+_EXACT = 1 << 53
+"""Up to here floats have every whole number."""
+
+
 class Number:
-    """A column of whole numbers."""
+    """A column of numbers; those that are not whole, or larger than any field takes, fit nowhere."""
 
     def __init__(self, array: pa.Array) -> None:
         self.there = array.is_valid().to_numpy(zero_copy_only=False)
-        self.number = array.cast(pa.int64()).fill_null(0).to_numpy()
+        if pa.types.is_integer(array.type) and array.type != pa.uint64():
+            self.number = array.cast(pa.int64()).fill_null(0).to_numpy()
+            self.whole: np.ndarray | None = None
+        else:
+            number = array.cast(pa.float64(), safe=False).fill_null(0).to_numpy(zero_copy_only=False)
+            with np.errstate(invalid="ignore"):
+                self.whole = (np.floor(number) == number) & (np.abs(number) < _EXACT)
+            if pa.types.is_decimal(array.type) and array.type.scale > 0:
+                # a float has fewer digits than a decimal
+                self.whole &= pc.equal(pc.floor(array), array).fill_null(False).to_numpy(zero_copy_only=False)
+            self.number = np.where(self.whole, number, 0).astype(np.int64)
 
     def fits(self, field: Field, rows: np.ndarray) -> np.ndarray:
         """See Column."""
@@ -107,7 +121,10 @@ class Number:
         if not field.number:
             return ~there & (not field.required)
         number = self.number[rows]
-        return np.where(there, (number >= field.low) & (number <= field.high), not field.required)
+        good = (number >= field.low) & (number <= field.high)
+        if self.whole is not None:
+            good &= self.whole[rows]
+        return np.where(there, good, not field.required)
 
     def codes(self, rows: np.ndarray) -> tuple[np.ndarray, int]:
         """See Column. The values must be of a field's range, so that no difference overflows."""
@@ -202,8 +219,11 @@ def column(array: pa.Array, parts: tuple[str, ...] = ()) -> Column:
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
     if pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value):
         return Text(array)
-    if pa.types.is_integer(kind) and kind != pa.uint64():
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return Number(array)
+    if pa.types.is_decimal(kind):
+        small = kind.bit_width < 128  # Arrow can't round these
+        return Number(array.cast(pa.decimal128(kind.precision, kind.scale)) if small else array)
     if pa.types.is_boolean(kind):
         return Flag(array)
     if pa.types.is_struct(kind) and parts:

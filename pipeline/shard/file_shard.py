@@ -22,7 +22,11 @@ from schemas.ledger import Counters
 
 
 class FileShard:
-    """Counts frames that are given once, in order, and never again, as of `day`. recent_ids: of the rows counted."""
+    """Counts frames that are given once, in order, and never again, as of `day`.
+
+    Both rows of an event are in one frame, so whether an event is a duplicate is decided once, for both sides.
+    recent_ids: of the events counted.
+    """
 
     def __init__(self, rubric: Rubric, day: int, recent_ids: RecentIds, zone: Zone = UTC) -> None:
         self.rubric = rubric
@@ -41,7 +45,7 @@ class FileShard:
         admission = self.watermarks.admit(frame)
         dead = frame.side == Side.DEAD
         live = np.flatnonzero(admission.rows & ~dead)
-        fresh = self.recent_ids.first(frame.id[live])
+        fresh = self._fresh(frame, live)
         applied = self.state.apply(
             frame, live[fresh], as_of=self.day, counted_on=self.day, offset=Offset(offset)
         )
@@ -54,6 +58,19 @@ class FileShard:
             fresh=fresh,
             letters=int((admission.rows & dead).sum()),
         )
+
+    def _fresh(self, frame: Frame, live: np.ndarray) -> np.ndarray:
+        """bool[n]: which of the rows `live` int64[n] are of events seen for the first time."""
+        acting = frame.side[live] == Side.ACTOR
+        actors = live[acting]
+        first = self.recent_ids.first(frame.id[actors])
+        fresh = np.ones(len(live), bool)
+        if first.all():
+            return fresh
+        fresh[acting] = first
+        again = frame.offset[actors[~first]]
+        fresh[~acting] = ~np.isin(frame.offset[live[~acting]], again)
+        return fresh
 
     def scored(self) -> np.ndarray:
         """int64[n]: the members that have a score, because something is known of them."""

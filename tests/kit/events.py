@@ -259,7 +259,8 @@ BAD: dict[Reason, tuple[Callable[[dict[str, Any]], bytes], ...]] = {
         _with(time="yesterday"),
         _with(time=""),
         _with(time=1763640000),
-        _with(time="2025-11-20T12:00:00Z" + " " * 60),
+        _with(time="2025-11-20T12:00:00Z" + " " * 260),
+        _with(time="2025-11-20T12:00Z"),
     ),
     "too_long": (
         _with(id="i" * 257),

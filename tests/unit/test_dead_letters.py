@@ -85,6 +85,10 @@ def test_all_conditions_must_hold(wanted: Wanted, takes: bool) -> None:
         (b"\xff{", (), ""),
         (None, (), ""),
         (b"{}", (("ce_type", b"a.\xffb"),), "a.\ufffdb"),
+        (b'{"type": "a.b", "x": NaN}', (), "a.b"),
+        (b'\xef\xbb\xbf{"type": "a.b"}', (), "a.b"),
+        (b'{"type": "a.b"}', (("content-type", b"application/cloudevents+json"), ("ce_type", b"c")), "a.b"),
+        (None, (("CE_TYPE", b"c"),), "c"),
     ],
 )
 def test_the_type_is_read_as_far_as_it_can_be(value: Any, headers: Any, kind: str) -> None:
@@ -142,6 +146,47 @@ def test_binary_mode_is_edited_as_a_structured_event() -> None:
     assert Candidate(found, found.letter.value, False).headers[:-1] == list(found.letter.headers)
 
 
+def test_a_structured_event_with_headers_of_binary_mode_is_edited_in_its_value() -> None:
+    headers = (
+        ("content-type", b"application/cloudevents+json"),
+        ("ce_id", b"other"),
+        ("ce_tracestate", b"t"),
+    )
+    found = letter(dumps(good(id="mine")), *headers)
+    changed = edits.setting(["time=x"])(found)
+    assert json.loads(changed)["id"] == "mine"
+    assert Candidate(found, changed, True).headers[:-1] == list(headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("content-type", b"application/cloudevents-batch+json"), ("ce-id", b"1"), ("trace", b"t")),
+        (("content-type", b"application/cloudevents+avro"), ("CE_ID", b"1"), ("trace", b"t")),
+    ],
+)
+def test_what_is_sent_instead_of_another_format_is_read_as_json(headers: Any) -> None:
+    found = letter(b"[]", *headers)
+    assert edits.structured(found.letter) == b"[]"
+    instead = dumps(good())
+    candidate = Candidate(found, instead, True)
+    assert candidate.headers[:-1] == [("trace", b"t")]
+    (judged,) = Judge(Settings()).judge([candidate], {}, NOW)
+    assert judged.fails is None
+
+
+def test_data_in_base64_is_edited_as_data() -> None:
+    made = {k: v for k, v in good(type="activity.comment.written").items() if k != "data"}
+    found = letter(dumps(made | {"data_base64": "eyJ3b3JkcyI6LTF9", "extra": 1}))
+    changed = json.loads(edits.setting(["data.words=12", "data.author=m-2"])(found))
+    assert changed == made | {"extra": 1, "data": {"words": 12, "author": "m-2"}}
+
+
+def test_a_value_that_is_nested_too_deep_is_one_line() -> None:
+    with pytest.raises(UserError, match="not JSON"):
+        edits.setting(["a=1"])(letter(b"[" * 200_000))
+
+
 def test_an_editor_changes_what_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = letter(b'{"id": "1",  "time":"then"}')
     monkeypatch.delenv("VISUAL", raising=False)
@@ -167,8 +212,7 @@ def test_a_letter_is_judged_as_ingest_would() -> None:
     judge = Judge(Settings())
     judged = judge.judge([Candidate(one, one.letter.value, False) for one in found], {}, NOW)
     reasons = [one.fails[0] if one.fails else None for one in judged]
-    # the last has a header now, and no event in it
-    assert reasons == [None, *(code for code, _ in spoilt), "bad_headers"]
+    assert reasons == [None, *(code for code, _ in spoilt), "no_value"]
 
 
 def test_what_was_in_the_future_is_judged_by_the_time_of_sending() -> None:

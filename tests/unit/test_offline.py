@@ -7,9 +7,12 @@ import pytest
 
 from agents.config import rubric_file
 from agents.config.settings import Settings
+from agents.files.inputs import Inputs
 from agents.files.ndjson import Lines
+from agents.files.parquet import Writer
 from agents.offline.engine import Offline
 from pipeline.common import days
+from pipeline.intake.record_intake import event_id
 from schemas.signals import Signal
 from tests.kit.files import event, ndjson, small_rubric
 
@@ -153,3 +156,46 @@ def test_gzip_is_the_same(scored, tmp_path):
     engine = Offline(Settings(), rubric_file.load(small_rubric(tmp_path)), days.number(DAY))
     engine.read(Lines([zipped]))
     assert points(engine) == plain
+
+
+def test_what_is_ahead_now_is_ahead_in_a_file_too(tmp_path):
+    noon = days.number(DAY) * days.DAY_MS + 12 * 3_600_000
+    path = tmp_path / "today.ndjson"
+    lines = [
+        event("post.published", str(n), "ada", f"2025-11-20T{h}:00Z")
+        for n, h in enumerate(("12:15", "12:16"))
+    ]
+    path.write_bytes(ndjson(lines))
+    rubric = rubric_file.load(small_rubric(tmp_path))
+    for latest, dead in ((noon, 1), (noon + 60_000, 0), (None, 0)):
+        engine = Offline(Settings(), rubric, days.number(DAY), latest_ms=latest)
+        engine.read(Lines([path]))
+        assert engine.counters.dead_lettered == dead
+        assert list(engine.dead) == ["future_time"][:dead]
+
+
+@pytest.mark.parametrize("kind", ["ndjson", "parquet"])
+def test_what_was_refused_live_is_left_out_as_often(tmp_path, kind):
+    lines = [
+        event("comment.written", "1", "ada", NOON, author="bob", words=9),
+        event("comment.written", "2", "ada", NOON, author="bob", words=9),
+        event("comment.written", "2", "ada", NOON, author="bob", words=9),
+        event("member.updated", "3", "ada", NOON, team="blue"),
+        event("comment.written", "4", "ada", NOON, author="bob", words=9),
+    ]
+    path = tmp_path / "log.ndjson"
+    path.write_bytes(ndjson(lines))
+    inputs = [path]
+    if kind == "parquet":
+        inputs = [tmp_path / "log.parquet"]
+        for _ in Writer(inputs[0]).write(Lines([path])):
+            pass
+    rubric = rubric_file.load(small_rubric(tmp_path))
+    ids = [event_id(one, 0) for one in lines]
+    refused = {ids[0]: 1, ids[1]: 1, ids[4]: 3}
+    engine = Offline(Settings(), rubric, days.number(DAY), refused=refused)
+    engine.read(Inputs(inputs))
+    assert accounted(engine) == (5, 2, 0, 0, 0, 3)
+    assert points(engine) == {"ada": (250, [0, 0, 250, 0]), "bob": (0, [0] * 4)}
+    assert engine.dead["future_time"].count == 3
+    assert [place for place, _ in engine.dead["future_time"].first] == [f"{inputs[0]}:{n}" for n in (1, 2, 5)]

@@ -346,9 +346,6 @@ def test_an_encrypted_file_is_named(tmp_path):
         Inputs([path])
 
 
-@pytest.mark.xfail(
-    reason="whole numbers of other types are a rule of pipeline.intake that is not there yet", strict=False
-)
 @pytest.mark.parametrize(
     "kind",
     [
@@ -372,9 +369,6 @@ def test_whole_numbers_of_other_types_count(tmp_path, expected, kind):
         assert [row[:2] for row in rows if row[0] == 3] == [(3, "bad_field")]
 
 
-@pytest.mark.xfail(
-    reason="whole numbers of other types are a rule of pipeline.intake that is not there yet", strict=False
-)
 def test_whole_numbers_of_writers_that_have_no_gaps_in_integers(tmp_path, expected):
     """pandas makes numbers with gaps of doubles; DuckDB and others have decimals where databases do."""
     path = tmp_path / "x.parquet"

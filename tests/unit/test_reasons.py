@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.events import FAST, STRICT, parse
-from schemas.reasons import REASONS, reason
+from schemas.reasons import FOREIGN, REASONS, quote, reason
 from tests.kit.events import BAD, dumps, event
 
 CASES = [(code, number) for code, ways in BAD.items() for number in range(len(ways))]
@@ -27,7 +27,7 @@ def test_spoilt_event_has_its_reason(validate, code, number):
 
 
 def test_every_code_that_validation_can_give_has_a_bad_event():
-    assert set(BAD) == set(REASONS) - {"future_time", "bad_headers", "no_value"}
+    assert set(BAD) == set(REASONS) - {"future_time", "bad_headers", "no_value", "unsupported_format"}
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,29 @@ def test_message_quotes_only_the_start_of_a_value(field):
     )
     assert "business" not in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("2026-11-20", "'2026-11-20'"),
+        ("x" * 24, f"'{'x' * 24}'"),
+        ("2026-11-20T08:30:00.1234567890000+01:00", "'2026-11-20T08:30:00.1234…' (39 characters)"),
+        ("x" * 5000, f"'{'x' * 24}…' (5,000 characters)"),
+        ("it's", '"it\'s"'),
+        ("it's" * 9, "\"it'sit'sit'sit'sit'sit's…\" (36 characters)"),
+        ("é\u200f\n", "'\\xe9\\u200f\\n'"),
+        ("\U0001f600" * 3, "'\\U0001f600\\U0001f600…' (3 characters)"),
+        ("", "''"),
+        (12.5, "12.5"),
+        (10**30, "100000000000000000000000… (31 characters)"),
+        pytest.param(10**5000, "a very long number", id="huge"),
+        (float("nan"), "nan"),
+        (True, "True"),
+        ({}, "an object"),
+        ([1], "a list"),
+        ({FOREIGN: "2026-01-01 (date)"}, "2026-01-01 (date)"),
+    ],
+)
+def test_a_quoted_value_shows_when_it_is_cut(value, shown):
+    assert quote(value) == shown

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 import agents
 from agents.config.errors import UserError
+from agents.config.seniority_file import titles
 from agents.config.settings import PREFIX, TOPICS, Settings, reference
 from agents.kafka.frame_group import faust_app
 
@@ -108,3 +109,56 @@ def test_every_setting_is_described() -> None:
 def test_the_reference_page_is_current() -> None:
     page = (ROOT / "docs" / "reference" / "settings.md").read_text()
     assert page == reference(), "run 'make docs'"
+
+
+TITLES = """
+[titles]
+"account executive" = "manager"
+ninja = "senior"
+"head of" = "other"
+"""
+
+
+def test_more_titles_are_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "titles.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + TITLES.encode())
+    known = titles(Settings(seniority_file=path))
+    texts = ("Account Executive", "Sales Ninja", "Head of Sales", "CEO")
+    assert [known.level(text) for text in texts] == ["manager", "senior", "other", "c_level"]
+    assert titles(Settings()).level("Account Executive") == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            '[titles]\nninja = "seniour"\n',
+            "line 2: 'ninja' = 'seniour': no such level; did you mean 'senior'?",
+        ),
+        ('[titles]\n\n"big ninja" = 5\n', "line 3: 'big ninja' = 5: no such level"),
+        ('ninja = "senior"\n', "'ninja' is not known; titles stand below [titles]"),
+        ("", "no table [titles]"),
+        ("titles = 5", "no table [titles]"),
+        ("[titles]\nninja =\n", "Invalid value (at line 2, column 8)"),
+        ('[titles]\nninja = "senior"\nninja = "vp"\n', "line 3"),
+        ("[titles]\nninja = " + "[" * 100_000, "titles.toml"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"#" * (1 << 21), "larger than 1 MiB"),
+    ],
+)
+def test_a_file_of_titles_that_cannot_be_used_is_one_line(
+    tmp_path: Path, text: str | bytes, says: str
+) -> None:
+    path = tmp_path / "titles.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError) as caught:
+        titles(Settings(seniority_file=path))
+    line = str(caught.value)
+    assert str(path) in line
+    assert says in line
+    assert "\n" not in line
+
+
+def test_a_file_of_titles_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="can't be read: No such file"):
+        titles(Settings(seniority_file=tmp_path / "none.toml"))

@@ -54,6 +54,24 @@ def test_what_is_no_event_decides_nothing_and_stays_as_it_is(bad):
     assert [shift.line(line) for line in lines] == [raw("2026-11-20T08:30:00Z")[0], bad]
 
 
+def test_what_ingest_reads_is_moved_and_stays_as_it_is():
+    good = raw("2004-01-02T00:00:00Z", "2004-01-01t00:00:00.1234567891z")
+    odd = [
+        good[0][:-1] + b',"confidence":NaN,"big":123456789012345678901234567890}',
+        b"\xef\xbb\xbf" + good[0],
+        good[0].replace(b'"data":{}', b'"data_base64":"e30="'),
+    ]
+    shift = to_end_at([*good, *odd], END)
+    nan, marked, encoded = map(shift.line, odd)
+    assert (
+        nan
+        == raw("2026-11-20T08:30:00Z")[0][:-1] + b',"confidence":NaN,"big":123456789012345678901234567890}'
+    )
+    assert marked == raw("2026-11-20T08:30:00Z")[0]
+    assert orjson.loads(encoded)["data_base64"] == "e30="
+    assert times(map(shift.line, good)) == ["2026-11-20T08:30:00Z", "2026-11-19T08:30:00.123456Z"]
+
+
 def test_nothing_to_move():
     assert to_end_at([b"{"], END) is None
 

@@ -3,17 +3,21 @@
 import io
 from datetime import date
 
+import orjson
 import pytest
 
 from agents.config import rubric_file
 from agents.config.settings import Settings
+from agents.dead_letters.refused import ids_of
+from agents.dead_letters.store import StoredLetter
 from agents.files.ndjson import STDIN, Lines
 from agents.offline.engine import Offline
-from agents.offline.verification import Difference, Lookback, differences, look_back
+from agents.offline.verification import Difference, Horizon, Lookback, differences, look_back
 from agents.queries import published_scores
 from pipeline.common import days
 from pipeline.common.rubric_id import RubricId
 from pipeline.reports.recorded_history import RecordedHistory
+from schemas.letters import DeadLetter
 from schemas.scores import Change, Score
 from tests.kit.files import event, ndjson, small_rubric
 
@@ -69,6 +73,37 @@ def test_each_record_is_judged_on_its_own_day(live, found):
         Difference("bob", "score", "2.50", "5.00"),
         Difference("bob", "find", "2.50", "5.00"),
     ]
+
+
+def test_what_live_refused_as_ahead_is_no_difference(rubric, live, read, monkeypatch):
+    """A producer wrote its local time with Z: live refuses it, later the file would count it."""
+    early = event("post.published", "4", "ada", "2025-11-20T14:00:00Z")
+    monkeypatch.setattr(f"{__name__}.EVENTS", [*EVENTS, early])
+    letter = DeadLetter("future_time", "", "activity.events", 0, 3, 0, b"ada", orjson.dumps(early))
+    (identity,) = ids_of(StoredLetter((0, 0), 0, letter), 0)
+    end = days.end_ms(DAY)
+
+    def found(latest_ms, refused):
+        horizon = Horizon(lambda day: min(days.end_ms(day), latest_ms), refused)
+        recorded = RecordedHistory(rubric)
+        return (
+            list(differences(Settings(), rubric, live, read, DAY, horizon=horizon)),
+            look_back(Settings(), rubric, read, recorded, 7, horizon),
+        )
+
+    noon = end - 12 * 3_600_000
+    assert found(noon, {}) == ([], Lookback(0, 0, 0))
+    assert [one.member for one in found(end, {})[0]] == ["ada", "ada"]
+    assert found(end, {identity: 1}) == ([], Lookback(0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [(b"{", ()), (None, ()), (b"[]", (("content-type", b"application/cloudevents-batch+json"),))],
+)
+def test_a_letter_that_cannot_be_read_refuses_nothing(value, headers):
+    letter = DeadLetter("future_time", "", "activity.events", 0, 3, 0, None, value, headers)
+    assert ids_of(StoredLetter((0, 0), 0, letter), 0) == []
 
 
 def test_a_hundredth_is_a_difference(live, found):

@@ -178,7 +178,7 @@ def test_every_message_shows_them(here, capsys):
 
 
 def test_members_from_the_field_are_four():
-    shown = run("score", CASES / "17-normal-forms.ndjson", "--as-of", "2026-11-20").stdout
+    shown = run("score", CASES / "normal-forms.ndjson", "--as-of", "2026-11-20").stdout
     names = [line.split("  ")[1].strip() for line in shown.splitlines()[1:]]
     assert sorted(names) == sorted(["josé", r"jose\u0301", r"\x20josé", r"josé\u200b"])
 
