@@ -112,14 +112,33 @@ def _layout() -> pa.Schema:
 
 
 _DATA = frozenset(name for fields in FIELDS.values() for name in fields)
+_PARTS = {name: field.parts for fields in FIELDS.values() for name, field in fields.items() if field.parts}
 LAYOUT: pa.Schema = _layout()
 """The columns of the files that we write; times in milliseconds, which is as fine as the score is."""
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_json(kind: pa.DataType) -> bool:
+    """Whether a type is the logical type of JSON text."""
+    return isinstance(kind, pa.BaseExtensionType) and kind.extension_name == "arrow.json"
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type holds text, dictionary-encoded or not; bytes are taken for text, as old writers mean them."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return any(
+        is_kind(kind)
+        for is_kind in (
+            *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, is_json),
+            *(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
+        )
+    )
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_timestamp(kind))
 
 
 def check(schema: pa.Schema) -> None:
@@ -132,20 +151,61 @@ def check(schema: pa.Schema) -> None:
     if missing:
         raise ValueError(f"missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
     for name in (*ATTRIBUTES, ENCODED, "specversion"):
-        if name in names and not _is_text(schema.field(name).type):
+        if name in names and not is_text(schema.field(name).type):
             raise ValueError(f"column {name} is {schema.field(name).type}, but must be text")
     time = schema.field("time").type
     if pa.types.is_timestamp(time) and time.tz is None:
         raise ValueError("column time has no zone: write timestamps with a zone, or RFC 3339 text")
-    if not pa.types.is_timestamp(time) and not _is_text(time):
+    if not _is_time(time) and not is_text(time):
         raise ValueError(f"column time is {time}, but must be timestamps with a zone or RFC 3339 text")
-    if "data" in names:
+    if _has_data(schema):
         data = schema.field("data").type
-        if not pa.types.is_struct(data) and not _is_text(data):
+        if not pa.types.is_struct(data) and not is_text(data):
             raise ValueError(f"column data is {data}, but must be a struct or JSON text")
+    same: dict[tuple[str, ...], str] = {}
+    for name, field in places(schema).items():
+        if field in same:
+            raise ValueError(f"columns {same[field]} and {name} are the same field of data: leave one out")
+        same[field] = name
 
 
-def wanted(schema: pa.Schema) -> list[str]:
-    """Which columns of a file are events: with a column `data`, no other is looked at for fields of it."""
-    fields = {"data"} if "data" in schema.names else _DATA
-    return [name for name in schema.names if name in {*ATTRIBUTES, ENCODED, "specversion", "time", *fields}]
+def places(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
+    """What the columns of a file that are read hold: an attribute, a field of `data`, or a part of such a field.
+
+    Without a column `data`, fields of it are columns, by their names or by the path to them as data frames are
+    flattened: `data.author`, `data_author`, `sections.photo`, `data.sections.photo`.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name in schema.names:
+        if name in (*ATTRIBUTES, ENCODED, "specversion", "time"):
+            found[name] = (name,)
+        elif _has_data(schema):
+            if name == "data":
+                found[name] = (name,)
+        elif field := _flattened(name):
+            found[name] = field
+    return found
+
+
+def _has_data(schema: pa.Schema) -> bool:
+    """Whether there is a column `data`. Of nulls alone, or flattened beside it, it is none."""
+    if "data" not in schema.names:
+        return False
+    kind = schema.field("data").type
+    flattened = any(len(name) > 4 and name.startswith("data") and _flattened(name) for name in schema.names)
+    return not (pa.types.is_null(kind) or (flattened and pa.types.is_floating(kind)))
+
+
+def _flattened(name: str) -> tuple[str, ...] | None:
+    """The path to a field of `data` that a column is named by."""
+    for prefix in ("data.", "data_"):
+        if name.startswith(prefix):
+            name = name.removeprefix(prefix)
+            break
+    if name in _DATA:
+        return (name,)
+    for field, parts in _PARTS.items():
+        part = name[len(field) + 1 :]
+        if name.startswith((f"{field}.", f"{field}_")) and part in parts:
+            return (field, part)
+    return None

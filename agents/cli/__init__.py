@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from agents.config.errors import UserError
+from agents.screens.visible import visible
 
 # As one meets them; what is not named here comes after these.
 ORDER = (
@@ -92,8 +93,8 @@ def pillarscore() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The program; ends with 0, what a command returns or gives to `typer.Exit`, or:
 
-    2 with one line on stderr for what the user can put right, 130 on Ctrl-C, 1 when the reader of
-    our output has gone. arguments: instead of those of the process.
+    2 with one line on stderr for what the user can put right (1 for a file that contains no events), 130 on
+    Ctrl-C, 1 when the reader of our output has gone. arguments: instead of those of the process.
     """
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
@@ -106,6 +107,7 @@ def _run(arguments: list[str]) -> int:
         return result if isinstance(result, int) else 0
     except UserError as error:
         _complain(" ".join(str(error).split()))
+        return error.exit_code
     except typer.Abort:
         return 130
     except BrokenPipeError:
@@ -126,7 +128,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _complain(line: str) -> None:
-    print(f"pillarscore: {line}", file=sys.stderr)
+    print(f"pillarscore: {visible(line)}", file=sys.stderr)
 
 
 def _let_go_of_stdout() -> None:

@@ -32,14 +32,14 @@ class Members:
 
     def find(self, name: str) -> "Known":
         """A member; raises UserError, with the names that are like it, when nothing is known of one."""
-        from agents.screens.console import printable
+        from agents.screens.visible import identity
 
         known = self.population.find(name)
         if known is None:
             near = self.population.like(name)
-            hint = f"; did you mean {' or '.join(map(printable, near))}?" if near else ""
+            hint = f"; did you mean {' or '.join(map(identity, near))}?" if near else ""
             raise UserError(
-                f"No activity of member {printable(name)} counts on that day{hint} ({self.account})"
+                f"No activity of member {identity(name)} counts on that day{hint} ({self.account})"
             )
         return known
 
@@ -51,13 +51,16 @@ def members(
     as_of: str | None,
     member: str | None = None,
     week: bool = False,
+    rejected: Path | None = None,
 ) -> Members:
     """The members of `files`, or without any those of the live state: all, or the partition of `member`.
 
-    week: those of the files as of a week before, too; the live state has its own history.
+    week: those of the files as of a week before, too; the live state has its own history. rejected: where to write
+    the lines of the files that are no events.
     """
     from agents.config.clock import clock
     from agents.files.inputs import Inputs
+    from agents.files.rejected import rejected_file
     from agents.offline.engine import Offline, read_into
     from agents.queries import member_network, member_ranks
     from agents.screens import console
@@ -65,16 +68,18 @@ def members(
     if not files:
         if as_of is not None:
             raise UserError("--as-of needs FILE: the live state is as of the workers' current day")
+        if rejected is not None:
+            raise UserError("--rejected needs FILE: the dead letters of the live state are in a topic")
         return _live(settings, rubric, member)
     day = clock(settings, date_of(as_of)).today()
-    latest_ms = clock(settings).latest_ms
-    runs = [
-        Offline(settings, rubric, of, networks=member is not None, latest_ms=latest_ms(of))
-        for of in ((day, day - 7) if week else (day,))
-    ]
     lines = Inputs(files)
-    with console.reading("reading", lines) as told:
+    with rejected_file(rejected) as sink, console.reading("reading", lines) as told:
+        latest_ms, whole = clock(settings).latest_ms, member is not None
+        runs = [Offline(settings, rubric, day, whole, latest_ms(day), rejected=sink)]
+        if week:
+            runs.append(Offline(settings, rubric, day - 7, whole))
         read_into(runs, lines, told)
+    runs[0].files.require_events()
     now, account = runs[0].population, console.account(runs[0].counters)
     return Members(
         now,

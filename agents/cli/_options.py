@@ -12,24 +12,32 @@ from agents.config.errors import UserError
 Files = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILE...", help="Event files: NDJSON (plain or gzip) or Parquet; - is standard input."
+        metavar="FILE...", help="Event files: NDJSON (plain or compressed) or Parquet; - is standard input."
     ),
 ]
 NdjsonFiles = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Event files: NDJSON (plain or gzip); - is standard input."),
+    typer.Argument(metavar="FILE...", help="Event files: NDJSON (plain or compressed); - is standard input."),
 ]
 FilesOrLive = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="[FILE...]",
-        help="Event files: NDJSON (plain or gzip) or Parquet; - is standard input. Without FILE: the live state.",
+        help="Events: NDJSON (plain or compressed) or Parquet; - is standard input. Without FILE: the live state.",
     ),
 ]
 AsOf = Annotated[
     str | None,
     typer.Option(
         metavar="DATE", help="The day of the scores, YYYY-MM-DD. Default: PILLARSCORE_AS_OF, otherwise today."
+    ),
+]
+RejectedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejected",
+        metavar="FILE",
+        help="Write every rejected line to this file as NDJSON, with the reason.",
     ),
 ]
 RubricFile = Annotated[

@@ -37,13 +37,14 @@ def benchmarks(
     from agents.queries import benchmarks as published
     from agents.screens import benchmarks as drawn
     from agents.screens import console
+    from agents.screens.visible import identity
     from pipeline.cohorts.membership import EVERYONE, KINDS, kind_of
 
     if cohort is not None and cohort not in KINDS:
         try:
             kind_of(cohort)
         except ValueError as error:
-            raise UserError(f"{console.printable(cohort)}: {error}") from None
+            raise UserError(f"{identity(cohort)}: {error}") from None
     settings = connected(Settings.load(), say=console.say)
 
     async def read() -> list:
@@ -56,7 +57,7 @@ def benchmarks(
     chosen.sort(key=lambda b: (b.cohort != EVERYONE, -(b.size or 0), b.cohort))
     if not chosen and cohort is not None:
         near = drawn.nearest(cohort, [b.cohort for b in found])
-        raise UserError(f"There is no benchmark for cohort {console.printable(cohort)}{near}")
+        raise UserError(f"There is no benchmark for cohort {identity(cohort)}{near}")
     if as_json:
         for benchmark in chosen:
             typer.echo(benchmark.model_dump_json())

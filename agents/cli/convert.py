@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agents.cli._options import NdjsonFiles
+from agents.cli._options import NdjsonFiles, RejectedFile
 from agents.config.errors import UserError
 
 app = typer.Typer(no_args_is_help=True)
@@ -19,7 +19,7 @@ def convert() -> None:
 
 @app.command()
 def collegemsg(
-    file: Annotated[Path, typer.Argument(help="Lines of `sender recipient unix-time`, plain or gzip.")],
+    file: Annotated[Path, typer.Argument(help="Lines of `sender recipient unix-time`, plain or compressed.")],
     out: Annotated[
         Path | None, typer.Option(help="Output file, gzip if it ends in .gz. Default: stdout.")
     ] = None,
@@ -76,6 +76,7 @@ def collegemsg(
 def parquet(
     files: NdjsonFiles,
     out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    rejected: RejectedFile = None,
 ) -> None:
     """Convert events (NDJSON) to a Parquet file, which `pillarscore score` reads several times faster.
 
@@ -85,11 +86,12 @@ def parquet(
     """
     from agents.files.ndjson import Lines
     from agents.files.parquet import Writer
+    from agents.files.rejected import rejected_file
     from agents.screens import console
 
     lines = Lines(files)
-    file = Writer(out)
-    with console.reading("converting", lines) as told:
+    with rejected_file(rejected) as sink, console.reading("converting", lines) as told:
+        file = Writer(out, sink)
         for count in file.write(lines):
             told(count)
     skipped = sum(one.count for one in file.dead.values())

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agents.cli._options import AsOf, FilesOrLive, RubricFile
+from agents.cli._options import AsOf, FilesOrLive, RejectedFile, RubricFile
 
 app = typer.Typer()
 
@@ -16,6 +16,7 @@ def explain(
     as_of: AsOf = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON; points in hundredths.")] = False,
     rubric: RubricFile = None,
+    rejected: RejectedFile = None,
 ) -> None:
     """Explain a member's score by pillar, component and signal, and show what the next steps would gain.
 
@@ -34,7 +35,7 @@ def explain(
 
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
-    found = members(settings, chosen, files or (), as_of, member)
+    found = members(settings, chosen, files or (), as_of, member, rejected=rejected)
     known = found.find(member)
     explanation = explained(chosen, found.population.day, known.member, role=known.role)
     standing = {"ranks": found.ranks(member), "network": found.network(member)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agents.cli._options import AsOf, Files, RubricFile, date_of
+from agents.cli._options import AsOf, Files, RejectedFile, RubricFile, date_of
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def score(
         Path | None, typer.Option(help="Output file, gzip if it ends in .gz. Default: stdout.")
     ] = None,
     rubric: RubricFile = None,
+    rejected: RejectedFile = None,
 ) -> None:
     """Score the members in files of events, without a broker: the same scores as live.
 
@@ -50,6 +51,7 @@ def score(
     from agents.config.clock import clock
     from agents.config.settings import Settings
     from agents.files.inputs import Inputs
+    from agents.files.rejected import rejected_file
     from agents.files.text_files import writer
     from agents.offline.engine import Offline
     from agents.screens import console
@@ -57,14 +59,15 @@ def score(
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
     day = clock(settings, date_of(as_of)).today()
-    run = Offline(settings, chosen, day, latest_ms=clock(settings).latest_ms(day))
     form = format or _form(out)
     if form == "parquet" and out is None:
         raise UserError("Parquet can't be written to the terminal: give --out FILE too")
     inputs = Inputs(files)
     with writer(out) as write:
-        with console.reading("scoring", inputs) as told:
+        with rejected_file(rejected) as sink, console.reading("scoring", inputs) as told:
+            run = Offline(settings, chosen, day, latest_ms=clock(settings).latest_ms(day), rejected=sink)
             run.read(inputs, told)
+        run.files.require_events()
         standings = run.standings(components=form in ("csv", "parquet"))
         rows = standings.best_first()[: top or (TABLE_ROWS if form == "table" else None)]
         for piece in _pieces(form, run, standings, rows):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli._options import AsOf
+from agents.cli._options import AsOf, FilesOrLive, RejectedFile
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,13 +23,7 @@ def team(
     name: Annotated[
         str | None, typer.Argument(metavar="[TEAM]", help="The team's name. Without TEAM: list all teams.")
     ] = None,
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[FILE...]",
-            help="Event files: NDJSON (plain or gzip) or Parquet; - is standard input. Without FILE: the live state.",
-        ),
-    ] = None,
+    files: FilesOrLive = None,
     as_of: AsOf = None,
     teams: Annotated[
         bool, typer.Option("--list", help="List all teams; every argument is then a FILE.")
@@ -52,6 +46,7 @@ def team(
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON with all members; points in hundredths.")
     ] = False,
+    rejected: RejectedFile = None,
 ) -> None:
     """Rank the members of a team: rank, score, pillars, band, and the change over a week.
 
@@ -73,7 +68,7 @@ def team(
         raise UserError("--html, --csv and --limit need a TEAM")
     settings = Settings.load()
     chosen = rubric_file.load(settings.rubric)
-    found = members(settings, chosen, files or (), as_of, week=name is not None)
+    found = members(settings, chosen, files or (), as_of, week=name is not None, rejected=rejected)
     if name is None:
         _list(found, as_json, settings.cohort_minimum)
         return
@@ -85,14 +80,14 @@ def team(
 
 
 def _team(found: "Members", name: str) -> "Team":
-    from agents.screens.console import printable
+    from agents.screens.visible import identity
     from pipeline.reports.team import like, team, teams
 
     one = team(found.population, name, found.week_ago)
     if one is None:
         near = like(name, [other.team for other in teams(found.population, 1)])
-        hint = f"; did you mean {' or '.join(map(printable, near))}?" if near else ""
-        raise UserError(f"Team {printable(name)} has no members on that day{hint} ({found.account})")
+        hint = f"; did you mean {' or '.join(map(identity, near))}?" if near else ""
+        raise UserError(f"Team {identity(name)} has no members on that day{hint} ({found.account})")
     return one
 
 

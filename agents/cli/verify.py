@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agents.cli._options import RubricFile
+from agents.cli._options import RejectedFile, RubricFile
 
 app = typer.Typer()
 
@@ -37,6 +37,7 @@ def verify(
         ),
     ] = 7,
     rubric: RubricFile = None,
+    rejected: RejectedFile = None,
 ) -> None:
     """Compare the scores in member.scores with scores computed from the published files, and with the scores in
     member.ledger.
@@ -62,6 +63,7 @@ def verify(
     from agents.config.settings import Settings
     from agents.dead_letters.refused import ahead
     from agents.files.ndjson import Lines
+    from agents.files.rejected import rejected_file
     from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.offline.engine import Offline
@@ -71,6 +73,7 @@ def verify(
     from agents.queries.commit_progress import counted
     from agents.queries.ledger_check import Checked, check
     from agents.screens import console
+    from agents.screens.visible import visible
     from pipeline.reports.recorded_history import RecordedHistory
     from schemas.scores import Score
 
@@ -106,9 +109,24 @@ def verify(
         lines = Lines(paths)
         with console.reading("scoring the files", lines) as told:
             run.read(lines, told)
+        if files:
+            run.files.require_events()
 
     recorded, checked, refused = asyncio.run(live())
     horizon = Horizon(clock(settings).latest_ms, refused)
+    if rejected is not None:
+        with rejected_file(rejected) as sink:
+            today = clock(settings).today()
+            read(
+                Offline(
+                    settings,
+                    chosen,
+                    today,
+                    latest_ms=horizon.latest_ms(today),
+                    refused=refused,
+                    rejected=sink,
+                )
+            )
     found = list(differences(settings, chosen, scores, read, clock(settings).today(), recorded, horizon))
     said = look_back(settings, chosen, read, recorded, last, horizon)
     if found and limit:
@@ -120,7 +138,7 @@ def verify(
         )
     more = f" ({limit:,} shown)" if len(found) > limit else ""
     for line in checked.problems:
-        typer.echo(line)
+        typer.echo(visible(line))
     if checked.differences and limit:
         console.console().print(console.difference_table(checked.differences[:limit]))
     again = f", {checked.newer:,} rescored in the meantime" if checked.newer else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agents.cli._options import AsOf, FilesOrLive
+from agents.cli._options import AsOf, FilesOrLive, RejectedFile
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def whatif(
         Path | None,
         typer.Option(metavar="FILE", help="Also draw the comparison; .png, .svg or .html."),
     ] = None,
+    rejected: RejectedFile = None,
 ) -> None:
     """Compare two rubrics over all members before switching, or try out changes for one member.
 
@@ -69,7 +70,7 @@ def whatif(
     settings = Settings.load()
     old = rubrics.load(base or settings.rubric)
     new = rubrics.load(rubric) if rubric is not None else None
-    found = members(settings, old, files or (), as_of)
+    found = members(settings, old, files or (), as_of, rejected=rejected)
     trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
     comparison = None
     if new is not None and not trials:
@@ -97,7 +98,7 @@ def _check_plot(plot: Path, rubric: Path | None) -> None:
 
 def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Members") -> "Iterator[Trial]":
     """Each member that is named, with all that is set for it, by each rubric."""
-    from agents.screens.console import printable
+    from agents.screens.visible import visible
     from pipeline.reports.member_trial import Setting, TrialError, attempt
 
     day = found.population.day
@@ -106,7 +107,7 @@ def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Mem
         try:
             setting = Setting.parse(text, day)
         except TrialError as error:
-            raise UserError(printable(str(error))) from None
+            raise UserError(visible(str(error))) from None
         by_member.setdefault(setting.member, []).append(setting)
     for name, settings in by_member.items():
         member = found.find(name).member

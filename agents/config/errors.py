@@ -1,5 +1,15 @@
 """Errors for the person at the terminal."""
 
+from typing import ClassVar
+
 
 class UserError(Exception):
     """Something the user can put right: shown as one line that says what to do, exit code 2."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class NoEventsError(UserError):
+    """A file that contains no event, or is of a format that is not read; exit code 1, nothing is written."""
+
+    exit_code = 1

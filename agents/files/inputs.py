@@ -1,4 +1,4 @@
-"""Files of events of any kind, one after the other: NDJSON, plain or gzip, and Parquet. First bytes tell."""
+"""Files of events of any kind, one after the other: NDJSON, plain or compressed, and Parquet. First bytes tell."""
 
 import bisect
 from collections.abc import Iterator, Sequence
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agents.config.errors import UserError
+from agents.files.formats import PARQUET_MAGIC
 from agents.files.ndjson import STDIN, Batch, Lines
 from agents.files.parquet import Columns, Table
-from agents.files.text_files import PARQUET_MAGIC
 
 
 class Input(Protocol):
@@ -37,6 +37,11 @@ class Inputs:
         sizes = [part.size for part in self.parts]
         self.size = None if None in sizes else sum(size or 0 for size in sizes)
         self._starts: list[int] = []
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines for the user about what was read."""
+        return [note for part in self.parts for note in part.notes]
 
     @property
     def done(self) -> int:

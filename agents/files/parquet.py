@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from agents.config.errors import UserError
-from agents.files.ndjson import Lines
-from agents.files.rejected import Rejected
+from agents.files.layouts import Layout
+from agents.files.ndjson import Batch, Lines
+from agents.files.rejected import FileCounts, Rejected, Sink
 from agents.files.text_files import replacing
 from pipeline.intake.times import read_times
-from schemas.columns import LAYOUT, check, wanted
+from schemas.columns import LAYOUT
 from schemas.events import Event, parse, reason
 from schemas.reasons import time_message
 
@@ -37,6 +37,7 @@ class Columns:
 
     number: int
     events: pa.RecordBatch
+    file: str = ""
 
     def __len__(self) -> int:
         return int(self.events.num_rows)
@@ -51,19 +52,20 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.notes: list[str] = []
         with _told(path):
             self.size = path.stat().st_size
             schema = pq.read_schema(path)
             try:
-                check(schema)
+                self._layout = Layout(schema)
+            except UnicodeDecodeError:  # a name of a column
+                raise
             except ValueError as error:
                 raise UserError(f"{path}: {error}; see docs/reference/files.md") from None
-            self._columns = wanted(schema)
-            texts = [
-                name for name in self._columns if name not in ("id", "time") and _is_text(schema.field(name))
-            ]
             # the buffer reads a column chunk piece by piece, else each would be in memory as a whole
-            self._file = pq.ParquetFile(path, read_dictionary=texts, buffer_size=_BUFFER, pre_buffer=False)
+            self._file = pq.ParquetFile(
+                path, read_dictionary=self._layout.dictionaries, buffer_size=_BUFFER, pre_buffer=False
+            )
         self._first = self.stop = 0
 
     @property
@@ -80,14 +82,10 @@ class Table:
         """All events in batches, numbered from `number` on; to be called once."""
         self._first = self.stop = number
         with _told(self.path), self._file as file:
-            for batch in file.iter_batches(ROWS, columns=self._columns):
+            for batch in file.iter_batches(ROWS, columns=self._layout.columns):
                 at, self.stop = self.stop, self.stop + batch.num_rows
                 if batch.num_rows:
-                    yield Columns(at, batch)
-
-
-def _is_text(field: Any) -> bool:
-    return bool(pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
+                    yield Columns(at, self._layout.batch(batch), str(self.path))
 
 
 @contextmanager
@@ -95,27 +93,41 @@ def _told(path: Path) -> Iterator[None]:
     """What reading may raise, as a line for the user."""
     try:
         yield
-    except pa.ArrowException:
+    except pa.ArrowNotImplementedError as error:
+        (line, *_) = str(error).splitlines() or [""]
+        raise UserError(f"{path} can't be read: {line[:200]}: write it in another way") from None
+    except (pa.ArrowException, UnicodeDecodeError):
         raise UserError(f"{path} is damaged or not Parquet: get a new copy") from None
     except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror or 'it is damaged'}") from None
+        why = (
+            f"can't be read: {error.strerror}"
+            if error.strerror
+            else "is damaged or not Parquet: get a new copy"
+        )
+        raise UserError(f"{path} {why}") from None
 
 
 class Writer:
     """Writes events as a Parquet file of our layout; what is no valid event is left out.
 
-    `written` is how many events are in the file; `dead` are the lines that were none, by reason.
+    `written` is how many events are in the file; `dead` are the lines that were none, by reason. rejected: gets
+    each of these.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rejected: Sink | None = None) -> None:
         self.path = path
         self.written = 0
         self.dead: dict[str, Rejected] = {}
+        self._files = FileCounts()
+        self._rejected = rejected
         self._events: list[Event] = []
-        self._numbers: list[int] = []
+        self._times: list[int] = []
 
     def write(self, lines: Lines) -> Iterator[int]:
-        """Write the events of all lines; yields how many lines each batch had."""
+        """Write the events of all lines; yields how many lines each batch had.
+
+        Raises NoEventsError, and leaves the file as it was, when no line of one of the files was an event.
+        """
         texts = [
             name for name in LAYOUT.names if name != "id" and pa.types.is_string(LAYOUT.field(name).type)
         ]
@@ -126,34 +138,46 @@ class Writer:
             ) as file,
         ):
             for batch in lines.batches():
-                for number, line in zip(batch.numbers, batch.lines, strict=True):
-                    try:
-                        self._events.append(parse(line))
-                        self._numbers.append(number)
-                    except ValidationError as error:
-                        self._refuse(*reason(error), lines.place(number))
+                self._gather(batch, lines)
                 while len(self._events) >= ROWS:
-                    file.write_table(self._table(ROWS, lines), ROWS)
+                    file.write_table(self._table(ROWS), ROWS)
                 yield len(batch)
-            file.write_table(self._table(ROWS, lines), ROWS)
+            file.write_table(self._table(ROWS), ROWS)
+            self._files.require_events()
 
-    def _refuse(self, reason_: str, message: str, place: str) -> None:
-        self.dead.setdefault(reason_, Rejected()).add(1, [(place, message)])
+    def _gather(self, batch: Batch, lines: Lines) -> None:
+        """Keep the events of a batch, and refuse its other lines."""
+        self._files.read(batch.file, len(batch))
+        bad: dict[int, tuple[str, str]] = {}
+        events: list[tuple[int, Event]] = []
+        for at, line in enumerate(batch.lines):
+            try:
+                events.append((at, parse(line)))
+            except ValidationError as error:
+                bad[at] = reason(error)
+        times, wrong = read_times(pa.array([event["time"] for _, event in events], pa.string()))
+        for (at, event), time, no_time in zip(events, times.tolist(), wrong.tolist(), strict=True):
+            if no_time:
+                bad[at] = "bad_time", time_message(event["time"])
+            else:
+                self._events.append(event)
+                self._times.append(time)
+        for at, (reason_, message) in sorted(bad.items()):
+            place = lines.place(batch.numbers[at])
+            self.dead.setdefault(reason_, Rejected()).add(1, [(place, message)])
+            self._files.rejected(batch.file, reason_, 1, [(place, message)])
+            if self._rejected is not None:
+                self._rejected(place, reason_, message, batch.lines[at])
 
-    def _table(self, most: int, lines: Lines) -> pa.Table:
+    def _table(self, most: int) -> pa.Table:
         """The first of the events gathered, as a table; they are gone afterwards."""
         events, self._events = self._events[:most], self._events[most:]
-        numbers, self._numbers = self._numbers[:most], self._numbers[most:]
-        time, bad = read_times(pa.array([event["time"] for event in events], pa.string()))
-        for at in np.flatnonzero(bad).tolist():
-            self._refuse("bad_time", time_message(events[at]["time"]), lines.place(numbers[at]))
-        good = np.flatnonzero(~bad)
-        events = [events[at] for at in good.tolist()]
+        times, self._times = self._times[:most], self._times[most:]
         self.written += len(events)
         columns: dict[str, Any] = {
             name: [event[name] for event in events] for name in ("id", "source", "type", "subject")
         }
-        columns["time"] = pa.array(time[good]).cast(LAYOUT.field("time").type)
+        columns["time"] = pa.array(times, pa.int64()).cast(LAYOUT.field("time").type)
         data = [event.get("data") or {} for event in events]
         for field in LAYOUT:
             if field.name not in columns:

@@ -1,36 +1,38 @@
-"""Text files that may be gzip, read and written so that a user gets one line when something is wrong."""
+"""Text files that may be compressed, read and written so that a user gets one line when something is wrong."""
 
 import gzip
 import os
+import shutil
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from agents.config.errors import UserError
+from agents.files.compressed import source
+from agents.files.formats import BOM
 
-GZIP_MAGIC = b"\x1f\x8b"
-PARQUET_MAGIC = b"PAR1"
+_PIECE = 1 << 20
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, with their ends; gzip is told by its first bytes, not by the name.
+    """The lines of a file, with their ends; a compression is told by its first bytes, not by the name.
 
     Raises UserError when the file can't be read or is damaged.
     """
     try:
         with path.open("rb") as raw:
-            zipped = raw.read(2) == GZIP_MAGIC
-            raw.seek(0)
-            if zipped:
-                with gzip.GzipFile(fileobj=raw) as file:
-                    yield from file
-            else:
-                yield from raw
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise UserError(f"{path} is damaged or truncated: get a new copy") from None
+            stream, _ = source(raw, str(path))
+            if stream.head(len(BOM)) == BOM:
+                stream.read(len(BOM))
+            rest = b""
+            while piece := stream.read(_PIECE):
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    yield line + b"\n"
+            if rest:
+                yield rest
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from None
 
@@ -54,17 +56,25 @@ def writer(path: Path | None) -> Iterator[Callable[[bytes], object]]:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to, which is at `path` when all is written, and not before.
 
-    Raises UserError when it can't be written.
+    What is no regular file, such as a pipe or /dev/null, is written to as it is. A file that is there keeps its
+    permissions, and a link stays a link. Raises UserError when it can't be written.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as raw:
+                yield raw
+            return
+        target = path.resolve()
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
         raw = part.open("wb")
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror}") from None
     try:
         with raw:
             yield raw
-        part.replace(path)
+        if target.exists():
+            shutil.copymode(target, part)
+        part.replace(target)
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror}") from None
     finally:

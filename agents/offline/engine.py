@@ -4,6 +4,7 @@ So a score from a file and a live one are the same by construction, and `verify`
 grows with the members, not with the events.
 """
 
+import bisect
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from agents.config.settings import Settings
 from agents.files.inputs import Input
 from agents.files.ndjson import Batch
 from agents.files.parquet import Columns
-from agents.files.rejected import PLACES, Rejected
+from agents.files.rejected import PLACES, FileCounts, Rejected, Sink
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake
@@ -34,7 +35,9 @@ from schemas.ledger import Counters
 from schemas.letters import DeadLetter
 
 _FOR_EVER = 1 << 62
+_WAS_AHEAD = "time: was too far ahead when it was read live"
 _AT_ONCE = 4_000
+_ALL = 1 << 62
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ class Offline:
     for both sides, among as many events as all partitions together remember rows of live. Scores don't depend on
     the order of the lines, unless an id is used again for something else: then the first counts. networks: whether to
     keep who is connected with whom; scoring alone does without. refused: by id (`event_id`) how many of the events
-    with it are left out, as they were dead letters live.
+    with it are left out, as they were dead letters live. rejected: gets every dead letter.
     """
 
     def __init__(
@@ -80,10 +83,13 @@ class Offline:
         networks: bool = False,
         latest_ms: int | None = None,
         refused: Mapping[int, int] | None = None,
+        rejected: Sink | None = None,
     ) -> None:
         self.rubric = rubric
         self.day = day
         self.dead: dict[str, Rejected] = {}
+        self.files = FileCounts()
+        self._rejected = rejected
         days_in = zone(settings.zone)
         how = (
             settings.hash_seed,
@@ -95,7 +101,7 @@ class Offline:
         self._refused_ids = np.array(list(self._refused), np.uint64)
         known = titles(settings)
         self._intake = Intake(*how, networks, 0, known)
-        self._columns = ColumnIntake(*how, PLACES, networks, known)
+        self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks, known)
         horizon = settings.dedupe_events * settings.frame_partitions
         self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in)
         self._frames = 0
@@ -116,37 +122,52 @@ class Offline:
         read_into([self], events, told)
 
     def _take(self, batch: Batch | Columns, base: int, place: Callable[[int], str]) -> None:
+        self.files.read(batch.file, len(batch))
         if isinstance(batch, Columns):
             self._add_columns(batch, base, place)
             return
         for start in range(0, len(batch), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            self._add(Batch(batch.numbers[part], batch.lines[part]), base, place)
+            self._add(Batch(batch.numbers[part], batch.lines[part], batch.file), base, place)
 
     def _add(self, batch: Batch, base: int, place: Callable[[int], str]) -> None:
         numbers = np.array(batch.numbers, np.int64) + base
         records = [Line(*one) for one in zip(batch.lines, numbers.tolist(), strict=True)]
         rows = self._intake.rows(records, np.zeros(len(records), np.int64), "")
-        self._apply(rows, runs_of(numbers), base, place)
-        for packed in rows.letters.values():
-            letter = DeadLetter.unpack(packed)
-            self._bury(letter.reason, 1, [(letter.offset - base, letter.message)], place)
+        out = self._left_out(rows)
+        self._apply(without(rows, out) if out else rows, runs_of(numbers))
+        self.counters.dead_lettered += len(out)
+        letters = [(offset, "future_time", _WAS_AHEAD) for offset in out]
+        for letter in map(DeadLetter.unpack, rows.letters.values()):
+            letters.append((letter.offset, letter.reason, letter.message))
+        for offset, reason, message in letters:
+            where = place(offset - base)
+            self._bury(batch.file, reason, 1, [(where, message)])
+            if self._rejected is not None:
+                line = batch.lines[bisect.bisect_left(batch.numbers, offset - base)]
+                self._rejected(where, reason, message, line)
 
     def _add_columns(self, batch: Columns, base: int, place: Callable[[int], str]) -> None:
         first = base + batch.number
         outcome = self._columns.rows(batch.events, first)
-        self._apply(outcome.rows, [(first, first + len(batch))], base, place)
+        out = self._left_out(outcome.rows)
+        self._apply(without(outcome.rows, out) if out else outcome.rows, [(first, first + len(batch))])
+        if out:
+            count, told = outcome.dead.get("future_time", (0, []))
+            told = [*told, *((offset - first, _WAS_AHEAD) for offset in out)]
+            outcome.dead["future_time"] = count + len(out), told
+        dead: list[tuple[int, str, str]] = []
         for reason, (count, told) in outcome.dead.items():
             self.counters.dead_lettered += count
-            self._bury(reason, count, [(at + batch.number, message) for at, message in told], place)
+            self._bury(
+                batch.file, reason, count, [(place(at + batch.number), text) for at, text in told[:PLACES]]
+            )
+            dead += [(at, reason, text) for at, text in told]
+        if self._rejected is not None:
+            for at, reason, text in sorted(dead):
+                self._rejected(place(at + batch.number), reason, text, None)
 
-    def _apply(self, rows: Rows, runs: list[tuple[int, int]], base: int, place: Callable[[int], str]) -> None:
-        out = self._left_out(rows)
-        if out:
-            rows = without(rows, out)
-            self.counters.dead_lettered += len(out)
-            told = [(offset - base, "time: was too far ahead when it was read live") for offset in out]
-            self._bury("future_time", len(out), told, place)
+    def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> None:
         stop = runs[-1][1]
         cover = Cover(0, self._next, stop, tuple(runs))
         self._next = stop
@@ -165,12 +186,9 @@ class Offline:
                 out.append(int(rows.offset[row]))
         return out
 
-    def _bury(
-        self, reason: str, count: int, told: Sequence[tuple[int, str]], place: Callable[[int], str]
-    ) -> None:
-        self.dead.setdefault(reason, Rejected()).add(
-            count, ((place(number), message) for number, message in told)
-        )
+    def _bury(self, file: str, reason: str, count: int, told: Sequence[tuple[str, str]]) -> None:
+        self.dead.setdefault(reason, Rejected()).add(count, told)
+        self.files.rejected(file, reason, count, told)
 
     def standings(self, components: bool = False) -> ScoreTable:
         """The scores of all members of whom anything is known; with the components if these are asked for."""

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agents.screens.console import printable
+from agents.screens.visible import identity
 from pipeline.rubric.components import PILLARS
 from schemas.benchmarks import Benchmark
 
@@ -21,7 +21,7 @@ _STEP = 5
 def nearest(cohort: str, known: Sequence[str]) -> str:
     """A hint for a cohort that there isn't."""
     near = difflib.get_close_matches(cohort, known, 1)
-    return f"; did you mean {printable(near[0])}?" if near else ""
+    return f"; did you mean {identity(near[0])}?" if near else ""
 
 
 def table(found: Iterable[Benchmark]) -> Table:
@@ -31,7 +31,7 @@ def table(found: Iterable[Benchmark]) -> Table:
     for column in ("members", "mean", "median", "90th percentile", "7-day change"):
         shown.add_column(column, justify="right")
     for b in found:
-        name = Text(printable(b.cohort))
+        name = Text(identity(b.cohort))
         if b.mean is None or b.median is None or b.deciles is None:
             shown.add_row(name, f"under {b.fewer_than}", *[""] * 4)
             continue
@@ -42,7 +42,7 @@ def table(found: Iterable[Benchmark]) -> Table:
 
 def detail(b: Benchmark) -> Iterator[RenderableType]:
     """One benchmark in full."""
-    yield Text(f"{printable(b.cohort)}, as of {b.as_of}", "bold")
+    yield Text(f"{identity(b.cohort)}, as of {b.as_of}", "bold")
     if b.mean is None or b.deciles is None or b.histogram is None or b.bands is None or b.pillars is None:
         yield Text(f"fewer than {b.fewer_than} members: no statistics are shown")
         return

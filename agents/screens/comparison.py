@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agents.screens.console import printable
+from agents.screens.visible import identity, visible
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.member_trial import Trial
@@ -141,7 +141,7 @@ def _movers(title: str, movers: Sequence[Mover]) -> Table:
     for mover in movers:
         was, now = mover.bands
         shown.add_row(
-            Text(printable(mover.member)),
+            Text(identity(mover.member)),
             *(as_points(mover.before), as_points(mover.after), signed(mover.change)),
             *(signed(mover.pillars[pillar]) if pillar in mover.pillars else "·" for pillar in PILLARS),
             str(was) if was is now else f"{was} -> {now}",
@@ -151,7 +151,9 @@ def _movers(title: str, movers: Sequence[Mover]) -> Table:
 
 def trial_table(said: Trial) -> Table:
     """A member before and after: the score, its pillars, and the components that change."""
-    about = f"{printable(said.member)} with {', '.join(said.settings)}, by {said.rubric} {said.version}"
+    about = (
+        f"{identity(said.member)} with {visible(', '.join(said.settings))}, by {said.rubric} {said.version}"
+    )
     shown = _table(about, "before", "after", "change")
     before, after = said.before, said.after
     shown.add_row("score", *_change(before.score, after.score), style="bold")

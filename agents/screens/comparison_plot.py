@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from agents.config.errors import UserError
+from agents.files.text_files import replacing
 from agents.screens.comparison import headline, signed, tables
 from agents.screens.console import WIDTH
 from pipeline.common.points import as_points
@@ -75,10 +76,8 @@ def write(path: Path, said: Comparison, after: Bands) -> None:
         figure = draw(said, after)
         drawn = _saved(figure, "svg" if kind == ".html" else kind[1:])
     content = _page(said, drawn).encode() if kind == ".html" else drawn
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UserError(f"--plot {path} can't be written: {error.strerror}") from None
+    with replacing(path) as file:
+        file.write(content)
 
 
 def _saved(figure: Figure, kind: str) -> bytes:

@@ -26,6 +26,7 @@ from agents.files.ndjson import Lines
 from agents.files.rejected import Rejected
 from agents.offline.engine import ScoreTable
 from agents.offline.verification import Difference
+from agents.screens.visible import identity, visible
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from schemas.ledger import Counters
@@ -42,13 +43,8 @@ _DISPOSITIONS = (
 
 
 def say(line: str) -> None:
-    """A line for the user, beside the result."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """A text from outside, harmless to a terminal: what is not printable is shown by its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """A line for the user, beside the result. What is not visible in it is shown by its escape."""
+    print(visible(line), file=sys.stderr, flush=True)
 
 
 class _Rate(ProgressColumn):
@@ -76,7 +72,7 @@ def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
 
 @contextmanager
 def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]:
-    """A bar for reading files; to be told of the events of each batch."""
+    """A bar for reading files, to be told of the events of each batch; at the end, notes on the files."""
     with progress(what) as told:
         count = 0
 
@@ -86,6 +82,8 @@ def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]
             told(count, lines.done, lines.size or 0)
 
         yield more
+    for note in lines.notes:
+        say(note)
 
 
 def account(counters: Counters) -> str:
@@ -101,7 +99,7 @@ def letters(dead: Mapping[str, Rejected]) -> Iterator[str]:
     for reason, found in sorted(dead.items(), key=lambda item: (-item[1].count, item[0])):
         yield f"{found.count:,} × {reason}"
         for place, message in found.first:
-            yield f"  {place}: {printable(message)}"
+            yield f"  {place}: {message}"
         if found.count > len(found.first):
             yield f"  and {found.count - len(found.first):,} more"
 
@@ -115,7 +113,7 @@ def table(standings: ScoreTable, rows: Sequence[int]) -> Table:
         shown.add_column(name, justify="right", no_wrap=True)
     for rank, row in enumerate(rows, 1):
         points = [int(standings.score[row]), *standings.pillars[row].tolist()]
-        shown.add_row(str(rank), Text(printable(standings.members[row])), *map(as_points, points))
+        shown.add_row(str(rank), Text(identity(standings.members[row])), *map(as_points, points))
     return shown
 
 
@@ -127,7 +125,9 @@ def difference_table(found: Sequence[Difference]) -> Table:
     shown.add_column("live", justify="right")
     shown.add_column("offline", justify="right")
     for one in found:
-        shown.add_row(Text(printable(one.member)), one.field, Text(one.live), Text(one.offline))
+        shown.add_row(
+            Text(identity(one.member)), one.field, Text(visible(one.live)), Text(visible(one.offline))
+        )
     return shown
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from agents.dead_letters.redrive import Judged, Memory
 from agents.dead_letters.store import StoredLetter
 from agents.screens import raw_json
-from agents.screens.console import printable
+from agents.screens.visible import visible
 from schemas.replays import Replay
 
 LONGEST = 100
@@ -44,7 +44,7 @@ def reasons(newest: Newest) -> Table:
     table.add_column("letters", justify="right")
     table.add_column("newest")
     for reason, count in newest.count.most_common():
-        table.add_row(Text(printable(reason)), f"{count:,}", moment(newest.latest[reason]))
+        table.add_row(Text(visible(reason)), f"{count:,}", moment(newest.latest[reason]))
     return table
 
 
@@ -55,7 +55,7 @@ def listing(letters: Iterable[StoredLetter], memory: Memory) -> Table:
         table.add_row(
             place(found),
             moment(found.timestamp),
-            Text(printable(found.letter.reason)),
+            Text(visible(found.letter.reason)),
             _cell(found.type),
             _cell(found.letter.message),
             "redriven" if _before(found, memory) else "",
@@ -101,7 +101,7 @@ def details(found: StoredLetter, memory: Memory, most: int) -> Iterator[str]:
     rows["value"] = "none" if letter.value is None else f"{len(letter.value):,} bytes"
     width = max(map(len, rows))
     for name, text in rows.items():
-        yield f"{printable(name):{width}}  {printable(text)}"
+        yield f"{visible(name):{width}}  {visible(text)}"
     if letter.value is not None:
         yield ""
         yield from raw_json.lines(letter.value, most)
@@ -114,7 +114,7 @@ def plan(judged: Sequence[Judged], says: Mapping[int, str]) -> Table:
         found = one.candidate.found
         now = "valid" if one.fails is None else "{}: {}".format(*one.fails)
         table.add_row(
-            place(found), _cell(found.type), Text(printable(found.letter.reason)), _cell(now), says[number]
+            place(found), _cell(found.type), Text(visible(found.letter.reason)), _cell(now), says[number]
         )
     return table
 
@@ -138,7 +138,7 @@ def _before(found: StoredLetter, memory: Memory) -> Replay | None:
 
 
 def _cell(text: str) -> Text:
-    shown = printable(text)
+    shown = visible(text)
     return Text(shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…")
 
 

@@ -3,7 +3,7 @@
 from rich.text import Text
 from rich.tree import Tree
 
-from agents.screens.console import printable
+from agents.screens.visible import identity, visible
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.explain import ComponentReport, Explanation, Source, TargetReport
@@ -14,7 +14,7 @@ from schemas.scores import Rank
 
 def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
     """The explanation of a member's score, with at most so many next steps."""
-    title = f"{as_points(explanation.score)}  {printable(member)}"
+    title = f"{as_points(explanation.score)}  {identity(member)}"
     about = f"as of {calendar(explanation.day)} by {explanation.rubric} {explanation.version}"
     top = Tree(Text.assemble((title, "bold"), f", {about}"), guide_style="dim")
     if explanation.target is not None:
@@ -33,7 +33,7 @@ def tree(member: str, explanation: Explanation, most: int = 10) -> Tree:
     if explanation.next_steps:
         steps = top.add(Text("Next steps and their gain", "bold"))
         for step in explanation.next_steps[:most]:
-            steps.add(Text(f"{'+' + as_points(step.gain):>6}  {step.text}"))
+            steps.add(Text(f"{'+' + as_points(step.gain):>6}  {visible(step.text)}"))
         if len(explanation.next_steps) > most:
             steps.add(Text(f"and {len(explanation.next_steps) - most} more: shown by --json", "dim"))
     return top
@@ -45,9 +45,9 @@ def _target(target: TargetReport) -> str:
     if target.role is None:
         whose = f"{target.name}, role unknown"
     elif target.name == GENERAL:
-        whose = f"{target.name}, no target for role {printable(target.role)}"
+        whose = f"{target.name}, no target for role {identity(target.role)}"
     else:
-        whose = f"{target.name}, for role {printable(target.role)}"
+        whose = f"{target.name}, for role {identity(target.role)}"
     reached = f"{as_points(target.missing)} below target" if target.missing else "reached"
     return f"target {span} ({whose}): {reached}"
 
@@ -55,8 +55,8 @@ def _target(target: TargetReport) -> str:
 def _rank(cohort: str, rank: Rank | None) -> str:
     """`industry:software: rank 32.5 of 1,000 (top 3.25 %)`."""
     if rank is None:
-        return f"{printable(cohort)}: too few members for a rank"
-    return f"{printable(cohort)}: rank {rank.place:,.10g} of {rank.of:,} (top {_percent(rank.top)} %)"
+        return f"{identity(cohort)}: too few members for a rank"
+    return f"{identity(cohort)}: rank {rank.place:,.10g} of {rank.of:,} (top {_percent(rank.top)} %)"
 
 
 def _percent(top: float) -> str:

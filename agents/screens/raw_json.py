@@ -6,7 +6,7 @@ JSON is not parsed, only laid out: what is broken, too deep or repeated is shown
 import re
 from collections.abc import Iterator
 
-from agents.screens.console import printable
+from agents.screens.visible import visible
 
 DEEPEST = 30
 """Levels that are indented."""
@@ -24,7 +24,7 @@ def lines(value: bytes, most: int) -> Iterator[str]:
     shown = text[:most]
     laid = _indented(shown) if shown.lstrip()[:1] in ("{", "[") else shown.split("\n")
     for line in laid:
-        yield printable(line)
+        yield visible(line)
     if len(text) > most:
         yield f"… {len(text) - most:,} more characters"
 

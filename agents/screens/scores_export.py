@@ -5,7 +5,7 @@ decimals with two places; a penalty is what it took off, 0 or negative. A pillar
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import orjson
@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from agents.offline.engine import ScoreTable
-from agents.screens.console import printable
+from agents.screens.visible import printable
 from pipeline.common.days import calendar
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
@@ -44,24 +44,27 @@ def _decimals(hundredths: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(POINTS, len(hundredths), [None, pa.py_buffer(wide.tobytes())])
 
 
-def _batches(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[pa.RecordBatch]:
+def _batches(
+    standings: ScoreTable, rows: Sequence[int], rubric: Rubric, name: Callable[[str], str] = str
+) -> Iterator[pa.RecordBatch]:
+    """name: how a member is written."""
     names = schema(rubric, standings.day)
     for at in range(0, len(rows), _AT_ONCE):
         part = np.array(rows[at : at + _AT_ONCE], np.int64)
         points = np.column_stack(
             [standings.score[part], standings.pillars[part], standings.components[part].astype(np.int64)]
         )
-        members = pa.array([standings.members[row] for row in part.tolist()], pa.string())
+        members = pa.array([name(standings.members[row]) for row in part.tolist()], pa.string())
         yield pa.record_batch([members, *map(_decimals, points.T)], names)
 
 
 def csv(standings: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
-    """The rows as CSV in UTF-8, with a line of names, in pieces; texts are quoted."""
+    """The rows as CSV in UTF-8, with a line of names, in pieces; texts are quoted, names can't become formulas."""
     sink = pa.BufferOutputStream()
     with pa.csv.CSVWriter(sink, schema(rubric, standings.day)):
         pass
     yield sink.getvalue().to_pybytes()
-    for batch in _batches(standings, rows, rubric):
+    for batch in _batches(standings, rows, rubric, harmless):
         sink = pa.BufferOutputStream()
         pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
         yield sink.getvalue().to_pybytes()

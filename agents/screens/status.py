@@ -10,7 +10,8 @@ from rich.text import Text
 
 from agents.kafka.consumer_groups import Group as Members
 from agents.queries.status import Lag, Status
-from agents.screens.console import account, printable
+from agents.screens.console import account
+from agents.screens.visible import visible
 from pipeline.common.days import calendar
 
 LATE_S = 10.0
@@ -49,13 +50,13 @@ def _head(status: Status) -> Text:
     text = Text(f"{at:%Y-%m-%d %H:%M:%S} UTC  Kafka {status.broker}{prefix}  ")
     if status.day is not None:
         text.append(
-            f"{status.members:,} members as of {_day(status.day)} by {printable(', '.join(status.rubrics))}"
+            f"{status.members:,} members as of {_day(status.day)} by {visible(', '.join(status.rubrics))}"
         )
     text.append("\n")
     if not status.workers:
         text.append("No worker is running: start one with 'pillarscore worker'", _BAD)
     else:
-        text.append(f"Workers: {printable(', '.join(status.workers))}")
+        text.append(f"Workers: {visible(', '.join(status.workers))}")
     for group in (status.ingest, status.score):
         if _moving(group):
             text.append(f"; group {group.name} is rebalancing ({group.state})", "yellow")
@@ -104,7 +105,7 @@ def _numbers(table: Table, *names: str) -> None:
 
 
 def _owner(owner: str | None) -> Text:
-    return Text("none", _BAD) if owner is None else Text(printable(owner))
+    return Text("none", _BAD) if owner is None else Text(visible(owner))
 
 
 def _lag(lag: Lag) -> tuple[str, Text]:
@@ -133,7 +134,7 @@ def _account(status: Status) -> Text:
         text = Text(account(status.events))
         text.append(f"\nConservation: not settled ({status.difference:+,}), because of problems:", _BAD)
         for line in status.problems:
-            text.append(f"\n- {printable(line)}", _BAD)
+            text.append(f"\n- {visible(line)}", _BAD)
     elif status.settled:
         text = Text(account(status.events))
         holds = status.difference == 0
@@ -161,7 +162,7 @@ def _account(status: Status) -> Text:
 def _letters(status: Status) -> list[RenderableType]:
     if not status.letters:
         return []
-    listed = ", ".join(f"{count:,} {printable(reason)}" for reason, count in status.letters.items())
+    listed = ", ".join(f"{count:,} {visible(reason)}" for reason, count in status.letters.items())
     newest = (
         f" (the newest {status.letters_seen:,})" if status.letters_seen < status.events.dead_lettered else ""
     )

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.screens.comparison import signed
-from agents.screens.console import printable
 from agents.screens.scores_export import harmless
+from agents.screens.visible import identity
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.team import Mover, Summary, Team, TeamSize
@@ -34,7 +34,7 @@ def table(team: Team, rows: int) -> Table:
             shown.add_column(name, justify="left" if text else "right", no_wrap=True)
     for row in range(min(rows, len(team))):
         place, _, *more = _cells(team, row)
-        shown.add_row(place, Text(printable(team.members[row])), *more)
+        shown.add_row(place, Text(identity(team.members[row])), *more)
     return shown
 
 
@@ -55,7 +55,7 @@ def lines(team: Team, said: Summary, rubric: Rubric) -> Iterator[str]:
     """The team in a few lines of text."""
     count = "1 member" if said.members == 1 else f"{said.members:,} members"
     as_of = calendar(team.day)
-    yield f"{printable(team.name)}: {count} as of {as_of} by {rubric.name} {rubric.version}"
+    yield f"{identity(team.name)}: {count} as of {as_of} by {rubric.name} {rubric.version}"
     pillars = ", ".join(f"{name} {as_points(points)}" for name, points in said.pillars.items())
     yield f"average {as_points(said.mean)}, median {as_points(said.median)}; {pillars}"
     yield f"weakest pillar: {said.weakest}"
@@ -71,7 +71,7 @@ def lines(team: Team, said: Summary, rubric: Rubric) -> Iterator[str]:
 
 
 def _mover(mover: Mover) -> str:
-    return f"{printable(mover.member)} {signed(mover.change)}"
+    return f"{identity(mover.member)} {signed(mover.change)}"
 
 
 def list_table(found: Sequence[TeamSize]) -> Table:
@@ -82,7 +82,7 @@ def list_table(found: Sequence[TeamSize]) -> Table:
         shown.add_column(name, justify="right", no_wrap=True)
     for one in found:
         average = "·" if one.mean is None else as_points(one.mean)
-        shown.add_row(Text(printable(one.team)), f"{one.members:,}", average)
+        shown.add_row(Text(identity(one.team)), f"{one.members:,}", average)
     return shown
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agents.screens.comparison import signed
-from agents.screens.console import printable
+from agents.screens.visible import identity
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.team import Mover, Summary, Team
@@ -70,8 +70,8 @@ def page(team: Team, said: Summary, rubric: Rubric, limit: int) -> Iterator[byte
 
 
 def _text(text: str) -> str:
-    """A text from outside: what is not printable by its escape, the rest escaped for HTML."""
-    return html.escape(printable(text))
+    """A text from outside: with what is not visible by its escape, the rest escaped for HTML."""
+    return html.escape(identity(text))
 
 
 def _name(text: str) -> str:

@@ -99,7 +99,7 @@ right is not trusted; the time of reading takes its place. That is one of 0 or l
 ahead of the time of reading, and one more than two days behind it, if the event would be too far ahead of it.
 """
 
-_IDS = """## Ids that are used again
+_AGAIN = """## Ids that are used again
 
 Events with the same `source`, `id` and `subject` are the same event: the first one that is counted counts, for the
 actor and for the counterpart, and each later one is a duplicate for both, whatever its type, time or data.
@@ -111,11 +111,29 @@ that, the actor's side is still a duplicate, but a counterpart whom the first ev
 a difference.
 """
 
+_IDS = """## Ids
+
+Two members are the same if the UTF-8 bytes of their ids are. The same holds for `id` and `source`. Nothing is
+trimmed, folded or normalised:
+
+- `Ada` and `ada` are two members, and so are `ada` and ` ada`.
+- The normalisation forms of Unicode are different ids: `José` with one character for é (NFC) and with e and a
+  combining accent (NFD) are two members. Publish ids in one form, such as NFC.
+- Letters that look alike are different: Latin `a` and Cyrillic `а`.
+- An escape in JSON is the character that it stands for: `"Jos\\u00e9"` is the id `José`.
+
+Screens, pages and messages show such differences. Control characters, marks of direction, characters without width,
+accents that stand apart from their letter, and blanks at the ends are shown as escapes: `\\u202eada`, `Jose\\u0301`.
+The scripts are named if a word mixes them, or if all letters of another script could pass for Latin ones:
+`аda [Cyrillic+Latin]`. JSON and Parquet files contain ids as they are. CSV files contain escapes for control
+characters, and an apostrophe before an id that a spreadsheet would read as a formula.
+"""
+
 
 def render() -> str:
     """The page, as Markdown that ends with a newline."""
     example = json.dumps(examples("activity.reaction.given")[-1], indent=2)
-    head = [_INTRODUCTION, f"```json\n{example}\n```\n", _RECORDS, _TIMES, _IDS]
+    head = [_INTRODUCTION, f"```json\n{example}\n```\n", _RECORDS, _TIMES, _AGAIN, _IDS]
     return "\n".join([*head, _fields(), _credits(), _notes(), _seniority(), _reasons()])
 
 

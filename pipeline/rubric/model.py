@@ -6,7 +6,7 @@ line that names the line of the file and what to do.
 
 import hashlib
 import tomllib
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -16,11 +16,13 @@ from pipeline.common.points import as_points
 from pipeline.common.suggestions import nearest
 from pipeline.rubric import components as kinds
 from pipeline.rubric.components import PILLARS, Component, Penalty, Pillar, RubricPart
-from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug
-from pipeline.rubric.toml_lines import Path, line_of, line_of_keys
+from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug, shown
+from pipeline.rubric.toml_lines import Path, line_of, line_of_keys, statements
 
 MAX_TEXT = 1 << 18
 """Characters a rubric may have."""
+MAX_PARTS = 200
+"""Points on a line of a rubric; its keys have four parts at most."""
 PILLAR_MAX = 2_500
 """Hundredths of a point in a pillar."""
 GENERAL = "average"
@@ -191,17 +193,66 @@ class Rubric(RubricPart):
 
     @classmethod
     def parse(cls, text: str) -> "Rubric":
-        """Read a rubric from the text of a TOML file; raises RubricError."""
+        """Read a rubric from the text of a TOML file; raises RubricError, and nothing else, for any text."""
+        text = text.removeprefix("\ufeff")
         if len(text) > MAX_TEXT:
             raise RubricError(f"the rubric has {len(text):,} characters: the maximum is {MAX_TEXT:,}")
+        for line, one in enumerate(text.split("\n"), 1):
+            # a key of thousands of parts takes time and memory by the square of them
+            if one.count(".") > MAX_PARTS and not one.lstrip().startswith("#"):
+                raise RubricError(f"line {line}: a key has more than {MAX_PARTS} parts")
         try:
-            data = tomllib.loads(text, parse_float=Decimal)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise RubricError(f"the rubric is not valid TOML: {error}") from None
+            data = tomllib.loads(text, parse_float=_decimal)
+        except (ValueError, RecursionError) as error:
+            raise RubricError(f"the rubric is not valid TOML: {_invalid(error, text)}") from None
+        if (place := _too_large(data)) is not None:
+            raise RubricError(f"line {line_of(line_of_keys(text), place)}: a number has more than 64 bits")
         try:
             return cls.model_validate(data)
         except ValidationError as error:
             raise RubricError(_first(error, text, data)) from None
+
+
+def _decimal(text: str) -> Decimal | str:
+    """A number with a point or an exponent, exactly; the text itself where the exponent is beyond all numbers."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+def _too_large(data: Any) -> Path | None:
+    """Where a whole number is that TOML has no place for, the first of them; None for nowhere."""
+    left: list[tuple[Path, Any]] = [((), data)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            return path
+        if isinstance(value, dict):
+            left += [((*path, key), one) for key, one in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [((*path, at), one) for at, one in reversed([*enumerate(value)])]
+    return None
+
+
+def _invalid(error: Exception, text: str) -> str:
+    """Why a text is not TOML, with the line."""
+    if isinstance(error, tomllib.TOMLDecodeError):
+        said, _, place = str(error).rpartition(" (at ")
+        if place == "end of document)":
+            place = f"line {text.rstrip().count(chr(10)) + 1}, the end)"
+        return f"{shown(said)} (at {place}"
+    # tomllib lets through what Python says of values that it can't take, without the line
+    for line, statement in statements(text):
+        try:
+            tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            pass
+        except RecursionError:
+            return f"values are nested too deeply (at line {line})"
+        except ValueError:
+            return f"a number has too many digits (at line {line})"
+    return "a value is too long or nested too deeply (at line 1)"
 
 
 def _words(text: str) -> str:
@@ -266,25 +317,25 @@ def _whose(path: Path, data: dict[str, Any]) -> str:
         name = itself["name" if path[0] == "component" else "text"]
     except (KeyError, IndexError, TypeError):
         return ""
-    return f"{path[0]} '{name}': "
+    return f"{path[0]} '{shown(name)}': "
 
 
 def _said(path: Path, detail: Any) -> str:
     """What is wrong and what to do, in plain words."""
     kind, given = detail["type"], detail["input"]
     inside = path[2:] if path[0] in ("component", "step") and len(path) > 2 else path
-    key = ".".join(str(part) for part in inside)
+    key = shown(".".join(str(part) for part in inside))
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind == "extra_forbidden":
-        return f"unknown key '{path[-1]}'{nearest(str(path[-1]), _KEYS) or ': remove it'}"
+        return f"unknown key '{shown(path[-1])}'{nearest(shown(path[-1]), _KEYS) or ': remove it'}"
     if kind == "missing":
         return f"'{key}' is missing: add it"
     if kind == "union_tag_not_found":
         return f"'kind' is missing: add one of {', '.join(sorted(_TAGS))}"
     if kind == "union_tag_invalid":
-        tag = detail["ctx"]["tag"]
+        tag = shown(detail["ctx"]["tag"])
         return f"unknown kind '{tag}'{nearest(tag, _TAGS) or ': use one of ' + ', '.join(sorted(_TAGS))}"
     said = detail["msg"][0].lower() + detail["msg"][1:]
-    shown = given if isinstance(given, (int, str, Decimal)) else type(given).__name__
-    return f"'{key}' is {str(shown)[:60]!r}, but {said}"
+    value = given if isinstance(given, (int, str, Decimal)) else type(given).__name__
+    return f"'{key}' is {shown(value)!r}, but {said}"

@@ -16,8 +16,11 @@ _TOKEN = re.compile(
 _KEY = re.compile(r"""\s*("(?:\\.|[^"\\])*"|'[^']*'|[A-Za-z0-9_-]+)\s*(\.|=|\]|$)""")
 
 
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each statement with the number of its first line; a value may go over several lines."""
+def statements(text: str) -> Iterator[tuple[int, str]]:
+    """Each statement with the number of its first line; a value may go over several lines.
+
+    Of a text that is not valid TOML these are parts of it that need not be statements.
+    """
     line = 1
     depth = 0
     begin, begin_line = 0, 1
@@ -65,7 +68,7 @@ def line_of_keys(text: str) -> dict[Path, int]:
                 path += (last[path],)
         return path
 
-    for line, statement in _statements(text):
+    for line, statement in statements(text):
         body = statement.strip()
         if not body or body.startswith("#"):
             continue

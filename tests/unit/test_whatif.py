@@ -164,7 +164,7 @@ def test_nobody_can_be_drawn_too(here):
         (["--rubric", "NEW", "--live", "--as-of", "2025-11-20"], "--as-of needs FILE"),
         (["--rubric", "nowhere.toml", "FILE"], "Rubric nowhere.toml can't be read"),
         (["--rubric", "NEW", "FILE", "--plot", "a.pdf"], "the name must end in .png, .svg or .html"),
-        (["--rubric", "NEW", "FILE", "--plot", "/nowhere/a.png"], "--plot /nowhere/a.png can't be written"),
+        (["--rubric", "NEW", "FILE", "--plot", "/nowhere/a.png"], "/nowhere/a.png can't be written"),
         (["--set", "bob:post=+1", "FILE", "--plot", "a.png"], "--plot needs --rubric NEW.toml"),
         (["--set", "bob:pst=+1", "FILE"], "unknown signal or register 'pst'; did you mean 'post'?"),
         (
