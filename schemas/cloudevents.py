@@ -164,8 +164,8 @@ def named(value: bytes) -> str:
     for start, what in _STARTS:
         if value.startswith(start):
             return what
-    if value[:1] == b"\x00" and len(value) > 5:
-        number = int.from_bytes(value[1:5])
+    number = int.from_bytes(value[1:5]) if len(value) > 5 and value[0] == 0 else 0
+    if number:
         form = "JSON" if value[5:6] in (b"{", b'"', b"[") else "Avro or Protobuf"
         return (
             f"it begins with the prefix of a schema registry (a zero byte, schema id {number:,}), then {form}; "

@@ -20,6 +20,7 @@ from agents.files.ndjson import Batch, Lines
 from agents.files.rejected import FileCounts, Rejected, Sink
 from agents.files.text_files import replacing
 from pipeline.intake.times import read_times
+from schemas.cloudevents import explained
 from schemas.columns import LAYOUT
 from schemas.events import Event, parse, reason
 from schemas.reasons import time_message
@@ -154,7 +155,7 @@ class Writer:
             try:
                 events.append((at, parse(line)))
             except ValidationError as error:
-                bad[at] = reason(error)
+                bad[at] = explained((), line, reason(error))
         times, wrong = read_times(pa.array([event["time"] for _, event in events], pa.string()))
         for (at, event), time, no_time in zip(events, times.tolist(), wrong.tolist(), strict=True):
             if no_time:

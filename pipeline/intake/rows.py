@@ -59,7 +59,7 @@ class Rows:
 
 
 def without(rows: Rows, offsets: Sequence[int]) -> Rows:
-    """The rows of all events but those at these offsets; of rows without dead letters behind them."""
+    """The rows of all records but those at these offsets."""
     keep = np.flatnonzero(~np.isin(rows.offset, offsets))
     moved = {int(old): new for new, old in enumerate(keep)}
     return Rows(
