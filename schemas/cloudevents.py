@@ -14,8 +14,9 @@ binding, section 3. The content type decides first. Names of headers may be in a
 A record without a value is an event only in binary mode and with all required attributes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -32,6 +33,8 @@ REQUIRED = frozenset({"specversion", "id", "source", "type"})
 BOM = b"\xef\xbb\xbf"
 """A byte order mark in UTF-8. It is skipped in front of an event, as RFC 8259 allows."""
 _MEDIA = "application/cloudevents"
+_CONTENT_TYPE = "content-type"
+_KNOWN = {PREFIX + name: name for name in ATTRIBUTES} | {_CONTENT_TYPE: _CONTENT_TYPE}
 
 
 class Mode(Enum):
@@ -51,34 +54,21 @@ class NotAnEvent(ValueError):
 
 def content_mode(headers: Headers, value: bytes | None) -> Mode:
     """Where the event of a record is; raises NotAnEvent when it has none, or one in a format that is not read."""
-    media = _declared(headers)
-    present = REQUIRED.intersection(_attributes(headers))
-    if value is None:
-        if media is not None or present != REQUIRED:
-            raise NotAnEvent("no_value", "the record has no value; publish a CloudEvent in JSON")
-        return Mode.BINARY
-    if media is None:
-        return Mode.BINARY if present and not _is_event(value) else Mode.STRUCTURED
-    if media.startswith("application/cloudevents-batch"):
-        raise NotAnEvent(
-            "unsupported_format", f"content-type {_shown(media)}: send one event per record, no batch"
-        )
-    if media not in (_MEDIA, f"{_MEDIA}+json"):
-        raise NotAnEvent("unsupported_format", f"content-type {_shown(media)}: only events in JSON are read")
-    return Mode.STRUCTURED
+    return _mode(_Told(headers), value)
 
 
 def structured(headers: Headers, value: bytes | None) -> bytes:
     """The event of a record as structured JSON, well-formed or not; raises NotAnEvent when it has none."""
-    told = False
+    any_told = False
     for name, _ in headers:
-        told |= name[:1] in "cC"
+        any_told |= name[:1] in "cC"
         if not name.isascii() and not is_utf8(name):
             raise NotAnEvent("bad_headers", f"the name of a header is not UTF-8: {quote(name)}")
-    if value is not None and not told:  # no header says anything about the event
+    if value is not None and not any_told:  # no header says anything about the event
         return value
-    if content_mode(headers, value) is Mode.BINARY:
-        return from_binary(headers, value)
+    told = _Told(headers)
+    if _mode(told, value) is Mode.BINARY:
+        return _put_together(told, value)
     assert value is not None
     return value
 
@@ -90,21 +80,73 @@ def from_binary(headers: Headers, value: bytes | None) -> bytes:
     ignores them. The result is well-formed, but only validation says whether it is a valid event.
     Raises NotAnEvent when a header is not UTF-8 or has two values, or the value is not JSON.
     """
-    attributes: dict[str, str] = {}
-    for name, raw in headers:
-        attribute = _attribute(name)
-        if attribute is None or raw is None:
-            continue
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            raise NotAnEvent("bad_headers", f"header {name} is not UTF-8") from None
-        if attributes.setdefault(attribute, text) != text:
-            raise NotAnEvent("bad_headers", f"header {name} comes twice, with two values")
-    head = orjson.dumps(attributes)
+    return _put_together(_Told(headers), value)
+
+
+class _Told:
+    """What headers say about an event.
+
+    attributes: by name, as they came. declared: the media type of an event format that a content-type names, without
+    parameters. others: other media types. twice: a header with two values.
+    """
+
+    __slots__ = ("attributes", "declared", "others", "twice")
+
+    def __init__(self, headers: Headers) -> None:
+        self.attributes: dict[str, bytes] = {}
+        self.declared: str | None = None
+        self.others: list[str] = []
+        self.twice = ""
+        for name, raw in headers:
+            known = _KNOWN.get(name)
+            if known is None and not name.islower():
+                known = _KNOWN.get(name.lower())
+            if known is None or raw is None:
+                continue
+            if known is not _CONTENT_TYPE:
+                if self.attributes.setdefault(known, raw) != raw:
+                    self.twice = name
+                continue
+            media = _media(raw)
+            if not media.startswith(_MEDIA):
+                self.others.append(media)
+            elif self.declared is None:
+                self.declared = media
+
+
+def _mode(told: _Told, value: bytes | None) -> Mode:
+    media, attributes = told.declared, told.attributes
+    if value is None:
+        if media is not None or not attributes.keys() >= REQUIRED:
+            raise NotAnEvent("no_value", "the record has no value; publish a CloudEvent in JSON")
+        return Mode.BINARY
+    if media is None:
+        in_headers = not REQUIRED.isdisjoint(attributes)
+        return Mode.BINARY if in_headers and not _is_event(value) else Mode.STRUCTURED
+    if media.startswith("application/cloudevents-batch"):
+        raise NotAnEvent(
+            "unsupported_format", f"content-type {_shown(media)}: send one event per record, no batch"
+        )
+    if media not in (_MEDIA, f"{_MEDIA}+json"):
+        raise NotAnEvent("unsupported_format", f"content-type {_shown(media)}: only events in JSON are read")
+    return Mode.STRUCTURED
+
+
+def _put_together(told: _Told, value: bytes | None) -> bytes:
+    """See from_binary."""
+    if told.twice:
+        raise NotAnEvent("bad_headers", f"header {told.twice} comes twice, with two values")
+    try:
+        head = orjson.dumps({name: raw.decode() for name, raw in told.attributes.items()})
+    except UnicodeDecodeError:
+        (name, *_) = (name for name, raw in told.attributes.items() if not _is_text(raw))
+        raise NotAnEvent("bad_headers", f"header {PREFIX}{name} is not UTF-8") from None
     if not value:
         return head
-    _require_json(headers)
+    for media in told.others:
+        if media not in ("application/json", "text/json") and not media.endswith("+json"):
+            message = f"content-type should be application/json, got {_shown(media)}"
+            raise NotAnEvent("bad_headers", message)
     try:
         return embedded(head, value)
     except ValueError as error:
@@ -174,48 +216,18 @@ def named(value: bytes) -> str:
     return ""
 
 
-def _declared(headers: Headers) -> str | None:
-    """The media type of an event format that a content-type names, without parameters; None without one."""
-    for name, raw in headers:
-        if name.lower() == "content-type" and raw is not None:
-            media = _media(raw)
-            if media.startswith(_MEDIA):
-                return media
-    return None
-
-
+@lru_cache(256)
 def _media(content_type: bytes) -> str:
     return content_type.split(b";")[0].strip().lower().decode("latin-1")
-
-
-def _require_json(headers: Headers) -> None:
-    for name, raw in headers:
-        if name.lower() == "content-type" and raw is not None:
-            media = _media(raw)
-            if media not in ("application/json", "text/json") and not media.endswith("+json"):
-                message = f"content-type should be application/json, got {_shown(media)}"
-                raise NotAnEvent("bad_headers", message)
 
 
 def _shown(media: str) -> str:
     return quote(media, 60)
 
 
-def _attribute(name: str) -> str | None:
-    """The attribute of the contract that a header holds."""
-    name = name.lower()
-    attribute = name[len(PREFIX) :]
-    return attribute if name.startswith(PREFIX) and attribute in ATTRIBUTES else None
-
-
-def _attributes(headers: Headers) -> Iterable[str]:
-    """The attributes of the contract that headers hold."""
-    return (attribute for name, raw in headers if raw is not None and (attribute := _attribute(name)))
-
-
 def _names_event(headers: Headers, value: bytes | None) -> bool:
     """Whether headers or value have what makes an event."""
-    return not REQUIRED.isdisjoint(_attributes(headers)) or (value is not None and _is_event(value))
+    return not REQUIRED.isdisjoint(_Told(headers).attributes) or (value is not None and _is_event(value))
 
 
 def _is_event(value: bytes) -> bool:
@@ -234,5 +246,13 @@ def is_utf8(name: str) -> bool:
     try:
         name.encode()
     except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
         return False
     return True

@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime
 
+import numpy as np
+import orjson
 import pytest
 
 from agents.config import rubric_file
@@ -11,7 +13,15 @@ from agents.files.ndjson import Lines
 from agents.files.parquet import Writer
 from agents.offline.engine import Offline
 from agents.publish.time_shift import to_end_at
+from perf.fake_records import FakeRecord
 from pipeline.common import days
+from pipeline.intake.framer import Framer
+from pipeline.intake.record_intake import Intake
+from pipeline.shard import checkpoint
+from schemas.frames import decode
+from schemas.ledger import Block
+from tests.kit.files import event, ndjson
+from tests.kit.shards import new_shard
 
 DAY = date(2026, 11, 20)
 POST = 73  # a post alone, by the rubric that ships
@@ -124,3 +134,55 @@ def test_what_was_right_stays_so(score, name, members, scored, dead):
     assert set(found) == members
     assert counters.scored == scored
     assert {reason: len(first) for reason, first in messages.items()} == dead
+
+
+YEARS = (
+    "0000-02-29",
+    "0001-01-01",
+    "1600-01-01",
+    "1899-12-30",
+    "1969-12-31",
+    "1970-01-01",
+    "2019-03-01",
+    "9999-12-31",
+)
+KINDS = {
+    "post.published": {},
+    "member.updated": {"team": "blue", "connections": 5},
+    "group.joined": {"group": "g"},
+    "comment.written": {"author": "ben", "words": 9},
+    "invitation.accepted": {"inviter": "ben"},
+    "connection.removed": {"peer": "ben"},
+    "member.erased": {},
+}
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_any_year_is_counted_alike_live_and_in_files_and_kept_in_the_ledger(tmp_path, year):
+    """Years that stand for no time get through all of the state: days are far outside of what it keeps."""
+    rubric, today = rubric_file.load(None), days.number(DAY)
+    lines = [event("post.published", "today", "ann", "2026-11-20T08:30:00Z")]
+    lines += [event(kind, kind, "ann", f"{year}T00:00:00Z", **data) for kind, data in KINDS.items()]
+    lines.append(event("member.erased", "ben is", "ben", f"{year}T00:00:00Z"))
+    records = [FakeRecord(orjson.dumps(line), 0, n, days.end_ms(today)) for n, line in enumerate(lines)]
+    framer, shard = Framer(1), new_shard(rubric, today)
+    framer.begin(0, 0)
+    rows = Intake(0, 900_000, 5).rows(records, np.zeros(len(records), np.int64), "activity.events")
+    (frame,) = framer.frames(rows, {0: ([(0, len(records))], len(records))}).values()
+    shard.apply(decode(frame), 0, days.end_ms(today))
+    block = checkpoint.dump(shard, 0)
+    assert Block.load(block.dump()).names == block.names
+    path = tmp_path / "log.ndjson"
+    path.write_bytes(ndjson(lines))
+    engine = Offline(Settings(), rubric, today)
+    engine.read(Lines([path]))
+    live, file = shard.counters, engine.counters
+    assert live.difference() == file.difference() == 0
+    for name in ("scored", "outside_window", "erased", "dead_lettered"):
+        assert getattr(live, name) == getattr(file, name), name
+    if year < "1970":
+        assert file.outside_window == 6
+    table = engine.standings()
+    members = shard.scored()
+    assert [shard.state.index.names[one] for one in members] == table.members
+    assert shard.points(members).score.tolist() == table.score.tolist()

@@ -3,6 +3,7 @@
 import gzip
 from datetime import date
 
+import numpy as np
 import pytest
 
 from agents.config import rubric_file
@@ -199,3 +200,14 @@ def test_what_was_refused_live_is_left_out_as_often(tmp_path, kind):
     assert points(engine) == {"ada": (250, [0, 0, 250, 0]), "bob": (0, [0] * 4)}
     assert engine.dead["future_time"].count == 3
     assert [place for place, _ in engine.dead["future_time"].first] == [f"{inputs[0]}:{n}" for n in (1, 2, 5)]
+
+
+def test_titles_of_an_installation_count(scored, tmp_path):
+    path = tmp_path / "titles.toml"
+    path.write_text('[titles]\nninja = "senior"\n')
+    lines = [event("invitation.sent", "1", "ada", NOON, recipient="bob", seniority="Sales Ninja")]
+    for settings, senior in (({}, 0), ({"seniority_file": path}, 1)):
+        engine = scored(lines, **settings)
+        rows = engine._shard.state.tiles.read(np.array([0]))
+        signals = [key >> 7 for key in rows.key.tolist()]
+        assert signals.count(Signal.INVITATION_SENIOR) == senior
