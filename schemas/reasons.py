@@ -23,10 +23,13 @@ Reason = Literal[
     "future_time",
     "too_long",
     "bad_field",
+    "bad_batch",
+    "internal_error",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 """All codes. `reason` gives those that validation can find; a record without value, headers that make no event, a
-format that is not read, and a time too far ahead are found by who reads the record."""
+format that is not read, and a time too far ahead are found by who reads the record. `bad_batch`: Kafka's
+bytes can't be read; `internal_error`: our own code failed on the record."""
 
 MAX_MESSAGE = 300
 _QUOTED = 24

@@ -26,7 +26,7 @@ class UnreadableRecord:
     """In the place of a record that can't be used. problem: a reason code; message: why, in one line.
 
     As far as they can be had, key, value and headers are those of the record; header names that are not UTF-8 have
-    their bytes escaped.
+    their bytes escaped. raw: of the batch, up to `MAX_RAW_BYTES`, where there is nothing better.
     """
 
     topic: str
@@ -38,6 +38,7 @@ class UnreadableRecord:
     key: bytes | None = None
     value: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
+    raw: bytes | None = None
 
 
 def batches(data: bytes) -> Iterator[bytes]:
@@ -59,7 +60,7 @@ def salvage(topic: str, partition: int, batch: bytes, why: str) -> Iterator[Unre
     if len(batch) < _HEADER.size or batch[16] != 2:
         (base,) = struct.unpack_from(">q", batch)
         yield UnreadableRecord(
-            topic, partition, base, -1, "bad_batch", f"a batch that can't be read: {why}", None, _cut(batch)
+            topic, partition, base, -1, "bad_batch", f"a batch that can't be read: {why}", raw=_cut(batch)
         )
         return
     base, _, _, _, _, attributes, last, base_ms, max_ms, _, _, _, count = _HEADER.unpack_from(batch)
@@ -73,7 +74,7 @@ def salvage(topic: str, partition: int, batch: bytes, why: str) -> Iterator[Unre
         message = f"a batch compressed with {name} can't be decompressed: {error!r}"
         for delta in range(last + 1):
             raw = _cut(batch) if delta == 0 else None
-            yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, None, raw)
+            yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, raw=raw)
         return
     at, next_ = 0, 0
     for _ in range(min(count, _AT_ONCE)):
@@ -97,7 +98,7 @@ def salvage(topic: str, partition: int, batch: bytes, why: str) -> Iterator[Unre
     for delta in range(next_, last + 1):
         message = f"the record can't be read: {why}"
         raw = _cut(batch) if delta == next_ else None
-        yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, None, raw)
+        yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, raw=raw)
 
 
 def corrupt(topic: str, partition: int, batch: bytes) -> Iterator[UnreadableRecord]:
@@ -106,7 +107,7 @@ def corrupt(topic: str, partition: int, batch: bytes) -> Iterator[UnreadableReco
     message = "the checksum of its batch is wrong: the bytes are not those that were sent"
     for delta in range(min(max(last, 0), _AT_ONCE) + 1):
         raw = _cut(batch) if delta == 0 else None
-        yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, None, raw)
+        yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, raw=raw)
 
 
 def _record(body: bytes, at: int, stop: int, base: int, base_ms: int) -> UnreadableRecord:

@@ -48,6 +48,17 @@ class IngestMetrics:
             "Events read minus events framed (as rows or dead letters) since the start; must be 0.",
             registry=registry,
         )
+        self.untrusted = Counter(
+            "pillarscore_untrusted_timestamps",
+            "Records whose Kafka timestamp can't be right, judged by the time of reading instead.",
+            registry=registry,
+        )
+        self.conflicting = Counter(
+            "pillarscore_conflicting_events",
+            "Events that reuse the id of an earlier event with other content, as far as it is noticed.",
+            ["source"],
+            registry=registry,
+        )
         self.lags = _Lags()
         registry.register(self.lags)
 
@@ -58,6 +69,10 @@ class IngestMetrics:
         dead = int(np.count_nonzero(rows.side == Side.DEAD))
         if dead:
             self.invalid.inc(dead)
+        if rows.untrusted:
+            self.untrusted.inc(rows.untrusted)
+        for source, count in rows.conflicting.items():
+            self.conflicting.labels(str(source)).inc(count)
         for count in framed.values():
             self.frame_rows.observe(count)
         counterparts = int(np.count_nonzero(rows.side == Side.COUNTERPART))

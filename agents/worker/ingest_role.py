@@ -9,6 +9,7 @@ import asyncio
 import structlog
 
 from agents.config.errors import UserError
+from agents.config.seniority_file import titles
 from agents.kafka.outage import of_kafka
 from agents.kafka.outage import report as report_outage
 from agents.metrics.lag import Lag
@@ -34,6 +35,7 @@ class IngestRole:
             int(settings.ahead_s * 1000),
             settings.substantive_words,
             context.clock.horizon_ms(),
+            titles=titles(settings),
         )
         self._life = StateMachine(INGEST, IngestState.JOINING)
         self._session: IngestSession | None = None

@@ -28,6 +28,8 @@ MAX_LETTER_BYTES = 4 << 20
 """Dead letters travel whole, and a frame has to fit into a record."""
 MAX_IN_FLIGHT = 8
 """Frames of each member partition that need not be acknowledged yet."""
+MAX_FAULTS = 100
+"""Kinds of faults that are logged in a session."""
 FETCH_S = 0.1
 COMMIT_S = 1.0
 CLOSE_S = 5.0
@@ -57,6 +59,7 @@ class IngestSession:
         self._flying: deque[tuple[int, Awaitable[Appended]]] = deque()
         self._committed_at = context.clock.monotonic()
         self._generation = 0  # of the assignment
+        self._faults: set[str] = set()  # kinds that were logged
         self._lock = asyncio.Lock()
 
     async def run(self) -> None:
@@ -158,7 +161,15 @@ class IngestSession:
         sources = np.repeat(list(batch), [len(mine) for mine in batch.values()])
         tracing, clock = self._context.tracing, self._context.clock
         began = 0 if tracing is None else clock.now_ns()
-        rows = self._intake.rows(records, sources, self._topic)
+        try:
+            rows = self._intake.rows(records, sources, self._topic, read_ms=clock.now_ms())
+        except Exception as error:  # a fault of ours: it must cost one record, not the others
+            if len(records) > 1:
+                for part in halves(batch):
+                    await self._handle(part)
+                return
+            self._report_fault(records[0], int(sources[0]), error)
+            rows = self._intake.failed(records[0], int(sources[0]), self._topic, error)
         if len(records) > 1 and sum(map(len, rows.letters.values())) > MAX_LETTER_BYTES:
             for part in halves(batch):
                 await self._handle(part)
@@ -174,6 +185,18 @@ class IngestSession:
         self._metrics.ingested(len(records), rows, self._framer.rows)
         oldest = min(mine[0].timestamp for mine in batch.values())
         self._context.rounds.read((clock.now_ms() - oldest) / 1000)
+
+    def _report_fault(self, record: Any, source: int, error: Exception) -> None:
+        """Log a fault of our own code, once for each kind."""
+        kind = f"{type(error).__name__}: {error}"[:80]
+        if kind not in self._faults and len(self._faults) < MAX_FAULTS:
+            self._faults.add(kind)
+            log.error(
+                "an event failed in Pillarscore and becomes a dead letter",
+                source=source,
+                offset=record.offset,
+                exc_info=error,
+            )
 
     async def _reach(self) -> None:
         """Look up the position in the source: at the end when all that is left are markers of transactions."""

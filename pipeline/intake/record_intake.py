@@ -6,6 +6,7 @@ whose timestamp can't be trusted is judged by the time of reading, and an id tha
 as the memory of `pipeline.intake.repeats` reaches.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,11 +25,15 @@ from schemas.cloudevents import NotAnEvent, explained, structured
 from schemas.events import Event, checked, fast, reason, second_look
 from schemas.frames import Side
 from schemas.letters import DeadLetter
-from schemas.reasons import quote, time_message
+from schemas.reasons import line, quote, time_message
 from schemas.seniority import Titles, level
 
 COUNTERPART_ID = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xC2B2AE3D27D4EB4F)
+MAX_VALUE_BYTES = 1 << 20
+"""Of the value of a dead letter; what is longer is cut, with its length and hash in the message."""
+MAX_KEY_BYTES = 64 << 10
+"""Of its key, and of all its headers."""
 TRUSTED_MS = 2 * 86_400_000
 """How far a record's timestamp may be away from the time of reading to be trusted, ms."""
 
@@ -110,6 +115,17 @@ class Intake:
             made.conflicting[source] = made.conflicting.get(source, 0) + 1
         return made
 
+    def failed(self, record: SourceRecord, source: int, topic: str, error: Exception) -> Rows:
+        """The dead letter of a record on which `rows` has failed: a fault of ours, which must not stop the others."""
+        batch = _Batch()
+        what = line(f"{type(error).__name__}: {error}")
+        batch.dead[0] = "internal_error", f"Pillarscore failed on this record, please report it: {what}"
+        none, nobody = np.zeros(0, np.int64), np.array([source])
+        event, rows = _assemble([record], nobody, batch, none, none)
+        if self.ties:
+            rows.peer = np.zeros(0, np.uint64)
+        return _with_letters([record], nobody, topic, batch, event, rows, np.zeros(0, bool))
+
     def _used_again(self, batch: _Batch, record: np.ndarray, rows: Rows, of: np.ndarray) -> np.ndarray:
         """bool[events]: which have the id of an earlier event with another content; of: the event of each row."""
         n = len(record)
@@ -135,6 +151,9 @@ class Intake:
         for i, record in enumerate(records):
             raw = record.value
             if raw is None or record.headers:
+                if problem := getattr(record, "problem", ""):  # of a record that Kafka's client can't read
+                    batch.dead[i] = problem, record.message  # type: ignore[attr-defined]
+                    continue
                 try:
                     raw = structured(record.headers or (), raw)
                 except NotAnEvent as error:
@@ -265,6 +284,16 @@ def _with_letters(
 
 def _letter(record: SourceRecord, source: int, topic: str, reason_: str, message: str) -> bytes:
     headers = tuple(record.headers or ())
+    value, key = record.value, record.key
+    value = getattr(record, "raw", None) if value is None else value
+    if sum(len(name) + len(content or b"") for name, content in headers) > MAX_KEY_BYTES:
+        message, headers = f"{message}; its headers are left out, they are too large", ()
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        message, key = f"{message}; the key is cut, it has {len(key):,} bytes", key[:MAX_KEY_BYTES]
+    if value is not None and len(value) > MAX_VALUE_BYTES:
+        digest = hashlib.sha256(value).hexdigest()
+        message = f"{message}; the value is cut, it has {len(value):,} bytes, SHA-256 {digest}"
+        value = value[:MAX_VALUE_BYTES]
     return DeadLetter(
-        reason_, message, topic, source, record.offset, record.timestamp, record.key, record.value, headers
+        reason_, message, topic, source, record.offset, record.timestamp, key, value, headers
     ).pack()

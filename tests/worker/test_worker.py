@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.config.settings import Settings
+from agents.kafka.record_batch import UnreadableRecord
 from agents.worker.lifecycle import IngestState, PartitionState
 from pipeline.common import days
+from pipeline.intake.record_intake import Intake
 from schemas.ledger import STAMP_KEY, Stamp
 from schemas.letters import DeadLetter
 from tests.kit.events import DAY, at, dumps, event, random_events
@@ -255,4 +257,52 @@ async def test_a_new_day_rolls_everybody_over():
     assert {as_of for *_, as_of in scores_of(world).values()} == {days.calendar(DAY + 1).isoformat()}
     recorded = world.log.newest("history")
     assert len(recorded) == len(scores_of(world))
+    await world.kill()
+
+
+async def test_no_record_stops_ingest_whatever_it_contains(monkeypatch):
+    values = some_events(10, 60)
+    world = new_world()
+    topic = world.settings.topic("events")
+    world.publish(values[:20])
+    log = world.log
+    for number, partition in ((0, 0), (1, 1)):
+        unreadable = UnreadableRecord(
+            topic, partition, log.parts[topic, partition].end, START_MS, "bad_batch", "why"
+        )
+        unreadable.raw = b"raw"
+        log.parts[topic, partition].records.append(unreadable)
+        log.parts[topic, partition].end += 1
+        named = UnreadableRecord(
+            *(topic, partition, log.parts[topic, partition].end, START_MS, "bad_headers", "a name"),
+            *(None, values[number], (("\\xe4", b"v"),)),
+        )
+        log.parts[topic, partition].records.append(named)
+        log.parts[topic, partition].end += 1
+    huge = dumps(event("activity.post.published", {"media": "x" * (3 << 20)}, id="huge"))
+    world.publish([huge, b"POISON", *values[20:]])
+    rows = Intake.rows
+
+    def failing(self, records, *more, **named):
+        if any(record.value == b"POISON" for record in records):
+            raise ZeroDivisionError("a fault of ours")
+        return rows(self, records, *more, **named)
+
+    monkeypatch.setattr(Intake, "rows", failing)
+    worker = world.worker()
+    await world.run(lambda: world.counted(worker))
+    counters = [stamp.counters for stamp in stamps_of(world)]
+    assert sum(c.read for c in counters) == len(values) + 6, "every record was read once"
+    reasons = Counter(reason for *_, reason in letters_of(world))
+    assert (reasons["bad_batch"], reasons["bad_headers"], reasons["internal_error"]) == (2, 2, 1)
+    letters = world.settings.topic("dead-letters")
+    found = [
+        DeadLetter.from_record(r.key, r.value, r.headers)
+        for (name, _), part in log.parts.items()
+        if name == letters
+        for r in part.records
+    ]
+    [cut] = [letter for letter in found if letter.value and letter.value == huge[: 1 << 20]]
+    assert f"the value is cut, it has {len(huge):,} bytes, SHA-256" in cut.message
+    assert {letter.value for letter in found if letter.reason == "bad_batch"} == {b"raw"}
     await world.kill()
