@@ -20,6 +20,16 @@ ADVICE: dict[str, tuple[str, str]] = {
         "An upstream system has changed its events: `pillarscore_dead_letters_total` shows how, "
         "`pillarscore_source_dead_letters_total` in which source partition.",
     ),
+    "pillarscore_untrusted_timestamps_total": (
+        "rising",
+        "A producer sets no timestamps, or wrong ones, on a topic with CreateTime. Set `message.timestamp.type` of "
+        "`activity.events` to LogAppendTime (`pillarscore topics` shows it), or fix the producer's clock.",
+    ),
+    "pillarscore_conflicting_events_total": (
+        "rising",
+        "An upstream system reuses event ids for different events; only the first of them counts. Tell its owner: "
+        "`id` must be new for each event of a `source`.",
+    ),
     "pillarscore_ingest_failures_total": (
         "rising",
         "Nothing is lost: ingest restarts from its committed offsets. The log has the error; often Kafka is not "
