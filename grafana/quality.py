@@ -224,4 +224,26 @@ def _uncounted() -> list[list[Panel]]:
                 steps=[(0.05, RED)],
             ),
         ],
+        [
+            series(
+                "Reused ids",
+                "eps",
+                "Events per second with the id of an earlier event and other content, as far as it is noticed. Only "
+                "the first of them counts.",
+                "An upstream system gives several events one id: tell the owner of the source partition.",
+                Query(
+                    f"sum by (source) (rate(pillarscore_conflicting_events_total<W>{RATE})) or vector(0)",
+                    "{{source}}",
+                ),
+                width=12,
+            ),
+            series(
+                "Untrusted timestamps",
+                "eps",
+                "Records per second whose Kafka timestamp can't be right. They are judged by the time of reading.",
+                "A producer sets wrong timestamps on a topic with CreateTime: set LogAppendTime.",
+                Query(f"sum(rate(pillarscore_untrusted_timestamps_total<W>{RATE}))", "all"),
+                width=12,
+            ),
+        ],
     ]
