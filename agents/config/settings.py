@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     )
     client_options_file: FilePath = Field(
         None,
-        description="File of further client options, TOML or `.properties`; see how-to/connect-to-a-secured-kafka.",
+        description="File of further client options, TOML or `.properties`: see how-to/connect-to-a-secured-kafka.",
     )
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(

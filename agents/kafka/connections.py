@@ -24,6 +24,7 @@ from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeReques
 from aiokafka.protocol.metadata import MetadataRequest
 
 from agents.kafka.refusals import Peer, hung_up, note, refusal
+from agents.kafka.security import FileContext
 
 RENEW = 0.8
 """The share of a session after which its connection is replaced."""
@@ -77,13 +78,24 @@ class Connection(AIOKafkaConnection):
         return answer
 
 
+def _peer(host: str, port: int, options: dict[str, Any]) -> Peer:
+    context = options.get("ssl_context")
+    return Peer(
+        host,
+        port,
+        options.get("security_protocol", "PLAINTEXT"),
+        options.get("sasl_mechanism"),
+        options.get("sasl_plain_username"),
+        context.settings.ssl_certfile if isinstance(context, FileContext) else None,
+    )
+
+
 async def create_conn(host: str, port: int, **options: Any) -> Connection:
     """In place of aiokafka's function, with the same arguments."""
     for name in ("ssl_context", "sasl_plain_password"):
         if hasattr(options.get(name), "current"):
             options[name] = options[name].current()
-    protocol = options.get("security_protocol", "PLAINTEXT")
-    peer = Peer(host, port, protocol, options.get("sasl_mechanism"), options.get("sasl_plain_username"))
+    peer = _peer(host, port, options)
     connection = Connection(host, port, **options)
     try:
         try:
@@ -127,13 +139,7 @@ async def attempt(addresses: Sequence[str], timeout_s: float, options: dict[str,
     for address in addresses:
         host, _, port = address.rpartition(":")
         host = host.strip("[]")
-        peer = Peer(
-            host,
-            int(port),
-            options["security_protocol"],
-            options.get("sasl_mechanism"),
-            options.get("sasl_plain_username"),
-        )
+        peer = _peer(host, int(port), options)
         try:
             async with asyncio.timeout(timeout_s):
                 connection = await create_conn(

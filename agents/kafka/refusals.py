@@ -8,6 +8,8 @@ import re
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from aiokafka.errors import (
@@ -22,10 +24,11 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
+from agents.kafka.certificate_dates import not_after
 from agents.kafka.oauth_tokens import NoToken
 
-SHOWN_S = 60.0
-"""How long a refusal counts after it was last seen."""
+SHOWN_S = 40.0
+"""How long a refusal counts after it was last seen: longer than a partition rests between attempts."""
 _EXPIRED, _NOT_YET_VALID = 10, 9
 _UNKNOWN_CA = (2, 18, 19, 20, 21)
 _OTHER_HOST = (62, 64)
@@ -40,6 +43,7 @@ class Peer:
     protocol: str
     mechanism: str | None = None
     user: str | None = None
+    certificate: Path | None = None
 
     @property
     def address(self) -> str:
@@ -175,14 +179,16 @@ def _of_tls(error: BaseException, peer: Peer) -> str | None:
     if not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError):
         return None
     reason = str(error.reason or "")
-    if "CERTIFICATE_EXPIRED" in reason:
-        return "the client certificate in PILLARSCORE_SSL_CERTFILE has expired: renew it"
+    end = None if peer.certificate is None else not_after(peer.certificate)
+    if "CERTIFICATE_EXPIRED" in reason or ("CERTIFICATE" in reason and end and end < datetime.now(UTC)):
+        on = f" on {end:%Y-%m-%d}" if end else ""
+        return f"the client certificate in PILLARSCORE_SSL_CERTFILE has expired{on}: renew it"
     if "CERTIFICATE_REQUIRED" in reason or ("ALERT" in reason and "BAD_CERTIFICATE" in reason):
         return "asks for a client certificate: set PILLARSCORE_SSL_CERTFILE and PILLARSCORE_SSL_KEYFILE"
     if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason:
         return (
-            "does not accept the client certificate in PILLARSCORE_SSL_CERTFILE: it has expired, or the broker "
-            "does not know its CA"
+            "does not accept the client certificate in PILLARSCORE_SSL_CERTFILE: its CA must be among those that "
+            "the broker trusts"
         )
     if "HANDSHAKE_FAILURE" in reason or "PROTOCOL_VERSION" in reason or "UNSUPPORTED_PROTOCOL" in reason:
         return "no common TLS version or cipher"

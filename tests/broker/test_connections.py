@@ -17,7 +17,17 @@ from agents.kafka.clients import check
 from agents.kafka.topics import ensure
 from perf.worker_process import Worker, total
 from tests.kit.events import random_events
-from tests.kit.secured_kafka import SESSION_S, TOKEN_S, Secured, secured_kafka, token, token_server
+from tests.kit.secured_kafka import (
+    NEEDED,
+    SESSION_S,
+    TOKEN_S,
+    TOPIC,
+    Secured,
+    allow,
+    secured_kafka,
+    token,
+    token_server,
+)
 
 SECRETS = ("-secret", "wrong-one")
 
@@ -121,12 +131,16 @@ REFUSED = [
     ("EXPIRED", {}, "the broker's certificate has expired"),
     ("ELSEWHERE", {}, "the broker's certificate is not for host 127.0.0.1"),
     ("MTLS", {"ssl_certfile": None, "ssl_keyfile": None}, "asks for a client certificate: set"),
-    ("MTLS", {"ssl_certfile": "expired"}, "has expired"),
+    (
+        "MTLS",
+        {"ssl_certfile": "expired"},
+        "the client certificate in PILLARSCORE_SSL_CERTFILE has expired on 2020-02-01",
+    ),
     ("MTLS", {"ssl_certfile": "other"}, "does not accept the client certificate"),
     ("MTLS", {"security_protocol": "PLAINTEXT"}, "correct PILLARSCORE_SECURITY_PROTOCOL (now PLAINTEXT)"),
     ("PLAIN", {"security_protocol": "PLAINTEXT"}, "correct PILLARSCORE_SECURITY_PROTOCOL (now PLAINTEXT)"),
-    ("PLAIN", {"security_protocol": "SASL_SSL"}, "PILLARSCORE_SECURITY_PROTOCOL"),
-    ("OPEN", {"security_protocol": "SSL"}, "PILLARSCORE_SECURITY_PROTOCOL"),
+    ("PLAIN", {"security_protocol": "SASL_SSL"}, "correct PILLARSCORE_SECURITY_PROTOCOL (now SASL_SSL)"),
+    ("OPEN", {"security_protocol": "SSL"}, "correct PILLARSCORE_SECURITY_PROTOCOL (now SSL)"),
     ("OAUTH", {"sasl_oauth_token_file": "old"}, "refuses the token"),
 ]
 
@@ -186,9 +200,9 @@ def test_a_missing_acl_is_named(secured: Secured, run: Callable[..., str], prefi
         assert len(said.splitlines()) == 1, said
 
 
-def events(folder: Path, count: int = 500) -> Path:
+def events(folder: Path, count: int = 500, seed: int = 3) -> Path:
     today = int(time.time()) // 86_400
-    made = random_events(3, count, first=today - 30, last=today - 1)
+    made = random_events(seed, count, first=today - 30, last=today - 1)
     file = folder / "events.ndjson"
     file.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in made))
     return file
@@ -229,6 +243,28 @@ def test_a_running_worker_reports_a_wrong_password_until_it_is_right_again(
     finally:
         worker.stop()
     assert not any(secret in worker.log.read_text() for secret in SECRETS)
+
+
+def test_the_documented_acls_are_enough_and_a_removed_one_is_reported(
+    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path
+) -> None:
+    alice = settings_of(secured.environment("SCRAM"))
+    carol = secured.environment("SCRAM", sasl_username="carol", sasl_password="carol-secret")
+    for kind, operations in NEEDED.items():
+        asyncio.run(allow(alice, "carol", prefix, kind, *operations))
+    worker = Worker(carol | own(prefix, tmp_path), tmp_path / "worker.log")
+    try:
+        worker.wait_ready()
+        run(carol, "publish", events(tmp_path))
+        assert run(carol, "verify").endswith(" members, 0 differences\n")
+        run(carol, "status")
+        asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC], remove=True))
+        wait(lambda: any("not allowed to use topic" in line for line in worker.problems()), 30)
+        asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC]))
+        run(carol, "publish", events(tmp_path, seed=4))
+        assert run(carol, "verify").endswith(" members, 0 differences\n")
+    finally:
+        worker.stop()
 
 
 def wait(true: Callable[[], bool], seconds: float) -> None:

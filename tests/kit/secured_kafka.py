@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
+
+from agents.config.settings import Settings
+from agents.kafka.clients import request_client
 from perf.worker_process import free_port
 from tests.kit.certificates import Authority
 from tests.kit.cluster import Cluster, Listener, cluster
@@ -35,7 +39,7 @@ _LISTENERS = {
 
 @dataclass(slots=True)
 class Secured:
-    """The running Kafka. Users: alice may do anything, bob nothing; passwords are NAME-secret."""
+    """The running Kafka. Users: alice may do anything, bob and carol nothing; passwords are NAME-secret."""
 
     cluster: Cluster
     authority: Authority
@@ -66,6 +70,35 @@ class Secured:
         return {
             f"PILLARSCORE_{name.upper()}": str(value) for name, value in given.items() if value is not None
         }
+
+
+TOPIC, GROUP, TRANSACTIONS = 2, 3, 5
+READ, WRITE, CREATE, DESCRIBE, DESCRIBE_CONFIGS = 3, 4, 5, 8, 10
+_PREFIXED, _ALLOW = 4, 3
+NEEDED = {
+    TOPIC: (READ, WRITE, CREATE, DESCRIBE, DESCRIBE_CONFIGS),
+    GROUP: (READ, DESCRIBE),
+    TRANSACTIONS: (WRITE, DESCRIBE),
+}
+"""The ACLs of a worker, as docs/how-to/connect-to-a-secured-kafka.md gives them."""
+
+
+async def allow(
+    settings: Settings, user: str, prefix: str, kind: int, *operations: int, remove: bool = False
+) -> None:
+    """Add (or remove) ACLs of a user for all that begins with a prefix. settings: of a user who may."""
+    client = request_client(settings)
+    await client.bootstrap()
+    try:
+        for operation in operations:
+            request = (DeleteAclsRequest if remove else CreateAclsRequest)(
+                kind, prefix, _PREFIXED, f"User:{user}", "*", operation, _ALLOW
+            )
+            answer = await client.send(client.get_random_node(), request)
+            (result,) = answer.filter_responses if remove else answer.creation_responses
+            assert result[0] == 0, result
+    finally:
+        await client.close()
 
 
 def _properties(authority: Authority) -> dict[str, str]:
@@ -117,7 +150,7 @@ def secured_kafka(folder: Path) -> Iterator[Secured]:
     listeners = [Listener(name, free_port(), protocol=protocol) for name, protocol in _LISTENERS.items()]
     scram = [
         f"SCRAM-SHA-{bits}=[name={name},password={name}-secret]"
-        for name in ("alice", "bob")
+        for name in ("alice", "bob", "carol")
         for bits in (256, 512)
     ]
     properties = _properties(authority)

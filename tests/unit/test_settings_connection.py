@@ -1,6 +1,7 @@
 """Settings of a secured connection: which go together, where secrets come from, and that they stay secret."""
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from agents.config import client_options
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
+from agents.kafka.certificate_dates import not_after
 from agents.kafka.clients import connection
 from agents.kafka.frame_group import credentials
 from agents.kafka.security import context
@@ -212,3 +214,11 @@ def test_client_options(tmp_path: Path) -> None:
     made = connection(Settings(client_options_file=toml), "producer")
     assert (made["linger_ms"], made["metadata_max_age_ms"]) == (3, 60000)
     assert "client_rack" not in made
+
+
+def test_the_end_of_a_certificate(pem: Path) -> None:
+    end = not_after(pem / "one.pem")
+    assert end is not None
+    assert timedelta(days=29) < end - datetime.now(UTC) < timedelta(days=31)  # what openssl gives by default
+    assert not_after(pem / "not.pem") is None
+    assert not_after(pem / "missing.pem") is None
