@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ _FIXED = (
 """Fixed: another value would lose or double events, or the program depends on it."""
 
 
+@lru_cache(maxsize=8)
 def read(file: Path | None) -> dict[str, dict[str, Any]]:
-    """The options in a file, by who they are for (see `KNOWN`). Raises UserError, one line."""
+    """The options in a file, by who they are for (see `KNOWN`); read once. Raises UserError, one line."""
     found: dict[str, dict[str, Any]] = {scope: {} for scope in KNOWN}
     if file is None:
         return found

@@ -307,7 +307,7 @@ class Settings(BaseSettings):
                 raise UserError(what) from None
             field = str(first["loc"][0])
             secret = "SecretStr" in str(cls.model_fields[field].annotation)
-            shown = "…" if secret else str(first["input"])
+            shown = "…" if secret else re.sub(r"//[^/]*@", "//…@", str(first["input"]))
             shown = shown if len(shown) <= 60 else shown[:57] + "…"
             raise UserError(f"{PREFIX}{field.upper()}={shown}: {what}") from None
 

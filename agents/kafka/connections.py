@@ -114,19 +114,25 @@ async def create_conn(host: str, port: int, **options: Any) -> Connection:
 aiokafka_client.create_conn = create_conn
 
 
-class _Once(logging.Filter):
-    """That a password goes over the network unencrypted is logged for every connection: once is enough."""
+class _Discreet(logging.Filter):
+    """Of aiokafka's lines about connections, those with secrets are left out, which it logs at level debug.
 
-    logged = False
+    That a password goes over the network unencrypted is logged for every connection; once is enough.
+    """
+
+    warned = False
 
     def filter(self, record: logging.LogRecord) -> bool:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if any(type(one).__name__.startswith("Sasl") for one in arguments):
+            return False
         if not str(record.msg).startswith("Sending username and password in the clear"):
             return True
-        first, self.logged = not self.logged, True
+        first, self.warned = not self.warned, True
         return first
 
 
-logging.getLogger("aiokafka.conn").addFilter(_Once())
+logging.getLogger("aiokafka.conn").addFilter(_Discreet())
 
 
 async def attempt(addresses: Sequence[str], timeout_s: float, options: dict[str, Any]) -> str | None:

@@ -19,6 +19,7 @@ from agents.kafka.oauth_tokens import token_provider
 
 log = structlog.get_logger()
 _contexts: dict[Any, tuple[Any, "FileContext"]] = {}
+_passwords: dict[Any, str] = {}
 
 
 def security(settings: Settings) -> dict[str, Any]:
@@ -43,18 +44,24 @@ class Password(str):
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The password of the settings. Raises UserError."""
-        password = cls(secret(settings, "sasl_password"))
+        """The password of the settings; what it was before when the file can't be read any more.
+
+        Raises UserError when it never could.
+        """
+        key = settings.sasl_password_file, settings.sasl_password
+        try:
+            _passwords[key] = secret(settings, "sasl_password")
+        except UserError as error:
+            if key not in _passwords:
+                raise
+            _warn(error)
+        password = cls(_passwords[key])
         password.settings = settings
         return password
 
     def current(self) -> str:
-        """What the file holds now; what it held before when it can't be read."""
-        try:
-            return secret(self.settings, "sasl_password")
-        except UserError as error:
-            log.warning("a file of the connection can't be read; using what it held before", error=str(error))
-            return self
+        """What the file holds now."""
+        return Password.of(self.settings)
 
 
 class FileContext(ssl.SSLContext):
@@ -63,16 +70,20 @@ class FileContext(ssl.SSLContext):
     settings: Settings
 
     def current(self) -> "FileContext":
-        """The context of what the files hold now; this one when they can't be used."""
-        try:
-            return context(self.settings)
-        except UserError as error:
-            log.warning("a file of the connection can't be used; using what it held before", error=str(error))
-            return self
+        """The context of what the files hold now."""
+        return context(self.settings)
+
+
+def _warn(error: UserError) -> None:
+    log.warning("a file of the connection can't be used; what it held before is", error=str(error))
 
 
 def context(settings: Settings) -> FileContext:
-    """The TLS context of the settings, made again when one of its files has changed. Raises UserError."""
+    """The TLS context of the settings, made again when one of its files has changed.
+
+    While a changed file can't be used, as when it is half written, the context is the one before. Raises UserError
+    when there is none.
+    """
     s = settings
     files = [f for f in (s.ssl_cafile, s.ssl_certfile, s.ssl_keyfile, s.ssl_key_password_file) if f]
     key = (*files, s.ssl_check_hostname, s.ssl_key_password)
@@ -80,7 +91,13 @@ def context(settings: Settings) -> FileContext:
     known = _contexts.get(key)
     if known is not None and known[0] == stamps:
         return known[1]
-    made = _make(settings)
+    try:
+        made = _make(settings)
+    except UserError as error:
+        if known is None:
+            raise
+        _warn(error)
+        return known[1]
     _contexts[key] = stamps, made
     return made
 

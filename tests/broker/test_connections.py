@@ -208,6 +208,19 @@ def events(folder: Path, count: int = 500, seed: int = 3) -> Path:
     return file
 
 
+def test_no_secret_is_logged_even_at_level_debug(secured: Secured, prefix: str, tmp_path: Path) -> None:
+    more = {f"{PREFIX}LOG_LEVEL": "debug"}
+    worker = Worker(secured.environment("PLAIN") | own(prefix, tmp_path) | more, tmp_path / "worker.log")
+    try:
+        worker.wait_ready()
+    finally:
+        worker.stop()
+    log = worker.log.read_text()
+    assert log.count("Sending username and password in the clear") == 1
+    assert "Request to" in log  # or the level is another one
+    assert not any(secret in log for secret in SECRETS)
+
+
 @pytest.mark.parametrize("listener", ["SCRAM", "MTLS"])
 def test_from_publish_to_score(
     secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path, listener: str

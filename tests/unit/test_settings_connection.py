@@ -89,12 +89,14 @@ def test_a_password_from_a_file_is_read_again(monkeypatch: pytest.MonkeyPatch, t
     file.write_text("second\n")
     assert password.current() == "second"
     file.unlink()
-    assert password.current() == "first"  # better than none, while a file is being replaced
-    with pytest.raises(UserError, match=rf"PILLARSCORE_SASL_PASSWORD_FILE={file}: No such file"):
-        connection(settings)
-    file.write_text("")
+    # better than none, while a file is being replaced
+    assert password.current() == connection(settings)["sasl_plain_password"] == "second"
+    other = Settings(**settings.model_dump() | {"sasl_password_file": tmp_path / "other"})
+    with pytest.raises(UserError, match=r"PILLARSCORE_SASL_PASSWORD_FILE=.*/other: No such file"):
+        connection(other)
+    (tmp_path / "other").write_text("")
     with pytest.raises(UserError, match="the file is empty"):
-        connection(settings)
+        connection(other)
 
 
 def openssl(*arguments: str) -> None:
