@@ -11,7 +11,7 @@ import faust
 from faust.types.enums import ProcessingGuarantee
 
 from agents.config.settings import Settings
-from agents.kafka import consumer_groups
+from agents.kafka import consumer_groups, refusals
 from agents.kafka.client_id import client_id, worker_of
 from agents.kafka.security import security
 from agents.kafka.topics import admin
@@ -62,6 +62,17 @@ def faust_app(settings: Settings) -> faust.App:
         web_port=settings.web_port,
         loghandlers=[],
     )
+
+
+def group_lost(app: faust.App) -> str | None:
+    """Why the app's consumer has ended by itself, one line; None while it works.
+
+    Faust does not start it again: the worker is in the group no more, and does not know.
+    """
+    if not app.crashed:
+        return None
+    reason = app.crash_reason
+    return repr(reason) if reason is None else refusals.explained(reason) or repr(reason)
 
 
 class FaustGroup:

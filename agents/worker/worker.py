@@ -20,7 +20,7 @@ from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
 from agents.kafka import refusals
 from agents.kafka.end_offsets import EndOffsets
-from agents.kafka.frame_group import FaustGroup, faust_app
+from agents.kafka.frame_group import FaustGroup, faust_app, group_lost
 from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.topic_watch import TopicWatch
 from agents.metrics import Metrics
@@ -135,7 +135,7 @@ class Worker:
             await self.context.clock.sleep(1.0)
 
     async def _watch_access(self) -> None:
-        """Report while Kafka refuses a client of this worker."""
+        """Report while Kafka refuses a client of this worker, and when it has left its group because of that."""
         shown: set[str] = set()
         while True:
             refused = refusals.current()
@@ -144,6 +144,12 @@ class Worker:
             for where, text in refused.items():
                 self.health.report("access", where, text)
             shown = set(refused)
+            if (why := group_lost(self.app)) is not None:
+                self.health.report(
+                    "group",
+                    "group",
+                    f"this worker has left its consumer group and can't join again: restart it (cause: {why})",
+                )
             await self.context.clock.sleep(1.0)
 
     def stop(self) -> None:
