@@ -52,8 +52,8 @@ class Connection(AIOKafkaConnection):
     def close(self, reason: Any = None, exc: Any = None) -> Any:
         """As in aiokafka, but at once.
 
-        To end TLS in order, Python waits up to 30 s for the broker's part, which does not come while a fetch
-        request waits there. What a client had to be told is told by answers, so there is nothing to wait for.
+        To end TLS in order, Python waits up to 30 s for the broker's part, and workers that closed a consumer did
+        wait that long. All that matters has been answered by then, so there is nothing to wait for.
         """
         transport = None if self._writer is None else self._writer.transport
         closed = super().close(reason, exc)
