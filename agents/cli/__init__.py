@@ -116,7 +116,10 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         # typer's own errors: of use (an unknown option …), or help that was asked for by giving nothing
         if not hasattr(error, "format_message"):
-            raise
+            if (line := _refused(error)) is None:
+                raise
+            _complain(line)
+            return 2
         context = getattr(error, "ctx", None)
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()  # type: ignore[attr-defined]
@@ -125,6 +128,15 @@ def _run(arguments: list[str]) -> int:
             message = " ".join(error.format_message().split()).rstrip(".")
             _complain(f"{message}: see '{path} --help'")
     return 2
+
+
+def _refused(error: Exception) -> str | None:
+    """One line when Kafka has refused us: no ACL, wrong password and so on."""
+    if "aiokafka" not in sys.modules:
+        return None
+    from agents.kafka.refusals import explained
+
+    return explained(error)
 
 
 def _complain(line: str) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from agents.config import secured
 from agents.config.errors import UserError
 from pipeline.cohorts.membership import EVERYONE, KINDS
 from pipeline.common.suggestions import nearest
@@ -77,6 +78,9 @@ def _ranks(value: str) -> str:
     return _names(value, [EVERYONE, *KINDS], "kind of cohort")
 
 
+FilePath = Annotated[Path | None, AfterValidator(lambda path: path and path.expanduser().absolute())]
+
+
 class Settings(BaseSettings):
     """All settings; immutable. `Settings(broker="…")` overrides the environment, as tests do."""
 
@@ -104,6 +108,53 @@ class Settings(BaseSettings):
         ge=6,
         le=300,
         description="Seconds without a heartbeat until a worker's partitions are reassigned.",
+    )
+    request_timeout_s: float = Field(
+        40, ge=1, le=600, description="How long clients wait for an answer of Kafka, seconds."
+    )
+    client_options_file: FilePath = Field(
+        None,
+        description="File of further client options, TOML or `.properties`: see how-to/connect-to-a-secured-kafka.",
+    )
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to connect to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    ssl_cafile: FilePath = Field(
+        None, description="CA certificates that sign the brokers', PEM. Empty: those of the system."
+    )
+    ssl_certfile: FilePath = Field(None, description="Client certificate for mTLS with its chain, PEM.")
+    ssl_keyfile: FilePath = Field(
+        None, description="Key of the client certificate, PEM. Empty: in the certificate's file."
+    )
+    ssl_key_password: SecretStr | None = Field(None, description="Password of an encrypted key.")
+    ssl_key_password_file: FilePath = Field(None, description="File that holds the password of the key.")
+    ssl_check_hostname: bool = Field(
+        True, description="Whether the broker's certificate must be for the host that is connected to."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = Field(
+        None,
+        description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, with SASL_PLAINTEXT or SASL_SSL.",
+    )
+    sasl_username: str = Field("", description="User name for PLAIN and SCRAM.")
+    sasl_password: SecretStr | None = Field(None, description="Password for PLAIN and SCRAM.")
+    sasl_password_file: FilePath = Field(
+        None, description="File that holds the password, read again for each new connection."
+    )
+    sasl_oauth_token_file: FilePath = Field(
+        None, description="File that holds a token for OAUTHBEARER, read again for each new connection."
+    )
+    sasl_oauth_token_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^\s@]+)?$",
+        description="Address that issues tokens for OAUTHBEARER by the client credentials grant.",
+    )
+    sasl_oauth_client_id: str = Field("", description="Client id for the token endpoint.")
+    sasl_oauth_client_secret: SecretStr | None = Field(None, description="Client secret for it.")
+    sasl_oauth_client_secret_file: FilePath = Field(None, description="File that holds the client secret.")
+    sasl_oauth_scope: str = Field("", description="Scope to ask the token endpoint for, if it needs one.")
+    sasl_oauth_cafile: FilePath = Field(
+        None, description="CA certificates of the token endpoint, PEM. Empty: those of the system."
     )
 
     rubric: Path | None = Field(None, description="The rubric, a TOML file. Empty: the bundled `ssi.toml`.")
@@ -259,7 +310,8 @@ class Settings(BaseSettings):
             if not first["loc"]:  # of several settings together
                 raise UserError(what) from None
             field = str(first["loc"][0])
-            shown = str(first["input"])
+            secret = "SecretStr" in str(cls.model_fields[field].annotation)
+            shown = "…" if secret else re.sub(r"//[^/]*@", "//…@", str(first["input"]))
             shown = shown if len(shown) <= 60 else shown[:57] + "…"
             raise UserError(f"{PREFIX}{field.upper()}={shown}: {what}") from None
 
@@ -281,6 +333,12 @@ class Settings(BaseSettings):
         missing = [kind for kind in self.ranks.split(",") if kind not in (*kinds, "none")]
         if missing and "ranks" in self.model_fields_set and self.cohort_kinds is not None:
             raise ValueError(f"PILLARSCORE_RANKS names {missing[0]}, which is not in PILLARSCORE_COHORTS")
+        return self
+
+    @model_validator(mode="after")
+    def _connection_makes_sense(self) -> Self:
+        if wrong := secured.problem(self):
+            raise ValueError(wrong)
         return self
 
     def topic(self, short: str) -> str:

@@ -22,6 +22,7 @@ from agents.dead_letters.edits import headers_of
 from agents.dead_letters.store import LetterId, StoredLetter
 from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
 from agents.kafka.range_reader import reader
+from agents.kafka.refusals import explained
 from agents.kafka.topics import admin, existing
 from agents.kafka.transactions import Transactions
 from pipeline.intake.record_intake import Intake
@@ -170,6 +171,8 @@ async def sender(settings: Settings) -> AsyncIterator[Sender]:
             count = (await existing(client, settings))["events"]
         yield Sender(out, settings, count)
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} rejected the events: {error}") from error
+        raise UserError(
+            explained(error) or f"Kafka at {settings.broker} rejected the events: {error}"
+        ) from error
     finally:
         await out.stop()

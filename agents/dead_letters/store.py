@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka.multi_reader import MultiReader, partitions
+from agents.kafka.topic_watch import require_allowed
 from agents.kafka.topics import admin, existing
 from schemas.cloudevents import BOM, Mode, NotAnEvent, content_mode
 from schemas.letters import DeadLetter
@@ -134,6 +135,7 @@ async def letters(settings: Settings) -> AsyncIterator[Letters]:
     async with admin(settings) as client:
         count = (await existing(client, settings)).get("dead-letters")
     if count is None:
+        await require_allowed(settings, [topic])
         raise UserError(
             f"Kafka at {settings.broker} has no topic {topic}: create it with 'pillarscore topics', "
             "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"

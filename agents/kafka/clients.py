@@ -9,16 +9,42 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 
+from agents.config import client_options
 from agents.config.settings import Settings
+from agents.kafka.connections import attempt
 from agents.kafka.internals import check_version
+from agents.kafka.security import security
 
 BATCH_BYTES = 1 << 20
 """Of one produce batch."""
 
 
-def connection(settings: Settings) -> dict[str, Any]:
-    """What every client needs to reach Kafka."""
-    return {"bootstrap_servers": settings.broker}
+CHECK_S = 5.0
+"""How long `check` waits for each address."""
+
+
+def connection(settings: Settings, kind: str = "") -> dict[str, Any]:
+    """What every client needs to reach Kafka; kind: `consumer` or `producer`, for what only these know.
+
+    Raises UserError when a file that the settings name can't be used.
+    """
+    options = client_options.read(settings.client_options_file)
+    return {
+        "bootstrap_servers": settings.broker,
+        "request_timeout_ms": round(settings.request_timeout_s * 1000),
+        **options[""],
+        **(options[kind] if kind else {}),
+        **security(settings),
+    }
+
+
+async def check(settings: Settings) -> str | None:
+    """Connect as a client does: None when Kafka answers, else why it does not; empty: nobody answers.
+
+    Raises UserError when a file that the settings name can't be used.
+    """
+    timeout_s = min(CHECK_S, settings.request_timeout_s)
+    return await attempt(settings.broker.split(","), timeout_s, security(settings))
 
 
 def consumer(settings: Settings, *, committed: bool = True, **options: Any) -> AIOKafkaConsumer:
@@ -35,7 +61,7 @@ def consumer(settings: Settings, *, committed: bool = True, **options: Any) -> A
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed" if committed else "read_uncommitted",
     }
-    return AIOKafkaConsumer(**connection(settings), **(given | options))
+    return AIOKafkaConsumer(**(given | options | connection(settings, "consumer")))
 
 
 def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
@@ -47,7 +73,7 @@ def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
     """
     check_version()
     given = {"enable_idempotence": True, "max_batch_size": BATCH_BYTES}
-    return AIOKafkaProducer(**connection(settings), **(given | options))
+    return AIOKafkaProducer(**(given | options | connection(settings, "producer")))
 
 
 def admin_client(settings: Settings) -> AIOKafkaAdminClient:

@@ -2,6 +2,8 @@
 
 from aiokafka.errors import KafkaError
 
+from agents.kafka.refusals import denied
+
 
 class Fenced(Exception):
     """Another producer has the transactional id now: what was open is aborted, and nothing more can be sent."""
@@ -15,7 +17,8 @@ class ProduceFailed(Exception):
     ) -> None:
         self.__cause__ = cause
         super().__init__(
-            f"Kafka refused {records} records ({size_bytes:,} bytes) for {topic} partition {partition}: {cause!r}"
+            f"Kafka refused {records} records ({size_bytes:,} bytes) for {topic} partition {partition}: "
+            + (denied(cause) or repr(cause))
         )
         self.topic = topic
         self.partition = partition

@@ -11,9 +11,29 @@ import faust
 from faust.types.enums import ProcessingGuarantee
 
 from agents.config.settings import Settings
-from agents.kafka import consumer_groups
+from agents.kafka import consumer_groups, refusals
 from agents.kafka.client_id import client_id, worker_of
+from agents.kafka.security import security
 from agents.kafka.topics import admin
+
+
+def credentials(settings: Settings) -> Any:
+    """What `agents.kafka.clients` gives to its clients for a secured Kafka, in Faust's words; None: nothing.
+
+    Faust takes SASL with TLS from whether there is a TLS context. Raises UserError.
+    """
+    options = security(settings)
+    context = options.get("ssl_context")
+    if "sasl_oauth_token_provider" in options:
+        return faust.OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=context)
+    if "sasl_mechanism" in options:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
 
 
 def faust_app(settings: Settings) -> faust.App:
@@ -22,6 +42,7 @@ def faust_app(settings: Settings) -> faust.App:
         f"{settings.prefix}score",
         broker=[f"kafka://{address}" for address in settings.broker.split(",")],
         broker_client_id=client_id(settings),
+        broker_credentials=credentials(settings),
         store="memory://",
         datadir=settings.state_dir / "faust",
         processing_guarantee=ProcessingGuarantee.AT_LEAST_ONCE,
@@ -30,7 +51,7 @@ def faust_app(settings: Settings) -> faust.App:
         topic_allow_declare=False,
         broker_session_timeout=float(settings.session_timeout_s),
         # Faust refuses a session that is longer than a request, and a request has 90 s by default
-        broker_request_timeout=max(90.0, float(settings.session_timeout_s)),
+        broker_request_timeout=max(90.0, float(settings.session_timeout_s), settings.request_timeout_s),
         broker_heartbeat_interval=settings.session_timeout_s / 4,
         broker_commit_interval=2.0,
         consumer_max_fetch_size=8 << 20,
@@ -41,6 +62,17 @@ def faust_app(settings: Settings) -> faust.App:
         web_port=settings.web_port,
         loghandlers=[],
     )
+
+
+def group_lost(app: faust.App) -> str | None:
+    """Why the app's consumer has ended by itself, one line; None while it works.
+
+    Faust does not start it again: the worker is in the group no more, and does not know.
+    """
+    if not app.crashed:
+        return None
+    reason = app.crash_reason
+    return repr(reason) if reason is None else refusals.explained(reason) or repr(reason)
 
 
 class FaustGroup:

@@ -9,6 +9,8 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
+from agents.kafka import refusals
+
 log = structlog.get_logger()
 AWAY = (
     KafkaConnectionError,
@@ -39,7 +41,11 @@ def of_kafka(error: BaseException) -> bool:
 
 def report(who: str, error: BaseException) -> None:
     """Log that `who` gets no answer, and waits."""
-    if of_kafka(error):
+    if (refused := refusals.explained(error)) is not None:
+        if refusals.is_denied(error):
+            refusals.note(who, f"{who}: {refused}")
+        log.warning("Kafka refuses", who=who, error=refused, outage=True)
+    elif of_kafka(error):
         log.warning("Kafka does not answer; retrying", who=who, error=repr(root(error)), outage=True)
     else:
         log.error("request to Kafka failed", who=who, exc_info=error)

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import clients
 from agents.kafka.internals import topic_ids
 from agents.kafka.outage import report as report_outage
+from agents.kafka.refusals import explained
 
 EVERY_S = 5.0
 CLOSE_S = 5.0
@@ -72,3 +74,14 @@ async def kafka_client(settings: Settings) -> AsyncIterator[AIOKafkaClient]:
     finally:
         with contextlib.suppress(Exception):
             await asyncio.wait_for(client.close(), CLOSE_S)
+
+
+async def require_allowed(settings: Settings, topics: Sequence[str]) -> None:
+    """Raise UserError when Kafka does not show the topics to this user: listed, they are just not there."""
+    async with kafka_client(settings) as client:
+        for topic in topics:
+            try:
+                await topic_ids(client, [topic])
+            except KafkaError as error:
+                if line := explained(error):
+                    raise UserError(f"Kafka at {settings.broker}: {line}") from error

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError, for_code
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka import clients
+from agents.kafka import clients, refusals
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -195,7 +195,8 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.start()
         yield client
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker}: {error}") from error
+        refused = refusals.explained(error)
+        raise UserError(refused or f"Kafka at {settings.broker}: {error}") from error
     finally:
         await client.close()
 
@@ -262,7 +263,8 @@ async def _make(client: Any, settings: Settings, missing: list[Topic]) -> set[st
 
 def _raise(name: str, code: int, message: str | None) -> None:
     if code:
-        raise UserError(f"Topic {name}: {message or for_code(code).__name__}")
+        denied = refusals.denied(for_code(code)(name))
+        raise UserError(denied or f"Topic {name}: {message or for_code(code).__name__}")
 
 
 async def _led(client: Any, settings: Settings, wanted: list[Topic]) -> dict[str, int]:

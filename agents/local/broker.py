@@ -5,6 +5,7 @@ lies in one folder: data, properties, log, and who it is. It outlives the comman
 that died is started again on the same data.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -337,9 +339,20 @@ def connected(settings: Settings, report: Report | None = None, *, start: bool =
     Where none is set it is the local one, started if need be and if `start`. Raises UserError, one line.
     """
     if settings.broker:
-        if not any(map(answers, settings.broker.split(","))):
-            raise UserError(f"No Kafka answers at {settings.broker}: start it, or correct PILLARSCORE_BROKER")
+        from agents.kafka import clients  # takes a moment, which commands without a client need not wait
+
+        with ThreadPoolExecutor(1) as thread:  # the caller may be in an event loop
+            why = thread.submit(lambda: asyncio.run(clients.check(settings))).result()
+        if why is not None:
+            raise UserError(
+                why or f"No Kafka answers at {settings.broker}: start it, or correct PILLARSCORE_BROKER"
+            )
         return settings
+    if settings.security_protocol != "PLAINTEXT":
+        raise UserError(
+            f"PILLARSCORE_SECURITY_PROTOCOL={settings.security_protocol} is not for the local broker: "
+            "set PILLARSCORE_BROKER too"
+        )
     broker = Broker.of(settings, report)
     if start:
         return settings.model_copy(update={"broker": broker.start()})

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import clients
+from agents.kafka.refusals import explained
 from pipeline.common.partitioner import partitions
 from schemas.cloudevents import BOM
 
@@ -101,7 +102,9 @@ async def publisher(settings: Settings, transaction: bool = False) -> AsyncItera
             finally:
                 await sender.flush()
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} rejected the events: {error}") from error
+        raise UserError(
+            explained(error) or f"Kafka at {settings.broker} rejected the events: {error}"
+        ) from error
     finally:
         await producer.stop()
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka.kafka_log import KafkaLog
+from agents.kafka.topic_watch import require_allowed
 from agents.kafka.topics import admin, existing
 from agents.worker.restore import restore
 from pipeline.common.days import calendar
@@ -217,6 +218,7 @@ async def _partitions(settings: Settings) -> int:
     async with admin(settings) as client:
         count = (await existing(client, settings)).get("ledger")
     if count is None:
+        await require_allowed(settings, [settings.topic("ledger")])
         raise UserError(
             f"Kafka at {settings.broker} has no topic {settings.topic('ledger')}: 'pillarscore worker' makes it, "
             "or set PILLARSCORE_PREFIX to the one your workers have"

@@ -13,6 +13,7 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import clients
 from agents.kafka.range_reader import reader
+from agents.kafka.refusals import explained
 from agents.worker.newest_stamp import newest_stamp
 from pipeline.intake.framer import Framer
 
@@ -58,7 +59,9 @@ async def resolve(settings: Settings, lost: list[Loss]) -> None:
                 settings.topic("frames"), Framer.resolved(ranges), partition=partition
             )
     except KafkaError as error:
-        raise UserError(f"Kafka at {settings.broker} rejected the request: {error}") from error
+        raise UserError(
+            explained(error) or f"Kafka at {settings.broker} rejected the request: {error}"
+        ) from error
     finally:
         await producer.stop()
     deadline = time.monotonic() + WAIT_S

@@ -20,7 +20,7 @@ from agents.kafka import consumer_groups
 from agents.kafka.consumer_groups import Group
 from agents.kafka.internals import topic_ids
 from agents.kafka.multi_reader import MultiReader, partitions
-from agents.kafka.topic_watch import kafka_client
+from agents.kafka.topic_watch import kafka_client, require_allowed
 from agents.kafka.topics import admin, existing
 from agents.queries import problems
 from pipeline.common.units import Day
@@ -297,6 +297,7 @@ async def survey(settings: Settings) -> AsyncIterator[Survey]:
         counts = await existing(client, settings)
         missing = [settings.topic(short) for short in NEEDED if short not in counts]
         if missing:
+            await require_allowed(settings, missing)
             raise UserError(
                 f"Kafka at {settings.broker} has no topic {missing[0]}: create it with 'pillarscore topics', "
                 "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"

@@ -13,6 +13,8 @@ SHOWN_S = 600.0
 """How long something is shown that was found and fixed at once."""
 
 KINDS = {
+    "access": "Kafka refuses this worker: TLS, password, token or ACL",
+    "group": "this worker is in its consumer group no more",
     "topic": "a topic was deleted and recreated",
     "clock": "the clock of this machine is wrong",
     "refused": "Kafka refuses records of a partition",

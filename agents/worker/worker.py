@@ -18,8 +18,9 @@ from agents.config import rubric_file
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
+from agents.kafka import refusals
 from agents.kafka.end_offsets import EndOffsets
-from agents.kafka.frame_group import FaustGroup, faust_app
+from agents.kafka.frame_group import FaustGroup, faust_app, group_lost
 from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.topic_watch import TopicWatch
 from agents.metrics import Metrics
@@ -133,6 +134,24 @@ class Worker:
                 self.health.clear("clock", where)
             await self.context.clock.sleep(1.0)
 
+    async def _watch_access(self) -> None:
+        """Report while Kafka refuses a client of this worker, and when it has left its group because of that."""
+        shown: set[str] = set()
+        while True:
+            refused = refusals.current()
+            for where in shown - refused.keys():
+                self.health.clear("access", where)
+            for where, text in refused.items():
+                self.health.report("access", where, text)
+            shown = set(refused)
+            if (why := group_lost(self.app)) is not None:
+                self.health.report(
+                    "group",
+                    "group",
+                    f"this worker has left its consumer group and can't join again: restart it (cause: {why})",
+                )
+            await self.context.clock.sleep(1.0)
+
     def stop(self) -> None:
         """Ask the worker to end in order."""
         self._stop.set()
@@ -151,6 +170,7 @@ class Worker:
         if self.score is not None:
             self.context.coverage.start()
         watching = asyncio.create_task(self._watch_clock(), name="clock")
+        access = asyncio.create_task(self._watch_access(), name="access")
         if self.ingest is not None:
             self.ingest.start()
         log.info(
@@ -171,6 +191,7 @@ class Worker:
             if self.score is not None:
                 await self.score.stop()
             watching.cancel()
+            access.cancel()
             for watch in (self.context.ends, self.context.topics, self.context.coverage):
                 await watch.stop()
             if self.context.tracing is not None:

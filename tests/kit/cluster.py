@@ -140,8 +140,13 @@ def cluster(
     properties: dict[str, str] | None = None,
     prefix: Sequence[str] = (),
     host: str = "127.0.0.1",
+    scram: Sequence[str] = (),
 ) -> Iterator[Cluster]:
-    """A running cluster of `count` nodes, gone at the end. listeners: of each node, beside the internal one."""
+    """A running cluster of `count` nodes, gone at the end.
+
+    listeners: of each node, beside the internal one; scram: its SCRAM users, as `kafka-storage --add-scram` takes
+    them.
+    """
     internal = [free_port() for _ in range(count)]
     controllers = [free_port() for _ in range(count)]
     voters = ",".join(f"{n + 1}@{host}:{port}" for n, port in enumerate(controllers))
@@ -150,7 +155,7 @@ def cluster(
         more = list(listeners[n]) if n < len(listeners) else []
         mine = [Listener("INTERNAL", internal[n], host=host), *more]
         node = Node(n + 1, folder / f"node-{n + 1}", mine, controllers[n], dict(properties or {}), prefix)
-        _write(node, voters, min(count, 3), host)
+        _write(node, voters, min(count, 3), host, scram)
         nodes.append(node)
     made = Cluster(nodes)
     try:
@@ -164,7 +169,7 @@ def cluster(
             shutil.rmtree(node.folder / "data", ignore_errors=True)
 
 
-def _write(node: Node, voters: str, copies: int, host: str) -> None:
+def _write(node: Node, voters: str, copies: int, host: str, scram: Sequence[str] = ()) -> None:
     """Its properties, and its data folder laid out."""
     node.folder.mkdir(parents=True)
     protocols = {listener.name: listener.protocol for listener in node.listeners} | {
@@ -193,6 +198,7 @@ def _write(node: Node, voters: str, copies: int, host: str) -> None:
         [
             *(*_JAVA, *_QUIET, "-cp", f"{libs}/*", "kafka.tools.StorageTool", "format"),
             *("--cluster-id", CLUSTER_ID, "--config", str(node.folder / "server.properties")),
+            *(part for user in scram for part in ("--add-scram", user)),
         ],
         capture_output=True,
         text=True,

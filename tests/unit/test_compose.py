@@ -277,3 +277,19 @@ def test_the_context_has_what_is_copied_and_no_more() -> None:
     assert "*" in lines
     assert copied == allowed
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_the_secured_worker_gets_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [TOOLS / "docker-compose", "-f", FILE, "-f", ROOT / "docker-compose.secured.yml"]
+    command += ["--project-directory", ROOT, "config", "--format", "json"]
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    missing = subprocess.run(command, capture_output=True, check=False, env=environment, timeout=60)
+    assert b"set it to host:port of your Kafka" in missing.stderr
+    environment["PILLARSCORE_BROKER"] = "kafka-1:9093,kafka-2:9093"
+    done = subprocess.run(command, capture_output=True, check=False, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    worker = orjson.loads(done.stdout)["services"]["pipeline"]
+    settings = load(monkeypatch, worker["environment"])
+    assert settings.security_protocol == "SASL_SSL"
+    mounted = {Path("/run/secrets") / secret["source"] for secret in worker["secrets"]}
+    assert mounted == {settings.sasl_password_file, settings.ssl_cafile}

@@ -273,3 +273,41 @@ def test_the_example_has_more_partitions_than_the_base() -> None:
         for name in ("base", "overlays/example")
     ]
     assert int(found[0]) < int(found[1])
+
+
+def test_the_secured_component_mounts_what_its_settings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(K8S, tmp_path / "k8s")
+    overlay = tmp_path / "k8s" / "overlays" / "test"
+    overlay.mkdir()
+    text = {
+        "resources": ["../../base"],
+        "components": ["../../components/secured-kafka"],
+        "configMapGenerator": [
+            {
+                "name": "pillarscore-settings",
+                "behavior": "merge",
+                "literals": ["PILLARSCORE_SASL_USERNAME=ours"],
+            }
+        ],
+    }
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(text))
+    made = kustomized(overlay)
+    assert [problem(manifest, version) for manifest in made for version in VERSIONS] == [""] * (
+        len(made) * len(VERSIONS)
+    )
+    settings = settings_of(made, monkeypatch)
+    assert (settings.security_protocol, settings.sasl_username) == ("SASL_SSL", "ours")
+    assert of(made, "Secret") == []  # secrets are not kept with the manifests
+    for template in pods(made).values():
+        (one,) = template["spec"]["containers"]
+        (mount,) = (m for m in one["volumeMounts"] if m["name"] == "kafka")
+        (volume,) = (v for v in template["spec"]["volumes"] if v["name"] == "kafka")
+        assert mount["readOnly"]
+        there = {
+            Path(mount["mountPath"]) / item["path"]
+            for source in volume["projected"]["sources"]
+            for item in source["secret"]["items"]
+        }
+        assert there == {settings.sasl_password_file, settings.ssl_cafile}

@@ -1,0 +1,333 @@
+"""Every way to secure a Kafka: what works, and one line with the cause for what does not."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from agents.config.settings import PREFIX, Settings
+from agents.kafka.clients import check
+from agents.kafka.topics import ensure
+from perf.worker_process import Worker, total
+from tests.kit.events import random_events
+from tests.kit.secured_kafka import (
+    NEEDED,
+    SESSION_S,
+    TOKEN_S,
+    TOPIC,
+    Secured,
+    allow,
+    secured_kafka,
+    token,
+    token_server,
+)
+
+SECRETS = ("-secret", "wrong-one")
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[Secured]:
+    with secured_kafka(tmp_path_factory.mktemp("secured")) as made:
+        yield made
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"t{uuid.uuid4().hex[:12]}."
+
+
+@pytest.fixture
+def run(prefix: str, tmp_path: Path) -> Callable[..., str]:
+    """Run a command in an environment: its output, and no secret in it."""
+
+    def ran(environment: dict[str, str], *arguments: object, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "agents.cli", *map(str, arguments)],
+            env=os.environ | own(prefix, tmp_path) | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == code, said
+        assert not any(secret in said for secret in SECRETS)
+        return said
+
+    return ran
+
+
+def own(prefix: str, folder: Path) -> dict[str, str]:
+    return {
+        f"{PREFIX}PREFIX": prefix,
+        f"{PREFIX}STATE_DIR": str(folder / "state"),
+        f"{PREFIX}SESSION_TIMEOUT_S": "6",
+        f"{PREFIX}FRAME_PARTITIONS": "2",
+        f"{PREFIX}EVENT_PARTITIONS": "2",
+    }
+
+
+def settings_of(environment: dict[str, str], **more: object) -> Settings:
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items()}
+    return Settings(**given, **more)  # type: ignore[arg-type]
+
+
+def tried(environment: dict[str, str]) -> str | None:
+    return asyncio.run(check(settings_of(environment)))
+
+
+@pytest.mark.parametrize(
+    ("listener", "given"),
+    [
+        ("OPEN", {}),
+        ("PLAIN", {}),
+        ("SCRAM", {"sasl_mechanism": "SCRAM-SHA-256"}),
+        ("SCRAM", {"sasl_mechanism": "SCRAM-SHA-512"}),
+        ("MTLS", {}),
+        ("ELSEWHERE", {"ssl_check_hostname": False}),
+    ],
+)
+def test_what_is_right_connects(secured: Secured, listener: str, given: dict[str, object]) -> None:
+    assert tried(secured.environment(listener, **given)) is None
+
+
+def test_tokens_connect(secured: Secured, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(token())
+    assert tried(secured.environment("OAUTH", sasl_oauth_token_file=file)) is None
+    with token_server() as server:
+        given = {
+            "sasl_oauth_token_endpoint": server.address,
+            "sasl_oauth_client_id": "pillarscore",
+            "sasl_oauth_scope": "kafka",
+        }
+        right = secured.environment("OAUTH", **given, sasl_oauth_client_secret="client-secret")
+        assert [tried(right), tried(right)] == [None, None]
+        assert server.issued == 1  # one token serves both
+        wrong = tried(secured.environment("OAUTH", **given, sasl_oauth_client_secret="wrong-one"))
+        assert wrong is not None
+        assert "it answers 401: check PILLARSCORE_SASL_OAUTH_CLIENT_ID and its secret" in wrong
+    away = tried(secured.environment("OAUTH", **given, sasl_oauth_client_secret="away-secret"))
+    assert away is not None
+    assert f"no token from {server.address}: " in away
+    assert "refused" in away
+
+
+WRONG_PASSWORD = "wrong user name or password"
+REFUSED = [
+    ("PLAIN", {"sasl_password": "wrong-one"}, WRONG_PASSWORD),
+    ("SCRAM", {"sasl_password": "wrong-one"}, f"{WRONG_PASSWORD} (SCRAM-SHA-512, user alice)"),
+    ("SCRAM", {"sasl_username": "nobody"}, f"{WRONG_PASSWORD} (SCRAM-SHA-512, user nobody)"),
+    ("SCRAM", {"sasl_mechanism": "PLAIN"}, "no SASL mechanism PLAIN at this port, it offers SCRAM-SHA-"),
+    ("SCRAM", {"ssl_cafile": "other"}, "the CA does not know the broker's certificate"),
+    ("SCRAM", {"ssl_cafile": None}, "the CA does not know the broker's certificate"),
+    ("EXPIRED", {}, "the broker's certificate has expired"),
+    ("ELSEWHERE", {}, "the broker's certificate is not for host 127.0.0.1"),
+    ("MTLS", {"ssl_certfile": None, "ssl_keyfile": None}, "asks for a client certificate: set"),
+    (
+        "MTLS",
+        {"ssl_certfile": "expired"},
+        "the client certificate in PILLARSCORE_SSL_CERTFILE has expired on 2020-02-01",
+    ),
+    ("MTLS", {"ssl_certfile": "other"}, "does not accept the client certificate"),
+    ("MTLS", {"security_protocol": "PLAINTEXT"}, "correct PILLARSCORE_SECURITY_PROTOCOL (now PLAINTEXT)"),
+    ("PLAIN", {"security_protocol": "PLAINTEXT"}, "correct PILLARSCORE_SECURITY_PROTOCOL (now PLAINTEXT)"),
+    ("PLAIN", {"security_protocol": "SASL_SSL"}, "correct PILLARSCORE_SECURITY_PROTOCOL (now SASL_SSL)"),
+    ("OPEN", {"security_protocol": "SSL"}, "correct PILLARSCORE_SECURITY_PROTOCOL (now SSL)"),
+    ("OAUTH", {"sasl_oauth_token_file": "old"}, "refuses the token"),
+]
+
+
+def refused(secured: Secured, listener: str, given: dict[str, object], folder: Path) -> dict[str, str]:
+    """The environment of a case above."""
+    given = dict(given)
+    if given.get("ssl_cafile") == "other":
+        given["ssl_cafile"] = secured.other.file
+    if given.get("ssl_certfile") in ("expired", "other"):
+        pair = (
+            secured.expired_client if given["ssl_certfile"] == "expired" else secured.other.sign("stranger")
+        )
+        given["ssl_certfile"], given["ssl_keyfile"] = pair
+    if given.get("sasl_oauth_token_file") == "old":
+        given["sasl_oauth_token_file"] = folder / "token"
+        (folder / "token").write_text(token(-60))
+    environment = secured.environment(listener, **given)
+    if given.get("security_protocol") == "PLAINTEXT":
+        environment = {k: v for k, v in environment.items() if "_SSL_" not in k and "_SASL_" not in k}
+    return environment
+
+
+@pytest.mark.parametrize(("listener", "given", "says"), REFUSED)
+def test_what_is_wrong_is_one_line(
+    secured: Secured, listener: str, given: dict[str, object], says: str, tmp_path: Path
+) -> None:
+    line = tried(refused(secured, listener, given, tmp_path))
+    assert line is not None
+    assert says in line
+    assert f"Kafka at 127.0.0.1:{secured.ports[listener]}" in line
+    assert "\n" not in line
+    assert not any(secret in line for secret in SECRETS)
+
+
+@pytest.mark.parametrize("case", [1, 4, 9, 15])
+def test_commands_print_it(secured: Secured, run: Callable[..., str], tmp_path: Path, case: int) -> None:
+    listener, given, says = REFUSED[case]
+    environment = refused(secured, listener, given, tmp_path)
+    said = run(environment, "worker" if case == 1 else "status", code=2)
+    assert says in said
+    assert said.startswith("pillarscore: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_missing_acl_is_named(secured: Secured, run: Callable[..., str], prefix: str) -> None:
+    alice = secured.environment("SCRAM")
+    bob = secured.environment("SCRAM", sasl_username="bob", sasl_password="bob-secret")
+    said = run(bob, "topics", code=2)
+    assert said.count("\n") == 1
+    assert "not allowed to use topic" in said
+    asyncio.run(ensure(settings_of(alice, prefix=prefix)))
+    for command in ("status", "top"):
+        said = run(bob, command, code=2)
+        assert f"not allowed to use topic {prefix}" in said
+        assert "needs ACLs Read, Write and Describe" in said
+        assert len(said.splitlines()) == 1, said
+
+
+def events(folder: Path, count: int = 500) -> Path:
+    today = int(time.time()) // 86_400
+    made = random_events(3, count, first=today - 30, last=today - 1)
+    file = folder / "events.ndjson"
+    file.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in made))
+    return file
+
+
+def test_no_secret_is_logged_even_at_level_debug(secured: Secured, prefix: str, tmp_path: Path) -> None:
+    more = {f"{PREFIX}LOG_LEVEL": "debug"}
+    worker = Worker(secured.environment("PLAIN") | own(prefix, tmp_path) | more, tmp_path / "worker.log")
+    try:
+        worker.wait_ready()
+    finally:
+        worker.stop()
+    log = worker.log.read_text()
+    assert log.count("Sending username and password in the clear") == 1
+    assert "Request to" in log  # or the level is another one
+    assert not any(secret in log for secret in SECRETS)
+
+
+@pytest.mark.parametrize("listener", ["SCRAM", "MTLS"])
+def test_from_publish_to_score(
+    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path, listener: str
+) -> None:
+    environment = secured.environment(listener)
+    worker = Worker(environment | own(prefix, tmp_path), tmp_path / "worker.log")
+    try:
+        worker.wait_ready()
+        assert "500 events published" in run(environment, "publish", events(tmp_path))
+        assert run(environment, "verify").endswith(" members, 0 differences\n")
+        assert prefix in run(environment, "status", "--json")
+        with_secrets = [str(worker.metrics()), worker.log.read_text()]
+        assert not any(secret in text for secret in SECRETS for text in with_secrets)
+    finally:
+        worker.stop()
+
+
+def test_a_running_worker_reports_a_wrong_password_until_it_is_right_again(
+    secured: Secured, prefix: str, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("alice-secret\n")
+    environment = secured.environment("SHORT", sasl_password=None, sasl_password_file=password)
+    worker = Worker(environment | own(prefix, tmp_path), tmp_path / "worker.log")
+    try:
+        worker.wait_ready()
+        password.write_text("wrong-one\n")
+        wait(lambda: any(WRONG_PASSWORD in line for line in worker.problems()), 2 * SESSION_S)
+        assert worker.metrics()['pillarscore_problems{kind="access"}'] == 1
+        password.write_text("alice-secret\n")
+        worker.wait_ready(30)
+        assert worker.problems() == []
+    finally:
+        worker.stop()
+    assert not any(secret in worker.log.read_text() for secret in SECRETS)
+
+
+def test_the_documented_acls_are_enough_and_a_removed_one_is_reported(
+    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path
+) -> None:
+    alice = settings_of(secured.environment("SCRAM"))
+    carol = secured.environment("SCRAM", sasl_username="carol", sasl_password="carol-secret")
+    for kind, operations in NEEDED.items():
+        asyncio.run(allow(alice, "carol", prefix, kind, *operations))
+    worker = Worker(carol | own(prefix, tmp_path), tmp_path / "worker.log")
+    try:
+        worker.wait_ready()
+        run(carol, "publish", events(tmp_path))
+        assert run(carol, "verify").endswith(" members, 0 differences\n")
+        run(carol, "status")
+        asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC], remove=True))
+        wait(lambda: any("not allowed to use topic" in line for line in worker.problems()), 30)
+        asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC]))
+        # Faust gives up its consumer for good
+        wait(lambda: any("left its consumer group" in line for line in worker.problems()), 30)
+    finally:
+        worker.stop()
+
+
+def wait(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)  # between looks, the condition is the wait
+
+
+@pytest.mark.chaos
+def test_tokens_that_expire_lose_and_double_nothing(
+    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path
+) -> None:
+    """A minute of events with tokens of 15 s, and a worker killed half-way."""
+    seconds, rate = 60, 200
+    file = events(tmp_path, seconds * rate)
+    with token_server() as server:
+        environment = secured.environment(
+            "OAUTH",
+            sasl_oauth_token_endpoint=server.address,
+            sasl_oauth_client_id="pillarscore",
+            sasl_oauth_client_secret="client-secret",
+            sasl_oauth_scope="kafka",
+        )
+        mine = environment | own(prefix, tmp_path)
+        first = Worker(mine, tmp_path / "first.log")
+        second = None
+        try:
+            first.wait_ready()
+            publishing = subprocess.Popen(
+                [sys.executable, "-m", "agents.cli", "publish", str(file), "--rate", str(rate)],
+                env=os.environ | mine,
+            )
+            first.wait_metric("pillarscore_ingest_events_total", 2 * TOKEN_S * rate)
+            before = first.metrics()
+            first.stop(kill=True)
+            second = Worker(mine, tmp_path / "second.log")
+            second.wait_ready()
+            assert publishing.wait(2 * seconds) == 0
+            assert run(environment, "verify").endswith(" members, 0 differences\n")
+            status = orjson.loads(run(environment, "status", "--json"))
+            assert status["events"]["read"] == seconds * rate
+            assert status["difference"] == 0
+            for metrics in (before, second.metrics()):
+                assert total(metrics, "pillarscore_partition_failures_total") == 0
+            assert server.issued > 2 * seconds / TOKEN_S
+        finally:
+            first.stop(kill=True)
+            if second is not None:
+                second.stop()
+    logs = first.log.read_text() + second.log.read_text()
+    assert "Kafka refuses" not in logs
+    assert "Kafka does not answer" not in logs
