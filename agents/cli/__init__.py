@@ -134,7 +134,7 @@ def _refused(error: Exception) -> str | None:
     """One line when Kafka has refused us: no ACL, wrong password and so on."""
     if "aiokafka" not in sys.modules:
         return None
-    from agents.kafka.refusals import explained
+    from agents.connection.refusals import explained
 
     return explained(error)
 

@@ -18,11 +18,11 @@ from agents.config.clock import clock
 from agents.config.errors import UserError
 from agents.config.seniority_file import titles
 from agents.config.settings import Settings
+from agents.connection.refusals import explained
 from agents.dead_letters.edits import headers_of
 from agents.dead_letters.store import LetterId, StoredLetter
 from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
 from agents.kafka.range_reader import reader
-from agents.kafka.refusals import explained
 from agents.kafka.topics import admin, existing
 from agents.kafka.transactions import Transactions
 from pipeline.intake.record_intake import Intake

@@ -11,9 +11,9 @@ from aiokafka.client import AIOKafkaClient
 
 from agents.config import client_options
 from agents.config.settings import Settings
-from agents.kafka.connections import attempt
+from agents.connection.connections import attempt
+from agents.connection.security import security
 from agents.kafka.internals import check_version
-from agents.kafka.security import security
 
 BATCH_BYTES = 1 << 20
 """Of one produce batch."""

@@ -2,7 +2,7 @@
 
 from aiokafka.errors import KafkaError
 
-from agents.kafka.refusals import denied
+from agents.connection.refusals import denied
 
 
 class Fenced(Exception):

@@ -11,9 +11,10 @@ import faust
 from faust.types.enums import ProcessingGuarantee
 
 from agents.config.settings import Settings
-from agents.kafka import consumer_groups, refusals
+from agents.connection import refusals
+from agents.connection.security import security
+from agents.kafka import consumer_groups
 from agents.kafka.client_id import client_id, worker_of
-from agents.kafka.security import security
 from agents.kafka.topics import admin
 
 

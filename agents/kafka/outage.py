@@ -9,7 +9,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from agents.kafka import refusals
+from agents.connection import refusals
 
 log = structlog.get_logger()
 AWAY = (

@@ -12,10 +12,10 @@ from aiokafka.errors import KafkaError
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.connection.refusals import explained
 from agents.kafka import clients
 from agents.kafka.internals import topic_ids
 from agents.kafka.outage import report as report_outage
-from agents.kafka.refusals import explained
 
 EVERY_S = 5.0
 CLOSE_S = 5.0

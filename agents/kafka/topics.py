@@ -17,7 +17,8 @@ from aiokafka.errors import KafkaError, for_code
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka import clients, refusals
+from agents.connection import refusals
+from agents.kafka import clients
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

@@ -15,8 +15,8 @@ from pydantic_core import from_json
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.connection.refusals import explained
 from agents.kafka import clients
-from agents.kafka.refusals import explained
 from pipeline.common.partitioner import partitions
 from schemas.cloudevents import BOM
 

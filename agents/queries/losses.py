@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.connection.refusals import explained
 from agents.kafka import clients
 from agents.kafka.range_reader import reader
-from agents.kafka.refusals import explained
 from agents.worker.newest_stamp import newest_stamp
 from pipeline.intake.framer import Framer
 

@@ -18,7 +18,7 @@ from agents.config import rubric_file
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
-from agents.kafka import refusals
+from agents.connection import refusals
 from agents.kafka.end_offsets import EndOffsets
 from agents.kafka.frame_group import FaustGroup, faust_app, group_lost
 from agents.kafka.kafka_log import KafkaLog

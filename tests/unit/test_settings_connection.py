@@ -9,10 +9,10 @@ import pytest
 from agents.config import client_options
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
-from agents.kafka.certificate_dates import not_after
+from agents.connection.certificate_dates import not_after
+from agents.connection.security import context
 from agents.kafka.clients import connection
 from agents.kafka.frame_group import credentials
-from agents.kafka.security import context
 
 SECRET = "hunter2-is-secret"
 

@@ -23,8 +23,8 @@ from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSas
 from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from agents.kafka.refusals import Peer, hung_up, note, refusal
-from agents.kafka.security import FileContext
+from agents.connection.refusals import Peer, hung_up, note, refusal
+from agents.connection.security import FileContext
 
 RENEW = 0.8
 """The share of a session after which its connection is replaced."""

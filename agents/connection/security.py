@@ -1,7 +1,7 @@
 """What a connection to a secured Kafka needs: TLS context, user and password, tokens.
 
 Everything that comes from a file knows its file and can be asked for what it holds now (`current`), which
-`agents.kafka.connections` does for each new connection. So certificates, passwords and tokens are replaced
+`agents.connection.connections` does for each new connection. So certificates, passwords and tokens are replaced
 while a worker runs: write the new file, and every connection made from then on uses it.
 """
 
@@ -15,7 +15,7 @@ import structlog
 from agents.config.errors import UserError
 from agents.config.secured import content, reason, secret, variable
 from agents.config.settings import Settings
-from agents.kafka.oauth_tokens import token_provider
+from agents.connection.oauth_tokens import token_provider
 
 log = structlog.get_logger()
 _contexts: dict[Any, tuple[Any, "FileContext"]] = {}

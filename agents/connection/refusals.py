@@ -1,7 +1,7 @@
 """Why Kafka lets nobody in, in words: TLS, user and password, token, ACL.
 
 aiokafka logs the cause and goes on with a general error, so each attempt to connect leaves its cause here
-(see `agents.kafka.connections`), for commands to print and for the worker's health.
+(see `agents.connection.connections`), for commands to print and for the worker's health.
 """
 
 import re
@@ -24,8 +24,8 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
-from agents.kafka.certificate_dates import not_after
-from agents.kafka.oauth_tokens import NoToken
+from agents.connection.certificate_dates import not_after
+from agents.connection.oauth_tokens import NoToken
 
 SHOWN_S = 40.0
 """How long a refusal counts after it was last seen: longer than a partition rests between attempts."""
