@@ -260,7 +260,7 @@ class IngestSession:
             if gone_from is not None:
                 _gone(source, start, first)
                 start = first
-            self._framer.begin(source, start, gone_from)
+            self._framer.begin(source, start, gone_from, first_read=committed is None)
             self._newest[source] = self._context.clock.now_ms()
             self.positions[source] = start
             self._source.seek(source, start)

@@ -77,6 +77,8 @@ async def take_over(
         # revisions have to rise for readers too who have seen what no stamp accounts for
         shard.emitter.continue_after(end.revision)
         shard.rollover.restart()
+    # of a source that is new here all is wanted: its first frames may have been refused or removed
+    shard.watermarks.start_at_zero()
     ledger.resume(stamp, found.image, end.end)
     shard.settle()
     return Taken(shard, found.journal, found.replayed, known | ids)

@@ -43,9 +43,15 @@ class Framer:
         self.rows: dict[int, int] = {}  # of the frames made last, by partition
         self._reach: dict[int, _Reach] = {}
 
-    def begin(self, source: int, offset: int, gone_from: int | None = None) -> None:
-        """Start reading a source partition at `offset`; gone_from: when what lies between is gone."""
-        jump = gone_from is not None
+    def begin(
+        self, source: int, offset: int, gone_from: int | None = None, *, first_read: bool = False
+    ) -> None:
+        """Start reading a source partition at `offset`; gone_from: when what lies between is gone.
+
+        first_read: nothing was ever read of the source, and this is where it begins now: what lay before is nothing
+        that is missing, which the first frame of each partition says by a jump without a loss.
+        """
+        jump = gone_from is not None or (first_read and offset > 0)
         gone = (offset if gone_from is None else gone_from, offset)
         self._reach[source] = _Reach([offset] * self.count, set(range(self.count)) if jump else set(), gone)
 
@@ -99,6 +105,7 @@ class Framer:
             Lost(source, *self._reach[source].gone, here=partition == source % self.count)
             for source in stops
             if partition in self._reach[source].jumps
+            and self._reach[source].gone[0] < self._reach[source].gone[1]
         ]
         covers = [self._cover(source, partition, stop) for source, stop in stops.items()]
         return encode(part, covers, traces, lost, self.events)

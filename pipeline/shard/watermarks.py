@@ -61,10 +61,12 @@ class Watermarks:
                 dealt_with.remove(start, stop)
                 if not dealt_with:
                     del self.lost[source]
+        told = {lost.source for lost in frame.lost or ()}
         for cover in frame.covers:
+            begins = cover.jump and frame.lost is not None and cover.source not in told
             mine = frame.source == cover.source
             count = int(np.count_nonzero(mine))
-            for start, stop in self._open(cover, result, frame.lost is None):
+            for start, stop in self._open(cover, result, of_old=frame.lost is None, begins=begins):
                 fresh = mine & (frame.offset >= start) & (frame.offset < stop)
                 result.rows |= fresh
                 count -= int(np.count_nonzero(fresh))
@@ -72,16 +74,18 @@ class Watermarks:
             result.repeated += count
         return result
 
-    def _open(self, cover: Cover, result: Admission, of_old: bool) -> list[Range]:
+    def _open(self, cover: Cover, result: Admission, *, of_old: bool, begins: bool) -> list[Range]:
         """The parts of a cover that are not counted yet; they count from here on.
 
-        of_old: the frame is of a version that did not list what a jump has left out.
+        of_old: the frame is of a version that did not say what a jump has left out. begins: nothing was ever read of
+        the source before the cover, so that in a partition which does not know it either nothing is missing.
         """
         source, start, stop = cover.source, cover.start, cover.stop
-        mark = self.next.get(source, 0 if self.from_zero else start)
+        known = source in self.next
+        mark = self.next.get(source, 0 if self.from_zero and not begins else start)
         parts = self._take(source, start, min(stop, mark))
         if start > mark:
-            if not cover.jump:
+            if not cover.jump or (begins and known):
                 self.missing.setdefault(source, Ranges()).add(mark, start)
             elif of_old:
                 result.lost += start - mark

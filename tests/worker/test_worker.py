@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -198,6 +199,40 @@ async def test_the_latency_of_every_event_that_counts_is_measured():
     await world.run(lambda: world.counted(worker))
     assert latencies(worker) == {"emitted": 100, "committed": 100}
     await world.kill()
+
+
+@pytest.mark.parametrize("gone", [0, 4])
+async def test_the_first_frames_of_a_source_may_be_refused(gone):
+    """The ones after them are taken; `gone`: what retention had removed of the topic before anything was read."""
+    values = some_events(0, 200)
+    worlds = []
+    for refused in (False, True):
+        world = new_world()
+        topics = world.settings.topic("events"), world.settings.topic("frames")
+        worker = world.worker()
+        await world.run(worker.live)
+        await world.kill()
+        world.publish(values[:20])
+        for partition in range(world.settings.event_partitions):
+            world.log.retain(topics[0], partition, gone)
+        worker = world.worker()
+        if refused:
+            world.log.refusing.add(topics[1])
+            await world.run_for(0.5)
+            world.log.refusing.clear()
+        world.publish(values[20:])
+        await world.run(lambda world=world, worker=worker: world.counted(worker))
+        await world.kill()
+        worlds.append(world)
+    if not gone:
+        check(worlds[1], worlds[0], len(values))
+    assert scores_of(worlds[0]) == scores_of(worlds[1])
+    for stamp in stamps_of(worlds[0]):
+        assert not stamp.missing
+        assert not stamp.lost, "what was gone before anything was read is not lost"
+    for stamp in stamps_of(worlds[1]):
+        # here it can't be told apart from what was lost, so it is reported
+        assert all(0 <= start < stop <= gone for ranges in stamp.lost.values() for start, stop in ranges)
 
 
 async def test_a_partition_that_is_stopped_while_it_restores_ends_at_once():
