@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agents.kafka import internals
 from agents.kafka.record_batch import MAX_RAW_BYTES, batches, corrupt, salvage
+from tests.kit.batches import with_bad_header_name
 
 names = st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1, max_size=8)
 records = st.lists(
@@ -36,20 +37,6 @@ def parts(record):
     return record.offset, record.timestamp, record.key, record.value, list(record.headers)
 
 
-def crc32c(data: bytes) -> int:
-    from aiokafka.record._crc32c import crc
-
-    return crc(data)
-
-
-def with_body(batch: bytes, body: bytes) -> bytes:
-    """The batch with another body, its length and checksum right."""
-    head = bytearray(batch[:61])
-    struct.pack_into(">i", head, 8, 49 + len(body))
-    struct.pack_into(">I", head, 17, crc32c(bytes(head[21:]) + body))
-    return bytes(head) + body
-
-
 @given(records, st.sampled_from([0, 1, 2, 3, 4]))
 def test_good_records_are_what_the_client_makes_of_them(rows, codec):
     data = batch_of(rows, codec)
@@ -61,7 +48,7 @@ def test_good_records_are_what_the_client_makes_of_them(rows, codec):
 def test_a_header_name_that_is_not_utf8_is_the_fault_of_its_record_alone():
     rows = [(b"k", b"one", []), (b"k", b"two", [("XX", b"v")]), (b"k", b"three", [])]
     data = batch_of(rows)
-    data = with_body(data, data[61:].replace(b"XX", b"\xe4\xf6"))
+    data = with_bad_header_name(data)
     with pytest.raises(UnicodeDecodeError):
         list(DefaultRecordBatch(bytearray(data)))
     found = list(salvage("t", 0, data, "why"))
@@ -104,7 +91,7 @@ def _at(data: bytes, base: int) -> bytes:
 
 def test_a_consumer_goes_on_behind_what_it_cant_read():
     bad = batch_of([(b"k", b"one", []), (b"k", b"two", [("XX", b"v")])])
-    bad = with_body(bad, bad[61:].replace(b"XX", b"\xe4\xf6"))
+    bad = with_bad_header_name(bad)
     good = batch_of([(b"k", b"three", [])])
     found = list(_unpacked(bad + _at(good, 2)))
     assert [(one.offset, one.value, getattr(one, "problem", "")) for one in found] == [
