@@ -31,12 +31,13 @@ def worker(
     import asyncio
     import sys
 
+    import structlog
     import uvloop
 
     from agents.config import logging_setup, rubric_file
     from agents.config.clock import clock
     from agents.config.settings import Settings
-    from agents.kafka.topics import ensure
+    from agents.kafka.topics import ensure, with_create_time
     from agents.local.broker import connected
     from agents.local.ports import require_free
     from agents.screens import console
@@ -52,6 +53,11 @@ def worker(
 
     async def work() -> None:
         await ensure(settings)
+        for topic in await with_create_time(settings):
+            structlog.get_logger().warning(
+                "topic takes its timestamps from producers: set message.timestamp.type=LogAppendTime",
+                topic=topic,
+            )
         running = Worker(settings, rubric, time, role)
         if with_stdin:
             asyncio.get_running_loop().add_reader(sys.stdin, running.stop)

@@ -217,9 +217,8 @@ async def _check(client: Any, settings: Settings, wanted: list[Topic], there: di
                 f"Topic {name} has {there[name]} partitions, but the settings say {topic.partitions}: "
                 f"set them to {there[name]}, or start over under another PILLARSCORE_PREFIX"
             )
-    policies = await _policies(
-        client, [n for t in wanted if t.ours and (n := settings.topic(t.short)) in there]
-    )
+    ours = [n for t in wanted if t.ours and (n := settings.topic(t.short)) in there]
+    policies = await _configs(client, ours, "cleanup.policy")
     for topic in wanted:
         name = settings.topic(topic.short)
         if policies.get(name, topic.policy) != topic.policy:
@@ -229,15 +228,24 @@ async def _check(client: Any, settings: Settings, wanted: list[Topic], there: di
             )
 
 
-async def _policies(client: Any, names: list[str]) -> dict[str, str]:
+async def with_create_time(settings: Settings) -> list[str]:
+    """The topics that take their timestamps from producers, which may be wrong. Raises UserError."""
+    async with admin(settings) as client:
+        there = await _there(client, settings, specs(settings))
+        types = await _configs(client, sorted(there), "message.timestamp.type")
+    return [name for name, kind in types.items() if kind == "CreateTime"]
+
+
+async def _configs(client: Any, names: list[str], key: str) -> dict[str, str]:
+    """The value of a topic's setting, by topic."""
     if not names:
         return {}
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name, {"cleanup.policy": None}) for name in names]
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, {key: None}) for name in names]
     found = {}
     for answer in await client.describe_configs(asked):
         for code, message, _, name, entries in answer.resources:
             _raise(name, code, message)
-            found[name] = next(entry[1] for entry in entries if entry[0] == "cleanup.policy")
+            found[name] = next(entry[1] for entry in entries if entry[0] == key)
     return found
 
 

@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.config.errors import UserError
 from agents.config.settings import TOPICS, Settings
-from agents.kafka.topics import admin, delete, ensure, specs
+from agents.kafka.topics import admin, delete, ensure, specs, with_create_time
 
 
 async def names(settings: Settings) -> set[str]:
@@ -94,6 +94,17 @@ async def test_events_and_frames_bear_the_time_of_their_arrival(live: Settings, 
     finally:
         await producer.stop()
     assert sent.timestamp > began
+
+
+async def test_a_topic_that_takes_its_timestamps_from_producers_is_found(live: Settings) -> None:
+    assert await with_create_time(live) == []
+    async with admin(live) as client:
+        config = {"message.timestamp.type": "CreateTime"}
+        topic = ConfigResource(ConfigResourceType.TOPIC, live.topic("events"), configs=config)
+        await client.alter_configs([topic])
+    async with asyncio.timeout(20):
+        while await with_create_time(live) != [live.topic("events")]:
+            await asyncio.sleep(0.1)  # between looks
 
 
 async def test_a_transaction_is_seen_whole_once_committed(live: Settings) -> None:
