@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-fast chaos bench coverage profile lint format docs dashboards wheel broker \
+.PHONY: help run check test-one test test-fast chaos fuzz bench coverage profile lint format docs dashboards wheel broker \
   stop clean python java tools
 
 help: ## show this list
@@ -41,6 +41,9 @@ test-fast: tools ## only the tests that need no broker
 chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
 	@CUTS=5 $(BIN)/python -m pytest -n 3 --dist worksteal -m chaos $(REAL)
 	@ORACLE_EVENTS=1000000 $(BIN)/python -m pytest tests/property/test_oracle.py
+
+fuzz: .venv/dev .venv/run ## change bytes of events, batches and rubrics at random for MINUTES=1 minutes, and check every rule
+	@$(BIN)/python -m tests.kit.fuzz --minutes $(or $(MINUTES),1)
 
 bench: java .venv/run ## measure throughput and latency; perf/README.md explains the results
 	@$(BIN)/python -m perf.throughput
