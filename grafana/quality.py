@@ -230,10 +230,11 @@ def _uncounted() -> list[list[Panel]]:
                 "eps",
                 "Events per second with the id of an earlier event and other content, as far as it is noticed. Only "
                 "the first of them counts.",
-                "An upstream system gives several events one id: tell the owner of the source partition.",
+                "An upstream system gives several events one id; the label `source` of pillarscore_conflicting_events_total "
+                "names the source partition. Tell its owner.",
                 Query(
-                    f"sum by (source) (rate(pillarscore_conflicting_events_total<W>{RATE})) or vector(0)",
-                    "{{source}}",
+                    f"sum(rate(pillarscore_conflicting_events_total<W>{RATE})) or vector(0)",
+                    "all",
                 ),
                 width=12,
             ),

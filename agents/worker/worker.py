@@ -144,7 +144,8 @@ class Worker:
             for where, text in refused.items():
                 self.health.report("access", where, text)
             shown = set(refused)
-            if (why := group_lost(self.app)) is not None:
+            # without the score role there is no agent, and Faust's part for them ends by itself
+            if self.score is not None and (why := group_lost(self.app)) is not None:
                 self.health.report(
                     "group",
                     "group",

@@ -48,7 +48,9 @@ async def test_batches_are_filled_by_their_builder_and_read_back_as_they_were(li
     try:
         left, batches = 0, 0
         while left < len(RECORDS):
-            batch, count = batch_of(producer, RECORDS, left, 1_700_000_000_000, {b"k3": [("h", b"x")]})
+            batch, count = batch_of(
+                producer, RECORDS, first=left, timestamp_ms=1_700_000_000_000, headers={b"k3": [("h", b"x")]}
+            )
             assert 0 < batch_bytes(batch) <= 2_000
             sent = await producer.send_batch(batch, live.topic("events"), partition=0)
             left, batches = left + count, batches + 1
