@@ -19,6 +19,7 @@ def quantiles(metric: str, by: str = "", *, of: str = "W", legend: str = "") -> 
 
 def time() -> list[list[Panel]]:
     """Commits, the event loop, and sizes of batches."""
+    # one table of panels, so it is long
     return [
         [
             series(
@@ -115,6 +116,7 @@ def time() -> list[list[Panel]]:
 
 def workers() -> list[list[Panel]]:
     """Owners of partitions, restores and restarts."""
+    # one table of panels, so it is long
     address = "/d/pillarscore-worker?var-job=${job}&var-instance=${__value.raw}&${__url_time_range}"
     return [
         [

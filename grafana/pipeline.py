@@ -28,6 +28,7 @@ def build() -> dict[str, Any]:
 
 
 def _numbers() -> list[Panel]:
+    # one table of panels, so it is long
     return [
         number(
             "Workers ready",
@@ -133,6 +134,7 @@ def _alerts() -> Panel:
 
 
 def _pace() -> list[list[Panel]]:
+    # one table of panels, so it is long
     return [
         [
             series(
@@ -232,6 +234,7 @@ def _pace() -> list[list[Panel]]:
 
 
 def _truth() -> list[list[Panel]]:
+    # one table of panels, so it is long
     return [
         [
             series(

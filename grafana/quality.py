@@ -28,6 +28,7 @@ def build() -> dict[str, Any]:
 
 
 def _numbers() -> list[Panel]:
+    # one table of panels, so it is long
     return [
         number(
             "Events",
@@ -182,6 +183,7 @@ def _late() -> list[list[Panel]]:
 
 
 def _uncounted() -> list[list[Panel]]:
+    # one table of panels, so it is long
     return [
         [
             series(

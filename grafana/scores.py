@@ -225,6 +225,7 @@ def _movers() -> list[list[Panel]]:
 
 
 def _cohorts() -> list[list[Panel]]:
+    # one table of panels, so it is long
     return [
         [
             number(

@@ -174,6 +174,7 @@ def _ingest() -> list[list[Panel]]:
 
 
 def _partitions() -> list[list[Panel]]:
+    # one table of panels, so it is long
     return [
         [
             states(

@@ -22,6 +22,7 @@ from perf.unmetered import Nothing
 from perf.workload import events
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.common import days
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.shard import checkpoint
@@ -66,7 +67,7 @@ class Pipeline:
         commit: int = COMMIT_EVENTS,
     ) -> None:
         self.metrics = metrics
-        self.intake, self.framer = Intake(0, 900_000, 5), Framer(PARTITIONS)
+        self.intake, self.framer = Intake(0, 900_000, credits(5)), Framer(PARTITIONS)
         rubric, today = load(None), days.number(datetime.now(UTC).date())
         self.shards = [Shard(ShardConfig(rubric, 1 << 20, 1 << 40), today, of) for of in cohorts]
         if isinstance(metrics, Nothing):  # what is kept up for metrics alone goes with them

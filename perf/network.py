@@ -22,6 +22,7 @@ from agents.worker.score_census import Census
 from perf.workload import events
 from pipeline.common import days
 from pipeline.common.rubric_id import RubricId
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.rows import Line
@@ -210,7 +211,7 @@ class Path:
     """Intake, framing and the shards of four partitions, with ties or without."""
 
     def __init__(self, ties: bool) -> None:
-        self.intake, self.framer = Intake(0, 900_000, 5, days.end_ms(TODAY), ties), Framer(4)
+        self.intake, self.framer = Intake(0, 900_000, credits(5), days.end_ms(TODAY), ties), Framer(4)
         self.framer.begin(0, 0)
         self.shards = [Shard(ShardConfig(load(None), 1_000_000, 86_400_000), TODAY) for _ in range(4)]
         self.journals = [Journal(shard.state.network) for shard in self.shards]

@@ -62,7 +62,7 @@ def members(
     from agents.config.clock import clock
     from agents.files.inputs import Inputs
     from agents.files.rejected import rejected_file
-    from agents.offline.engine import Offline, read_into
+    from agents.offline.engine import AsLive, Offline, read_into
     from agents.queries import member_network, member_ranks
     from agents.screens import console
 
@@ -76,7 +76,9 @@ def members(
     lines = Inputs(files)
     with rejected_file(rejected) as sink, console.reading("reading", lines) as advance:
         runs = [
-            Offline(settings, rubric, of, networks=member is not None, latest_ms=latest_ms(of), rejected=to)
+            Offline(
+                settings, rubric, of, networks=member is not None, as_live=AsLive(latest_ms(of)), rejected=to
+            )
             for of, to in (((day, sink), (day - 7, None)) if week else ((day, sink),))
         ]
         read_into(runs, lines, advance)

@@ -53,7 +53,7 @@ def score(
     from agents.files.inputs import Inputs
     from agents.files.rejected import rejected_file
     from agents.files.text_files import writer
-    from agents.offline.engine import Offline
+    from agents.offline.engine import AsLive, Offline
     from agents.screens import console
 
     settings = Settings.load()
@@ -65,7 +65,9 @@ def score(
     inputs = Inputs(files)
     with writer(out) as write:
         with rejected_file(rejected) as sink, console.reading("scoring", inputs) as advance:
-            run = Offline(settings, chosen, day, latest_ms=clock(settings).latest_ms(day), rejected=sink)
+            run = Offline(
+                settings, chosen, day, as_live=AsLive(clock(settings).latest_ms(day)), rejected=sink
+            )
             run.read(inputs, advance)
         run.files.require_events()
         table = run.standings(components=form in ("csv", "parquet"))

@@ -96,8 +96,7 @@ def verify(
     live = asyncio.run(_read_live(settings, chosen, files or [], wait))
     found, past = _compare(settings, chosen, live, last=last, rejected=rejected, named=bool(files))
     _report(live, found, past, limit)
-    checked = live.checked
-    raise typer.Exit(1 if found or checked.differences or checked.problems else 0)
+    raise typer.Exit(1 if found or live.checked.differences or live.checked.problems else 0)
 
 
 async def _read_live(settings: "Settings", rubric: "Rubric", files: list[Path], wait: float) -> _Live:
@@ -156,7 +155,7 @@ def _compare(
     from agents.config.clock import clock
     from agents.files.ndjson import Lines
     from agents.files.rejected import rejected_file
-    from agents.offline.engine import Offline
+    from agents.offline.engine import AsLive, Offline
     from agents.offline.verification import Horizon, differences, look_back
     from agents.screens import console
 
@@ -171,8 +170,8 @@ def _compare(
     today = clock(settings).today()
     if rejected is not None:
         with rejected_file(rejected) as sink:
-            latest_ms = horizon.latest_ms(today)
-            read(Offline(settings, rubric, today, rejected=sink, latest_ms=latest_ms, refused=live.refused))
+            as_live = AsLive(horizon.latest_ms(today), live.refused)
+            read(Offline(settings, rubric, today, rejected=sink, as_live=as_live))
     found = list(differences(settings, rubric, live.scores, read, today, live.recorded, horizon))
     return found, look_back(settings, rubric, read, live.recorded, last, horizon)
 

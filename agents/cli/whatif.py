@@ -68,8 +68,7 @@ def whatif(
     if plot is not None:
         _check_plot(plot, rubric)
     settings = Settings.load()
-    old = rubrics.load(base or settings.rubric)
-    new = rubrics.load(rubric) if rubric is not None else None
+    old, new = rubrics.load(base or settings.rubric), rubrics.load(rubric) if rubric is not None else None
     found = members(settings, old, files or (), as_of=as_of, rejected=rejected)
     trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
     comparison = None if new is None or trials else _compared(old, new, found, top)

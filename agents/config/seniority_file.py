@@ -5,6 +5,7 @@ import tomllib
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from pipeline.common.suggestions import nearest
+from pipeline.intake.credit_rules import Rule, credits
 from schemas.seniority import LEVELS, Titles
 
 _MOST = 1 << 20
@@ -59,3 +60,8 @@ def _line(text: str, title: str) -> int | str:
         if line.lstrip().lstrip("\"'").startswith(title):
             return number
     return "?"
+
+
+def credit_table(settings: Settings) -> dict[str, Rule]:
+    """What each type of event credits by the settings. Raises UserError, as `titles` does."""
+    return credits(settings.substantive_words, titles(settings).level)

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from agents.config.clock import clock
 from agents.config.errors import UserError
-from agents.config.seniority_file import titles
+from agents.config.seniority_file import credit_table
 from agents.config.settings import Settings
 from agents.connection.refusals import explained
 from agents.dead_letters.edits import headers_of
@@ -78,9 +78,8 @@ class Judge:
         self._intake = Intake(
             settings.hash_seed,
             int(settings.ahead_s * 1000),
-            settings.substantive_words,
+            credit_table(settings),
             clock(settings).horizon_ms(),
-            titles=titles(settings),
         )
 
     def judge(self, candidates: Sequence[Candidate], memory: Memory, now: int) -> list[Judged]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agents.config.clock import zone
-from agents.config.seniority_file import titles
+from agents.config.seniority_file import credit_table
 from agents.config.settings import Settings
 from agents.files.inputs import Input
 from agents.files.ndjson import Batch
@@ -65,16 +65,26 @@ class ScoreTable:
         return pc.sort_indices(columns, [("score", "descending"), ("member", "ascending")]).to_pylist()
 
 
+@dataclass(frozen=True, slots=True)
+class AsLive:
+    """What live has decided, and files alone can't know.
+
+    latest_ms: what happened later is a dead letter (`future_time`), as it would have been live at that moment; the
+    end of the day unless given (`Clock.latest_ms`). refused: by id (`event_id`) how many of the events with it are
+    left out, as they were dead letters live; these are dead letters here too.
+    """
+
+    latest_ms: int | None = None
+    refused: Mapping[int, int] = field(default_factory=dict)
+
+
 class Offline:
     """Reads events and has the scores as of a day.
 
-    day: days since 1970. latest_ms: what happened later is a dead letter (`future_time`), as it would have been live
-    at that moment; the end of the day unless given (`Clock.latest_ms`). The same (source, id, subject) counts once,
-    for both sides, among as many events as all partitions together remember rows of live. Scores don't depend on
-    the order of the lines, unless an id is used again for something else: then the first counts. networks: whether to
-    keep who is connected with whom; scoring alone does without. rejected: gets every dead letter. refused: by id
-    (`event_id`) how many of the events with it are left out, as they were dead letters live; these are dead letters
-    here too.
+    day: days since 1970. The same (source, id, subject) counts once, for both sides, among as many events as all
+    partitions together remember rows of live. Scores don't depend on the order of the lines, unless an id is used
+    again for something else: then the first counts. networks: whether to keep who is connected with whom; scoring
+    alone does without. rejected: gets every dead letter.
     """
 
     def __init__(
@@ -85,9 +95,9 @@ class Offline:
         networks: bool = False,
         *,
         rejected: Sink | None = None,
-        latest_ms: int | None = None,
-        refused: Mapping[int, int] | None = None,
+        as_live: "AsLive | None" = None,
     ) -> None:
+        as_live = as_live or AsLive()
         self.rubric = rubric
         self.day = day
         self.dead: dict[str, Rejected] = {}
@@ -97,14 +107,13 @@ class Offline:
         how = (
             settings.hash_seed,
             int(settings.ahead_s * 1000),
-            settings.substantive_words,
-            days_in.end_ms(day) if latest_ms is None else latest_ms,
+            credit_table(settings),
+            days_in.end_ms(day) if as_live.latest_ms is None else as_live.latest_ms,
         )
-        self._refused = dict(refused or {})
+        self._refused = dict(as_live.refused)
         self._refused_ids = np.array(list(self._refused), np.uint64)
-        known = titles(settings)
-        self._intake = Intake(*how, networks, 0, known)
-        self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks, known)
+        self._intake = Intake(*how, networks, 0)
+        self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
         self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in)
         self._frames = 0

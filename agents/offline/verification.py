@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.config.settings import Settings
-from agents.offline.engine import Offline, ScoreTable
+from agents.offline.engine import AsLive, Offline, ScoreTable
 from pipeline.common import days
 from pipeline.common.points import as_points
 from pipeline.reports.recorded_history import RecordedHistory
@@ -43,7 +43,7 @@ class Horizon:
 def _run(settings: Settings, rubric: Rubric, day: int, horizon: Horizon | None) -> Offline:
     if horizon is None:
         return Offline(settings, rubric, day)
-    return Offline(settings, rubric, day, latest_ms=horizon.latest_ms(day), refused=horizon.refused)
+    return Offline(settings, rubric, day, as_live=AsLive(horizon.latest_ms(day), horizon.refused))
 
 
 def differences(

@@ -9,7 +9,7 @@ import asyncio
 import structlog
 
 from agents.config.errors import UserError
-from agents.config.seniority_file import titles
+from agents.config.seniority_file import credit_table
 from agents.kafka.outage import of_kafka
 from agents.kafka.outage import report as report_outage
 from agents.metrics.lag import Lag
@@ -33,9 +33,8 @@ class IngestRole:
         self._intake = Intake(
             settings.hash_seed,
             int(settings.ahead_s * 1000),
-            settings.substantive_words,
+            credit_table(settings),
             context.clock.horizon_ms(),
-            titles=titles(settings),
         )
         self._life = StateMachine(INGEST, IngestState.JOINING)
         self._session: IngestSession | None = None

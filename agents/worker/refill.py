@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from agents.config.seniority_file import titles
+from agents.config.seniority_file import credit_table
 from agents.kafka.outage import report as report_outage
 from agents.worker.context import Context
 from agents.worker.coverage import Promise
@@ -90,9 +90,8 @@ class Refill:
         intake = Intake(
             s.hash_seed,
             int(s.ahead_s * 1000),
-            s.substantive_words,
+            credit_table(s),
             self._clock.horizon_ms(),
-            titles=titles(s),
         )
         framer = Framer(s.frame_partitions, events)
         async with self._topics.reader(s.topic("events"), source) as r:

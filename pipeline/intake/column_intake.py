@@ -4,6 +4,7 @@ It gives the very rows that intake would give for the same events as JSON. What 
 is written as JSON and given to intake, so that what is accepted, and why not, is said in one place.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 
@@ -14,6 +15,7 @@ import xxhash
 
 from pipeline.common.partitioner import murmur2
 from pipeline.intake.bulk_credits import Combinations
+from pipeline.intake.credit_rules import Rule
 from pipeline.intake.event_columns import EventColumns
 from pipeline.intake.record_intake import COUNTERPART_ID, Intake, future
 from pipeline.intake.rows import Line, Rows
@@ -21,7 +23,6 @@ from pipeline.network.member_hash import member_hashes, tied
 from schemas.columns import FIELDS
 from schemas.frames import Side
 from schemas.letters import DeadLetter
-from schemas.seniority import Titles
 
 _AT_ONCE = 4_000
 """Events given to intake at a time."""
@@ -48,19 +49,18 @@ class ColumnIntake:
         self,
         seed: int,
         ahead_ms: int,
-        substantive_words: int,
+        table: Mapping[str, Rule],
         horizon_ms: int,
         first: int = 3,
         ties: bool = True,
-        titles: Titles | None = None,
     ) -> None:
         self.seed = seed
         self.latest = horizon_ms + ahead_ms
         self.ahead_ms = ahead_ms
         self.first = first
         self.ties = ties
-        self._intake = Intake(seed, ahead_ms, substantive_words, horizon_ms, ties, 0, titles)
-        self._combinations = Combinations(self._intake.table)
+        self._intake = Intake(seed, ahead_ms, table, horizon_ms, ties, 0)
+        self._combinations = Combinations(table)
 
     def rows(self, batch: pa.RecordBatch, number: int) -> Outcome:
         """The rows of a batch that `schemas.columns.check` has passed; its first event has this number.

@@ -7,7 +7,7 @@ as the memory of `pipeline.intake.repeats` reaches.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import orjson
@@ -16,7 +16,7 @@ import xxhash
 from pydantic import ValidationError
 
 from pipeline.common.partitioner import murmur2
-from pipeline.intake.credit_rules import credits
+from pipeline.intake.credit_rules import Rule
 from pipeline.intake.repeats import ROOM, Repeats
 from pipeline.intake.rows import Rows, SourceRecord
 from pipeline.intake.times import read_times
@@ -26,7 +26,6 @@ from schemas.events import Event, checked, fast, reason, second_look
 from schemas.frames import Side
 from schemas.letters import DeadLetter
 from schemas.reasons import line, quote, time_message
-from schemas.seniority import Titles, level
 
 COUNTERPART_ID = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -59,25 +58,24 @@ class Intake:
 
     seed: of the id hash, the same for all workers for ever. ahead_ms: how far a time may lie behind the
     horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one. ties: whether
-    rows are to name their peers. remember: about how many events, to notice ids that are used again. titles: what
-    seniority a title means; the built-in table unless given.
+    rows are to name their peers. remember: about how many events, to notice ids that are used again. table:
+    what each type of event credits (`pipeline.intake.credit_rules.credits`).
     """
 
     def __init__(
         self,
         seed: int,
         ahead_ms: int,
-        substantive_words: int,
+        table: Mapping[str, Rule],
         horizon_ms: int | None = None,
         ties: bool = True,
         remember: int = ROOM,
-        titles: Titles | None = None,
     ) -> None:
         self.seed = seed
         self.ahead_ms = ahead_ms
         self.horizon_ms = horizon_ms
         self.ties = ties
-        self.table = credits(substantive_words, titles.level if titles is not None else level)
+        self.table = table
         self._repeats = Repeats(remember) if remember else None
 
     def rows(

@@ -20,9 +20,10 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from agents.config.settings import Settings
 from agents.files.ndjson import Batch
 from agents.kafka.record_batch import batches, corrupt, salvage
-from agents.offline.engine import Offline
+from agents.offline.engine import AsLive, Offline
 from perf.fake_records import FakeRecord
 from pipeline.common import days
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.record_intake import Intake
 from pipeline.rubric.model import Rubric, RubricError
 from schemas.frames import Side
@@ -106,7 +107,7 @@ class Events:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.seeds = [dumps(event) for event in random_events(rng.randrange(2**32), 300, members=50)]
-        self.intake = Intake(0, 900_000, 5, NOW, remember=1000)
+        self.intake = Intake(0, 900_000, credits(5), NOW, remember=1000)
         self.first = 0
 
     def __call__(self) -> int:
@@ -122,7 +123,7 @@ class Events:
         plain = [
             record for record in made if record.value and not record.headers and b"\n" not in record.value
         ]
-        run = Offline(Settings(), SSI, DAY, latest_ms=NOW)
+        run = Offline(Settings(), SSI, DAY, as_live=AsLive(NOW))
         run._take(Batch([*range(len(plain))], [record.value for record in plain]), 0, str)
         live = sum(record.offset in dead for record in plain)
         assert run.counters.dead_lettered == live, "files and live decide alike"

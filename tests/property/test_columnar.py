@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.common import days
 from pipeline.intake.column_intake import ColumnIntake
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.rows import Line
 from pipeline.intake.typed_columns import sound
@@ -22,7 +23,7 @@ from schemas.frames import Side
 from schemas.letters import DeadLetter
 from tests.kit.events import BAD, DAY, TYPES, at, event, events
 
-HOW = (0, 900_000, 5, days.end_ms(DAY))
+HOW = (0, 900_000, credits(5), days.end_ms(DAY))
 HOSTILE = ["", "x" * 256, "x" * 257, "é" * 128, "é" * 129, "a\0b", "m-00001", "m-00002", "people", "senior"]
 TIMES = [
     at(DAY, 5),

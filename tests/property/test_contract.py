@@ -14,6 +14,7 @@ from agents.files.inputs import Inputs
 from agents.offline.engine import Offline
 from perf.fake_records import FakeRecord
 from pipeline.intake.column_intake import ColumnIntake
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.rows import Line
 from schemas.columns import check
@@ -24,7 +25,7 @@ from tests.kit.events import DAY, TYPES, event, events
 from tests.kit.rubrics import SSI
 
 FAR = 1 << 60  # no time is ahead of this: the schema does not know what time it is
-HOW = (0, 0, 5, FAR)
+HOW = (0, 0, credits(5), FAR)
 ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time")
 EXAMPLES = 5 * settings.default.max_examples
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from perf.fake_records import FakeRecord
 from pipeline.common import days
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.shard.shard import Shard
@@ -20,7 +21,7 @@ from tests.property.test_restore import RUBRIC
 @given(seed=st.integers(0, 2**32), steps=st.lists(st.integers(1, 70), min_size=1, max_size=25))
 def test_scores_after_any_steps_of_days(seed, steps):
     shard = new_shard(RUBRIC, DAY)
-    intake, framer = Intake(0, 0, 5, days.end_ms(DAY + sum(steps))), Framer(1)
+    intake, framer = Intake(0, 0, credits(5), days.end_ms(DAY + sum(steps))), Framer(1)
     framer.begin(0, 0)
     frames, day, offset = [], DAY, 0
     said: dict[bytes, bytes | None] = {}  # what a compacted topic would hold

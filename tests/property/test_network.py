@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perf.fake_records import records
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
 from pipeline.network import journal as journals
@@ -57,7 +58,7 @@ def ties(rng, count):
 def frames(events, sizes):
     """The events as frames of one partition, in batches of the given sizes in turn."""
     stream = records([dumps(one) for one in events], timestamp=NOW)
-    intake, framer = Intake(7, 900_000, 5), Framer(1)
+    intake, framer = Intake(7, 900_000, credits(5)), Framer(1)
     for source in (0, 1):
         framer.begin(source, 0)
     out, start, number = [], 0, 0

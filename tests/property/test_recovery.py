@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
 from pipeline.shard.recovery import Image, Unreadable, recover
@@ -90,7 +91,7 @@ def test_whatever_part_of_the_log_is_gone_every_event_counts_once(seed, counted,
 def refilled(events, shard: Shard, partition: int) -> list[bytes]:
     """Frames of exactly the source offsets that the shard has not counted."""
     out = []
-    intake = Intake(7, 900_000, 5)
+    intake = Intake(7, 900_000, credits(5))
     marks = shard.watermarks
     for source in (0, 1):
         mine = [record for record in events if record.partition == source]

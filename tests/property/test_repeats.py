@@ -13,6 +13,7 @@ from agents.files.ndjson import Lines
 from agents.files.parquet import Writer
 from agents.offline.engine import Offline
 from perf.fake_records import FakeRecord
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
 from pipeline.intake.repeats import Repeats
@@ -66,7 +67,7 @@ class Live:
     """Ingest and the shards of all partitions, without Kafka."""
 
     def __init__(self):
-        self.intake = Intake(Settings().hash_seed, 900_000, 5)
+        self.intake = Intake(Settings().hash_seed, 900_000, credits(5))
         self.framer = Framer(PARTITIONS)
         self.framer.begin(0, 0)
         self.shards = [new_shard(SSI, DAY) for _ in range(PARTITIONS)]
@@ -160,7 +161,7 @@ def test_what_was_a_dead_letter_is_not_remembered():
 def test_reading_a_batch_again_gives_the_same_rows():
     other = ANN | {"data": {"author": "cat", "words": 12}}
     records = [FakeRecord(dumps(one), 0, n, NOW) for n, one in enumerate([ANN, other, ANN])]
-    intake = Intake(0, 900_000, 5)
+    intake = Intake(0, 900_000, credits(5))
     first, again = (intake.rows(records, np.zeros(3, np.int64), "t") for _ in range(2))
     assert first.member.to_pylist() == again.member.to_pylist() == ["ann", "ann", "ann", "ben", "ben"]
     assert first.conflicting == again.conflicting == {0: 1}

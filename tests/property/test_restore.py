@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from perf.fake_records import FakeRecord, records
 from pipeline.common import days
 from pipeline.common.tile_keys import WINDOW
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.rubric.model import Rubric
@@ -64,7 +65,7 @@ def ingest(stream: list[FakeRecord], sizes: list[int], falls: list[int]) -> list
     """Frames of the stream in batches of the given sizes (in turn), committed behind every third; after the
     batches in `falls` ingest dies, and another begins at what is committed."""
     logs = [Log() for _ in range(PARTITIONS)]
-    intake, framer = Intake(7, 900_000, 5), Framer(PARTITIONS)
+    intake, framer = Intake(7, 900_000, credits(5)), Framer(PARTITIONS)
 
     def reached(at: int) -> dict[int, int]:
         return {s: sum(r.partition == s for r in stream[:at]) for s in (0, 1)}

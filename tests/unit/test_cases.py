@@ -15,6 +15,7 @@ from agents.offline.engine import Offline
 from agents.publish.time_shift import to_end_at
 from perf.fake_records import FakeRecord
 from pipeline.common import days
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
 from pipeline.shard import checkpoint
@@ -167,7 +168,7 @@ def test_any_year_is_counted_alike_live_and_in_files_and_kept_in_the_ledger(tmp_
     records = [FakeRecord(orjson.dumps(line), 0, n, days.end_ms(today)) for n, line in enumerate(lines)]
     framer, shard = Framer(1), new_shard(rubric, today)
     framer.begin(0, 0)
-    rows = Intake(0, 900_000, 5).rows(records, np.zeros(len(records), np.int64), "activity.events")
+    rows = Intake(0, 900_000, credits(5)).rows(records, np.zeros(len(records), np.int64), "activity.events")
     (frame,) = framer.frames(rows, {0: ([(0, len(records))], len(records))}).values()
     shard.apply(decode(frame), 0, days.end_ms(today))
     block = checkpoint.dump(shard, 0)

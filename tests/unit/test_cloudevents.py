@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perf.fake_records import FakeRecord
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.record_intake import Intake
 from schemas.cloudevents import Mode, NotAnEvent, content_mode, from_binary, structured
 from schemas.events import parse
@@ -138,7 +139,7 @@ def test_the_event_is_where_the_binding_says(headers, value, found):
     assert made == EVENT | {"id": found}
     mode = Mode.BINARY if found == "in the headers" else Mode.STRUCTURED
     assert content_mode(headers, value) is mode
-    rows = Intake(0, 0, 5).rows([FakeRecord(value, headers=headers)], np.zeros(1, np.int64), "t")
+    rows = Intake(0, 0, credits(5)).rows([FakeRecord(value, headers=headers)], np.zeros(1, np.int64), "t")
     assert not rows.letters
     assert rows.member.to_pylist() == ["m-00001", "m-2"]
 
@@ -172,7 +173,7 @@ def test_a_tombstone_is_no_value_whatever_its_headers(headers):
 
 def letter(value, headers=()):
     """(reason, message) of the dead letter that a record becomes."""
-    rows = Intake(0, 0, 5).rows([FakeRecord(value, headers=headers)], np.zeros(1, np.int64), "t")
+    rows = Intake(0, 0, credits(5)).rows([FakeRecord(value, headers=headers)], np.zeros(1, np.int64), "t")
     found = DeadLetter.unpack(rows.letters[0])
     assert (found.value, list(found.headers)) == (value, list(headers))
     found.out_headers()
@@ -229,7 +230,7 @@ def test_a_dead_letter_names_what_was_seen(headers, value, code, says):
 
 
 def test_the_name_of_a_header_in_latin_1_is_kept_and_can_be_written():
-    rows = Intake(0, 0, 5).rows(
+    rows = Intake(0, 0, credits(5)).rows(
         [FakeRecord(VALUE, headers=[("caf\udce9", b"x")])], np.zeros(1, np.int64), "t"
     )
     found = DeadLetter.unpack(rows.letters[0])

@@ -8,6 +8,7 @@ from agents.cli import _run
 from agents.queries.ledger_view import LedgerView, MemberState, member_state, partition_ledger
 from perf.fake_records import records
 from pipeline.common import days
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer
 from pipeline.intake.record_intake import Intake
 from schemas.ledger import STAMP_KEY, VERSION
@@ -37,7 +38,7 @@ def store() -> MemoryLedger:
     """A ledger partition with a day that is over, and a frame that is in no block yet."""
     ledger = MemoryLedger(lambda day: new_shard(SSI, day), DAY - 1)
     shard, at = ledger.restore()
-    intake, framer = Intake(7, 900_000, 5), Framer(1)
+    intake, framer = Intake(7, 900_000, credits(5)), Framer(1)
     framer.begin(0, 0)
     found = records([dumps(one) for one in EVENTS], timestamp=days.end_ms(DAY) - 1, partitions=1)
     for part, many in ((found[:5], 1), (found[5:], 0)):

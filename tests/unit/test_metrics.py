@@ -22,6 +22,7 @@ from perf.fake_records import NOW, records
 from perf.inprocess import PARTITIONS, Pipeline, fresh
 from perf.metrics_cost import SCRAPE_EVENTS, scrape
 from perf.unmetered import Nothing
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from pipeline.shard import checkpoint
@@ -67,7 +68,7 @@ def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
     """A shard that has counted the values, flushed and committed to metrics; one partition, two sources."""
     metrics = Metrics()
     shard = new_shard(SSI, DAY)
-    intake, framer = Intake(0, 900_000, 5), Framer(1)
+    intake, framer = Intake(0, 900_000, credits(5)), Framer(1)
     mine = metrics.of(0)
     for source in (0, 1):
         framer.begin(source, 0)

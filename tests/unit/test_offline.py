@@ -11,7 +11,7 @@ from agents.config.settings import Settings
 from agents.files.inputs import Inputs
 from agents.files.ndjson import Lines
 from agents.files.parquet import Writer
-from agents.offline.engine import Offline
+from agents.offline.engine import AsLive, Offline
 from pipeline.common import days
 from pipeline.intake.record_intake import event_id
 from schemas.signals import Signal
@@ -169,7 +169,7 @@ def test_what_is_ahead_now_is_ahead_in_a_file_too(tmp_path):
     path.write_bytes(ndjson(lines))
     rubric = rubric_file.load(small_rubric(tmp_path))
     for latest, dead in ((noon, 1), (noon + 60_000, 0), (None, 0)):
-        engine = Offline(Settings(), rubric, days.number(DAY), latest_ms=latest)
+        engine = Offline(Settings(), rubric, days.number(DAY), as_live=AsLive(latest))
         engine.read(Lines([path]))
         assert engine.counters.dead_lettered == dead
         assert list(engine.dead) == ["future_time"][:dead]
@@ -194,7 +194,7 @@ def test_what_was_refused_live_is_left_out_as_often(tmp_path, kind):
     rubric = rubric_file.load(small_rubric(tmp_path))
     ids = [event_id(one, 0) for one in lines]
     refused = {ids[0]: 1, ids[1]: 1, ids[4]: 3}
-    engine = Offline(Settings(), rubric, days.number(DAY), refused=refused)
+    engine = Offline(Settings(), rubric, days.number(DAY), as_live=AsLive(refused=refused))
     engine.read(Inputs(inputs))
     assert accounted(engine) == (5, 2, 0, 0, 0, 3)
     assert points(engine) == {"ada": (250, [0, 0, 250, 0]), "bob": (0, [0] * 4)}

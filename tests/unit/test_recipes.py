@@ -100,6 +100,7 @@ COHORTS = """
 import orjson
 from agents.config.settings import Settings
 from perf.fake_records import records
+from pipeline.intake.credit_rules import credits
 from pipeline.cohorts.benchmark_records import Benchmarks
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.cohorts.merged_scores import MergedScores
@@ -123,7 +124,7 @@ made += [
 framer = Framer(1)
 framer.begin(0, 0)
 read = records([dumps(one) for one in made], partitions=1, timestamp=now)
-for data in frames_of(read, framer, Intake(0, 900_000, 5)).values():
+for data in frames_of(read, framer, Intake(0, 900_000, credits(5))).values():
     shard.apply(decode(data), 0, now)
 shard.drain()
 merged = MergedScores(1, kinds, totals=True)

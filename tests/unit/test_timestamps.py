@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perf.fake_records import FakeRecord
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.record_intake import TRUSTED_MS, Intake
 from schemas.frames import Side
 from tests.kit.events import at, dumps, event
@@ -22,7 +23,9 @@ def record(time_ms, timestamp, offset=0, value=None):
 
 def judged(records, read_ms=NOW, horizon_ms=None):
     """(offsets of the dead, how many timestamps were not trusted)."""
-    rows = Intake(0, AHEAD, 5, horizon_ms).rows(records, np.zeros(len(records), np.int64), "t", read_ms)
+    rows = Intake(0, AHEAD, credits(5), horizon_ms).rows(
+        records, np.zeros(len(records), np.int64), "t", read_ms
+    )
     return rows.offset[rows.side == Side.DEAD].tolist(), rows.untrusted
 
 

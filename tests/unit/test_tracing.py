@@ -17,6 +17,7 @@ from agents.tracing import tracing
 from agents.tracing.choice import MAX_EVENTS, chosen
 from agents.tracing.spans import Tracing
 from perf.fake_records import NOW, FakeRecord
+from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
 from schemas.frames import Frame, decode
@@ -46,7 +47,7 @@ class Traced:
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         made = Tracing(provider, ratio, Settings(prefix="t-"))
-        intake, framer = Intake(0, 900_000, 5), Framer(PARTITIONS)
+        intake, framer = Intake(0, 900_000, credits(5)), Framer(PARTITIONS)
         sources = np.array([record.partition for record in records])
         for source in (0, 1):
             framer.begin(source, 0)

@@ -46,7 +46,7 @@ def test_ingest_takes_every_event(name, request):
         SimpleNamespace(offset=n, timestamp=MIDNIGHT, key=key, value=value, headers=())
         for n, (key, value) in enumerate(some)
     ]
-    rows = Intake(0, 0, 5, None).rows(records, np.zeros(len(records), np.int64), "activity.events")
+    rows = Intake(0, 0, credits(5), None).rows(records, np.zeros(len(records), np.int64), "activity.events")
     assert not rows.letters
     assert np.count_nonzero(rows.side == Side.ACTOR) == len(some)
     assert np.count_nonzero(rows.side == Side.COUNTERPART) > len(some) // 5
