@@ -95,7 +95,7 @@ def tried(environment: dict[str, str]) -> str | None:
     ],
 )
 def test_what_is_right_connects(secured: Secured, listener: str, given: dict[str, object]) -> None:
-    assert tried(secured.environment(listener, **given)) is None
+    wait(lambda: tried(secured.environment(listener, **given)) is None, 60)  # a busy machine answers late
 
 
 def test_tokens_connect(secured: Secured, tmp_path: Path) -> None:
@@ -274,8 +274,10 @@ def test_the_documented_acls_are_enough_and_a_removed_one_is_reported(
         asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC], remove=True))
         wait(lambda: any("not allowed to use topic" in line for line in worker.problems()), 30)
         asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC]))
-        # Faust gives up its consumer for good
-        wait(lambda: any("left its consumer group" in line for line in worker.problems()), 30)
+        # Faust gives up its consumer for good if it has noticed in time; otherwise all is well again
+        wait(
+            lambda: any("left its consumer group" in line for line in worker.problems()) or worker.ready(), 90
+        )
     finally:
         worker.stop()
 

@@ -177,8 +177,9 @@ async def test_frames_that_were_not_counted_are_made_again(
     assert not score.ready()
     assert any("source offsets are missing" in line for line in score.problems())
     said = await _status(live)
-    assert any("are missing" in line for line in said.problems)
-    assert not said.settled
+    if total(score.metrics(), "pillarscore_missing_offsets"):  # else they were made again while status looked
+        assert any("are missing" in line for line in said.problems)
+        assert not said.settled
     await publish(live, values, 3_000)
     await _counted(live, len(values))
     await until(lambda: total(score.metrics(), "pillarscore_missing_offsets") == 0, what="nothing is missing")
