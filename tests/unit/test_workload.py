@@ -12,7 +12,7 @@ from perf.fresh import KINDS, fresh
 from perf.latency import latencies
 from perf.observer import Seen, numbers
 from perf.workload import MIX, events
-from pipeline.intake.credit_rules import CREDITS
+from pipeline.intake.credit_rules import CREDITS, credits
 from pipeline.intake.record_intake import Intake
 from schemas.events import STRICT, parse
 from schemas.frames import Side
