@@ -54,21 +54,21 @@ class NotAnEvent(ValueError):
 
 def content_mode(headers: Headers, value: bytes | None) -> Mode:
     """Where the event of a record is; raises NotAnEvent when it has none, or one in a format that is not read."""
-    return _mode(_Told(headers), value)
+    return _mode(_EventHeaders(headers), value)
 
 
 def structured(headers: Headers, value: bytes | None) -> bytes:
     """The event of a record as structured JSON, well-formed or not; raises NotAnEvent when it has none."""
-    any_told = False
+    any_of_event = False
     for name, _ in headers:
-        any_told |= name[:1] in "cC"
+        any_of_event |= name[:1] in "cC"
         if not name.isascii() and not is_utf8(name):
             raise NotAnEvent("bad_headers", f"the name of a header is not UTF-8: {quote(name)}")
-    if value is not None and not any_told:  # no header says anything about the event
+    if value is not None and not any_of_event:  # no header says anything about the event
         return value
-    told = _Told(headers)
-    if _mode(told, value) is Mode.BINARY:
-        return _put_together(told, value)
+    event_headers = _EventHeaders(headers)
+    if _mode(event_headers, value) is Mode.BINARY:
+        return _put_together(event_headers, value)
     assert value is not None
     return value
 
@@ -80,10 +80,10 @@ def from_binary(headers: Headers, value: bytes | None) -> bytes:
     ignores them. The result is well-formed, but only validation says whether it is a valid event.
     Raises NotAnEvent when a header is not UTF-8 or has two values, or the value is not JSON.
     """
-    return _put_together(_Told(headers), value)
+    return _put_together(_EventHeaders(headers), value)
 
 
-class _Told:
+class _EventHeaders:
     """What headers say about an event.
 
     attributes: by name, as they came. declared: the media type of an event format that a content-type names, without
@@ -114,8 +114,8 @@ class _Told:
                 self.declared = media
 
 
-def _mode(told: _Told, value: bytes | None) -> Mode:
-    media, attributes = told.declared, told.attributes
+def _mode(event_headers: _EventHeaders, value: bytes | None) -> Mode:
+    media, attributes = event_headers.declared, event_headers.attributes
     if value is None:
         if media is not None or not attributes.keys() >= REQUIRED:
             raise NotAnEvent("no_value", "the record has no value; publish a CloudEvent in JSON")
@@ -132,18 +132,18 @@ def _mode(told: _Told, value: bytes | None) -> Mode:
     return Mode.STRUCTURED
 
 
-def _put_together(told: _Told, value: bytes | None) -> bytes:
+def _put_together(event_headers: _EventHeaders, value: bytes | None) -> bytes:
     """See from_binary."""
-    if told.twice:
-        raise NotAnEvent("bad_headers", f"header {told.twice} comes twice, with two values")
+    if event_headers.twice:
+        raise NotAnEvent("bad_headers", f"header {event_headers.twice} comes twice, with two values")
     try:
-        head = orjson.dumps({name: raw.decode() for name, raw in told.attributes.items()})
+        head = orjson.dumps({name: raw.decode() for name, raw in event_headers.attributes.items()})
     except UnicodeDecodeError:
-        (name, *_) = (name for name, raw in told.attributes.items() if not _is_text(raw))
+        (name, *_) = (name for name, raw in event_headers.attributes.items() if not _is_text(raw))
         raise NotAnEvent("bad_headers", f"header {PREFIX}{name} is not UTF-8") from None
     if not value:
         return head
-    for media in told.others:
+    for media in event_headers.others:
         if media not in ("application/json", "text/json") and not media.endswith("+json"):
             message = f"content-type should be application/json, got {_shown(media)}"
             raise NotAnEvent("bad_headers", message)
@@ -227,7 +227,9 @@ def _shown(media: str) -> str:
 
 def _names_event(headers: Headers, value: bytes | None) -> bool:
     """Whether headers or value have what makes an event."""
-    return not REQUIRED.isdisjoint(_Told(headers).attributes) or (value is not None and _is_event(value))
+    return not REQUIRED.isdisjoint(_EventHeaders(headers).attributes) or (
+        value is not None and _is_event(value)
+    )
 
 
 def _is_event(value: bytes) -> bool:

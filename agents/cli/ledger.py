@@ -40,8 +40,8 @@ def show(
 
     settings = connected(Settings.load(), start=False)
     rubric, today = rubric_file.load(settings.rubric), clock(settings).today()
-    with console.progress("reading the ledger") as told:
-        found = asyncio.run(ledger_view.view(settings, rubric, today, partition, member, told))
+    with console.progress("reading the ledger") as advance:
+        found = asyncio.run(ledger_view.view(settings, rubric, today, partition, member, advance))
     typer.echo(found.model_dump_json(indent=2))
     raise typer.Exit(1 if any(one.problem for one in found.partitions) else 0)
 

@@ -78,7 +78,7 @@ async def _send(
     try:
         with console.reading("publishing", lines) as advance, keeping(part) as keeper:
             async with publisher(settings) as sender:
-                await play(sender, lines, shift=shift, rate=rate, keeper=keeper, told=advance)
+                await play(sender, lines, shift=shift, rate=rate, keeper=keeper, on_progress=advance)
     finally:
         if part is not None and sender is not None:
             part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last

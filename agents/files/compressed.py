@@ -50,7 +50,7 @@ class Source:
         return self._more(size)
 
     def _more(self, size: int) -> bytes:
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of compression has its own
 
 
 class Plain(Source):

@@ -39,7 +39,7 @@ class Batch:
 
 
 class Lines:
-    """The lines of NDJSON files, plain or compressed (told by the first bytes), `-` for standard input.
+    """The lines of NDJSON files, plain or compressed (the first bytes decide), `-` for standard input.
 
     `size` is the bytes there are to read, as stored (None: unknown), `done` those read so far; `stop` is the
     number of the next line; `notes` are lines for the user about what was read. Raises UserError at once when a
@@ -92,7 +92,7 @@ class Lines:
     def _pieces(self, path: Path) -> Iterator[list[bytes]]:
         """The whole lines of each piece of a file."""
         name = name_of(path)
-        with told(path), _opened(path) as raw:
+        with user_errors(path), _opened(path) as raw:
             self._raw = raw
             stream, layers = source(raw, name)
             head = _judged(stream.head(HEAD), name, bool(layers))
@@ -136,7 +136,7 @@ def _checked(path: Path) -> int | None:
     """The size of a file that can be opened and may be events; None if it is not known."""
     if path == STDIN:
         return None
-    with told(path):
+    with user_errors(path):
         if not path.is_file():
             if path.is_dir() or not path.exists():
                 path.open("rb").close()  # to raise what is wrong
@@ -170,7 +170,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def user_errors(path: Path) -> Iterator[None]:
     """What opening and reading a file may raise, as a line for the user."""
     try:
         yield

@@ -54,7 +54,7 @@ class Table:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
-        with _told(path):
+        with _user_errors(path):
             self.size = path.stat().st_size
             schema = pq.read_schema(path)
             try:
@@ -82,7 +82,7 @@ class Table:
     def batches(self, number: int = 0) -> Iterator[Columns]:
         """All events in batches, numbered from `number` on; to be called once."""
         self._first = self.stop = number
-        with _told(self.path), self._file as file:
+        with _user_errors(self.path), self._file as file:
             for batch in file.iter_batches(ROWS, columns=self._layout.columns):
                 at, self.stop = self.stop, self.stop + batch.num_rows
                 if batch.num_rows:
@@ -90,7 +90,7 @@ class Table:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _user_errors(path: Path) -> Iterator[None]:
     """What reading may raise, as a line for the user."""
     try:
         yield

@@ -13,7 +13,7 @@ from agents.config.errors import NoEventsError
 from agents.files.text_files import writer
 
 PLACES = 3
-"""How many of a reason are told of."""
+"""How many of a reason are shown."""
 _EVENTS = frozenset({"future_time", "outside_window"})
 """Reasons of what is an event all the same, of another time."""
 
@@ -28,10 +28,10 @@ class Rejected:
     count: int = 0
     first: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, count: int, told: Iterable[tuple[str, str]]) -> None:
-        """Count more, of which some are told: (place, message)."""
+    def add(self, count: int, shown: Iterable[tuple[str, str]]) -> None:
+        """Count more, of which some are shown: (place, message)."""
         self.count += count
-        self.first += islice(told, PLACES - len(self.first))
+        self.first += islice(shown, PLACES - len(self.first))
 
 
 @dataclass(slots=True)
@@ -51,13 +51,13 @@ class FileCounts:
         """Count lines, or rows, of a file."""
         self._files.setdefault(file, _File()).read += count
 
-    def rejected(self, file: str, reason: str, count: int, told: Iterable[tuple[str, str]]) -> None:
-        """Count those that are dead letters, of which some are told: (place, message)."""
+    def rejected(self, file: str, reason: str, count: int, shown: Iterable[tuple[str, str]]) -> None:
+        """Count those that are dead letters, of which some are shown: (place, message)."""
         if reason in _EVENTS:
             return
         counts = self._files.setdefault(file, _File())
         counts.no_events += count
-        for place, message in islice(told, 0 if counts.first else 1):
+        for place, message in islice(shown, 0 if counts.first else 1):
             counts.first = f"{place}: {message}"
 
     def require_events(self) -> None:

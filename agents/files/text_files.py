@@ -17,7 +17,7 @@ _PIECE = 1 << 20
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, with their ends; a compression is told by its first bytes, not by the name.
+    """The lines of a file, with their ends; compression is recognised by the first bytes, not by the name.
 
     Raises UserError when the file can't be read or is damaged.
     """

@@ -129,9 +129,9 @@ class Offline:
         """The members of whom anything is known."""
         return Population([self._shard], self.day)
 
-    def read(self, events: Input, told: Callable[[int], object] = lambda events: None) -> None:
-        """Count all events; `told` of the number of events after each batch."""
-        read_into([self], events, told)
+    def read(self, events: Input, on_progress: Callable[[int], object] = lambda events: None) -> None:
+        """Count all events; `on_progress` gets the number of events after each batch."""
+        read_into([self], events, on_progress)
 
     def _take(self, batch: Batch | Columns, base: int, place: Callable[[int], str]) -> None:
         self.files.read(batch.file, len(batch))
@@ -169,12 +169,12 @@ class Offline:
                 sorted([*before, *((offset - first, _WAS_AHEAD) for offset in out)]),
             )
         dead: list[tuple[int, str, str]] = []
-        for reason, (count, told) in outcome.dead.items():
+        for reason, (count, shown) in outcome.dead.items():
             self.counters.dead_lettered += count
             self._bury(
-                batch.file, reason, count, [(place(at + batch.number), text) for at, text in told[:PLACES]]
+                batch.file, reason, count, [(place(at + batch.number), text) for at, text in shown[:PLACES]]
             )
-            dead += [(at, reason, text) for at, text in told]
+            dead += [(at, reason, text) for at, text in shown]
         if self._rejected is not None:
             for at, reason, text in sorted(dead):
                 self._rejected(place(at + batch.number), reason, text, None)
@@ -201,9 +201,9 @@ class Offline:
                 out.append(int(rows.offset[row]))
         return out
 
-    def _bury(self, file: str, reason: str, count: int, told: Sequence[tuple[str, str]]) -> None:
-        self.dead.setdefault(reason, Rejected()).add(count, told)
-        self.files.rejected(file, reason, count, told)
+    def _bury(self, file: str, reason: str, count: int, shown: Sequence[tuple[str, str]]) -> None:
+        self.dead.setdefault(reason, Rejected()).add(count, shown)
+        self.files.rejected(file, reason, count, shown)
 
     def standings(self, components: bool = False) -> ScoreTable:
         """The scores of all members of whom anything is known; with the components if these are asked for."""
@@ -261,14 +261,14 @@ class Offline:
 
 
 def read_into(
-    runs: Sequence[Offline], events: Input, told: Callable[[int], object] = lambda events: None
+    runs: Sequence[Offline], events: Input, on_progress: Callable[[int], object] = lambda events: None
 ) -> None:
-    """Count all events in each of the runs, reading them once; `told` of the number after each batch."""
+    """Count all events in each of the runs, reading them once; `on_progress` gets the number after each batch."""
     bases = [run._next for run in runs]
     for batch in events.batches():
         for run, base in zip(runs, bases, strict=True):
             run._take(batch, base, events.place)
-        told(len(batch))
+        on_progress(len(batch))
 
 
 def _frame(rows: Rows, cover: Cover) -> Frame:

@@ -23,11 +23,11 @@ async def play(
     shift: Shift | None = None,
     rate: float | None = None,
     keeper: Keeper | None = None,
-    told: Callable[[int], object] = lambda events: None,
+    on_progress: Callable[[int], object] = lambda events: None,
 ) -> int:
     """Send all lines, moved by `shift`, at most `rate` of them a second; how many there were.
 
-    keeper: gets what is sent. told: of the number of events, after each part.
+    keeper: gets what is sent. on_progress: gets the number of events, after each part.
     """
     clock = asyncio.get_running_loop().time
     began, sent = clock(), 0
@@ -42,7 +42,7 @@ async def play(
             if keeper is not None:
                 keeper.add(out)
         sent += len(out)
-        told(len(out))
+        on_progress(len(out))
         if rate is not None:
             await asyncio.sleep(max(0.0, began + sent / rate - clock()))
     return sent

@@ -71,9 +71,9 @@ class Publisher:
         """Wait until at most so many batches are not acknowledged."""
         while len(self._flying) > most:
             partition, count, now, sent = self._flying.popleft()
-            told = await sent
-            self.next[partition] = told.offset + count
-            self.last[partition] = told.timestamp if told.timestamp_type == LOG_APPEND_TIME else now
+            answer = await sent
+            self.next[partition] = answer.offset + count
+            self.last[partition] = answer.timestamp if answer.timestamp_type == LOG_APPEND_TIME else now
             self.acknowledged += count
 
 

@@ -51,7 +51,7 @@ def prepare(kept: KeptCopies) -> KeptCopy:
     return part
 
 
-async def send(settings: Settings, part: KeptCopy, told: Callable[[int, float, int], object]) -> None:
+async def send(settings: Settings, part: KeptCopy, on_progress: Callable[[int, float, int], object]) -> None:
     """Publish a prepared sample in one transaction: all of it, or nothing if this is broken off."""
     lines = Lines([part.file])
     count = 0
@@ -59,9 +59,9 @@ async def send(settings: Settings, part: KeptCopy, told: Callable[[int, float, i
     def more(events: int) -> None:
         nonlocal count
         count += events
-        told(count, lines.done, lines.size or 0)
+        on_progress(count, lines.done, lines.size or 0)
 
     async with publisher(settings, transaction=True) as sender:
-        await play(sender, lines, told=more)
+        await play(sender, lines, on_progress=more)
     part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last
     part.save()

@@ -191,11 +191,11 @@ async def view(
     today: Day,
     partition: int | None = None,
     member: str | None = None,
-    told: Callable[[int, float, int], object] = lambda records, done, total: None,
+    on_progress: Callable[[int, float, int], object] = lambda records, done, total: None,
 ) -> LedgerView:
     """All partitions, or one; with `member` that member's one. Raises UserError for what does not exist.
 
-    today: the day of a partition that never ran. told: (records read, partitions done, of how many).
+    today: the day of a partition that never ran. on_progress: (records read, partitions done, of how many).
     """
     count = await _partitions(settings)
     if partition is not None and partition >= count:
@@ -207,7 +207,7 @@ async def view(
     chosen = range(count) if partition is None else range(partition, partition + 1)
     found, records = [], 0
     for done, one in enumerate(chosen):
-        told(records, done, len(chosen))
+        on_progress(records, done, len(chosen))
         image, more = await _image(settings, one)
         found.append(partition_ledger(one, image))
         records += more

@@ -103,21 +103,11 @@ class CensusReader:
 
 
 class CensusCache:
-    """The last census of a worker, taken again when it is too old."""
+    """The last census of a worker, taken again when it is too old. reader: makes one that has read nothing yet."""
 
-    def __init__(
-        self,
-        topics: Log,
-        clock: Clock,
-        settings: Settings,
-        budget: BackgroundBudget,
-        own: Callable[[int], Shard | None],
-    ) -> None:
-        self.topics = topics
+    def __init__(self, clock: Clock, reader: Callable[[], CensusReader]) -> None:
         self.clock = clock
-        self.settings = settings
-        self.budget = budget
-        self.own = own
+        self._reader = reader
         self._last: Census | None = None
         self._reading: CensusReader | None = None
         self._lock = asyncio.Lock()
@@ -146,7 +136,7 @@ class CensusCache:
 
     async def _take(self) -> Census:
         reading, self._reading = (
-            self._reading or CensusReader(self.topics, self.clock, self.settings, self.budget, self.own),
+            self._reading or self._reader(),
             None,
         )
         census = await reading.take()

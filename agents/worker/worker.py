@@ -35,7 +35,7 @@ from agents.worker.ingest_role import IngestRole
 from agents.worker.partition_runner import PartitionRunner
 from agents.worker.rank_role import RankFollower
 from agents.worker.round_length import RoundLength
-from agents.worker.score_census import CensusCache
+from agents.worker.score_census import CensusCache, CensusReader
 from agents.worker.score_role import ScoreRole, live_shard
 from pipeline.rubric.model import Rubric
 
@@ -94,7 +94,9 @@ class Worker:
             coverage=Coverage(log, clock, settings, lambda: list(runners)),
             budget=budget,
             rounds=rounds,
-            censuses=CensusCache(log, clock, settings, budget, partial(live_shard, runners)),
+            censuses=CensusCache(
+                clock, partial(CensusReader, log, clock, settings, budget, partial(live_shard, runners))
+            ),
             benchmarks=None
             if settings.cohort_kinds is None
             else RankFollower(log, clock, settings, metrics, budget, rounds),

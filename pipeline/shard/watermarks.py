@@ -61,9 +61,9 @@ class Watermarks:
                 dealt_with.remove(start, stop)
                 if not dealt_with:
                     del self.lost[source]
-        told = {lost.source for lost in frame.lost or ()}
+        with_loss = {lost.source for lost in frame.lost or ()}
         for cover in frame.covers:
-            begins = cover.jump and frame.lost is not None and cover.source not in told
+            begins = cover.jump and frame.lost is not None and cover.source not in with_loss
             mine = frame.source == cover.source
             count = int(np.count_nonzero(mine))
             for start, stop in self._open(cover, result, of_old=frame.lost is None, begins=begins):

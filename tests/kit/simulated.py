@@ -30,7 +30,7 @@ from agents.worker.ingest_role import IngestRole
 from agents.worker.partition_runner import PartitionRunner
 from agents.worker.rank_role import RankFollower
 from agents.worker.round_length import RoundLength
-from agents.worker.score_census import CensusCache
+from agents.worker.score_census import CensusCache, CensusReader
 from agents.worker.score_role import ScoreRole, live_shard
 from pipeline.common import days
 from pipeline.common.units import Day
@@ -473,7 +473,9 @@ class SimWorker:
             coverage=Coverage(log, clock, s, lambda: list(runners)),
             budget=budget,
             rounds=rounds,
-            censuses=CensusCache(log, clock, s, budget, lambda p: live_shard(runners, p)),
+            censuses=CensusCache(
+                clock, lambda: CensusReader(log, clock, s, budget, lambda p: live_shard(runners, p))
+            ),
             benchmarks=None
             if s.cohort_kinds is None
             else RankFollower(log, clock, s, metrics, budget, rounds),
