@@ -100,6 +100,7 @@ clean: stop ## stop the broker, remove its data and the environment
 # (commands, packages) only reinstalls the project.
 .venv/pinned: requirements.txt
 	@$(MAKE) python
+	@if [ -L .venv ]; then echo ".venv is a link: remove it, or set up the folder that it leads to." >&2; exit 2; fi
 	@echo "Setting up .venv (once) …"
 	@$(PYTHON) -m venv --clear .venv
 	@$(PIP) install --require-hashes -r requirements.txt
