@@ -14,8 +14,8 @@ from pathlib import Path
 
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
-from agents.kafka import topics
 from agents.local.broker import Broker, connected
+from agents.topics import creation
 from perf.worker_process import Worker, total
 
 ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
@@ -32,10 +32,10 @@ def ground(name: str) -> Iterator[Settings]:
     try:
         settings = connected(settings, _report)
         try:
-            asyncio.run(topics.ensure(settings))
+            asyncio.run(creation.ensure(settings))
             yield settings
         finally:
-            asyncio.run(topics.delete(settings))
+            asyncio.run(creation.delete(settings))
     finally:
         if broker is not None and ours:
             broker.stop()

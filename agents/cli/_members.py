@@ -97,10 +97,10 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
     import asyncio
 
     from agents.config.clock import clock
-    from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.queries import live_state, member_network, member_ranks
     from agents.screens import console
+    from agents.topics.creation import ensure
 
     settings = connected(settings, report=console.report)
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from agents.config.settings import Settings
 from agents.dead_letters.redrive import Candidate, Judge, Judged, remembered, sender
 from agents.dead_letters.store import StoredLetter, Wanted, letters, now_ms
-from agents.kafka.internals import is_fencing
-from agents.kafka.topics import ensure
+from agents.kafka.errors import is_fencing
 from agents.screens import dead_letters
+from agents.topics.creation import ensure
 
 LOT = 1_000
 """Letters of a transaction."""

@@ -35,11 +35,11 @@ def benchmarks(
     import asyncio
 
     from agents.config.settings import Settings
-    from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.queries import benchmarks as published
     from agents.screens import benchmarks as drawn
     from agents.screens import console
+    from agents.topics.creation import ensure
 
     one = _is_one(cohort)
     settings = connected(Settings.load(), report=console.report)

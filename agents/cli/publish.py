@@ -66,11 +66,11 @@ async def _send(
     settings: "Settings", lines: "Lines", shift: "Shift | None", *, rate: float | None, keep_as: str | None
 ) -> None:
     """Send all lines; keep_as: the name of their kept copy, None to keep none."""
-    from agents.kafka.topics import ensure
     from agents.publish.kept_copies import keeping, played
     from agents.publish.paced import play
     from agents.publish.publisher import publisher
     from agents.screens import console
+    from agents.topics.creation import ensure
 
     await ensure(settings)
     part = None if keep_as is None else (await played(settings)).new(keep_as)

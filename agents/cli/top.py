@@ -18,10 +18,10 @@ def top(
     import asyncio
 
     from agents.config.settings import Settings
-    from agents.kafka.topics import ensure
     from agents.local.broker import connected
     from agents.queries import published_scores
     from agents.screens import console
+    from agents.topics.creation import ensure
 
     settings = connected(Settings.load(), report=console.report)
 

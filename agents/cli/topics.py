@@ -17,8 +17,8 @@ def topics() -> None:
     from rich.table import Table
 
     from agents.config.settings import Settings
-    from agents.kafka.topics import ensure
     from agents.local.broker import connected
+    from agents.topics.creation import ensure
 
     settings = connected(Settings.load(), report=lambda line: typer.echo(line, err=True))
     table = Table("topic", "partitions", "retention", "", "purpose", box=None, pad_edge=False)

@@ -18,7 +18,7 @@ def topology(
     Example: pillarscore topology --format mermaid
     """
     from agents.config.settings import Settings
-    from agents.kafka import topology as graph
+    from agents.topics import topology as graph
 
     lines = graph.text if format == "text" else graph.mermaid
     for line in lines(Settings.load()):

@@ -103,10 +103,10 @@ async def _read_live(settings: "Settings", rubric: "Rubric", files: list[Path], 
     """What the workers have emitted, once they have counted the kept copies, if no files are given."""
     from agents.config.clock import clock
     from agents.dead_letters.refused import ahead
-    from agents.kafka.topics import ensure
     from agents.queries import published_scores
     from agents.queries.ledger_check import check
     from agents.screens import console
+    from agents.topics.creation import ensure
 
     scores: dict[str, Score] = {}
 

@@ -37,10 +37,10 @@ def worker(
     from agents.config import logging_setup, rubric_file
     from agents.config.clock import clock
     from agents.config.settings import Settings
-    from agents.kafka.topics import ensure, with_create_time
     from agents.local.broker import connected
     from agents.local.ports import require_free
     from agents.screens import console
+    from agents.topics.creation import ensure, with_create_time
     from agents.worker.worker import Worker
 
     given = {} if web_port is None else {"web_port": web_port}

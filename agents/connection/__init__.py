@@ -1,4 +1,4 @@
-"""How a client reaches Kafka and proves who it is: TLS, SASL, tokens, and why Kafka has refused.
+"""What a client needs to reach Kafka and prove who it is: TLS, SASL, tokens; and why Kafka has refused.
 
-Nothing here knows topics or records; clients are made in `agents.kafka.clients`.
+Nothing here knows topics or records; connections and clients are made in `agents.kafka`.
 """

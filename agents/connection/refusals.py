@@ -1,7 +1,7 @@
 """Why Kafka lets nobody in, in words: TLS, user and password, token, ACL.
 
 aiokafka logs the cause and goes on with a general error, so each attempt to connect leaves its cause here
-(see `agents.connection.connections`), for commands to print and for the worker's health.
+(see `agents.kafka.connections`), for commands to print and for the worker's health.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What a connection to a secured Kafka needs: TLS context, user and password, tokens.
 
 Everything that comes from a file knows its file and can be asked for what it holds now (`current`), which
-`agents.connection.connections` does for each new connection. So certificates, passwords and tokens are replaced
+`agents.kafka.connections` does for each new connection. So certificates, passwords and tokens are replaced
 while a worker runs: write the new file, and every connection made from then on uses it.
 """
 

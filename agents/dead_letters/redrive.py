@@ -21,10 +21,11 @@ from agents.config.settings import Settings
 from agents.connection.refusals import explained
 from agents.dead_letters.edits import headers_of
 from agents.dead_letters.store import LetterId, StoredLetter
+from agents.kafka.clients import admin
 from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
 from agents.kafka.range_reader import reader
-from agents.kafka.topics import admin, existing
 from agents.kafka.transactions import Transactions
+from agents.topics.creation import existing
 from pipeline.intake.record_intake import Intake
 from schemas.letters import DeadLetter
 from schemas.replays import Replay

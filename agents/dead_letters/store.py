@@ -10,9 +10,10 @@ from pydantic_core import from_json
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.kafka.clients import admin
 from agents.kafka.multi_reader import MultiReader, partitions
-from agents.kafka.topic_watch import require_allowed
-from agents.kafka.topics import admin, existing
+from agents.topics.creation import existing
+from agents.topics.watch import require_allowed
 from schemas.cloudevents import BOM, Mode, NotAnEvent, content_mode
 from schemas.letters import DeadLetter
 

@@ -3,31 +3,40 @@
 Everything else asks for a client by what it is for, so a setting of the connection has one place to enter.
 """
 
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 
 from agents.config import client_options
+from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.connection.connections import attempt
+from agents.connection import refusals
 from agents.connection.security import security
+from agents.kafka.connections import attempt
 from agents.kafka.internals import check_version
 
 BATCH_BYTES = 1 << 20
 """Of one produce batch."""
-
-
 CHECK_S = 5.0
 """How long `check` waits for each address."""
+CLOSE_S = 5.0
+_PROGRAM = "pillarscore@"
 
 
 def connection(settings: Settings, kind: str = "") -> dict[str, Any]:
     """What every client needs to reach Kafka; kind: `consumer` or `producer`, for what only these know.
 
-    Raises UserError when a file that the settings name can't be used.
+    Raises UserError when a file that the settings name can't be used, or for another aiokafka than the pinned one.
     """
+    check_version()
     options = client_options.read(settings.client_options_file)
     return {
         "bootstrap_servers": settings.broker,
@@ -43,6 +52,7 @@ async def check(settings: Settings) -> str | None:
 
     Raises UserError when a file that the settings name can't be used.
     """
+    check_version()
     timeout_s = min(CHECK_S, settings.request_timeout_s)
     return await attempt(settings.broker.split(","), timeout_s, security(settings))
 
@@ -55,7 +65,6 @@ def consumer(settings: Settings, *, committed: bool = True, **options: Any) -> A
         committed: see only records of committed transactions.
         options: of AIOKafkaConsumer, as a group or fetch sizes.
     """
-    check_version()
     given = {
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
@@ -71,16 +80,41 @@ def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
         settings: where Kafka is.
         options: of AIOKafkaProducer, as a transactional id, sizes or compression.
     """
-    check_version()
     given = {"enable_idempotence": True, "max_batch_size": BATCH_BYTES}
     return AIOKafkaProducer(**(given | options | connection(settings, "producer")))
 
 
-def admin_client(settings: Settings) -> AIOKafkaAdminClient:
-    """A client that creates and describes topics and groups."""
-    return AIOKafkaAdminClient(**connection(settings))
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client of the settings' broker, closed at the end; UserError when there is no broker."""
+    client = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await client.start()
+        yield client
+    except KafkaError as error:
+        refused = refusals.explained(error)
+        raise UserError(refused or f"Kafka at {settings.broker}: {error}") from error
+    finally:
+        await client.close()
 
 
-def request_client(settings: Settings) -> AIOKafkaClient:
-    """A client for single requests that the others do not offer."""
-    return AIOKafkaClient(**connection(settings))
+@asynccontextmanager
+async def kafka_client(settings: Settings) -> AsyncIterator[AIOKafkaClient]:
+    """A bootstrapped client for single requests that the others do not offer, closed at the end."""
+    client = AIOKafkaClient(**connection(settings))
+    try:
+        await client.bootstrap()
+        yield client
+    finally:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.close(), CLOSE_S)
+
+
+def client_id(settings: Settings) -> str:
+    """The client id of a worker's consumers, as in `pillarscore@host:6066`: who looks at a group finds its pages."""
+    return f"{_PROGRAM}{socket.gethostname()}:{settings.web_port}"
+
+
+def worker_of(client: str) -> str:
+    """The worker, `host:port`, that a client id names; the id itself when it is not one of ours."""
+    return client.removeprefix(_PROGRAM)

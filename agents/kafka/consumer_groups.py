@@ -12,7 +12,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from agents.kafka.client_id import worker_of
+from agents.kafka.clients import worker_of
 from agents.kafka.internals import assigned_partitions
 
 PATIENCE_S = 10.0

@@ -1,6 +1,6 @@
 """What Kafka can answer to a transaction that its sender has to act on."""
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents.connection.refusals import denied
 
@@ -33,3 +33,8 @@ class EndUnanswered(KafkaError):
     first one may still be on its way, and end the *next* transaction half-way. A new producer has another epoch,
     so that Kafka refuses the late request.
     """
+
+
+def is_fencing(error: object) -> bool:
+    """Whether an error is aiokafka's word for being fenced."""
+    return isinstance(error, ProducerFenced)

@@ -4,30 +4,25 @@ aiokafka promises nothing about these parts, so the installed version is checked
 that depends on them, and `tests/broker/test_internals.py` fails when an upgrade changes one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from aiokafka import AIOKafkaProducer
-from aiokafka import errors as kafka_errors
+from aiokafka import AIOKafkaProducer, errors
+from aiokafka import client as aiokafka_client
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.consumer import fetcher
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import IllegalOperation, KafkaError, NodeNotReadyError, ProducerFenced
 from aiokafka.producer import sender
+from aiokafka.protocol import types
+from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import (
-    Boolean,
-    CompactArray,
-    CompactString,
-    Int16,
-    Int32,
-    Schema,
-    TaggedFields,
-)
 
 from agents.config.errors import UserError
 from agents.kafka.errors import EndUnanswered, Fenced
@@ -48,6 +43,71 @@ def check_version() -> None:
         )
 
 
+# --- connections --------------------------------------------------------------------------------------------
+
+RENEW = 0.8
+"""The share of a session after which its connection is replaced."""
+
+
+class Connection(AIOKafkaConnection):
+    """A connection that gives way to a new one before Kafka ends its session, and reports a refused token.
+
+    Kafka closes a connection whose token has expired, or that is older than `connections.max.reauth.ms`, at its
+    next request. aiokafka can't authenticate again on a connection (KIP-368), so it is replaced by a new one before
+    that, when no request is under way: nothing is lost, and no request is left without an answer. A refused
+    OAUTHBEARER token is an error; aiokafka takes it for success.
+    """
+
+    _renew_at = math.inf
+
+    def connected(self) -> bool:
+        """Whether requests can be sent; asked before each request, when it is too late to use it, it ends."""
+        if time.monotonic() >= self._renew_at and not self._requests:
+            self._renew_at = math.inf
+            self.close(reason=CloseReason.IDLE_DROP)
+        return bool(super().connected())
+
+    def send(self, request: Any, expect_response: bool = True) -> Any:
+        """As in aiokafka; answers to SASL are looked at on their way."""
+        sent = super().send(request, expect_response)
+        if isinstance(request, SaslAuthenticateRequest):
+            return self._authenticated(sent)
+        return self._agreed(sent) if isinstance(request, SaslHandShakeRequest) else sent
+
+    def close(self, reason: Any = None, exc: Any = None) -> Any:
+        """As in aiokafka, but at once.
+
+        To end TLS in order, Python waits up to 30 s for the broker's part, and workers that closed a consumer did
+        wait that long. All that matters has been answered by then, so there is nothing to wait for.
+        """
+        transport = None if self._writer is None else self._writer.transport
+        closed = super().close(reason, exc)
+        if transport is not None and self._security_protocol.endswith("SSL"):
+            transport.abort()
+        return closed
+
+    async def _agreed(self, sent: Any) -> Any:
+        answer = await sent
+        if answer.error_code == errors.UnsupportedSaslMechanismError.errno:
+            raise errors.UnsupportedSaslMechanismError(answer.enabled_mechanisms)
+        return answer
+
+    async def _authenticated(self, sent: Any) -> Any:
+        answer = await sent
+        if answer.error_code == 0:
+            if self._sasl_mechanism == "OAUTHBEARER" and answer.sasl_auth_bytes:
+                raise errors.SaslAuthenticationFailed(answer.sasl_auth_bytes.decode("utf-8", "replace"))
+            lifetime_ms = getattr(answer, "session_lifetime_ms", 0)
+            if lifetime_ms > 0:
+                self._renew_at = time.monotonic() + lifetime_ms / 1000 * RENEW
+        return answer
+
+
+def open_connections_with(create: Callable[..., Awaitable[Connection]]) -> None:
+    """Let all clients, Faust's too, open their connections with this function."""
+    aiokafka_client.create_conn = create
+
+
 # --- the end of a transaction -------------------------------------------------------------------------------
 
 
@@ -62,11 +122,11 @@ class EndTxnOnce(sender.EndTxnHandler):
         request = self.create_request()
         try:
             answer = await self._sender.client.send(node_id, request, group=self.group)
-        except NodeNotReadyError:
+        except errors.NodeNotReadyError:
             # there was no connection, so nothing was sent
             await sender.asyncio.sleep(self.handle_error())
             return False
-        except KafkaError as error:
+        except errors.KafkaError as error:
             unanswered = EndUnanswered(f"no answer to the end of a transaction: {error!r}")
             unanswered.__cause__ = error
             self._sender._message_accumulator.fail_all(unanswered)
@@ -91,22 +151,17 @@ def fencing_raised(producer: AIOKafkaProducer) -> Iterator[None]:
     """
     try:
         yield
-    except ProducerFenced as error:
+    except errors.ProducerFenced as error:
         raise Fenced() from error
-    except (IllegalOperation, AssertionError):  # the latter from its state machine, when committing
+    except (errors.IllegalOperation, AssertionError):  # the latter from its state machine, when committing
         manager = producer._txn_manager
         if manager is not None and manager.is_fatal_error() and manager._transaction_waiter.done():
             cause = manager._transaction_waiter.exception()
-            if isinstance(cause, ProducerFenced):
+            if isinstance(cause, errors.ProducerFenced):
                 raise Fenced() from cause
             if cause is not None:
                 raise cause from None
         raise
-
-
-def is_fencing(error: object) -> bool:
-    """Whether an error is aiokafka's word for being fenced."""
-    return isinstance(error, ProducerFenced)
 
 
 def cause_of(producer: AIOKafkaProducer, error: BaseException) -> BaseException:
@@ -225,7 +280,7 @@ def _salvaged(self: Any, error: Exception) -> "Iterator[UnreadableRecord] | None
     found = next(islice(batches(bytes(self._records.data)), self._records.taken - 1, None), None)
     if found is None:
         return None
-    if isinstance(error, kafka_errors.CorruptRecordException) and "CRC" in str(error):
+    if isinstance(error, errors.CorruptRecordException) and "CRC" in str(error):
         where = topic, partition, int.from_bytes(found[:8], "big")
         if where not in _corrupt:
             _corrupt.add(where)
@@ -265,45 +320,38 @@ class _Uuid:
         return str(value)
 
 
-_TEXT = CompactString("utf-8")
+_TEXT = types.CompactString("utf-8")
+_TAGS = ("tags", types.TaggedFields)
+_BROKER = (("node_id", types.Int32), ("host", _TEXT), ("port", types.Int32), ("rack", _TEXT), _TAGS)
 _PARTITION = (
-    ("error_code", Int16),
-    ("partition", Int32),
-    ("leader", Int32),
-    ("leader_epoch", Int32),
-    ("replicas", CompactArray(Int32)),
-    ("isr", CompactArray(Int32)),
-    ("offline_replicas", CompactArray(Int32)),
-    ("tags", TaggedFields),
+    ("error_code", types.Int16),
+    *((name, types.Int32) for name in ("partition", "leader", "leader_epoch")),
+    *((name, types.CompactArray(types.Int32)) for name in ("replicas", "isr", "offline_replicas")),
+    _TAGS,
 )
 
 
 class _MetadataResponse_v12(Response):
     API_KEY = 3
     API_VERSION = 12
-    SCHEMA = Schema(
-        ("throttle_time_ms", Int32),
-        (
-            "brokers",
-            CompactArray(
-                ("node_id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT), ("tags", TaggedFields)
-            ),
-        ),
+    SCHEMA = types.Schema(
+        ("throttle_time_ms", types.Int32),
+        ("brokers", types.CompactArray(*_BROKER)),
         ("cluster_id", _TEXT),
-        ("controller_id", Int32),
+        ("controller_id", types.Int32),
         (
             "topics",
-            CompactArray(
-                ("error_code", Int16),
+            types.CompactArray(
+                ("error_code", types.Int16),
                 ("topic", _TEXT),
                 ("topic_id", _Uuid),
-                ("is_internal", Boolean),
-                ("partitions", CompactArray(*_PARTITION)),
-                ("authorized_operations", Int32),
-                ("tags", TaggedFields),
+                ("is_internal", types.Boolean),
+                ("partitions", types.CompactArray(*_PARTITION)),
+                ("authorized_operations", types.Int32),
+                _TAGS,
             ),
         ),
-        ("tags", TaggedFields),
+        _TAGS,
     )
 
 
@@ -312,11 +360,11 @@ class _MetadataRequest_v12(RequestStruct):
     API_VERSION = 12
     FLEXIBLE_VERSION = True
     RESPONSE_TYPE = _MetadataResponse_v12
-    SCHEMA = Schema(
-        ("topics", CompactArray(("topic_id", _Uuid), ("topic", _TEXT), ("tags", TaggedFields))),
-        ("allow_auto_topic_creation", Boolean),
-        ("include_topic_authorized_operations", Boolean),
-        ("tags", TaggedFields),
+    SCHEMA = types.Schema(
+        ("topics", types.CompactArray(("topic_id", _Uuid), ("topic", _TEXT), _TAGS)),
+        ("allow_auto_topic_creation", types.Boolean),
+        ("include_topic_authorized_operations", types.Boolean),
+        _TAGS,
     )
 
 
@@ -343,6 +391,6 @@ async def topic_ids(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, 
     for code, name, id_, *_ in answer.topics:
         if code == 0:
             found[name] = str(id_)
-        elif code != kafka_errors.UnknownTopicOrPartitionError.errno:
-            raise kafka_errors.for_code(code)(name)
+        elif code != errors.UnknownTopicOrPartitionError.errno:
+            raise errors.for_code(code)(name)
     return found

@@ -53,7 +53,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# Topics are created by agents/kafka/topics.py; a misspelt name must not create one.
+# Topics are created by agents/topics/specs.py; a misspelt name must not create one.
 auto.create.topics.enable=false
 # A single worker need not wait for others to join its group.
 group.initial.rebalance.delay.ms=0

@@ -13,10 +13,10 @@ import aiohttp
 
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
-from agents.kafka.topics import ensure
 from agents.local.broker import Broker, connected
 from agents.local.kafka_jars import Report
 from agents.local.ports import require_free
+from agents.topics.creation import ensure
 
 READY_S = 90.0
 STOP_S = 30.0

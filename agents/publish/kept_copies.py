@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import clients
-from agents.kafka.topics import admin
+from agents.kafka.clients import admin
 
 
 @dataclass(slots=True)

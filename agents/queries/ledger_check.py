@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 
+from agents.adapters.kafka_log import KafkaLog
 from agents.config.settings import Settings
-from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.multi_reader import partitions
 from agents.offline.verification import Difference
 from agents.worker.restore import Restored, restore

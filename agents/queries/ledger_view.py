@@ -12,11 +12,12 @@ import orjson
 import pyarrow as pa
 from pydantic import BaseModel
 
+from agents.adapters.kafka_log import KafkaLog
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.kafka_log import KafkaLog
-from agents.kafka.topic_watch import require_allowed
-from agents.kafka.topics import admin, existing
+from agents.kafka.clients import admin
+from agents.topics.creation import existing
+from agents.topics.watch import require_allowed
 from agents.worker.restore import restore
 from pipeline.common.days import calendar
 from pipeline.common.partitioner import partitions

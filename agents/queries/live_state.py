@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
+from agents.adapters.kafka_log import KafkaLog
 from agents.config.settings import Settings
-from agents.kafka.kafka_log import KafkaLog
 from agents.kafka.range_reader import reader
 from agents.worker.restore import restore
 from pipeline.common.partitioner import partitions

@@ -17,12 +17,13 @@ from aiokafka.client import AIOKafkaClient
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import consumer_groups
+from agents.kafka.clients import admin, kafka_client
 from agents.kafka.consumer_groups import Group
 from agents.kafka.internals import topic_ids
 from agents.kafka.multi_reader import MultiReader, partitions
-from agents.kafka.topic_watch import kafka_client, require_allowed
-from agents.kafka.topics import admin, existing
 from agents.queries import problems
+from agents.topics.creation import existing
+from agents.topics.watch import require_allowed
 from pipeline.common.units import Day
 from pipeline.shard.member_index import BLOCK_SIZE
 from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
 from agents.kafka.end_offsets import EndOffsets
-from agents.kafka.topic_watch import TopicWatch
 from agents.metrics import Metrics
 from agents.ports import Clock, FrameGroup, Log
+from agents.topics.watch import TopicWatch
 from agents.worker.background_budget import BackgroundBudget
 from agents.worker.coverage import Coverage
 from agents.worker.health import Health

@@ -14,17 +14,17 @@ from functools import partial
 
 import structlog
 
+from agents.adapters.frame_group import FaustGroup, faust_app, group_lost
+from agents.adapters.kafka_log import KafkaLog
 from agents.config import rubric_file
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
 from agents.connection import refusals
 from agents.kafka.end_offsets import EndOffsets
-from agents.kafka.frame_group import FaustGroup, faust_app, group_lost
-from agents.kafka.kafka_log import KafkaLog
-from agents.kafka.topic_watch import TopicWatch
 from agents.metrics import Metrics
 from agents.ports import TopicPartition
+from agents.topics.watch import TopicWatch
 from agents.tracing import tracing
 from agents.worker.background_budget import BackgroundBudget
 from agents.worker.context import Context

@@ -17,9 +17,9 @@ import pytest
 
 import agents
 from agents.config.settings import Settings
-from agents.kafka.topics import delete, ensure
 from agents.local.broker import Broker
 from agents.local.kafka_jars import locked
+from agents.topics.creation import delete, ensure
 
 TIMEOUT_S = 300
 """For a test without a limit of its own. More than its waits may take, so that theirs say first what is missing."""

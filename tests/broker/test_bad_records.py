@@ -7,8 +7,8 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from agents.config.settings import Settings
+from agents.kafka.clients import admin
 from agents.kafka.range_reader import reader
-from agents.kafka.topics import admin
 from perf.worker_process import Worker, total
 from schemas.letters import DeadLetter
 from tests.kit.batches import with_bad_header_name

@@ -13,8 +13,8 @@ import pytest
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.topics import ensure
 from agents.local.broker import Broker, answers, connected
+from agents.topics.creation import ensure
 
 
 @pytest.fixture

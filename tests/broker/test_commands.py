@@ -20,8 +20,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from agents.config.settings import PREFIX, Settings
-from agents.kafka.topics import delete
 from agents.publish.kept_copies import played
+from agents.topics.creation import delete
 from tests.kit.events import random_events
 from tests.kit.files import event, ndjson
 

@@ -14,7 +14,7 @@ import pytest
 
 from agents.config.settings import PREFIX, Settings
 from agents.kafka.clients import check
-from agents.kafka.topics import ensure
+from agents.topics.creation import ensure
 from perf.worker_process import Worker, total
 from tests.kit.events import random_events
 from tests.kit.secured_kafka import (

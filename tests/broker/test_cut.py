@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agents.config.settings import Settings
-from agents.kafka.topics import ensure
 from agents.queries.commit_progress import counted
+from agents.topics.creation import ensure
 from perf.worker_process import Worker, free_port
 from pipeline.common import days
 from tests.kit.chaos import outcome, publish, random_values

@@ -16,10 +16,10 @@ import pytest
 from aiokafka.admin import NewPartitions
 
 from agents.config.settings import Settings
-from agents.kafka.topics import ensure
 from agents.queries.commit_progress import counted, stamps
 from agents.queries.losses import Loss, losses, resolve
 from agents.queries.status import Status, survey
+from agents.topics.creation import ensure
 from perf.worker_process import Worker, free_port, total, wait_shared
 from pipeline.common import days
 from schemas.ledger import block_key

@@ -1,19 +1,29 @@
 """The private parts of aiokafka that we use do what we rely on; an upgrade that changes one fails here."""
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import client as aiokafka_client
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import SaslAuthenticationFailed
 from aiokafka.producer import sender
+from aiokafka.protocol.admin import (
+    SaslAuthenticateRequest,
+    SaslAuthenticateResponse_v0,
+    SaslAuthenticateResponse_v1,
+)
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka import clients, consumer_groups, internals
+from agents.kafka import clients, connections, consumer_groups, internals
+from agents.kafka.clients import admin, kafka_client
 from agents.kafka.internals import EndTxnOnce, as_it_is, batch_bytes, batch_of, check_version, topic_ids
-from agents.kafka.topic_watch import kafka_client
-from agents.kafka.topics import admin, delete, ensure
 from agents.kafka.transactions import Transactions
+from agents.topics.creation import delete, ensure
 
 RECORDS = [(b"k%d" % n, b"v" * 100) for n in range(50)]
 WAIT_S = 20.0
@@ -34,12 +44,69 @@ async def _read(settings: Settings, count: int, **options: Any) -> list[Any]:
         await consumer.stop()
 
 
-@pytest.mark.parametrize("make", [clients.consumer, clients.producer])
+@pytest.mark.parametrize("make", [clients.consumer, clients.producer, clients.connection])
 async def test_another_version_is_refused_with_what_to_do(live: Settings, monkeypatch, make) -> None:
     check_version()
     monkeypatch.setattr(internals, "version", lambda name: "0.99.0")
     with pytest.raises(UserError, match=r"aiokafka 0\.99\.0 is installed.*requirements\.txt"):
         make(live)
+
+
+async def test_all_clients_connect_through_our_function(live: Settings) -> None:
+    assert aiokafka_client.create_conn is connections.create_conn
+    async with kafka_client(live) as client, admin(live) as of_admin:
+        for each in (client, of_admin._client):
+            opened = await each._get_conn(each.get_random_node())
+            assert type(opened) is internals.Connection
+
+
+async def test_a_connection_gives_way_to_a_new_one_only_when_no_request_is_under_way(live: Settings) -> None:
+    topics = [live.topic("events")]
+    async with kafka_client(live) as client:
+        node = client.get_random_node()
+        before = await client._get_conn(node)
+        before._renew_at = 0.0
+        before._requests.append(None)
+        assert before.connected(), "a request is under way"
+        before._requests.pop()
+        assert set(await topic_ids(client, topics)) == set(topics)
+        assert not before.connected()
+        after = await client._get_conn(node)
+        assert after is not before
+        assert after.connected()
+
+
+@pytest.mark.parametrize(
+    ("answer", "mechanism", "renewed"),
+    [
+        (SaslAuthenticateResponse_v1(0, None, b"", 60_000), "PLAIN", True),
+        (SaslAuthenticateResponse_v1(0, None, b"", 0), "PLAIN", False),
+        (SaslAuthenticateResponse_v0(0, None, b""), "PLAIN", False),
+        (SaslAuthenticateResponse_v1(0, None, b"refused", 0), "OAUTHBEARER", None),
+    ],
+)
+async def test_an_answer_to_sasl_decides_how_long_a_connection_lives(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, mechanism: str, renewed: bool | None
+) -> None:
+    async def answered(*_: Any) -> Any:
+        return answer
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", lambda *_: answered())
+    connection = internals.Connection(
+        "127.0.0.1", 1, sasl_mechanism=mechanism, sasl_oauth_token_provider=_Token()
+    )
+    sent = connection.send(SaslAuthenticateRequest(b""))
+    if renewed is None:
+        with pytest.raises(SaslAuthenticationFailed, match="refused"):
+            await sent
+    else:
+        assert await sent is answer
+        assert (connection._renew_at < math.inf) is renewed
+
+
+class _Token(AbstractTokenProvider):
+    async def token(self) -> str:
+        return "token"
 
 
 async def test_batches_are_filled_by_their_builder_and_read_back_as_they_were(live: Settings) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from agents.adapters.kafka_log import KafkaLog
 from agents.cli import _run
 from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
-from agents.kafka.kafka_log import KafkaLog
 from agents.offline.engine import Offline
 from agents.queries import live_state as live_state
 from agents.queries.commit_progress import counted

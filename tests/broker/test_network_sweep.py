@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaProducer
 
 from agents.config.settings import Settings
 from agents.kafka.range_reader import reader
-from agents.kafka.topics import delete, ensure
 from agents.kafka.transactions import Transactions
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted
+from agents.topics.creation import delete, ensure
 from perf.worker_process import Worker
 from pipeline.common import days
 from pipeline.network.member_hash import member_hashes

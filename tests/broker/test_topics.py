@@ -11,7 +11,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.config.errors import UserError
 from agents.config.settings import TOPICS, Settings
-from agents.kafka.topics import admin, delete, ensure, specs, with_create_time
+from agents.kafka.clients import admin
+from agents.topics.creation import delete, ensure, with_create_time
+from agents.topics.specs import specs
 
 
 async def names(settings: Settings) -> set[str]:

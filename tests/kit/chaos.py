@@ -17,11 +17,12 @@ from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.files.text_files import writer
 from agents.kafka.range_reader import reader
-from agents.kafka.topics import ensure, specs
 from agents.offline.verification import Difference, differences
 from agents.queries import published_scores as published
 from agents.queries.commit_progress import stamps
 from agents.queries.ledger_check import Checked, check
+from agents.topics.creation import ensure
+from agents.topics.specs import specs
 from schemas.ledger import Counters
 from schemas.scores import Score
 from tests.kit.events import BAD, DAY, TYPES, dumps, event, random_events

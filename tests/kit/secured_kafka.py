@@ -14,7 +14,7 @@ from pathlib import Path
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
 
 from agents.config.settings import Settings
-from agents.kafka.clients import request_client
+from agents.kafka.clients import kafka_client
 from perf.worker_process import free_port
 from tests.kit.certificates import Authority
 from tests.kit.cluster import Cluster, Listener, cluster
@@ -87,9 +87,7 @@ async def allow(
     settings: Settings, user: str, prefix: str, kind: int, *operations: int, remove: bool = False
 ) -> None:
     """Add (or remove) ACLs of a user for all that begins with a prefix. settings: of a user who may."""
-    client = request_client(settings)
-    await client.bootstrap()
-    try:
+    async with kafka_client(settings) as client:
         for operation in operations:
             request = (DeleteAclsRequest if remove else CreateAclsRequest)(
                 kind, prefix, _PREFIXED, f"User:{user}", "*", operation, _ALLOW
@@ -97,8 +95,6 @@ async def allow(
             answer = await client.send(client.get_random_node(), request)
             (result,) = answer.filter_responses if remove else answer.creation_responses
             assert result[0] == 0, result
-    finally:
-        await client.close()
 
 
 def _properties(authority: Authority) -> dict[str, str]:

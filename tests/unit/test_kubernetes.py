@@ -19,10 +19,10 @@ import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from pydantic import ValidationError
 
+from agents.adapters.frame_group import faust_app
 from agents.cli import app
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.frame_group import faust_app
 from agents.worker.worker import STOP_S
 from tests.kit import container
 from tests.kit.settings import load

@@ -7,10 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 import agents
+from agents.adapters.frame_group import faust_app
 from agents.config.errors import UserError
 from agents.config.seniority_file import titles
 from agents.config.settings import PREFIX, TOPICS, Settings, reference
-from agents.kafka.frame_group import faust_app
 
 ROOT = Path(agents.__file__).parent.parent
 

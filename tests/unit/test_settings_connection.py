@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from agents.adapters.frame_group import credentials
 from agents.config import client_options
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.connection.certificate_dates import not_after
 from agents.connection.security import context
 from agents.kafka.clients import connection
-from agents.kafka.frame_group import credentials
 
 SECRET = "hunter2-is-secret"
 

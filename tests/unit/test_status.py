@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from agents.config.settings import Settings
-from agents.kafka.client_id import client_id, worker_of
+from agents.kafka.clients import client_id, worker_of
 from agents.kafka.consumer_groups import Group
 from agents.queries.status import Lag, PartitionStatus, SourceStatus, Status
 from agents.screens.status import as_json, screen

@@ -7,7 +7,7 @@ import pytest
 
 import agents
 from agents.config.settings import TOPICS, Settings
-from agents.kafka import topology
+from agents.topics import topology
 
 # The modules in which each role that a worker has touches Kafka.
 MODULES = {

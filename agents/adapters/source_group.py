@@ -11,7 +11,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from agents.config.settings import Settings
 from agents.kafka import clients
-from agents.kafka.client_id import client_id
+from agents.kafka.clients import client_id
 from agents.kafka.internals import as_it_is
 from agents.ports import SourceListener
 

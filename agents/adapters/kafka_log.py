@@ -7,11 +7,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from agents import ports
+from agents.adapters.source_group import SourceGroup
 from agents.config.settings import Settings
 from agents.kafka import clients
+from agents.kafka.clients import admin
 from agents.kafka.range_reader import FETCH_BYTES, reader
-from agents.kafka.source_group import SourceGroup
-from agents.kafka.topics import admin
 from agents.kafka.transactions import Transactions
 
 REQUEST_BYTES = 32 << 20

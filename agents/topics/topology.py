@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agents.config.settings import Settings
-from agents.kafka.topics import Topic, specs
+from agents.topics.specs import Topic, specs
 
 
 @dataclass(frozen=True, slots=True)

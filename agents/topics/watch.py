@@ -4,8 +4,7 @@ Its name and partitions do not show that, but its offsets mean other records the
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -13,12 +12,11 @@ from aiokafka.errors import KafkaError
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.connection.refusals import explained
-from agents.kafka import clients
+from agents.kafka.clients import kafka_client
 from agents.kafka.internals import topic_ids
 from agents.kafka.outage import report as report_outage
 
 EVERY_S = 5.0
-CLOSE_S = 5.0
 WATCHED = ("events", "frames", "ledger", "scores", "shadow")
 
 
@@ -62,18 +60,6 @@ class TopicWatch:
         gone = {short: id_ for short, id_ in self.ids.items() if short not in ids}
         self.ids = ids | {short: id_ for short, id_ in gone.items() if short not in self._gone}
         self._gone = set(gone)
-
-
-@contextlib.asynccontextmanager
-async def kafka_client(settings: Settings) -> AsyncIterator[AIOKafkaClient]:
-    """A bootstrapped client for single requests."""
-    client = clients.request_client(settings)
-    try:
-        await client.bootstrap()
-        yield client
-    finally:
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(client.close(), CLOSE_S)
 
 
 async def require_allowed(settings: Settings, topics: Sequence[str]) -> None:

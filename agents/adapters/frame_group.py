@@ -14,8 +14,7 @@ from agents.config.settings import Settings
 from agents.connection import refusals
 from agents.connection.security import security
 from agents.kafka import consumer_groups
-from agents.kafka.client_id import client_id, worker_of
-from agents.kafka.topics import admin
+from agents.kafka.clients import admin, client_id, worker_of
 
 
 def credentials(settings: Settings) -> Any:

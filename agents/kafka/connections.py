@@ -1,81 +1,22 @@
-"""aiokafka's connections, with what it lacks for a secured Kafka: see also `agents.kafka.internals`.
+"""Opening connections, with what aiokafka lacks for a secured Kafka; `agents.kafka.internals` has the rest of it.
 
 - The cause of a failed attempt is kept (`refusals`); aiokafka only logs it.
 - What came from files is read again for each new connection.
-- A session ends: Kafka closes a connection whose token has expired, or that is older than
-  `connections.max.reauth.ms`, at its next request. aiokafka can't authenticate again on a connection
-  (KIP-368), so a connection is replaced by a new one before that, at a moment when no request is under way:
-  nothing is lost, and no request is left without an answer.
-- A refused OAUTHBEARER token is an error; aiokafka takes it for success.
 """
 
 import asyncio
 import logging
-import math
 import ssl
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka import client as aiokafka_client
-from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
-from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeRequest
+from aiokafka.errors import KafkaError, SaslAuthenticationFailed
 from aiokafka.protocol.metadata import MetadataRequest
 
 from agents.connection.refusals import Peer, hung_up, note, refusal
 from agents.connection.security import FileContext
-
-RENEW = 0.8
-"""The share of a session after which its connection is replaced."""
-
-
-class Connection(AIOKafkaConnection):
-    """A connection that gives way to a new one before Kafka ends its session."""
-
-    _renew_at = math.inf
-
-    def connected(self) -> bool:
-        """Whether requests can be sent; asked before each request, when it is too late to use it, it ends."""
-        if time.monotonic() >= self._renew_at and not self._requests:
-            self._renew_at = math.inf
-            self.close(reason=CloseReason.IDLE_DROP)
-        return bool(super().connected())
-
-    def send(self, request: Any, expect_response: bool = True) -> Any:
-        """As in aiokafka; answers to SASL are looked at on their way."""
-        sent = super().send(request, expect_response)
-        if isinstance(request, SaslAuthenticateRequest):
-            return self._authenticated(sent)
-        return self._agreed(sent) if isinstance(request, SaslHandShakeRequest) else sent
-
-    def close(self, reason: Any = None, exc: Any = None) -> Any:
-        """As in aiokafka, but at once.
-
-        To end TLS in order, Python waits up to 30 s for the broker's part, and workers that closed a consumer did
-        wait that long. All that matters has been answered by then, so there is nothing to wait for.
-        """
-        transport = None if self._writer is None else self._writer.transport
-        closed = super().close(reason, exc)
-        if transport is not None and self._security_protocol.endswith("SSL"):
-            transport.abort()
-        return closed
-
-    async def _agreed(self, sent: Any) -> Any:
-        answer = await sent
-        if answer.error_code == UnsupportedSaslMechanismError.errno:
-            raise UnsupportedSaslMechanismError(answer.enabled_mechanisms)
-        return answer
-
-    async def _authenticated(self, sent: Any) -> Any:
-        answer = await sent
-        if answer.error_code == 0:
-            if self._sasl_mechanism == "OAUTHBEARER" and answer.sasl_auth_bytes:
-                raise SaslAuthenticationFailed(answer.sasl_auth_bytes.decode("utf-8", "replace"))
-            lifetime_ms = getattr(answer, "session_lifetime_ms", 0)
-            if lifetime_ms > 0:
-                self._renew_at = time.monotonic() + lifetime_ms / 1000 * RENEW
-        return answer
+from agents.kafka import internals
+from agents.kafka.internals import Connection
 
 
 def _peer(host: str, port: int, options: dict[str, Any]) -> Peer:
@@ -91,7 +32,7 @@ def _peer(host: str, port: int, options: dict[str, Any]) -> Peer:
 
 
 async def create_conn(host: str, port: int, **options: Any) -> Connection:
-    """In place of aiokafka's function, with the same arguments."""
+    """Connect; takes the arguments of aiokafka's own function, and raises what that raises."""
     for name in ("ssl_context", "sasl_plain_password"):
         if hasattr(options.get(name), "current"):
             options[name] = options[name].current()
@@ -111,7 +52,7 @@ async def create_conn(host: str, port: int, **options: Any) -> Connection:
     return connection
 
 
-aiokafka_client.create_conn = create_conn
+internals.open_connections_with(create_conn)
 
 
 class _Discreet(logging.Filter):
