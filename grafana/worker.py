@@ -128,6 +128,41 @@ def _machine() -> list[list[Panel]]:
                 width=6,
             ),
         ],
+        [
+            series(
+                "Silence of Kafka",
+                "s",
+                "Time since a client that waits for an answer or a connection last heard from Kafka.",
+                "Above PILLARSCORE_OUTAGE_GRACE_S: Kafka does not answer; /ready is 503 until it does.",
+                Query("pillarscore_kafka_silence_seconds<W>", "{{client}}"),
+                width=6,
+            ),
+            series(
+                "Partitions owned",
+                "short",
+                "Partitions of each role that this worker owns, and how many all workers together should own.",
+                "The sum over workers is lower than expected: start a worker with this role.",
+                Query("pillarscore_owned_partitions<W>", "{{role}}"),
+                Query("pillarscore_expected_partitions<W>", "{{role}}, all workers"),
+                width=6,
+            ),
+            series(
+                "Certificates",
+                "s",
+                "Time until the certificates expire that the settings name.",
+                "Below two weeks: replace the file; it is read again for each new connection.",
+                Query("pillarscore_certificate_expiry_seconds<W>", "{{certificate}}"),
+                width=6,
+            ),
+            series(
+                "Publishes benchmarks",
+                "short",
+                "1 when this worker publishes the benchmarks: the owner of partition 0.",
+                "The sum over workers is not 1: see the log of the owner of partition 0.",
+                Query("pillarscore_benchmark_publisher<W>", "publishes"),
+                width=6,
+            ),
+        ],
     ]
 
 

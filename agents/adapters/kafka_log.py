@@ -31,7 +31,7 @@ class KafkaLog:
     @asynccontextmanager
     async def tail(self, topic: str, partition: int) -> AsyncIterator[ports.Tail]:
         """Follows committed records of one partition from its beginning."""
-        consumer = clients.consumer(self._settings, max_partition_fetch_bytes=FETCH_BYTES)
+        consumer = clients.consumer(self._settings, "rank-consumer", max_partition_fetch_bytes=FETCH_BYTES)
         tp = TopicPartition(topic, partition)
         consumer.assign([tp])
         try:
@@ -44,7 +44,7 @@ class KafkaLog:
     @asynccontextmanager
     async def appender(self) -> AsyncIterator[ports.Appender]:
         """Appends records one by one; stopped at the end, when all are sent."""
-        producer = clients.producer(self._settings, max_request_size=REQUEST_BYTES)
+        producer = clients.producer(self._settings, "frame-producer", max_request_size=REQUEST_BYTES)
         try:
             await producer.start()
             yield _Appender(producer)
@@ -54,7 +54,7 @@ class KafkaLog:
     @asynccontextmanager
     async def offsets(self) -> AsyncIterator[ports.Offsets]:
         """Asks for offsets, in a group by itself and without an assignment."""
-        consumer = clients.consumer(self._settings, committed=False)
+        consumer = clients.consumer(self._settings, "offsets", committed=False)
         try:
             await consumer.start()
             async with admin(self._settings) as client:

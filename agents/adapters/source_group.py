@@ -11,7 +11,6 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from agents.config.settings import Settings
 from agents.kafka import clients
-from agents.kafka.clients import client_id
 from agents.kafka.internals import as_it_is
 from agents.ports import SourceListener
 
@@ -28,8 +27,8 @@ class SourceGroup:
         self._topic = settings.topic("events")
         self._consumer = clients.consumer(
             settings,
+            "ingest-consumer",
             group_id=f"{settings.prefix}ingest",
-            client_id=client_id(settings),
             fetch_max_bytes=16 << 20,
             max_partition_fetch_bytes=4 << 20,
             value_deserializer=as_it_is,

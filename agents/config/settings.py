@@ -112,6 +112,12 @@ class Settings(BaseSettings):
     request_timeout_s: float = Field(
         40, ge=1, le=600, description="How long clients wait for an answer of Kafka, seconds."
     )
+    outage_grace_s: float = Field(
+        30,
+        ge=1,
+        le=3600,
+        description="How long Kafka may leave a request without an answer until `/ready` reports it, seconds.",
+    )
     client_options_file: FilePath = Field(
         None,
         description="File of further client options, TOML or `.properties`: see how-to/connect-to-a-secured-kafka.",

@@ -11,11 +11,20 @@ _VERSION, _UTC_TIME = 0xA0, 0x17
 
 def not_after(file: Path) -> datetime | None:
     """The end of the first certificate in a PEM file; None when it can't be read."""
+    return next(iter(_ends(file)), None)
+
+
+def first_end(file: Path) -> datetime | None:
+    """The end of the certificate in a PEM file that expires first; None when none can be read."""
+    return min(_ends(file), default=None)
+
+
+def _ends(file: Path) -> list[datetime]:
     try:
-        found = _PEM.search(file.read_text(encoding="utf-8"))
-        return None if found is None else _end(ssl.PEM_cert_to_DER_cert(found[0]))
+        found = _PEM.findall(file.read_text(encoding="utf-8"))
+        return [_end(ssl.PEM_cert_to_DER_cert(pem)) for pem in found]
     except (OSError, ValueError, IndexError):
-        return None
+        return []
 
 
 def _end(der: bytes) -> datetime:

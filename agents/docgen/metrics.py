@@ -58,6 +58,7 @@ _COUNTED = {
     "transactions",
     "cohorts",
     "connections",
+    "partitions",
 }
 _FOREIGN = ("process_", "python_")
 

@@ -20,6 +20,7 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.connection import refusals
 from agents.connection.security import security
+from agents.connection.silence import ClientId
 from agents.kafka.connections import attempt
 from agents.kafka.internals import check_version
 
@@ -29,6 +30,8 @@ CHECK_S = 5.0
 """How long `check` waits for each address."""
 CLOSE_S = 5.0
 _PROGRAM = "pillarscore@"
+LOOK_MS = 10_000
+"""How often a producer asks where partitions are, so that one with nothing to send notices too that Kafka is away."""
 
 
 def connection(settings: Settings, kind: str = "") -> dict[str, Any]:
@@ -57,11 +60,14 @@ async def check(settings: Settings) -> str | None:
     return await attempt(settings.broker.split(","), timeout_s, security(settings))
 
 
-def consumer(settings: Settings, *, committed: bool = True, **options: Any) -> AIOKafkaConsumer:
+def consumer(
+    settings: Settings, who: str = "reader", *, committed: bool = True, **options: Any
+) -> AIOKafkaConsumer:
     """A consumer that commits nothing by itself and begins at the start of what there is.
 
     Args:
         settings: where Kafka is.
+        who: what it is for: the label `client` of `pillarscore_kafka_silence_seconds`.
         committed: see only records of committed transactions.
         options: of AIOKafkaConsumer, as a group or fetch sizes.
     """
@@ -69,25 +75,32 @@ def consumer(settings: Settings, *, committed: bool = True, **options: Any) -> A
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed" if committed else "read_uncommitted",
+        "client_id": ClientId(client_id(settings), who),
     }
     return AIOKafkaConsumer(**(given | options | connection(settings, "consumer")))
 
 
-def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
+def producer(settings: Settings, who: str = "producer", **options: Any) -> AIOKafkaProducer:
     """An idempotent producer: what it sends again after an error is written once.
 
     Args:
         settings: where Kafka is.
+        who: what it is for, as in `consumer`.
         options: of AIOKafkaProducer, as a transactional id, sizes or compression.
     """
-    given = {"enable_idempotence": True, "max_batch_size": BATCH_BYTES}
+    given = {
+        "enable_idempotence": True,
+        "max_batch_size": BATCH_BYTES,
+        "metadata_max_age_ms": LOOK_MS,
+        "client_id": ClientId(client_id(settings), who),
+    }
     return AIOKafkaProducer(**(given | options | connection(settings, "producer")))
 
 
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client of the settings' broker, closed at the end; UserError when there is no broker."""
-    client = AIOKafkaAdminClient(**connection(settings))
+    client = AIOKafkaAdminClient(client_id=ClientId(client_id(settings), "topics"), **connection(settings))
     try:
         await client.start()
         yield client
@@ -101,7 +114,7 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 @asynccontextmanager
 async def kafka_client(settings: Settings) -> AsyncIterator[AIOKafkaClient]:
     """A bootstrapped client for single requests that the others do not offer, closed at the end."""
-    client = AIOKafkaClient(**connection(settings))
+    client = AIOKafkaClient(client_id=ClientId(client_id(settings), "topics"), **connection(settings))
     try:
         await client.bootstrap()
         yield client

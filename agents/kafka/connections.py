@@ -16,7 +16,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from agents.connection.refusals import Peer, hung_up, note, refusal
 from agents.connection.security import FileContext
 from agents.kafka import internals
-from agents.kafka.internals import Connection
+from agents.kafka.heard import HeardConnection
 
 
 def _peer(host: str, port: int, options: dict[str, Any]) -> Peer:
@@ -31,13 +31,13 @@ def _peer(host: str, port: int, options: dict[str, Any]) -> Peer:
     )
 
 
-async def create_conn(host: str, port: int, **options: Any) -> Connection:
+async def create_conn(host: str, port: int, **options: Any) -> HeardConnection:
     """Connect; takes the arguments of aiokafka's own function, and raises what that raises."""
     for name in ("ssl_context", "sasl_plain_password"):
         if hasattr(options.get(name), "current"):
             options[name] = options[name].current()
     peer = _peer(host, port, options)
-    connection = Connection(host, port, **options)
+    connection = HeardConnection(host, port, **options)
     try:
         try:
             await connection.connect()

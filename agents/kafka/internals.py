@@ -386,11 +386,16 @@ async def topic_ids(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, 
 
     client: bootstrapped. Raises KafkaError.
     """
+    return {name: id_ for name, (id_, _) in (await topic_sizes(client, topics)).items()}
+
+
+async def topic_sizes(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """As `topic_ids`, with the number of partitions."""
     answer = await client.send(client.get_random_node(), _TopicIds(topics))
     found = {}
-    for code, name, id_, *_ in answer.topics:
+    for code, name, id_, _, partitions, *_ in answer.topics:
         if code == 0:
-            found[name] = str(id_)
+            found[name] = str(id_), len(partitions)
         elif code != errors.UnknownTopicOrPartitionError.errno:
             raise errors.for_code(code)(name)
     return found

@@ -64,6 +64,7 @@ class Transactions:
         skew: ObserveSkew | None = None,
     ) -> None:
         self.id = transactional_id
+        self.who = f"{transactional_id.removeprefix(settings.prefix).partition('-')[0]}-producer"
         self.open = False  # a transaction is under way
         self.ends: dict[tuple[str, int], int] = {}
         self.counts: Counter[str] = Counter()  # records of the transaction by topic
@@ -77,6 +78,7 @@ class Transactions:
     def _new(self) -> AIOKafkaProducer:
         return clients.producer(
             self._settings,
+            self.who,
             transactional_id=self.id,
             compression_type=self._compression,
             max_batch_size=BATCH_BYTES,

@@ -13,6 +13,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from agents.metrics.connections import ConnectionMetrics
 from agents.metrics.ingest import IngestMetrics
 from agents.metrics.partition import PartitionMetrics, ScoreMetrics
 from agents.metrics.ranks import RankMetrics
@@ -30,6 +31,7 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self.worker = WorkerMetrics(self.registry)
+        self.connections = ConnectionMetrics(self.registry)
         self.ingest = IngestMetrics(self.registry)
         self.score = ScoreMetrics(self.registry)
         self.ranks = RankMetrics(self.registry)

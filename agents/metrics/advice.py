@@ -15,6 +15,26 @@ ADVICE: dict[str, tuple[str, str]] = {
         "below what a local broker needs",
         "The state folder holds the local broker's data: free disk space, or use your own Kafka.",
     ),
+    "pillarscore_kafka_silence_seconds": (
+        "above `PILLARSCORE_OUTAGE_GRACE_S`",
+        "Kafka does not answer this worker: check Kafka and the network. The label says which client waits; when "
+        "only one does, look at the leader of what it reads or writes. Nothing is lost.",
+    ),
+    "pillarscore_owned_partitions": (
+        "the sum over workers is below `pillarscore_expected_partitions`",
+        "Partitions have no owner: nobody reads or scores them. Start a worker with this role, or look at the "
+        "`/ready` of those that run.",
+    ),
+    "pillarscore_certificate_expiry_seconds": (
+        "below two weeks",
+        "Replace the file: `client` is `PILLARSCORE_SSL_CERTFILE`, `ca` the first to expire in "
+        "`PILLARSCORE_SSL_CAFILE`. Files are read again for each new connection.",
+    ),
+    "pillarscore_benchmark_publisher": (
+        "the sum over workers is not 1",
+        "0: no worker owns partition 0, or the one that does can't publish: see its log. 2 for longer than a "
+        "rebalance: the one that was fenced does not know it yet.",
+    ),
     "pillarscore_ingest_invalid_events_total": (
         "a rising share of `pillarscore_ingest_events_total`",
         "An upstream system has changed its events: `pillarscore_dead_letters_total` shows how, "

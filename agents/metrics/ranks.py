@@ -10,11 +10,12 @@ _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
 class RankMetrics(Collector):
-    """age, cohorts: called at the scrape; None without cohorts."""
+    """age, cohorts, publishes: called at the scrape; None without cohorts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.age: Callable[[], float] | None = None
         self.cohorts: Callable[[], int] | None = None
+        self.publishes: Callable[[], bool] | None = None
         self.merge_seconds = Histogram(
             "pillarscore_rank_merge_seconds",
             "CPU time of merging changes into benchmarks and ranks.",
@@ -34,10 +35,14 @@ class RankMetrics(Collector):
             "Time since the benchmarks in use were last known to be up to date.",
         )
         yield GaugeMetricFamily("pillarscore_cohorts", "Cohorts with members.")
+        yield GaugeMetricFamily(
+            "pillarscore_benchmark_publisher",
+            "1 on the worker that publishes the benchmarks, 0 on others; the sum over workers must be 1.",
+        )
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """How things stand now."""
-        for family, read in zip(self.describe(), (self.age, self.cohorts), strict=True):
+        for family, read in zip(self.describe(), (self.age, self.cohorts, self.publishes), strict=True):
             if read is not None:
                 family.add_metric([], read())
             yield family

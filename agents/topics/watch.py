@@ -13,7 +13,7 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.connection.refusals import explained
 from agents.kafka.clients import kafka_client
-from agents.kafka.internals import topic_ids
+from agents.kafka.internals import topic_ids, topic_sizes
 from agents.kafka.outage import report as report_outage
 
 EVERY_S = 5.0
@@ -21,10 +21,11 @@ WATCHED = ("events", "frames", "ledger", "scores", "shadow")
 
 
 class TopicWatch:
-    """ids: by the topics' short names, as of the last look; a topic that is not there has none."""
+    """ids, partitions: by the topics' short names, as of the last look; a topic that is not there has no id."""
 
     def __init__(self, settings: Settings, watched: Sequence[str] = WATCHED) -> None:
         self.ids: dict[str, str] = {}
+        self.partitions: dict[str, int] = {}
         self._settings = settings
         self._names = {settings.topic(short): short for short in watched}
         self._gone: set[str] = set()
@@ -54,8 +55,9 @@ class TopicWatch:
             await asyncio.sleep(EVERY_S)
 
     async def _look(self, client: AIOKafkaClient) -> None:
-        found = await topic_ids(client, list(self._names))
-        ids = {self._names[name]: id_ for name, id_ in found.items()}
+        found = await topic_sizes(client, list(self._names))
+        ids = {self._names[name]: id_ for name, (id_, _) in found.items()}
+        self.partitions |= {self._names[name]: count for name, (_, count) in found.items()}
         # a broker that has just started may not know all topics yet: gone is what is gone twice
         gone = {short: id_ for short, id_ in self.ids.items() if short not in ids}
         self.ids = ids | {short: id_ for short, id_ in gone.items() if short not in self._gone}

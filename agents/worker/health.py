@@ -13,6 +13,7 @@ SHOWN_S = 600.0
 """How long something is shown that was found and fixed at once."""
 
 KINDS = {
+    "kafka": "Kafka does not answer",
     "access": "Kafka refuses this worker: TLS, password, token or ACL",
     "group": "this worker is in its consumer group no more",
     "topic": "a topic was deleted and recreated",

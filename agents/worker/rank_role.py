@@ -59,6 +59,7 @@ class RankFollower:
         self._stopping = False
         metrics.ranks.age = lambda: self._clock.monotonic() - self._current_at
         metrics.ranks.cohorts = self.merged.size
+        metrics.ranks.publishes = lambda: self._publisher is not None
 
     def cohorts(self, partition: int) -> CohortMembership:
         """The cohorts of a partition whose life begins now."""

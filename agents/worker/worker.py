@@ -20,7 +20,8 @@ from agents.config import rubric_file
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
-from agents.connection import refusals
+from agents.connection.certificate_dates import first_end
+from agents.connection.silence import OF_PROCESS
 from agents.kafka.end_offsets import EndOffsets
 from agents.metrics import Metrics
 from agents.ports import TopicPartition
@@ -37,6 +38,7 @@ from agents.worker.rank_role import RankFollower
 from agents.worker.round_length import RoundLength
 from agents.worker.score_census import CensusCache, CensusReader
 from agents.worker.score_role import ScoreRole, live_shard
+from agents.worker.watches import Watches
 from pipeline.rubric.model import Rubric
 
 log = structlog.get_logger()
@@ -71,6 +73,7 @@ class Worker:
         about = f"{rubric.name} {rubric.version}"
         self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
         self.metrics.worker.watch_health(KINDS, context.health.count, lambda: context.skew.seconds)
+        self._watch_connections()
         add_pages(self.app, self)
 
     def _context(
@@ -103,6 +106,23 @@ class Worker:
             tracing=tracing(settings),
         )
 
+    def _watch_connections(self) -> None:
+        """What the metrics of connections are read from."""
+        read = {"ingest": ("events", self.ingest), "score": ("frames", self.score)}
+        roles = {name: (short, role) for name, (short, role) in read.items() if role is not None}
+        topics, metrics = self.context.topics, self.metrics.connections
+        metrics.expected = lambda: {
+            name: topics.partitions[short] for name, (short, _) in roles.items() if short in topics.partitions
+        }
+        metrics.owned = lambda: {name: len(role.partitions()) for name, (_, role) in roles.items()}
+        files = {"client": self.settings.ssl_certfile, "ca": self.settings.ssl_cafile}
+        metrics.certificates = lambda: {
+            name: end
+            for name, file in files.items()
+            if file is not None and (end := first_end(file)) is not None
+        }
+        metrics.silence = OF_PROCESS.seconds
+
     @property
     def ready(self) -> bool:
         """Assigned and restored, in every role the worker has, and nothing is wrong."""
@@ -119,41 +139,6 @@ class Worker:
     def problems(self) -> list[str]:
         """What is wrong now, a line each."""
         return [problem.text for problem in self.health.problems()]
-
-    async def _watch_clock(self) -> None:
-        """Report it while the clock of this machine is wrong."""
-        while True:
-            skew, where = self.context.skew, "clock"
-            if skew.wrong:
-                way = "ahead of" if skew.seconds > 0 else "behind"
-                self.health.report(
-                    "clock",
-                    where,
-                    f"the clock of this machine is {abs(skew.seconds):,.0f} s {way} Kafka's: set it (NTP); until "
-                    "then Kafka's clock decides the day (see the runbook, ClockSkew)",
-                )
-            else:
-                self.health.clear("clock", where)
-            await self.context.clock.sleep(1.0)
-
-    async def _watch_access(self) -> None:
-        """Report while Kafka refuses a client of this worker, and when it has left its group because of that."""
-        shown: set[str] = set()
-        while True:
-            refused = refusals.current()
-            for where in shown - refused.keys():
-                self.health.clear("access", where)
-            for where, text in refused.items():
-                self.health.report("access", where, text)
-            shown = set(refused)
-            # without the score role there is no agent, and Faust's part for them ends by itself
-            if self.score is not None and (why := group_lost(self.app)) is not None:
-                self.health.report(
-                    "group",
-                    "group",
-                    f"this worker has left its consumer group and can't join again: restart it (cause: {why})",
-                )
-            await self.context.clock.sleep(1.0)
 
     def stop(self) -> None:
         """Ask the worker to end in order."""
@@ -172,8 +157,9 @@ class Worker:
         self.context.ends.start()
         if self.score is not None:
             self.context.coverage.start()
-        watching = asyncio.create_task(self._watch_clock(), name="clock")
-        access = asyncio.create_task(self._watch_access(), name="access")
+        # without the score role there is no agent, and Faust's part for them ends by itself
+        watches = Watches(self.context, lambda: None if self.score is None else group_lost(self.app))
+        watching = asyncio.create_task(watches.run(), name="watches")
         if self.ingest is not None:
             self.ingest.start()
         log.info(
@@ -194,7 +180,6 @@ class Worker:
             if self.score is not None:
                 await self.score.stop()
             watching.cancel()
-            access.cancel()
             for watch in (self.context.ends, self.context.topics, self.context.coverage):
                 await watch.stop()
             if self.context.tracing is not None:

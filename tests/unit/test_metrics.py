@@ -38,7 +38,7 @@ from tests.kit.shards import new_shard
 ALL = list(described(Metrics().registry))
 LABELS = {
     *("partition", "source", "disposition", "reason", "band", "pillar", "stage", "kind", "path"),
-    *("version", "python", "rubric", "role", "topic", "outcome"),
+    *("version", "python", "rubric", "role", "topic", "outcome", "client", "certificate"),
 }
 
 
