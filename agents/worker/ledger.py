@@ -12,6 +12,7 @@ import structlog
 from agents.config.settings import TOPICS, Settings
 from agents.kafka.errors import EndUnanswered, Fenced
 from agents.ports import NO_HEADERS, Headers, KeyValue, Log, ObserveSkew, TopicPartition
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.shard.recovery import Image
 from schemas.ledger import STAMP_KEY, Stamp, Transaction, readable_stamp, stamp_hash
 
@@ -106,7 +107,7 @@ class Ledger:
         """Queue one record of any size."""
         await self._out.put_record(topic, partition, key, value, headers)
 
-    async def write(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+    async def write(self, records: Sequence[KeyedRecord]) -> None:
         """Queue records of the ledger itself, each of any size; None takes the key back."""
         for key, value in records:
             self._digest.put(key, value)

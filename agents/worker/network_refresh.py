@@ -12,7 +12,7 @@ import structlog
 
 from agents.worker.context import Context
 from agents.worker.ledger import Ledger
-from pipeline.common.json_columns import Record
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
 from pipeline.network.peer_ranks import UNKNOWN
@@ -83,7 +83,7 @@ class NetworkRefresh:
         """A few milliseconds of what there is to do."""
         network = self.shard.state.network
         if network.erased:
-            gone: list[Record] = [(name.encode(), None) for name in network.erased]
+            gone: list[KeyedRecord] = [(name.encode(), None) for name in network.erased]
             network.erased.clear()
             await ledger.put(self.settings.topic("networks"), self.partition, gone)
         if network.oldest is not None and self._due():

@@ -16,6 +16,7 @@ from pipeline.cohorts.membership import kind_of
 from pipeline.cohorts.merged_scores import ALL, MergedScores
 from pipeline.common.days import calendar, number
 from pipeline.common.json_columns import TEXTS, ZERO
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.units import Day
 from schemas.benchmarks import Benchmark
@@ -23,7 +24,6 @@ from schemas.benchmarks import Benchmark
 WEEK = 7
 _TENTHS = np.arange(1, 10)
 _MEDIAN = 4
-Record = tuple[bytes, bytes | None]
 Values = tuple[int, int, int]
 """Size, and mean and median in hundredths."""
 _RECORD = (
@@ -99,7 +99,7 @@ class Benchmarks:
             number(day.day): (day.size, round(day.mean * 100), round(day.median * 100)) for day in read.days
         }
 
-    def records(self, merged: MergedScores, at_once: int = 200) -> Iterator[list[Record]]:
+    def records(self, merged: MergedScores, at_once: int = 200) -> Iterator[list[KeyedRecord]]:
         """Records of all cohorts that changed since the last call, in lots; all of them on another day."""
         assert merged.totals is not None
         heads = [source.head for source in merged.sources.values()]
@@ -140,12 +140,12 @@ class Benchmarks:
             cohort = self._cohorts[name] = _Cohort.of(name)
         return cohort
 
-    def _gone(self, cohort: _Cohort) -> Record:
+    def _gone(self, cohort: _Cohort) -> KeyedRecord:
         cohort.published = False
         cohort.clear_days()
         return cohort.key, None
 
-    def _small(self, cohort: _Cohort, about: bytes) -> Record:
+    def _small(self, cohort: _Cohort, about: bytes) -> KeyedRecord:
         """Only that the cohort is too small; its past is cleared too."""
         cohort.clear_days()
         cohort.published = True
@@ -160,7 +160,7 @@ class Benchmarks:
         about: bytes,
         as_of: Day,
         settled: bool,
-    ) -> list[Record]:
+    ) -> list[KeyedRecord]:
         """Records of the `chosen` cohorts int64[k]; deciles: of all cohorts; about: what is the same in each."""
         assert merged.totals is not None
         size = merged.totals.size[chosen]
@@ -189,7 +189,7 @@ class Benchmarks:
 
     def _too_small(
         self, merged: MergedScores, chosen: np.ndarray, size: np.ndarray, about: bytes
-    ) -> list[Record]:
+    ) -> list[KeyedRecord]:
         """Records of cohorts that have too few members to be shown, or none."""
         made = []
         for at, members in zip(chosen.tolist(), size.tolist(), strict=True):

@@ -12,10 +12,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.rubric_id import RubricId
 
-Record = tuple[bytes, bytes | None]
-"""Key and value; value None: what the key stood for is no more."""
 Piece = Any
 """A text for each record, pa.BinaryArray[n], or the same for all, bytes."""
 # called as they are: what pyarrow wraps about them takes as long as they do for a few dozen records
@@ -98,7 +97,7 @@ def escaped(names: Sequence[str], plain: pa.BinaryArray) -> pa.BinaryArray:
     return pa.array([orjson.dumps(name)[1:-1] for name in names], pa.binary())
 
 
-def records(keys: pa.BinaryArray, values: pa.BinaryArray) -> list[Record]:
+def records(keys: pa.BinaryArray, values: pa.BinaryArray) -> list[KeyedRecord]:
     """(key, value) of each."""
     return list(zip(keys.to_pylist(), values.to_pylist(), strict=True))
 

@@ -10,6 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.network.graph import NetworkGraph
 from pipeline.network.link_block import OWNERS, LinkColumns
 from pipeline.network.peer_codes import PeerCodes
@@ -29,7 +30,6 @@ from schemas.links import (
 
 PIECE = 200_000
 """Links to a record of a block: 8 ms of work."""
-Record = tuple[bytes, bytes | None]
 
 
 class Journal:
@@ -58,7 +58,7 @@ class Journal:
         done = self.refreshed + [0] * (len(self.network.blocks) - len(self.refreshed))
         return [number for number, newest in enumerate(done) if newest < round_]
 
-    def save(self) -> list[Record]:
+    def save(self) -> list[KeyedRecord]:
         """The changes since the last time; from here on all frames so far count as written."""
         network = self.network
         network.gather()
@@ -76,7 +76,7 @@ class Journal:
         self.changes += 1
         return [*self._save_codes(), (changes.key, changes.dump())]
 
-    def _save_codes(self) -> Iterator[Record]:
+    def _save_codes(self) -> Iterator[KeyedRecord]:
         codes = self.network.codes
         size = len(codes)
         first, self._codes = self._codes, size
@@ -88,7 +88,7 @@ class Journal:
         """A sweep begins: every block is to be folded and written after this, in order."""
         self.since = self.changes
 
-    def write(self, number: int, refreshed: int | None = None) -> Iterator[Record]:
+    def write(self, number: int, refreshed: int | None = None) -> Iterator[KeyedRecord]:
         """Block `number`, just folded, and for which round its members' records were emitted, if they were.
 
         To be taken to the end, and no change to the networks in between.
@@ -116,9 +116,9 @@ class Journal:
         before, self._pieces[number] = self._pieces.get(number, 0), pieces
         yield from ((block_key(number, piece), None) for piece in range(pieces, before))
 
-    def finish(self) -> list[Record]:
+    def finish(self) -> list[KeyedRecord]:
         """The sweep is over: the changes from before it are not needed any more."""
-        gone: list[Record] = [(changes_key(number), None) for number in range(self.first, self.since)]
+        gone: list[KeyedRecord] = [(changes_key(number), None) for number in range(self.first, self.since)]
         self.first = self.since
         self.network.overlay.drop()
         return gone

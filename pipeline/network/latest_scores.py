@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.network.member_hash import key_hashes
 from pipeline.network.peer_ranks import UNKNOWN
 
@@ -23,7 +24,7 @@ class LatestScores:
         self._rows = 0
         self._days: dict[str, int] = {}
 
-    def add(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+    def add(self, records: Sequence[KeyedRecord]) -> None:
         """Take (key, value) records."""
         n = len(records)
         score, day = np.full(n, UNKNOWN, np.int16), np.zeros(n, np.int32)

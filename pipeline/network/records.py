@@ -10,7 +10,6 @@ from pipeline.common.days import calendar
 from pipeline.common.json_columns import (
     NULL,
     Piece,
-    Record,
     Table,
     escaped,
     joined,
@@ -19,6 +18,7 @@ from pipeline.common.json_columns import (
     rubric_json,
     whole,
 )
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.units import Day
 from pipeline.network.peer_ranks import UNKNOWN, PeerRanks
@@ -40,7 +40,7 @@ def network_records(
     day: Day,
     revision: int,
     rubric: RubricId,
-) -> list[Record]:
+) -> list[KeyedRecord]:
     """(key, value) of members by name: JSON as in `schemas.network.NetworkStanding`.
 
     rows: int64[n], where in `ranks` each is; minimum: with fewer scored connections rank and average are

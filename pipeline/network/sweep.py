@@ -10,11 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.common.json_columns import Record
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import WINDOW
 from pipeline.common.units import Day
-from pipeline.network import journal
 from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
 from pipeline.network.peer_codes import NONE
@@ -23,7 +22,7 @@ from pipeline.network.records import network_records
 
 AT_ONCE = 100_000
 """About how many links are ranked in one piece."""
-Piece = tuple[Sequence[Record], Sequence[journal.Record]]
+Piece = tuple[Sequence[KeyedRecord], Sequence[KeyedRecord]]
 """Records for `member.networks` and for `member.ledger`."""
 
 
@@ -76,13 +75,13 @@ def sweep_block(sweep: Sweep, entries: Journal, number: int, context: RecordCont
 
 def _records(
     found: PeerRanks, entries: Journal, some: slice, *, sweep: Sweep, context: RecordContext
-) -> list[Record]:
+) -> list[KeyedRecord]:
     """The records of the owners at slots `some`, and tombstones of those who have no connection any more."""
     network, names = entries.network, context.names
     member, has_record = network.member[some], network.has_record[some]
     rows = np.flatnonzero((member >= 0) & (found.connections > 0))
     gone = np.flatnonzero((member >= 0) & has_record & (found.connections == 0))
-    records: list[Record] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]
+    records: list[KeyedRecord] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]
     has_record[gone] = False
     has_record[rows] = True
     people = [str(names[i]) for i in member[rows].tolist()]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.tile_keys import WINDOW
 from pipeline.common.units import Day, Offset
 from pipeline.network.journal import Journal
@@ -147,9 +148,9 @@ def stamp_of(shard: Shard) -> Stamp:
     )
 
 
-def upgrade(shard: Shard, networks: Journal) -> list[tuple[bytes, bytes | None]]:
+def upgrade(shard: Shard, networks: Journal) -> list[KeyedRecord]:
     """What makes a ledger of version 1 sufficient by itself, from here on: all that is not in it yet."""
-    records: list[tuple[bytes, bytes | None]] = [*networks.save()]
+    records: list[KeyedRecord] = [*networks.save()]
     for number in sorted(shard.dirty):
         block = dump(shard, number)
         records.append((block.key, block.dump()))

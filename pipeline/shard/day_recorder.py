@@ -5,7 +5,7 @@ Block by block, each day once: which day was the last is known by block, and so 
 
 import numpy as np
 
-from pipeline.common.json_columns import Record
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days
 from pipeline.common.units import Day
 from pipeline.rubric.model import Rubric
@@ -28,7 +28,7 @@ class DayRecorder:
         self.last: dict[int, Day] = {}  # block -> last day on record
         # blocks whose history in the ledger is not that in memory: in more than the day last recorded?
         self.outdated: dict[int, bool] = {}
-        self._records: list[Record] = []
+        self._records: list[KeyedRecord] = []
         self._scorer: Scorer | None = None
 
     def record(self, number: int, members: np.ndarray, after: Day, today: Day) -> None:
@@ -101,7 +101,7 @@ class DayRecorder:
                 (history_key(name, Day(day)), None) for day in range(first, min(last + 1, today))
             ]
 
-    def drain(self) -> list[Record]:
+    def drain(self) -> list[KeyedRecord]:
         """The records since the last call."""
         records, self._records = self._records, []
         return records

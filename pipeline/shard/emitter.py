@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.cohorts.membership import CohortMembership
-from pipeline.common.json_columns import Piece, Record
+from pipeline.common.json_columns import Piece
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.tile_keys import Pairs
 from pipeline.common.units import Day
@@ -181,7 +182,7 @@ class Emitter:
     def _withdraw(self, members: np.ndarray, emission: Emission) -> None:
         """Remove all that was ever emitted of `members`, of whom nothing is known any more."""
         for index in members.tolist():
-            gone: Record = (str(self.state.index.names[index]).encode(), None)
+            gone: KeyedRecord = (str(self.state.index.names[index]).encode(), None)
             emission.scores.append(gone)
             if self.shadow is not None:
                 emission.shadow.append(gone)

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.ranges import Range
 from pipeline.shard.dedupe import RecentIds
 from pipeline.shard.watermarks import Watermarks
 from schemas.frames import Frame, without_letters
 from schemas.ledger import ReplayStart, dump_redo, frame_key, ids_key
-
-Record = tuple[bytes, bytes | None]
 
 
 @dataclass(slots=True)
@@ -57,12 +56,12 @@ class Redo:
         """Frames behind the start."""
         return len(self._counted)
 
-    def advance(self, replay_from: int) -> list[Record]:
+    def advance(self, replay_from: int) -> list[KeyedRecord]:
         """Move the start up to the last frame before `replay_from`; the records this takes.
 
         To be sent in the transaction of the next stamp, in this order.
         """
-        out: list[Record] = []
+        out: list[KeyedRecord] = []
         last: _Counted | None = None
         ids: dict[int, list[np.ndarray]] = {}
         while self._counted and self._counted[0].offset < replay_from:
@@ -88,7 +87,7 @@ class Redo:
         )
         return out
 
-    def _chunk(self, generation: int, parts: Iterable[np.ndarray]) -> Record:
+    def _chunk(self, generation: int, parts: Iterable[np.ndarray]) -> KeyedRecord:
         number = self._chunks.get(generation, 0)
         self._chunks[generation] = number + 1
         return ids_key(generation, number), np.concatenate([*parts]).astype("<u8").tobytes()
@@ -104,7 +103,7 @@ def record(offset: int, timestamp: int, data: bytes, frame: Frame) -> tuple[byte
     return frame_key(offset), dump_redo(timestamp, data)
 
 
-def whole(frame: int, watermarks: Watermarks, seen: RecentIds) -> tuple[Redo, list[Record]]:
+def whole(frame: int, watermarks: Watermarks, seen: RecentIds) -> tuple[Redo, list[KeyedRecord]]:
     """The redo of a shard all of whose changes are in blocks as of `frame`, and all its ids as records.
 
     For a ledger of an earlier version, which has none of it.

@@ -12,7 +12,6 @@ from pipeline.common.json_columns import (
     TEXTS,
     ZERO,
     Piece,
-    Record,
     Table,
     escaped,
     joined,
@@ -20,6 +19,7 @@ from pipeline.common.json_columns import (
     records,
     rubric_json,
 )
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.units import Day
 from pipeline.scoring.bands import BANDS, Band
@@ -37,10 +37,10 @@ class HasPoints(Protocol):
 class Emission:
     """What a shard emits at once: records by topic, packed dead letters, and the bands entered."""
 
-    scores: list[Record] = field(default_factory=list)
-    shadow: list[Record] = field(default_factory=list)
-    bands: list[Record] = field(default_factory=list)
-    history: list[Record] = field(default_factory=list)
+    scores: list[KeyedRecord] = field(default_factory=list)
+    shadow: list[KeyedRecord] = field(default_factory=list)
+    bands: list[KeyedRecord] = field(default_factory=list)
+    history: list[KeyedRecord] = field(default_factory=list)
     letters: list[bytes] = field(default_factory=list)
     entered: list[Band] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ def score_records(
     revision: int,
     rubric: RubricId,
     extras: Sequence[Piece] = (),
-) -> list[Record]:
+) -> list[KeyedRecord]:
     """(key, value) of each member's score: JSON as in `schemas.scores.Score`.
 
     extras: more of the record, with a comma at the end each; of `ScoreExtras` and `RankWriter`.
@@ -85,7 +85,7 @@ def band_records(
     revision: int,
     rubric: RubricId,
     changes: Sequence[BandChange],
-) -> list[Record]:
+) -> list[KeyedRecord]:
     """(key, value) for each change of band: JSON as in `schemas.bands.BandChanged`."""
     as_of = calendar(day).isoformat().encode()
     tail = b'"as_of":"%b","revision":%d,%b' % (as_of, revision, rubric_json(rubric))
@@ -110,7 +110,7 @@ def history_key(name: str, day: Day) -> bytes:
     return b"%b %b" % (calendar(day).isoformat().encode(), name.encode())
 
 
-def history_records(names: Sequence[str], points: HasPoints, day: Day, rubric: RubricId) -> list[Record]:
+def history_records(names: Sequence[str], points: HasPoints, day: Day, rubric: RubricId) -> list[KeyedRecord]:
     """(key, value) of what each member's score was at the end of `day`: `schemas.history.Day`."""
     on, keys = calendar(day).isoformat().encode(), plain(names)
     form = b'{"member":"', escaped(names, keys), b'","day":"' + on, *_points(points), rubric_json(rubric)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.tile_keys import WINDOW
 from pipeline.network.journal import Journal
 from pipeline.shard import checkpoint, redo
@@ -11,17 +12,15 @@ from pipeline.shard.shard import Shard
 from schemas.frames import decode
 from schemas.ledger import STAMP_KEY, Stamp, Transaction, stamp_hash
 
-Record = tuple[bytes, bytes | None]
-
 
 class MemoryLedger:
     """make: a shard as of a day, empty; fresh_day: that of a partition which never ran."""
 
     def __init__(self, make: Callable[[int], Shard], fresh_day: int) -> None:
-        self.committed: list[tuple[bytes, bytes | None]] = []
+        self.committed: list[KeyedRecord] = []
         self.journal: Journal | None = None
         self.stamp: Stamp | None = None
-        self._open: list[Record] = []
+        self._open: list[KeyedRecord] = []
         self._digest = Digest()
         self._last: bytes | None = None
         self._number = 0
@@ -35,7 +34,7 @@ class MemoryLedger:
         self.write([redo.record(offset, timestamp, data, frame)])
         return rows
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[KeyedRecord]) -> None:
         """Put records into the transaction."""
         self._open += records
 

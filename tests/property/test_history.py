@@ -6,6 +6,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.scoring.bands import UNKNOWN, bands_of
 from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard
@@ -21,7 +22,7 @@ class Keeper(MemoryLedger):
 
     def __init__(self) -> None:
         super().__init__(lambda day: new_shard(RUBRIC, day, 40, block_size=SMALL_BLOCKS), make_shard().day)
-        self.days: list[tuple[bytes, bytes | None]] = []
+        self.days: list[KeyedRecord] = []
 
     def keep(self, shard: Shard) -> None:
         """One transaction: scores, days, outdated histories, a block, the stamp."""
