@@ -1,7 +1,7 @@
 """What the worker's logic needs of the world outside: a log, transactions, groups, and a clock.
 
 The worker reaches Kafka, Faust and time only through these, so all of it can run in one process on a simulated log
-(`tests/kit/simulated.py`). `agents.adapters` has them on Kafka, `agents.config.clock` the clock.
+(`tests/kit/simulated`). `agents.adapters` has them on Kafka, `agents.config.clock` the clock.
 """
 
 import asyncio

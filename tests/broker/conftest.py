@@ -9,7 +9,7 @@ import os
 import shutil
 import socket
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from agents.config.settings import Settings
 from agents.local.broker import Broker
 from agents.local.kafka_jars import locked
 from agents.topics.creation import delete, ensure
+from tests.kit.faults import Starts, starts
 
 TIMEOUT_S = 300
 """For a test without a limit of its own. More than its waits may take, so that theirs say first what is missing."""
@@ -105,3 +106,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+async def start(live: Settings, tmp_path: Path) -> AsyncIterator[Starts]:
+    """Starts a worker, with further settings; all are stopped at the end."""
+    async with starts(live, tmp_path) as one:
+        yield one

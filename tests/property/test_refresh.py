@@ -25,7 +25,7 @@ from schemas.links import LinkBlock
 from schemas.network import NetworkStanding
 from schemas.scores import Score
 from tests.kit.events import DAY
-from tests.kit.simulated import SimClock
+from tests.kit.simulated.clock import SimClock
 from tests.property.test_network import NAMES, NOW, SEEDS, expected, frames, make_shard, ties
 from tests.property.test_restore import ingest as ingested
 from tests.property.test_restore import stream

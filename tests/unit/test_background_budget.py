@@ -1,7 +1,7 @@
 """Background work takes a share of the process while events come in, and all of it when none do."""
 
 from agents.worker.background_budget import SHARE, BackgroundBudget
-from tests.kit.simulated import SimClock
+from tests.kit.simulated.clock import SimClock
 
 
 def at(clock: SimClock, now: float) -> None:

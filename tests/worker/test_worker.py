@@ -17,7 +17,7 @@ from schemas.ledger import STAMP_KEY, Stamp
 from schemas.letters import DeadLetter
 from tests.kit.events import DAY, at, dumps, event, random_events
 from tests.kit.rubrics import SSI
-from tests.kit.simulated import SimWorker, World
+from tests.kit.simulated.world import SimWorker, World
 
 START_MS = days.end_ms(DAY) - 6 * 3_600_000
 """Six hours before the end of the last day of what is generated."""
