@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-fast chaos fuzz bench coverage profile lint format docs dashboards wheel broker \
+.PHONY: help run check test-one test test-fast chaos fuzz bench coverage profile lint format docs dashboards rules wheel broker \
   stop clean python java tools
 
 help: ## show this list
@@ -80,8 +80,12 @@ docs: .venv/run ## regenerate the reference pages
 	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export
 
-dashboards: .venv/dev ## regenerate the Grafana dashboards' JSON from grafana/*.py
+dashboards: .venv/dev ## regenerate the Grafana dashboards' JSON from grafana/*.py, and what contains them
 	@$(BIN)/python -m grafana.build
+	@$(BIN)/python -m prometheus.build
+
+rules: .venv/dev ## regenerate SLO rules, addresses in alerts, and the Kubernetes components with rules and dashboards
+	@$(BIN)/python -m prometheus.build
 
 wheel: .venv/dev .venv/run ## build dist/pillarscore-VERSION-….whl, and try it in a new environment
 	@$(BIN)/python -m tests.kit.wheel

@@ -6,9 +6,8 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-from grafana.panels import SOURCE, Panel, promql
+from grafana.panels import COLUMNS, SOURCE, Panel, promql
 
-COLUMNS = 24
 TAG = "pillarscore"
 SOURCE_UID = "pillarscore-prometheus"
 """The data source that `grafana/provisioning` makes."""

@@ -1,6 +1,6 @@
 """The lower half of the dashboard Pipeline: commits, event loop and batches, and the workers."""
 
-from grafana.panels import GREEN, RED, YELLOW, Panel, Query, rows, series, states
+from grafana.panels import GREEN, RED, YELLOW, Column, Panel, Query, board, series, states, top
 
 RATE = "[$__rate_interval]"
 
@@ -117,42 +117,37 @@ def time() -> list[list[Panel]]:
 def workers() -> list[list[Panel]]:
     """Owners of partitions, restores and restarts."""
     # one table of panels, so it is long
-    address = "/d/pillarscore-worker?var-job=${job}&var-instance=${__value.raw}&${__url_time_range}"
     return [
+        [workers_board()],
         [
             states(
                 "Partition owners",
                 "short",
-                "The worker that owns each partition: live or restoring.",
+                "The worker that owns each partition: live or restoring. If there are many, those that were live for "
+                "the shortest time.",
                 "A partition without a band has no owner (PillarscorePartitionUnowned). Bands that change often: "
                 "PillarscoreFencedRepeatedly. Restoring for long: PillarscoreRestoreSlow.",
                 Query(
-                    "max by (partition, instance) (pillarscore_partition_live<P>)",
+                    top(
+                        "max by (partition, instance) (pillarscore_partition_live<P>)",
+                        "partition, instance",
+                        least=True,
+                        count=16,
+                    ),
                     "{{partition}} on {{instance}}",
                 ),
                 {"0": ("restoring", YELLOW), "1": ("live", GREEN)},
+                height=10,
             ),
-            rows(
-                "Workers",
-                "short",
-                "All workers and what they run. Click a worker to open its dashboard.",
-                "Different versions or rubrics for longer than a roll-out: PillarscoreVersionsMixed.",
-                Query(
-                    "max by (instance, role, version, rubric, python) (pillarscore_build_info<W>)"
-                    " * on (instance) group_right (role, version, rubric, python)"
-                    " (time() - max by (instance) (process_start_time_seconds<W>))"
-                ),
-                {
-                    "instance": "Worker",
-                    "role": "Role",
-                    "version": "Version",
-                    "rubric": "Rubric",
-                    "python": "Python",
-                    "Value": "Uptime",
-                },
-                units={"Uptime": "dtdurations"},
-                links={"Worker": ("Open ${__value.raw}", address)},
+            series(
+                "Silence of Kafka, by worker",
+                "s",
+                "Time since the worker's clients last heard from Kafka, while one of them waits for an answer.",
+                "All workers: Kafka is down, PillarscoreKafkaUnreachable. Some: the network between them and Kafka.",
+                Query("max by (instance) (pillarscore_kafka_silence_seconds<W>)", "{{instance}}"),
                 width=12,
+                height=10,
+                steps=[(30, YELLOW), (60, RED)],
             ),
         ],
         [
@@ -204,3 +199,113 @@ def workers() -> list[list[Panel]]:
             ),
         ],
     ]
+
+
+def partitions() -> Panel:
+    """A row for each partition."""
+    return board(
+        "Partitions of members",
+        "A row for each partition of members, as of now. Click a heading to sort.",
+        "Restoring for long: PillarscoreRestoreSlow. Missing: PillarscorePartitionUnowned. Lag that grows: "
+        "PillarscoreScoreLagGrowing. Unaccounted or lost: PillarscoreConservationBroken, PillarscoreEventsLost.",
+        "partition",
+        [
+            Column(
+                "State",
+                "max by (partition) (pillarscore_partition_live<P>)",
+                words={"0": ("restoring", YELLOW), "1": ("live", GREEN)},
+            ),
+            Column("Workers", "count by (partition) (pillarscore_partition_live<P>)", steps=[(2, YELLOW)]),
+            Column(
+                "Unread frames",
+                "max by (partition) (pillarscore_score_lag_frames<P>)",
+                steps=[(1000, YELLOW)],
+            ),
+            Column(
+                "Lag",
+                "max by (partition) (pillarscore_score_lag_seconds<P>)",
+                "s",
+                steps=[(30, YELLOW), (900, RED)],
+            ),
+            Column(
+                "Scores", f"sum by (partition) (rate(pillarscore_scores_total<P>{RATE}))", "recps", decimals=1
+            ),
+            Column("Members", "max by (partition) (pillarscore_members<P>)"),
+            Column(
+                "Last restore",
+                "max by (partition) (pillarscore_restore_seconds<P>)",
+                "s",
+                steps=[(180, YELLOW)],
+                decimals=1,
+            ),
+            Column(
+                "Restarts in 15 min",
+                "sum by (partition) (increase(pillarscore_failures_total<P>[15m])"
+                " + increase(pillarscore_fenced_total<P>[15m]))",
+                steps=[(1, YELLOW), (3, RED)],
+                decimals=0,
+            ),
+            Column(
+                "Unaccounted",
+                "max by (partition) (abs(pillarscore_conservation_difference<P>))",
+                steps=[(1, RED)],
+            ),
+            Column("Lost", "max by (partition) (pillarscore_lost_offsets<P>)", steps=[(1, RED)]),
+        ],
+        height=9,
+    )
+
+
+def workers_board() -> Panel:
+    """A row for each worker."""
+    ready = {"0": ("no", RED), "1": ("yes", GREEN)}
+    return board(
+        "Workers",
+        "A row for each worker, as of now. Click a worker to open its dashboard.",
+        "Not ready: PillarscoreNotReady. Different versions or rubrics for longer than a roll-out: "
+        "PillarscoreVersionsMixed. CPU near 100 %: add workers. Silence: PillarscoreKafkaUnreachable.",
+        "instance",
+        [
+            Column("Ready", "max by (instance) (pillarscore_ready<W>)", words=ready),
+            Column(
+                "Partitions",
+                'sum by (instance) (pillarscore_owned_partitions<W,role="score">)',
+            ),
+            Column(
+                "CPU",
+                f"max by (instance) (rate(process_cpu_seconds_total<W>{RATE}))",
+                "percentunit",
+                [(0.9, YELLOW)],
+            ),
+            Column("Memory", "max by (instance) (process_resident_memory_bytes<W>)", "bytes"),
+            Column(
+                "Loop delay, p99",
+                "histogram_quantile(0.99, sum by (instance, le) "
+                f"(rate(pillarscore_event_loop_lag_seconds_bucket<W>{RATE})))",
+                "s",
+                [(0.5, YELLOW), (1, RED)],
+            ),
+            Column(
+                "Events",
+                f"sum by (instance) (rate(pillarscore_ingest_events_total<W>{RATE}))",
+                "eps",
+                decimals=1,
+            ),
+            Column(
+                "Kafka silent",
+                "max by (instance) (pillarscore_kafka_silence_seconds<W>)",
+                "s",
+                [(30, YELLOW), (60, RED)],
+                decimals=0,
+            ),
+            Column("Problems", "sum by (instance) (pillarscore_problems<W>)", steps=[(1, RED)]),
+            Column(
+                "Uptime",
+                "max by (instance, role, version, rubric) (pillarscore_build_info<W>)"
+                " * on (instance) group_left () (time() - max by (instance) (process_start_time_seconds<W>))",
+                "dtdurations",
+            ),
+        ],
+        labels={"role": "Role", "version": "Version", "rubric": "Rubric"},
+        link="/d/pillarscore-worker?var-job=${job}&var-instance=${__value.raw}&${__url_time_range}",
+    )

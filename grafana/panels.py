@@ -6,7 +6,7 @@ Queries name what the dashboard's variables have selected by `<J>` (job), `<W>` 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grafana_foundation_sdk.builders import (
@@ -26,6 +26,10 @@ from grafana_foundation_sdk.models import heatmap as heat_shapes
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
+COLUMNS = 24
+REFS = "ABCDEFGHIJKL"
+TOP = 10
+"""How many lines a panel has at most."""
 GREEN, YELLOW, RED, BLUE = "green", "yellow", "red", "blue"
 Steps = Sequence[tuple[float, str]]
 """From which value on a colour holds; green below the first."""
@@ -54,6 +58,44 @@ class Query:
     legend: str = "__auto"
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: a query whose values have the key label; words, steps: as in `number`."""
+
+    heading: str
+    expr: str
+    unit: str = "short"
+    steps: "Steps" = ()
+    words: Mapping[str, tuple[str, str]] | None = None
+    below: bool = False
+    decimals: int | None = None
+
+
+def top(expr: str, label: str, least: bool = False, count: int = TOP) -> str:
+    """The series of an expression that are largest (least: smallest) in the time range, the same at all times.
+
+    Without this, 64 partitions would be 64 lines; and topk alone decides for each moment, which gives more lines.
+    """
+    pick, of = ("bottomk", "sum_over_time") if least else ("topk", "max_over_time")
+    return f"({expr}) and on ({label}) {pick}({count}, {of}(({expr})[$__range:] @ end()))"
+
+
+def _wide(query: Query) -> str:
+    """The label that makes as many series as there are partitions or workers; empty when there is none."""
+    found = re.search(r"\{\{(partition|source|instance)\}\}", query.legend)
+    return found[1] if found else ""
+
+
+def share(of: str, all_of: str) -> Query:
+    """ "3 of 4", with a value of 0.75. of, all_of: expressions that give one number."""
+    return Query(
+        f"({of}) / ({all_of})"
+        f' * on () group_left (got) count_values("got", {of})'
+        f' * on () group_left (expected) count_values("expected", {all_of})',
+        "{{got}} of {{expected}}",
+    )
+
+
 def promql(text: str) -> str:
     """An expression with its selectors written out, on one line.
 
@@ -78,7 +120,17 @@ def series(
     most: float | None = None,
     colors: Mapping[str, str] | None = None,
 ) -> Panel:
-    """Lines over time. steps: dashed lines; stack: areas on top of each other; least, most: of the axis."""
+    """Lines over time. steps: dashed lines; stack: areas on top of each other; least, most: of the axis.
+
+    What is by partition, source partition or worker shows only the largest, and as lines: areas look like a sum.
+    """
+    wide = {query: by for query in queries if (by := _wide(query))}
+    queries = tuple(replace(q, expr=top(q.expr, wide[q])) if q in wide else q for q in queries)
+    if wide:
+        about, stack = (
+            f"{about} If there are more than {TOP}, those that were largest in the time range.",
+            False,
+        )
     made = _begin(timeseries.Panel(), title, unit, about, bad, steps)
     made.fill_opacity(60 if stack else 8).line_width(1).span_nulls(60_000)
     made.show_points(shapes.VisibilityMode.NEVER)
@@ -88,9 +140,11 @@ def series(
     made.legend(
         common.VizLegendOptions()
         .show_legend(True)
-        .display_mode(shapes.LegendDisplayMode.LIST)
+        .display_mode(shapes.LegendDisplayMode.TABLE)
         .placement(shapes.LegendPlacement.BOTTOM)
-        .calcs([])
+        .calcs(["lastNotNull", "max"])
+        .sort_by("Last *")
+        .sort_desc(True)
     )
     if least is not None:
         made.min(least)
@@ -106,7 +160,7 @@ def series(
         made.override_by_name(
             name, [models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})]
         )
-    for ref, query in zip("ABCDEFGH", queries, strict=False):
+    for ref, query in zip(REFS, queries, strict=False):
         made.with_target(_target(query, ref).range())
     return Panel(made, width, height)
 
@@ -123,10 +177,11 @@ def number(
     steps: Steps = (),
     words: Mapping[str, tuple[str, str]] | None = None,
     names: bool = False,
+    now: bool = False,
     decimals: int | None = None,
     below: bool = False,
 ) -> Panel:
-    """The newest value, large, with its course behind it.
+    """The newest value, large, with its course behind it; now: only of this moment.
 
     words: text and colour that stand for a value; names: the series' name instead of its value; below: it is
     bad when low, so red holds below the first step.
@@ -140,7 +195,8 @@ def number(
         made.mappings([_words(words)])
     if decimals is not None:
         made.decimals(decimals)
-    made.with_target(_target(query, "A").range())
+    target = _target(query, "A")
+    made.with_target(target.instant() if now else target.range())
     return Panel(made, width, height)
 
 
@@ -196,15 +252,22 @@ def states(
     about: str,
     bad: str,
     query: Query,
-    words: Mapping[str, tuple[str, str]],
+    words: Mapping[str, tuple[str, str]] | None = None,
     *,
+    steps: Steps = (),
     width: int = 12,
     height: int = 8,
 ) -> Panel:
-    """A band for each series, coloured by its value. words: text and colour of each value."""
-    made = _begin(statetimeline.Panel(), title, unit, about, bad, ())
-    made.mappings([_words(words)]).merge_values(True).row_height(0.8)
-    made.show_value(shapes.VisibilityMode.NEVER)
+    """A band for each series, coloured by its value.
+
+    words: text and colour of each value; steps: for numbers, which are shown.
+    """
+    made = _begin(statetimeline.Panel(), title, unit, about, bad, steps)
+    made.merge_values(True).row_height(0.8)
+    if words:
+        made.mappings([_words(words)])
+    made.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
+    made.show_value(shapes.VisibilityMode.NEVER if words else shapes.VisibilityMode.AUTO)
     made.tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.SINGLE))
     made.legend(
         common.VizLegendOptions()
@@ -254,15 +317,74 @@ def rows(
     return Panel(made, width, height)
 
 
+def board(
+    title: str,
+    about: str,
+    bad: str,
+    key: str,
+    columns: Sequence[Column],
+    *,
+    labels: Mapping[str, str] | None = None,
+    link: str = "",
+    height: int = 10,
+) -> Panel:
+    """A table with a row for each value of the label `key`, and a query for each column.
+
+    labels: other labels that a query has, and their headings; link: address of the key.
+    """
+    named = {"instance": "Worker"}.get(key, key.capitalize())
+    made = _begin(table.Panel(), title, "short", about, bad, ())
+    made.show_header(True)
+    made.footer(common.TableFooterOptions().show(False).enable_pagination(True).reducer([]))
+    heads = {f"Value #{ref}": column.heading for ref, column in zip(REFS, columns, strict=False)}
+    heads |= labels or {}
+    order = {name: place for place, name in enumerate([key, *heads])}
+    steps = (
+        ("joinByField", {"byField": key, "mode": "outer"}),
+        ("filterFieldsByName", {"include": {"names": [key, *heads]}}),
+        ("organize", {"indexByName": order, "renameByName": {key: named, **heads}}),
+    )
+    for name, options in steps:
+        made.with_transformation(models.DataTransformerConfig(id_val=name, options=options))
+    if link:
+        value = models.DynamicConfigValue("links", [{"title": "Open ${__value.raw}", "url": link}])
+        made.override_by_name(named, [value])
+    for ref, column in zip(REFS, columns, strict=False):
+        made.override_by_name(column.heading, _cell(column))
+        made.with_target(_target(Query(column.expr), ref).instant().format(PromQueryFormat.TABLE))
+    return Panel(made, COLUMNS, height)
+
+
+def _cell(column: Column) -> list[models.DynamicConfigValue]:
+    """How the cells of a column look."""
+    found = [models.DynamicConfigValue("unit", column.unit)]
+    if column.decimals is not None:
+        found.append(models.DynamicConfigValue("decimals", column.decimals))
+    if column.words:
+        found.append(models.DynamicConfigValue("mappings", [_words(column.words)]))
+    if column.steps or column.words:
+        found.append(
+            models.DynamicConfigValue(
+                "thresholds", _steps(column.steps, RED if column.below else GREEN).build()
+            )
+        )
+        found.append(models.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}))
+    return found
+
+
 def _begin(made: Any, title: str, unit: str, about: str, bad: str, steps: Steps, base: str = GREEN) -> Any:
     made.title(title).unit(unit).datasource(SOURCE)
     made.description(f"{' '.join(about.split())}\n\n**When it looks bad:** {' '.join(bad.split())}")
-    made.thresholds(
+    made.thresholds(_steps(steps, base))
+    return made
+
+
+def _steps(steps: Steps, base: str) -> builders.ThresholdsConfig:
+    return (
         builders.ThresholdsConfig()
         .mode(models.ThresholdsMode.ABSOLUTE)
         .steps([models.Threshold(None, base), *(models.Threshold(at, color) for at, color in steps)])
     )
-    return made
 
 
 def _target(query: Query, ref: str) -> prometheus.Dataquery:

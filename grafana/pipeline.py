@@ -5,7 +5,7 @@ from typing import Any
 from grafana import inside
 from grafana.frame import dashboard
 from grafana.inside import RATE
-from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series, states
+from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series, share, states
 
 UID = "pillarscore-pipeline"
 ENDS = "scored|duplicate|outside_window|erased|dead_lettered"
@@ -19,10 +19,12 @@ def build() -> dict[str, Any]:
         "All workers together: health, throughput and lag, correctness, latency.",
         [
             ("Health", [_numbers(), [_alerts()]]),
+            ("Partitions", [[inside.partitions()]]),
             ("Throughput and lag", _pace()),
             ("Correctness", _truth()),
             ("Commits, event loop and batches", inside.time()),
-            ("Workers and partitions", inside.workers()),
+            ("Workers and their partitions", inside.workers()),
+            ("Objectives", _objectives()),
         ],
     )
 
@@ -33,22 +35,29 @@ def _numbers() -> list[Panel]:
         number(
             "Workers ready",
             "short",
-            "Workers whose partitions are all assigned and restored.",
-            "None: alert PillarscoreNoWorker. Fewer than you run: the table of workers below shows which; see "
-            "PillarscoreNotReady.",
-            Query("sum(pillarscore_ready<W>)"),
+            "Workers whose partitions are all assigned and restored, of those that Prometheus should reach.",
+            "Red: some are missing. None: alert PillarscoreNoWorker. Otherwise the table of workers below shows "
+            "which; see PillarscoreNotReady and PillarscoreWorkerDown.",
+            share("(sum(pillarscore_ready<J>) or vector(0))", "count(up<J>)"),
             steps=[(1, GREEN)],
             below=True,
+            names=True,
+            now=True,
         ),
         number(
             "Partitions live",
             "short",
-            "Partitions of members that a worker is scoring now. Should equal PILLARSCORE_FRAME_PARTITIONS.",
-            "Fewer: the others are restoring, or no worker owns them (PillarscorePartitionUnowned). Their scores "
+            "Partitions of members that a worker is scoring now, of those that the topic has.",
+            "Red: the others are restoring, or no worker owns them (PillarscorePartitionUnowned). Their scores "
             "are not updated, but no event is lost.",
-            Query("sum(max by (partition) (pillarscore_partition_live<P>))"),
+            share(
+                "(sum(max by (partition) (pillarscore_partition_live<J>)) or vector(0))",
+                'max(pillarscore_expected_partitions<J,role="score">)',
+            ),
             steps=[(1, GREEN)],
             below=True,
+            names=True,
+            now=True,
         ),
         number(
             "Events",
@@ -118,8 +127,8 @@ def _alerts() -> Panel:
     return states(
         "Alerts",
         "short",
-        "Which alerts fire, and since when. Empty if no alert fires, or if the rules of prometheus/rules are not "
-        "loaded.",
+        "Which alerts fire and since when; the number says for how many partitions or workers. Empty if no alert "
+        "fires, or if the rules of prometheus/rules are not loaded.",
         "Each alert has a section in the runbook, docs/runbook.md. If several fire, start with the one that "
         "fired first.",
         Query(
@@ -127,7 +136,7 @@ def _alerts() -> Panel:
             '(ALERTS{alertname=~"Pillarscore.+",alertstate="firing",job="$job"})',
             "{{alertname}} ({{severity}})",
         ),
-        {"1": ("firing", RED)},
+        steps=[(1, RED)],
         width=24,
         height=6,
     )
@@ -227,6 +236,34 @@ def _pace() -> list[list[Panel]]:
                     f'pillarscore_event_latency_seconds_bucket<W,stage="committed">{RATE}))',
                     "{{le}}",
                 ),
+                width=12,
+            ),
+        ],
+    ]
+
+
+def _objectives() -> list[list[Panel]]:
+    about = "Needs the rules of prometheus/rules; the objectives are in prometheus/slos.yml."
+    return [
+        [
+            series(
+                "Error budget left",
+                "percentunit",
+                f"What is left of the errors that each objective allows for 30 days. {about}",
+                "Falling: see the alert of that objective, such as PillarscoreAvailabilityBurnsFast. Below 0: the "
+                "objective is missed; changes that are not urgent should wait.",
+                Query("max by (slo) (job_slo:pillarscore_slo_budget_left:ratio<J>)", "{{slo}}"),
+                width=12,
+                least=None,
+                most=1,
+            ),
+            series(
+                "Errors against the objectives",
+                "percentunit",
+                f"Share of events that were late (freshness), and of partitions that were not available or not "
+                f"correct, within an hour. {about}",
+                "correctness above 0: PillarscoreCorrectnessViolated. The others: the alert of that objective.",
+                Query("max by (slo) (job_slo:pillarscore_slo_errors:ratio_rate1h<J>)", "{{slo}}"),
                 width=12,
             ),
         ],

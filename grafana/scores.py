@@ -59,7 +59,7 @@ def _numbers() -> list[Panel]:
         ),
         number(
             "Mean score",
-            "suffix: points",
+            "suffix:points",
             "Mean of all members' scores, out of 100 points.",
             RUBRIC,
             Query(_mean("score")),
@@ -67,15 +67,15 @@ def _numbers() -> list[Panel]:
         ),
         number(
             "Median score",
-            "suffix: points",
-            "Half of the members have a higher score. Estimated from a histogram of 20 buckets.",
+            "suffix:points",
+            "Half of the members have a higher score. Estimated from a histogram with a bucket for each point.",
             RUBRIC,
             Query(_quantile(0.5, "score")),
             decimals=1,
         ),
         number(
             "99th percentile score",
-            "suffix: points",
+            "suffix:points",
             "1 % of the members have a higher score.",
             "100 for many: the rubric saturates too early to tell the best apart (`pillarscore whatif`).",
             Query(_quantile(0.99, "score")),
@@ -104,7 +104,7 @@ def _distribution() -> list[list[Panel]]:
                 "Number of members by score, in steps of 5 points; each bar is labelled with its upper bound.",
                 f"Most in the first bar: there are few events for most members. {RUBRIC}",
                 Query(
-                    'sum by (le) (pillarscore_member_score_bucket<P,pillar="score">)',
+                    'sum by (le) (pillarscore_member_score_bucket<P,pillar="score",le=~"[0-9]*[05].0|.Inf">)',
                     "{{le}}",
                 ),
                 buckets=True,
@@ -123,7 +123,7 @@ def _distribution() -> list[list[Panel]]:
         [
             series(
                 "Score percentiles",
-                "suffix: points",
+                "suffix:points",
                 "10th, 25th, 50th, 75th, 90th and 99th percentile of the scores.",
                 "All lines together: " + RUBRIC,
                 *[Query(_quantile(q / 100, "score"), f"p{q}") for q in (10, 25, 50, 75, 90, 99)],
@@ -132,7 +132,7 @@ def _distribution() -> list[list[Panel]]:
             ),
             series(
                 "Mean by pillar",
-                "suffix: points",
+                "suffix:points",
                 "Mean over all members, out of 25 points each.",
                 "Only one pillar falls: the event types that it counts no longer arrive; see "
                 "docs/reference/factors.md, and the dashboard Data quality.",
@@ -154,10 +154,13 @@ def _pillars() -> list[list[Panel]]:
             bars(
                 f"{pillar.capitalize()}, now",
                 "short",
-                f"Members by points of the pillar {pillar} ({about}), in steps of 2.5.",
+                f"Members by points of the pillar {pillar} ({about}), in steps of 5 points.",
                 "Nearly all at 0: its event types do not arrive. Nearly all at 25: it saturates too early, try "
                 "another rubric (`pillarscore whatif`).",
-                Query(f'sum by (le) (pillarscore_member_score_bucket<P,pillar="{pillar}">)', "{{le}}"),
+                Query(
+                    f'sum by (le) (pillarscore_member_score_bucket<P,pillar="{pillar}",le=~"[0-9]*[05].0|.Inf">)',
+                    "{{le}}",
+                ),
                 buckets=True,
                 width=6,
             )

@@ -4,7 +4,7 @@ from typing import Any
 
 from grafana.frame import dashboard
 from grafana.inside import RATE, quantiles
-from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series, states
+from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series, states, top
 
 UID = "pillarscore-worker"
 
@@ -215,9 +215,18 @@ def _partitions() -> list[list[Panel]]:
             states(
                 "Partitions",
                 "short",
-                "The partitions that it owns: live or restoring.",
+                "The partitions that it owns: live or restoring. If there are many, those that were live for the "
+                "shortest time.",
                 "Restoring for long: PillarscoreRestoreSlow. Changing often: PillarscoreFencedRepeatedly.",
-                Query("max by (partition) (pillarscore_partition_live<P>)", "partition {{partition}}"),
+                Query(
+                    top(
+                        "max by (partition) (pillarscore_partition_live<P>)",
+                        "partition",
+                        least=True,
+                        count=16,
+                    ),
+                    "partition {{partition}}",
+                ),
                 {"0": ("restoring", YELLOW), "1": ("live", GREEN)},
                 width=8,
             ),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from agents.docgen.series import counts, section
 from agents.metrics import Metrics
 from agents.metrics.advice import ADVICE
 from schemas.ledger import ENDS, Counters
@@ -20,9 +21,9 @@ and scores; `source` is a partition of `activity.events`.
 
 - **Gauges** of a partition come from the worker that owns it now. When the partition moves to another worker,
   they disappear here with the next scrape, so sums over workers are correct.
-- **Counters and histograms** count what this process has done. They are kept when a partition moves to another
-  worker, since increments after the last scrape would otherwise be lost. Use `rate` or `increase`, and sum over
-  workers.
+- **Counters and histograms** count what this process has done. When a partition moves to another worker, they are
+  kept for ten minutes, since increments after the last scrape would otherwise be lost, and then disappear. Use
+  `rate` or `increase`, and sum over workers.
 - `pillarscore_member_score` looks like a histogram, but shows the current scores: use its buckets directly,
   without `rate`.
 
@@ -89,9 +90,12 @@ def described(registry: CollectorRegistry) -> Iterator[Described]:
 def render() -> str:
     """The page, as Markdown that ends with a newline."""
     rows = ["| Metric | Type | Unit | Labels | Meaning |", "| --- | --- | --- | --- | --- |"]
-    found = list(described(Metrics().registry))
+    registry = Metrics().registry
+    found = list(described(registry))
     rows += [_row(metric) for metric in found]
-    return "\n".join([_INTRODUCTION, *rows, "", *_advice(found), _dispositions(), _PAGES.rstrip()]) + "\n"
+    series = section(counts(registry, [(metric.name, metric.labels) for metric in found]))
+    parts = [_INTRODUCTION, *rows, "", *_advice(found), series, _dispositions(), _PAGES.rstrip()]
+    return "\n".join(parts) + "\n"
 
 
 def _row(metric: Described) -> str:

@@ -1,6 +1,6 @@
 """Ingest: what was read and framed, and how far it is behind."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -86,6 +86,10 @@ class _Lags(Collector):
 
     def __init__(self) -> None:
         self.now: Callable[[], Mapping[int, Lag]] = dict
+
+    def sources(self) -> Collection[int]:
+        """The source partitions that ingest has now."""
+        return self.now().keys()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         messages = GaugeMetricFamily(

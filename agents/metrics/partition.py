@@ -11,7 +11,7 @@ from pipeline.shard.source_counts import SourceCounts
 from schemas.frames import Frame, Side
 
 _COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120, 300, 600)
+LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 _FLUSH_BUCKETS = (1, 10, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 FRESH_MS = 600_000
 """Events that were older than this when they were framed do not show how fast the pipeline is."""
@@ -56,7 +56,7 @@ class ScoreMetrics:
             "Time from an event's timestamp until its score is queued in the transaction (emitted) or committed. "
             "Only events that arrived within 10 minutes.",
             ("emitted", "committed"),
-            _LATENCY_BUCKETS,
+            LATENCY_BUCKETS,
         )
         r.register(self.latency)
         self.commit_seconds = Histogram(

@@ -1,15 +1,24 @@
 """The worker itself: which program it is, whether it is ready, whether its event loop and disk have room."""
 
+import math
 import shutil
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class _Disk(NamedTuple):
+    """Bytes of a file system."""
+
+    free: float
+    total: float
 
 
 class WorkerMetrics:
@@ -50,6 +59,12 @@ class WorkerMetrics:
             ["path"],
             registry=registry,
         )
+        self.disk_size = Gauge(
+            "pillarscore_disk_size_bytes",
+            "Size of the file system of the state folder.",
+            ["path"],
+            registry=registry,
+        )
 
     def watch_health(
         self, kinds: Iterable[str], count: Callable[[str], int], skew_s: Callable[[], float]
@@ -63,7 +78,8 @@ class WorkerMetrics:
         """What to ask at each scrape. rubric: name and version."""
         self.build.labels(_version(), python_version(), rubric, role).set(1)
         self.ready.set_function(ready)
-        self.disk_free.labels(str(state_dir)).set_function(lambda: _free(state_dir))
+        self.disk_free.labels(str(state_dir)).set_function(lambda: _disk(state_dir).free)
+        self.disk_size.labels(str(state_dir)).set_function(lambda: _disk(state_dir).total)
 
 
 def _version() -> str:
@@ -73,8 +89,9 @@ def _version() -> str:
         return "unknown"
 
 
-def _free(path: Path) -> float:
+def _disk(path: Path) -> _Disk:
     try:
-        return shutil.disk_usage(path).free
+        usage = shutil.disk_usage(path)
     except OSError:
-        return float("nan")
+        return _Disk(math.nan, math.nan)
+    return _Disk(usage.free, usage.total)

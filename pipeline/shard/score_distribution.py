@@ -10,8 +10,8 @@ from pipeline.rubric.model import PILLAR_MAX
 from pipeline.scoring.bands import BANDS, UNKNOWN
 
 COLUMNS = ("score", *map(str, PILLARS))
-BUCKETS = (20, 10)
-"""Of the score, and of each pillar: equally wide, with their upper ends; the first one has 0 too."""
+BUCKETS = (100, 25)
+"""Of the score, and of each pillar: a point wide, with their upper ends; the first one has 0 too."""
 WIDTHS = (len(PILLARS) * PILLAR_MAX // BUCKETS[0], PILLAR_MAX // BUCKETS[1])
 """Of the buckets, in hundredths of a point."""
 _SLOTS = 1 + max(BUCKETS[0], len(BANDS))

@@ -60,7 +60,10 @@ def _labels(text: str) -> frozenset[str]:
 
 
 def _columns(panel: dict[str, Any]) -> frozenset[str]:
-    """The labels that a table has columns for."""
+    """The labels that a table has columns for; of a table of several queries, the one that they share."""
+    joined = [t["options"]["byField"] for t in panel.get("transformations", []) if "byField" in t["options"]]
+    if joined:
+        return frozenset(joined)
     kept = [
         t["options"]["include"]["names"]
         for t in panel.get("transformations", [])

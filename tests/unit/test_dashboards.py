@@ -55,13 +55,88 @@ def test_every_panel_says_what_it_shows_and_what_to_do(model: dict[str, Any]) ->
 def test_every_panel_has_a_unit_and_the_chosen_data_source(model: dict[str, Any]) -> None:
     for panel in panels(model):
         unit = panel["fieldConfig"]["defaults"]["unit"]
-        assert unit in UNITS or re.fullmatch(r"suffix: \w+", unit), panel["title"]
+        assert unit in UNITS or re.fullmatch(r"suffix:\w+", unit), panel["title"]
         assert panel["targets"], panel["title"]
         for of in (panel, *panel["targets"]):
             assert of["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, panel["title"]
         steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
         assert steps[0]["value"] is None, panel["title"]
         assert [s["value"] for s in steps[1:]] == sorted(s["value"] for s in steps[1:]), panel["title"]
+
+
+def _timeseries(model: dict[str, Any]) -> list[dict[str, Any]]:
+    return [panel for panel in panels(model) if panel["type"] == "timeseries"]
+
+
+def test_legends_are_tables_with_the_last_and_the_largest_value(model: dict[str, Any]) -> None:
+    for panel in _timeseries(model):
+        legend = panel["options"]["legend"]
+        assert legend["displayMode"] == "table", panel["title"]
+        assert legend["calcs"] == ["lastNotNull", "max"], panel["title"]
+        assert legend["sortDesc"], panel["title"]
+
+
+def test_no_panel_has_a_line_for_each_of_many_partitions_or_workers(model: dict[str, Any]) -> None:
+    """What has one of these labels picks those with the largest values, and the same at all times."""
+    for panel in panels(model):
+        if panel["type"] not in ("timeseries", "state-timeline"):
+            continue
+        for target in panel["targets"]:
+            if re.search(r"\{\{(partition|source|instance)\}\}", target["legendFormat"]):
+                picked = re.search(
+                    r"and on \([\w, ]+\) (?:topk|bottomk)\((\d+), .*@ end\(\)\)\)", target["expr"]
+                )
+                assert picked, f"{panel['title']}: {target['expr']}"
+                assert int(picked[1]) <= 16
+                assert (
+                    panel["type"] != "timeseries"
+                    or panel["fieldConfig"]["defaults"]["custom"].get("stacking", {"mode": "none"})["mode"]
+                    == "none"
+                ), f"{panel['title']}: the areas of some are not the sum"
+
+
+def test_a_part_of_what_is_expected_is_never_green(model: dict[str, Any]) -> None:
+    """Where a panel says "3 of 4", what is coloured is the share, and only the whole is green."""
+    for panel in panels(model):
+        if "{{expected}}" in panel["targets"][0]["legendFormat"]:
+            steps = [
+                (s["value"], s["color"]) for s in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+            ]
+            assert steps == [(None, "red"), (1, "green")], panel["title"]
+            assert panel["options"]["textMode"] == "name"
+            assert panel["options"]["colorMode"] == "value"
+
+
+def test_health_says_how_many_are_expected() -> None:
+    model = load(ROOT / "grafana" / "dashboards" / "pipeline.json")
+    shares = {p["title"] for p in panels(model) if "{{expected}}" in p["targets"][0]["legendFormat"]}
+    assert shares == {"Workers ready", "Partitions live"}
+
+
+def test_a_count_of_alerts_is_red_from_one_on() -> None:
+    model = load(ROOT / "grafana" / "dashboards" / "pipeline.json")
+    (panel,) = (panel for panel in panels(model) if panel["title"] == "Alerts")
+    defaults = panel["fieldConfig"]["defaults"]
+    assert [(s["value"], s["color"]) for s in defaults["thresholds"]["steps"]] == [
+        (None, "green"),
+        (1, "red"),
+    ]
+    assert not defaults.get("mappings")
+    assert defaults["color"]["mode"] == "thresholds"
+
+
+def test_tables_have_a_row_for_each_partition_and_each_worker() -> None:
+    model = load(ROOT / "grafana" / "dashboards" / "pipeline.json")
+    for panel in (panel for panel in panels(model) if panel["type"] == "table"):
+        joined = panel["transformations"][0]
+        assert joined["id"] == "joinByField"
+        key = joined["options"]["byField"]
+        assert key in ("partition", "instance")
+        heads = panel["transformations"][2]["options"]["renameByName"]
+        for target in panel["targets"]:
+            assert f"Value #{target['refId']}" in heads, panel["title"]
+            assert re.search(rf"\bby \([^)]*{key}", target["expr"]), target["expr"]
+    assert sum(panel["type"] == "table" for panel in panels(model)) == 2
 
 
 def test_titles_and_ids_are_told_apart(model: dict[str, Any]) -> None:

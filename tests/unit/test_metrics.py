@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from agents.docgen.metrics import Described, described
+from agents.docgen.series import counts
 from agents.metrics import Metrics
 from agents.metrics.advice import ADVICE
 from agents.metrics.lag import Lag, lag
 from agents.metrics.latency import Latencies
+from agents.metrics.moved import KEPT_S
 from agents.metrics.partition import FRESH_MS
 from perf.fake_records import NOW, records
 from perf.inprocess import PARTITIONS, Pipeline, fresh
@@ -122,7 +124,7 @@ def test_gauges_are_those_of_the_shard() -> None:
         labels = f'partition="0",pillar="{pillar}"'
         total = found[f"pillarscore_member_score_sum{{{labels}}}"]
         assert round(total * 100) == column.sum()
-        for bound in ("5.0", "10.0", "+Inf"):
+        for bound in ("1.0", "7.0", "25.0", "+Inf"):
             below = found[f'pillarscore_member_score_bucket{{le="{bound}",{labels}}}']
             assert below == (column <= float(bound) * 100).sum()
     assert sum(v for k, v in found.items() if "band_members" in k) == len(points)
@@ -131,6 +133,20 @@ def test_gauges_are_those_of_the_shard() -> None:
     assert duplicates == counters.duplicate
     assert found['pillarscore_source_dead_letters_total{partition="0",source="0"}'] == 3
     assert found['pillarscore_score_lag_frames{partition="0"}'] == 3
+
+
+def test_series_are_as_many_as_the_reference_says() -> None:
+    """Of one partition with events from two source partitions; what has not happened has no series yet."""
+    values = [dumps(made) for made in random_events(5, 600, duplicates=0.1)] + [b"{"] * 6
+    _, metrics = _shard(values)
+    most = counts(metrics.registry, [(metric.name, metric.labels) for metric in ALL])
+    found = _samples(metrics)
+    pairs = [k for k in found if "partition=" in k and "source=" in k]
+    mine = [k for k in found if "partition=" in k and "source=" not in k]
+    others = [k for k in found if "partition=" not in k and "source=" not in k]
+    assert 0.6 * 2 * most["pair"] <= len(pairs) <= 2 * most["pair"]
+    assert 0.8 * most["partition"] <= len(mine) <= most["partition"]
+    assert 0.8 * most["worker"] <= len(others) <= most["worker"]
 
 
 def test_an_event_that_is_not_accounted_for_shows() -> None:
@@ -147,6 +163,73 @@ def test_a_partition_that_has_gone_is_not_shown() -> None:
     left = [k for k in _samples(metrics) if "partition=" in k and k.partition("{")[0] in gauges]
     assert left == []
     assert _samples(metrics)['pillarscore_scores_total{partition="0"}'] == 1
+
+
+def test_counters_of_a_partition_that_has_moved_are_kept_for_a_few_scrapes_and_then_disappear() -> None:
+    clock = SimpleNamespace(s=1000.0)
+    metrics = Metrics(lambda: clock.s)
+    owned: Any = {0: _idle(), 1: _idle()}
+    metrics.state.runners = owned
+    for partition in owned:
+        metrics.of(partition).scores.inc(7)
+        metrics.of(partition).letter("bad_time")
+        metrics.of(partition).commit_seconds.observe(0.1)
+    moved = 'pillarscore_scores_total{partition="1"}'
+    assert _samples(metrics)[moved] == 7
+    del owned[1]
+    assert _samples(metrics)[moved] == 7  # the last increments have to be scraped once more
+    clock.s += KEPT_S - 1
+    assert _samples(metrics)[moved] == 7
+    clock.s += 1
+    _samples(metrics)  # this scrape is the last one that has them
+    left = _samples(metrics)
+    assert not [name for name in left if 'partition="1"' in name]
+    assert left['pillarscore_scores_total{partition="0"}'] == 7
+    owned[1] = _idle()  # and it comes back
+    metrics.of(1).scores.inc(2)
+    clock.s += 2 * KEPT_S
+    assert _samples(metrics)[moved] == 2
+
+
+def test_a_partition_that_comes_back_in_time_keeps_its_counters() -> None:
+    clock = SimpleNamespace(s=0.0)
+    metrics = Metrics(lambda: clock.s)
+    owned: Any = {}
+    metrics.state.runners = owned
+    metrics.of(3).scores.inc(5)
+    for _ in range(5):  # away for less than the time, again and again
+        _samples(metrics)
+        clock.s += KEPT_S - 1
+        owned[3] = _idle()
+        _samples(metrics)
+        owned.clear()
+    assert _samples(metrics)['pillarscore_scores_total{partition="3"}'] == 5
+
+
+def test_reused_ids_of_a_source_that_another_worker_reads_disappear() -> None:
+    clock = SimpleNamespace(s=0.0)
+    metrics = Metrics(lambda: clock.s)
+    lags = {4: Lag(0, 0.0)}
+    metrics.ingest.lags.now = lambda: lags
+    metrics.ingest.conflicting.labels("4").inc()
+    assert _samples(metrics)['pillarscore_conflicting_events_total{source="4"}'] == 1
+    lags.clear()
+    _samples(metrics)
+    clock.s += KEPT_S
+    _samples(metrics)
+    assert not [name for name in _samples(metrics) if 'source="4"' in name]
+
+
+def _idle() -> Any:
+    return SimpleNamespace(
+        live=False,
+        progress=0.0,
+        restore_s=0.0,
+        shard=None,
+        stamp=None,
+        lag=lambda: None,
+        refill=SimpleNamespace(missing=0),
+    )
 
 
 def test_late_is_before_the_as_of_day() -> None:
@@ -228,7 +311,7 @@ def test_spread_is_what_was_said_last(data: st.DataObject) -> None:
     counts, total = spread.histogram("score")
     assert total == scores.sum()
     for at, below in enumerate(np.cumsum(counts).tolist()):
-        assert below == (scores <= (at + 1) * 500).sum()
+        assert below == (scores <= (at + 1) * 100).sum()
     finds = np.array([pillars[1] for pillars, _ in said.values()])
     counts, total = spread.histogram("find")
     assert (total, counts.sum()) == (finds.sum(), len(finds))
