@@ -105,6 +105,9 @@ class Tail(Protocol):
     async def position(self) -> int:
         """The offset that is read next."""
 
+    def silent_s(self) -> float:
+        """Seconds since Kafka has last answered that there is something, or nothing; inf before the first time."""
+
 
 class Appender(Protocol):
     """Appends single records, outside of transactions; what is sent again after an error is written once."""
@@ -256,8 +259,8 @@ class Log(Protocol):
     def appender(self) -> AbstractAsyncContextManager[Appender]:
         """Appends records; at the end all are sent."""
 
-    def offsets(self) -> AbstractAsyncContextManager[Offsets]:
-        """Asks for offsets."""
+    def offsets(self, committed: bool = False) -> AbstractAsyncContextManager[Offsets]:
+        """Asks for offsets; committed: partitions end at the first transaction that is still open."""
 
     def transactions(
         self, transactional_id: str, compression: str | None = None, skew: ObserveSkew | None = None

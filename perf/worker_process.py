@@ -65,8 +65,15 @@ class Worker:
 
     def ready(self) -> bool:
         """Whether /ready answers 200."""
+        return self._answers("ready")
+
+    def live(self) -> bool:
+        """Whether /live answers 200."""
+        return self._answers("live")
+
+    def _answers(self, page: str) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{self.host}:{self.port}/ready", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.host}:{self.port}/{page}", timeout=5) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

@@ -1,5 +1,7 @@
 """The worker's log on Kafka: see `agents.ports.Log`."""
 
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -52,9 +54,9 @@ class KafkaLog:
             await producer.stop()
 
     @asynccontextmanager
-    async def offsets(self) -> AsyncIterator[ports.Offsets]:
+    async def offsets(self, committed: bool = False) -> AsyncIterator[ports.Offsets]:
         """Asks for offsets, in a group by itself and without an assignment."""
-        consumer = clients.consumer(self._settings, "offsets", committed=False)
+        consumer = clients.consumer(self._settings, "offsets", committed=committed)
         try:
             await consumer.start()
             async with admin(self._settings) as client:
@@ -86,6 +88,10 @@ class _Tail:
 
     async def position(self) -> int:
         return int(await self._consumer.position(self._tp))
+
+    def silent_s(self) -> float:
+        answered_ms = self._consumer.last_poll_timestamp(self._tp)
+        return math.inf if not answered_ms else max(0.0, time.time() - answered_ms / 1000)
 
 
 class _Appender:

@@ -15,7 +15,7 @@ from agents.kafka.internals import as_it_is
 from agents.ports import SourceListener
 
 log = structlog.get_logger()
-CLOSE_S = 5.0
+CLOSE_S = 1.5
 METADATA_S = 15
 """How long until new partitions of the topic are seen."""
 

@@ -1,5 +1,7 @@
 """That Kafka does not answer, logged once: every client notices it, and only the first line a minute is shown."""
 
+import asyncio
+
 import structlog
 from aiokafka.errors import (
     KafkaConnectionError,
@@ -24,7 +26,7 @@ AWAY = (
 
 def root(error: BaseException) -> BaseException:
     """What lies behind an error: aiokafka wraps some, and reports others only as unexpected."""
-    while error.__cause__ is not None:
+    while error.__cause__ is not None and not isinstance(error.__cause__, asyncio.CancelledError):
         error = error.__cause__
     return error
 

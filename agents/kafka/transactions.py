@@ -31,7 +31,7 @@ from agents.ports import LOG_APPEND_TIME, NO_HEADERS, Headers, KeyValue, Observe
 log = structlog.get_logger()
 BATCH_BYTES = 900_000
 """Of one produce batch, below the broker's usual limit of 1 MiB."""
-CLOSE_S = 5.0
+CLOSE_S = 2.5
 """How long a producer may take to abort and close; what it leaves open its successor aborts."""
 _closing: set[asyncio.Future[Any]] = set()
 """Producers that take longer to close than anybody waits: kept here, or Python would drop them half-way."""

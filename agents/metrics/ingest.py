@@ -99,7 +99,7 @@ class _Lags(Collector):
         )
         seconds = GaugeMetricFamily(
             "pillarscore_ingest_lag_seconds",
-            "Time since the newest event read was appended to activity.events; 0 when caught up.",
+            "Age of the oldest unread event; 0: there is none. While Kafka is silent, time since its last answer.",
             labels=["source"],
         )
         for source, lag in sorted(self.now().items()):

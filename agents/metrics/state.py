@@ -142,7 +142,7 @@ OF_LAG = (
     ),
     _Gauge(
         "pillarscore_score_lag_seconds",
-        "Time since the newest frame counted was appended; 0 when caught up.",
+        "Age of the oldest frame not scored; 0: there is none. While Kafka is silent, time since its last answer.",
         (),
         _one(lambda lag: lag.seconds),
     ),

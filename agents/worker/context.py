@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
-from agents.kafka.end_offsets import EndOffsets
 from agents.metrics import Metrics
 from agents.ports import Clock, FrameGroup, Log
 from agents.topics.watch import TopicWatch
 from agents.worker.background_budget import BackgroundBudget
 from agents.worker.coverage import Coverage
+from agents.worker.end_offsets import EndOffsets
 from agents.worker.health import Health
 from agents.worker.rank_role import RankFollower
 from agents.worker.round_length import RoundLength

@@ -5,12 +5,15 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from agents.config.errors import UserError
+from agents.kafka.outage import away
+from agents.kafka.outage import report as report_outage
 from agents.worker.context import Context
 from agents.worker.inbox import Inbox
 from agents.worker.restore import START_OVER
 from pipeline.common.units import Offset
 from pipeline.shard.shard import Shard
 
+MAX_PAUSE_S = 30.0
 Apply = Callable[[Offset, int, bytes | None], Awaitable[None]]
 """Takes (offset, time-stamp in ms, value) of a frame."""
 
@@ -36,7 +39,9 @@ class FrameFeed:
         self._inbox = inbox
         self._apply = apply
         self._on_progress = on_progress
-        self._progress_at = context.clock.monotonic()
+        self._progress_at = self._look_at = context.clock.monotonic()
+        self._failures = 0  # looks in a row that Kafka has not answered
+        self._applying = False
         self._log = structlog.get_logger().bind(partition=partition)
 
     async def fetch(self, shard: Shard, stop: int | None = None) -> int:
@@ -57,9 +62,11 @@ class FrameFeed:
                     f"to {start - 1} were counted: Kafka has lost acknowledged records; {START_OVER}"
                 )
             async for records in r.read(max(start, first), end if stop is None else stop):
+                self._applying = True
                 for record in records:
                     await self._apply(Offset(record.offset), record.timestamp, record.value)
                     count += 1
+                self._applying = False
                 self._on_progress((records[-1].offset + 1 - start) / (end - start))
         return count
 
@@ -75,11 +82,24 @@ class FrameFeed:
                 self._progress_at = self._context.clock.monotonic()
 
     async def watch(self, shard: Shard) -> None:
-        """The group may have stalled or skipped: when nothing came for a while, look at the topic itself."""
+        """The group may have stalled or skipped: when nothing came for a while, look at the topic itself.
+
+        A look that Kafka does not answer changes nothing, so it is made again, later each time.
+        """
         now = self._context.clock.monotonic()
-        if not self._inbox and now - self._progress_at >= self._context.settings.watch_s:
-            self._progress_at = now
+        if self._inbox or now < max(self._look_at, self._progress_at + self._context.settings.watch_s):
+            return
+        try:
             self._metrics.gaps.inc(await self.fetch(shard))
+        except Exception as error:
+            if self._applying or not away(error):
+                raise
+            report_outage(f"partition {self._partition}", error)
+            self._failures += 1
+            now = self._context.clock.monotonic()
+            self._look_at = now + min(MAX_PAUSE_S, float(2 ** min(self._failures - 1, 5)))
+            return
+        self._failures, self._progress_at = 0, now
 
 
 def skip(shard: Shard, start: int, first: int) -> None:

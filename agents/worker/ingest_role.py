@@ -5,6 +5,7 @@ committed only behind frames that the broker has acknowledged, in every partitio
 """
 
 import asyncio
+import math
 
 import structlog
 
@@ -15,7 +16,8 @@ from agents.kafka.outage import report as report_outage
 from agents.metrics.lag import Lag
 from agents.ports import TopicPartition, wait
 from agents.worker.context import Context
-from agents.worker.ingest_session import WHERE, IngestSession
+from agents.worker.ending import end
+from agents.worker.ingest_session import WHERE, IngestSession, Reading
 from agents.worker.lifecycle import INGEST, IngestState, StateMachine
 from pipeline.intake.record_intake import Intake
 
@@ -36,10 +38,12 @@ class IngestRole:
             credit_table(settings),
             context.clock.horizon_ms(),
         )
-        self._life = StateMachine(INGEST, IngestState.JOINING)
+        self._unready_since: float | None = -math.inf
+        self._life = StateMachine(INGEST, IngestState.JOINING, self._moved)
         self._session: IngestSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self._left: dict[int, Reading] = {}  # where a session that failed was
         context.metrics.ingest.lags.now = self._lags
 
     @property
@@ -49,8 +53,18 @@ class IngestRole:
 
     @property
     def ready(self) -> bool:
-        """Member of the group, with partitions or without."""
-        return self.state in (IngestState.READING, IngestState.COMMITTING)
+        """Member of the group, with partitions or without; also for a while in a rebalance, or without Kafka."""
+        if self._unready_since is None or self._stop.is_set():
+            return self._unready_since is None
+        s = self._context.settings
+        grace_s = max(s.session_timeout_s, s.outage_grace_s)
+        return self._context.clock.monotonic() - self._unready_since < grace_s
+
+    def _moved(self, state: IngestState) -> None:
+        if state in (IngestState.READING, IngestState.COMMITTING):
+            self._unready_since = None
+        elif self._unready_since is None:
+            self._unready_since = self._context.clock.monotonic()
 
     def start(self) -> None:
         """Begin reading."""
@@ -62,7 +76,7 @@ class IngestRole:
             self._life.move(IngestState.STOPPING)
         self._stop.set()
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await end(self._task, self._context.clock, has_work=True)
 
     def partitions(self) -> list[TopicPartition]:
         """The source partitions that are ours now."""
@@ -70,19 +84,27 @@ class IngestRole:
         return [] if self._session is None else [TopicPartition(topic, p) for p in self._session.positions]
 
     async def _run(self) -> None:
+        try:
+            await self._sessions()
+        finally:
+            if self._stop.is_set() and self.state != IngestState.STOPPED:
+                self._life.move(IngestState.STOPPING)
+                self._life.move(IngestState.STOPPED)
+
+    async def _sessions(self) -> None:
         while True:
             session = self._session = IngestSession(self._context, self._life, self._intake)
             rest = 0.0
             try:
                 await session.run()
             except Exception as error:
+                self._left |= session.reading()
                 rest = self._after(error)
             finally:
                 self._session = None
                 await session.close()
             await wait(self._stop, self._context.clock, rest)
-            if self.state == IngestState.STOPPING:
-                self._life.move(IngestState.STOPPED)
+            if self._stop.is_set():
                 return
             self._life.move(IngestState.JOINING)
 
@@ -102,10 +124,11 @@ class IngestRole:
 
     def _lags(self) -> dict[int, Lag]:
         """How far each source partition is behind."""
-        now, session = self._context.clock.now_ms(), self._session
-        if session is None:
-            return {}
+        if self.state in (IngestState.READING, IngestState.COMMITTING):
+            self._left = {}
+        found = self._left | ({} if self._session is None else self._session.reading())
+        topic, ends = self._context.settings.topic("events"), self._context.ends
         return {
-            tp.partition: session.lag(tp.partition, self._context.ends.get(tp), now)
-            for tp in self.partitions()
+            source: ends.lag(TopicPartition(topic, source), one.position, one.newest_ms, one.end)
+            for source, one in found.items()
         }

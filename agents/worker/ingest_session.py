@@ -7,13 +7,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
 
 from agents.config.errors import UserError
-from agents.metrics.lag import Lag, lag
 from agents.ports import LOG_APPEND_TIME, Appended, Appender
 from agents.worker.context import Context
 from agents.worker.lifecycle import IngestState, StateMachine
@@ -32,10 +31,20 @@ MAX_FAULTS = 100
 """Kinds of faults that are logged in a session."""
 FETCH_S = 0.1
 COMMIT_S = 1.0
-CLOSE_S = 5.0
+CLOSE_S = 1.5
 WHERE = "ingest"
 Batch = dict[int, list[Any]]
 """Records by source partition, in the order of their offsets."""
+
+
+class Reading(NamedTuple):
+    """Of a source partition. position: the offset that is read next; newest_ms: time-stamp of the newest event read;
+    end: where Kafka has last said that it ends.
+    """
+
+    position: int
+    newest_ms: int
+    end: int
 
 
 class IngestSession:
@@ -114,10 +123,14 @@ class IngestSession:
             if self._life.can(IngestState.JOINING):
                 self._life.move(IngestState.JOINING)
 
-    def lag(self, partition: int, end: int, now_ms: int) -> Lag:
-        """How far a source partition is behind `end`, or what the last answer knew to be the end."""
-        position = max(self.positions[partition], self._reached.get(partition, 0))
-        return lag(max(end, self._source.end(partition)), position, self._newest[partition], now_ms)
+    def reading(self) -> dict[int, Reading]:
+        """How far each source partition is read."""
+        return {
+            source: Reading(
+                max(position, self._reached.get(source, 0)), self._newest[source], self._source.end(source)
+            )
+            for source, position in self.positions.items()
+        }
 
     async def _round(self) -> int:
         """Frame what there is; how many records were fetched."""

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 import structlog
 
 from agents.config.settings import TOPICS, Settings
-from agents.kafka.errors import EndUnanswered, Fenced
-from agents.ports import NO_HEADERS, Headers, KeyValue, Log, ObserveSkew, TopicPartition
+from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
+from agents.kafka.outage import away
+from agents.kafka.outage import report as report_outage
+from agents.ports import NO_HEADERS, Clock, Headers, KeyValue, Log, ObserveSkew, TopicPartition
 from pipeline.common.keyed_record import KeyedRecord
 from pipeline.shard.recovery import Image
 from schemas.ledger import STAMP_KEY, Stamp, Transaction, readable_stamp, stamp_hash
 
 log = structlog.get_logger()
+MAX_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,15 @@ class Ledger:
     """
 
     def __init__(
-        self, settings: Settings, topics: Log, partition: int, skew: ObserveSkew | None = None
+        self,
+        settings: Settings,
+        topics: Log,
+        clock: Clock,
+        partition: int,
+        skew: ObserveSkew | None = None,
     ) -> None:
         self.partition = partition
+        self._clock = clock
         self.last: Committed | None = None
         self._topics = topics
         self._out = topics.transactions(f"{settings.prefix}score-{partition}", skew=skew)
@@ -137,6 +146,10 @@ class Ledger:
             await self._out.commit()
         except EndUnanswered as error:
             await self._settle(data, error)
+        except ProduceFailed as error:
+            if not away(error):
+                raise
+            await self._settle(data, error)
         self._stamp_offset = max(self._stamp_offset, self._out.ends.get(self._ledger, 0) - 1)
         scores_to = self._out.ends.get(self._scores, self._scores_from)
         self.last = Committed(data, self._stamp_offset, self._batches, self._scores_from, scores_to)
@@ -157,28 +170,50 @@ class Ledger:
         (committed, sent_again), self._settled = self._settled, [0, 0]
         return committed, sent_again
 
-    async def _settle(self, stamp: bytes, error: EndUnanswered) -> None:
-        """See which of the two outcomes a commit without an answer had, and commit it now if it was not."""
+    async def _settle(self, stamp: bytes, error: Exception) -> None:
+        """See which of the two outcomes a commit without an answer had, and commit it now if it was not.
+
+        While Kafka does not answer at all this waits: what was counted is kept, and nothing else can be done with it.
+        """
+        failures = 0
         while True:
-            log.warning(
-                "no answer to a commit; checking the ledger for its outcome",
-                partition=self.partition,
-                error=str(error),
-            )
-            await self._out.renew()
-            newest = await self._newest()
-            if newest == stamp:
-                self._settled[0] += 1
-                self._out.clear()
-                return
-            if newest != self._stamp:
-                raise Fenced()  # somebody else had the partition in between
-            self._settled[1] += 1
             try:
-                await self._out.resend()
+                if failures == 0:
+                    log.warning(
+                        "no answer to a commit; checking the ledger for its outcome",
+                        partition=self.partition,
+                        error=str(error),
+                    )
+                await self._settled_now(stamp)
                 return
-            except EndUnanswered as again:
-                error = again
+            except (EndUnanswered, ProduceFailed) as again:
+                if not (isinstance(again, EndUnanswered) or away(again)):
+                    raise
+                error, failures = again, 0
+                await self._clock.sleep(1.0)
+            except Exception as again:
+                if not away(again):
+                    raise
+                report_outage(f"partition {self.partition}", again)
+                failures += 1
+                await self._clock.sleep(min(MAX_PAUSE_S, float(2 ** min(failures - 1, 5))))
+
+    async def _settled_now(self, stamp: bytes) -> None:
+        """Returns when the transaction is committed; raises Fenced when somebody else had the partition."""
+        self._check_newest(await self._newest(), stamp)  # first, so as not to fence in vain who has it now
+        await self._out.renew()
+        newest = await self._newest()
+        self._check_newest(newest, stamp)
+        if newest == stamp:
+            self._settled[0] += 1
+            self._out.clear()
+            return
+        await self._out.resend()
+        self._settled[1] += 1
+
+    def _check_newest(self, newest: bytes | None, stamp: bytes) -> None:
+        if newest not in (stamp, self._stamp):
+            raise Fenced()
 
     async def _newest(self) -> bytes | None:
         """The newest stamp there is."""

@@ -52,7 +52,7 @@ PARTITION: Transitions[PartitionState] = {
     (P.COMMITTING, P.LIVE): "committed",
     **_from((P.RESTORING, P.CATCHING_UP, P.LIVE, P.COMMITTING), P.FENCED, "another worker has the partition"),
     **_from((P.RESTORING, P.CATCHING_UP, P.LIVE, P.COMMITTING), P.PARKED, "an error"),
-    (P.FENCED, P.RESTORING): "the group says that the partition is ours, or 30 s are over",
+    (P.FENCED, P.RESTORING): "the group says that the partition is ours, or nothing for 30 s",
     (P.PARKED, P.RESTORING): "the pause is over",
     **_from(
         (P.RESTORING, P.CATCHING_UP, P.LIVE, P.COMMITTING, P.FENCED, P.PARKED),

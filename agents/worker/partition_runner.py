@@ -11,9 +11,10 @@ import structlog
 from agents.config.errors import UserError
 from agents.kafka.errors import Fenced
 from agents.kafka.outage import of_kafka
-from agents.metrics.lag import Lag, lag
+from agents.metrics.lag import Lag
 from agents.ports import TopicPartition, wait
 from agents.worker.context import Context
+from agents.worker.ending import end
 from agents.worker.inbox import Inbox
 from agents.worker.ledger import Committed
 from agents.worker.lifecycle import PARTITION, PartitionState, StateMachine
@@ -26,7 +27,9 @@ from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
 
 FENCED_S = 30.0
+"""How long a fenced partition waits when the group does not say whose it is."""
 ASKING_S = 5.0
+ASK_AGAIN_S = 1.0
 
 
 class PartitionRunner:
@@ -44,6 +47,7 @@ class PartitionRunner:
         self._session = self._new_session()
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self._ending = False
 
     def _new_session(self) -> PartitionSession:
         return PartitionSession(self.context, self.partition, self._life, self._inbox, self._wake)
@@ -99,12 +103,12 @@ class PartitionRunner:
             self.shard.rollover.restart()
 
     def lag(self) -> Lag | None:
-        """How far the shard is behind the frames."""
-        if self.shard is None:
+        """How far it is behind the frames, also while it restores; None: another worker has it."""
+        if self.state == PartitionState.FENCED:
             return None
         frames = TopicPartition(self.context.settings.topic("frames"), self.partition)
-        end = max(self.context.ends.get(frames), self._inbox.end)
-        return lag(end, self.shard.frame + 1, self._session.newest, self.context.clock.now_ms())
+        session = self._session
+        return self.context.ends.lag(frames, session.position, session.newest, self._inbox.end)
 
     def start(self) -> None:
         """Begin restoring, then serving."""
@@ -116,17 +120,16 @@ class PartitionRunner:
             self._wake.set()
 
     async def stop(self) -> None:
-        """Commit what is done and let go of the partition."""
-        self._stop_requested()
+        """Commit what is done and let go of the partition; what takes too long is left to the next owner."""
+        was_live = self.live
+        self._ending = True
+        if self.state != PartitionState.STOPPED:
+            self._life.move(PartitionState.STOPPING)
         self._wake.set()
         self._inbox.release()
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await end(self._task, self.context.clock, has_work=was_live)
         self.context.health.clear_all(self.where)
-
-    def _stop_requested(self) -> None:
-        if self.state != PartitionState.STOPPED:
-            self._life.move(PartitionState.STOPPING)
 
     async def offer(self, offset: int, timestamp: int, data: bytes | None) -> None:
         """A frame from the group; waits while the inbox is full. While restoring, it is left to be fetched."""
@@ -137,10 +140,18 @@ class PartitionRunner:
 
     @property
     def _stopping(self) -> bool:
-        return self.state in (PartitionState.STOPPING, PartitionState.STOPPED)
+        return self._ending
 
     async def _run(self) -> None:
-        while True:
+        try:
+            await self._sessions()
+        finally:
+            if self._ending and self.state != PartitionState.STOPPED:
+                self._life.move(PartitionState.STOPPING)
+                self._life.move(PartitionState.STOPPED)
+
+    async def _sessions(self) -> None:
+        while not self._ending:
             rest = 0.0
             try:
                 await self._session.run()
@@ -148,14 +159,16 @@ class PartitionRunner:
                 rest = await self._after(error)
             finally:
                 await self._session.close()
-            if not self._stopping:
+            if self._ending:
+                return
+            if rest:
                 self._wake.clear()
                 await wait(self._wake, self.context.clock, rest)
-            if self._stopping:
-                self._life.move(PartitionState.STOPPED)
+            if self._ending:
                 return
             self._life.move(PartitionState.RESTORING)
-            self._session = self._new_session()
+            before, self._session = self._session, self._new_session()
+            self._session.scored, self._session.newest = before.scored, before.newest
 
     async def _after(self, error: Exception) -> float:
         """Report what ended a session; the seconds to rest before the next."""
@@ -168,23 +181,34 @@ class PartitionRunner:
         return report_failure(self.context, self.partition, error, failures=self._failures)
 
     async def _after_fencing(self) -> float:
+        """Wait until the partition is ours again; asking for it sooner would fence the new owner in turn."""
+        self._wake.clear()
         if not self._stopping:
             self._life.move(PartitionState.FENCED)
         self._metrics.fenced.inc()
-        if await self._ours():
-            self._log.warning("fenced, but the group still assigns the partition here: taking it back")
-            return 0.0
-        # ours again only when the group says so; asking sooner would fence the new owner in turn
-        self._log.warning("fenced: another worker owns the partition now")
-        return FENCED_S
+        clock = self.context.clock
+        began, unknown_since = clock.monotonic(), clock.monotonic()
+        while not self._ending:
+            owner = await self._owner()
+            if owner == self.context.group.member:
+                self._log.warning("fenced, but the group assigns the partition here: taking it back")
+                break
+            if owner is not None:
+                unknown_since = clock.monotonic()
+            elif clock.monotonic() - unknown_since >= FENCED_S:
+                break
+            if clock.monotonic() == began:
+                self._log.warning("fenced: another worker owns the partition now", owner=owner)
+            if await wait(self._wake, clock, ASK_AGAIN_S):
+                break
+        return 0.0
 
-    async def _ours(self) -> bool:
-        """Whether the group has the partition assigned to this worker now."""
-        group = self.context.group
+    async def _owner(self) -> str | None:
+        """The worker that the group has assigned the partition to, None when that is not known."""
         try:
-            return await asyncio.wait_for(group.owner(self.partition), ASKING_S) == group.member
+            return await asyncio.wait_for(self.context.group.owner(self.partition), ASKING_S)
         except Exception as error:
             if not (isinstance(error, UserError) or of_kafka(error)):
                 raise
-            self._log.info("could not look up the owner of the partition", error=repr(error))
-            return False
+            self._log.info("could not look up the owner of the partition", error=repr(error), outage=True)
+            return None

@@ -16,6 +16,7 @@ from agents.worker.inbox import Inbox
 from agents.worker.ledger import Ledger
 from agents.worker.lifecycle import PartitionState, StateMachine
 from agents.worker.network_refresh import NetworkRefresh
+from agents.worker.newest_stamp import newest_stamp
 from agents.worker.partition_output import PartitionOutput
 from agents.worker.refill import Refill
 from pipeline.common.units import Offset
@@ -55,8 +56,9 @@ class PartitionSession:
         self.progress = 0.0
         self.began = context.clock.monotonic()
         self.restore_s: float | None = None
-        self.newest = context.clock.now_ms()  # time-stamp of the last frame
-        self.ledger = Ledger(context.settings, context.log, partition, context.skew.observe)
+        self.scored = 0  # the first frame that is not, while there is no shard
+        self.newest = context.clock.now_ms()  # time-stamp of the last frame counted
+        self.ledger = Ledger(context.settings, context.log, context.clock, partition, context.skew.observe)
         self.networks = NetworkRefresh(context, partition)
         self.refill = Refill(context, partition)
         self.output = PartitionOutput(context, life, self.ledger, self.networks, self._metrics, self._traces)
@@ -83,6 +85,8 @@ class PartitionSession:
     async def close(self) -> None:
         """Let go of everything; a transaction that is open is aborted."""
         self.output.live = False
+        if self.output.stamp is not None:
+            self.scored = self.output.stamp.frame + 1
         self.shard = self.output.stamp = None
         self.progress = 0.0
         self.networks.close()
@@ -96,6 +100,7 @@ class PartitionSession:
     async def _take_over(self) -> Shard:
         context = self._context
         await self.ledger.start()
+        await self._look_ahead()
         taken = await takeover.take_over(context, self.partition, self.ledger, self._restored)
         shard = self.shard = taken.shard
         self.networks.begin(shard, taken.journal)
@@ -110,6 +115,24 @@ class PartitionSession:
         seconds = round(self.elapsed(), 2)
         self._log.info("restored", seconds=seconds, members=shard.members, frames=taken.replayed)
         return shard
+
+    @property
+    def position(self) -> int:
+        """The first frame that is not scored."""
+        return self.scored if self.shard is None else self.shard.frame + 1
+
+    async def _look_ahead(self) -> None:
+        """See since when a frame waits: a restore takes a while, and what it replays has been scored."""
+        context, s = self._context, self._context.settings
+        async with context.log.reader(s.topic("ledger"), self.partition) as r:
+            stamp = await newest_stamp(r)
+        self.scored = 0 if stamp is None else stamp.frame + 1
+        async with context.log.reader(s.topic("frames"), self.partition) as r:
+            first, end = await r.bounds()
+            async for records in r.read(max(first, self.scored), end, 1):
+                self.newest = records[0].timestamp
+                return
+        self.newest = context.clock.now_ms()
 
     async def _catch_up(self, shard: Shard) -> None:
         shard.start_day(max(self._context.clock.today(), shard.day))

@@ -132,7 +132,8 @@ class RankFollower:
                     due = now + self._budget.rest_after_merge(spent, interval, self._rounds.behind)
                     since = math.inf
                 if not records and not self.merged.waiting:
-                    self._current_at = self._clock.monotonic()
+                    # a poll that Kafka has not answered says nothing
+                    self._current_at = max(self._current_at, self._clock.monotonic() - tail.silent_s())
 
     async def _bring_up(self) -> float:
         """Merge what has come, and publish it where that is done; seconds of CPU."""

@@ -22,7 +22,6 @@ from agents.config.clock_skew import Skew
 from agents.config.settings import Settings
 from agents.connection.certificate_dates import first_end
 from agents.connection.silence import OF_PROCESS
-from agents.kafka.end_offsets import EndOffsets
 from agents.metrics import Metrics
 from agents.ports import TopicPartition
 from agents.topics.watch import TopicWatch
@@ -30,6 +29,7 @@ from agents.tracing import tracing
 from agents.worker.background_budget import BackgroundBudget
 from agents.worker.context import Context
 from agents.worker.coverage import Coverage
+from agents.worker.end_offsets import EndOffsets
 from agents.worker.health import KINDS, Health
 from agents.worker.http import add_pages
 from agents.worker.ingest_role import IngestRole
@@ -42,19 +42,15 @@ from agents.worker.watches import Watches
 from pipeline.rubric.model import Rubric
 
 log = structlog.get_logger()
-CLOSE_S = 10.0
-STOP_S = 25.0
+CLOSE_S = 2.0
+STOP_S = 9.5
+"""A worker stops within ten seconds, whatever it is doing."""
 
 
 def tuned() -> None:
     """Let Python collect garbage less often: batches make and drop many objects, but no cycles."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
-
-
-def _give_up() -> None:
-    log.error("not stopped in time: exiting now; uncommitted work will be repeated", seconds=STOP_S)
-    os._exit(1)
 
 
 class Worker:
@@ -70,6 +66,8 @@ class Worker:
         self.score = ScoreRole(context, runners) if role in ("score", "all") else None
         self.ingest = IngestRole(context) if role in ("ingest", "all") else None
         self._stop = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
+        self._roles_stopped = False
         about = f"{rubric.name} {rubric.version}"
         self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
         self.metrics.worker.watch_health(KINDS, context.health.count, lambda: context.skew.seconds)
@@ -92,7 +90,7 @@ class Worker:
             metrics=metrics,
             health=Health(),
             skew=skew,
-            ends=EndOffsets(settings, self._partitions),
+            ends=EndOffsets(log, clock, self._partitions),
             topics=TopicWatch(settings),
             coverage=Coverage(log, clock, settings, lambda: list(runners)),
             budget=budget,
@@ -152,14 +150,30 @@ class Worker:
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         self.app.finalize()
         tuned()
+        starting = asyncio.create_task(self._start(), name="start")
+        stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await stopping
+        finally:
+            log.info("stopping")
+            # without a Kafka to talk to, clients wait far longer than anybody waits for a worker to stop
+            last = threading.Timer(STOP_S, self._give_up)
+            last.daemon = True
+            last.start()
+            await self._end(starting)
+            log.info("stopped")
+
+    async def _start(self) -> None:
+        watches = Watches(self.context, lambda: None if self.score is None else group_lost(self.app))
+        self._watching = asyncio.create_task(watches.run(), name="watches")
         await self.context.topics.start()
         await self.app.start()
         self.context.ends.start()
         if self.score is not None:
             self.context.coverage.start()
-        # without the score role there is no agent, and Faust's part for them ends by itself
-        watches = Watches(self.context, lambda: None if self.score is None else group_lost(self.app))
-        watching = asyncio.create_task(watches.run(), name="watches")
         if self.ingest is not None:
             self.ingest.start()
         log.info(
@@ -167,25 +181,26 @@ class Worker:
             role=self.role,
             pages=f"http://{self.settings.web_host}:{self.settings.web_port}",
         )
-        try:
-            await self._stop.wait()
-        finally:
-            log.info("stopping")
-            # without a Kafka to talk to, clients wait far longer than anybody waits for a worker to stop
-            deadline = threading.Timer(STOP_S, _give_up)
-            deadline.daemon = True
-            deadline.start()
-            if self.ingest is not None:
-                await self.ingest.stop()
-            if self.score is not None:
-                await self.score.stop()
-            watching.cancel()
-            for watch in (self.context.ends, self.context.topics, self.context.coverage):
-                await watch.stop()
-            if self.context.tracing is not None:
-                await self.context.tracing.stop()
-            try:
-                await asyncio.wait_for(self.app.stop(), CLOSE_S)
-            except TimeoutError:
-                log.info("Faust did not stop in time; exiting, all work is committed")
-            log.info("stopped")
+
+    async def _end(self, starting: "asyncio.Task[None]") -> None:
+        """Stop what runs; within STOP_S, or the process ends there."""
+        starting.cancel()
+        await asyncio.gather(*(role.stop() for role in (self.ingest, self.score) if role is not None))
+        self._roles_stopped = True
+        if self._watching is not None:
+            self._watching.cancel()
+        context = self.context
+        others = [context.ends, context.topics, context.coverage, self.app]
+        others += [] if context.tracing is None else [context.tracing]
+        # not wait_for: it would wait until they have noticed that they are cancelled
+        stopping = [asyncio.ensure_future(one.stop()) for one in others]
+        _, slow = await asyncio.wait(stopping, timeout=CLOSE_S)
+        if slow:
+            log.info("some clients did not stop in time; exiting, all work is committed")
+
+    def _give_up(self) -> None:
+        """End the process: what is left are clients that wait for Kafka."""
+        if self._roles_stopped:
+            os._exit(0)
+        log.error("not stopped in time: exiting now; uncommitted work will be repeated", seconds=STOP_S)
+        os._exit(1)

@@ -16,7 +16,7 @@ from agents.docgen.metrics import Described, described
 from agents.docgen.series import counts
 from agents.metrics import Metrics
 from agents.metrics.advice import ADVICE
-from agents.metrics.lag import Lag, lag
+from agents.metrics.lag import Lag
 from agents.metrics.latency import Latencies
 from agents.metrics.moved import KEPT_S
 from agents.metrics.partition import FRESH_MS
@@ -331,9 +331,3 @@ def test_the_benchmark_of_their_cost_compares_the_same_work() -> None:
         assert one.counters.admitted > 0
     found = _samples(full.metrics)
     assert found['pillarscore_event_latency_seconds_count{stage="committed"}'] == 3_000
-
-
-def test_lag() -> None:
-    assert lag(110, 100, 5_000, 7_500) == Lag(10, 2.5)
-    assert lag(100, 100, 5_000, 7_500) == Lag(0, 0.0)
-    assert lag(90, 100, 5_000, 4_000) == Lag(0, 0.0)

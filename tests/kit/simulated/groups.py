@@ -40,7 +40,7 @@ class SimSource:
 
     async def fetch(self, seconds: float, max_records: int) -> dict[int, list[Any]]:
         found = {}
-        for number, start in self._positions.items():
+        for number, start in self._positions.items() if not self._log.away else ():
             records = [r for r in self._log.parts[self._topic, number].records if r.offset >= start]
             if records := records[:max_records]:
                 found[number] = records
@@ -56,6 +56,7 @@ class SimSource:
 
     async def commit(self, offsets: Mapping[int, int]) -> bool:
         await asyncio.sleep(0)
+        self._log.ask()
         if not self._positions or self not in self._log.sources:
             return False
         for partition, offset in offsets.items():

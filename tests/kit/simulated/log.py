@@ -37,7 +37,14 @@ class _Tail:
         self.end = part.end
         self._next = 0
 
+    def silent_s(self) -> float:
+        return self._log.clock.monotonic() - self._log.answered_at
+
     async def poll(self, seconds: float) -> list[SimRecord]:
+        if self._log.away:
+            await self._log.clock.sleep(seconds)
+            return []
+        self._log.ask()
         found = [record for record in self._part.records if record.offset >= self._next]
         if not found:
             await self._log.clock.sleep(seconds)
@@ -54,7 +61,7 @@ class _Appender:
 
     async def append(self, topic: str, partition: int, value: bytes) -> Awaitable[Any]:
         future = asyncio.get_running_loop().create_future()
-        if topic in self._log.refusing:
+        if topic in self._log.refusing or self._log.away:
             future.set_exception(OSError(f"{topic} takes nothing"))
         else:
             record = self._log.append(topic, partition, value)
@@ -72,9 +79,11 @@ class _Offsets:
         self._log = log
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
+        self._log.ask()
         return {p: at for (name, of, p), at in self._log.committed.items() if (name, of) == (group, topic)}
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        self._log.ask()
         return {number: self._log.parts[topic, number].end for number in partitions}
 
 
@@ -84,6 +93,7 @@ class SimLog(SimTopics):
     @asynccontextmanager
     async def reader(self, topic: str, partition: int) -> AsyncIterator[Any]:
         await asyncio.sleep(0)
+        self.ask()
         yield _Reader(self, self.parts[topic, partition])
 
     @asynccontextmanager
@@ -95,7 +105,7 @@ class SimLog(SimTopics):
         yield _Appender(self)
 
     @asynccontextmanager
-    async def offsets(self) -> AsyncIterator[Any]:
+    async def offsets(self, committed: bool = False) -> AsyncIterator[Any]:
         yield _Offsets(self)
 
     def transactions(

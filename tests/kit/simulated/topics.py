@@ -42,6 +42,14 @@ class SimTopics:
         self.refusing: set[str] = set()  # topics that take no record
         self.unanswered: list[bool] = []  # of the next ends of transactions: is it committed?
         self.latency_s = 0.0  # of each list of records that is read
+        self.away = False  # whether nobody answers
+        self.answered_at = 0.0
+
+    def ask(self) -> None:
+        """Raise OSError while nobody answers."""
+        if self.away:
+            raise OSError("Kafka is away")
+        self.answered_at = self.clock.monotonic()
 
     def append(
         self, topic: str, partition: int, value: Any, key: Any = None, headers: Sequence[Any] = ()

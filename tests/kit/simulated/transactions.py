@@ -23,6 +23,7 @@ class SimTransactions:
 
     async def start(self) -> None:
         await asyncio.sleep(0)
+        self._log.ask()
         self._log.owners[self._id] = self._token = object()
 
     async def stop(self) -> None:
@@ -62,6 +63,9 @@ class SimTransactions:
         if not self.open:
             return
         await asyncio.sleep(0)
+        if self._log.away:
+            await self._log.clock.sleep(40)
+            raise ProduceFailed("ledger", 0, records=1, size_bytes=1, cause=OSError("Kafka is away"))
         self._check()
         refused = next((record[0] for record in self._records if record[0] in self._log.refusing), None)
         if refused is not None:
@@ -87,6 +91,7 @@ class SimTransactions:
 
     async def renew(self) -> None:
         await asyncio.sleep(0)
+        self._log.ask()
         self._check()
         self._log.owners[self._id] = self._token = object()
         self.open = False

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+from agents import ports
 from agents.config.clock_skew import Skew
 from agents.config.settings import TOPICS, Settings
 from agents.metrics import Metrics
 from agents.worker.background_budget import BackgroundBudget
 from agents.worker.context import Context
 from agents.worker.coverage import Coverage
+from agents.worker.end_offsets import EndOffsets
 from agents.worker.health import Health
 from agents.worker.ingest_role import IngestRole
 from agents.worker.partition_runner import PartitionRunner
@@ -44,7 +46,7 @@ class SimWorker:
             metrics=metrics,
             health=Health(),
             skew=Skew(clock.monotonic),
-            ends=SimpleNamespace(get=lambda tp: log.parts[tuple(tp)].end),  # type: ignore[arg-type]
+            ends=EndOffsets(log, clock, self._partitions),
             topics=SimpleNamespace(ids=world.ids),  # type: ignore[arg-type]
             coverage=Coverage(log, clock, s, lambda: list(runners)),
             budget=budget,
@@ -61,10 +63,14 @@ class SimWorker:
         self.runners = runners
         self._tasks: list[asyncio.Task[Any]] = []
 
+    def _partitions(self) -> list[ports.TopicPartition]:
+        return [*self.ingest.partitions(), *self.score.partitions()]
+
     def start(self, roles: str) -> None:
         self._tasks = [asyncio.create_task(self.group.pump()), asyncio.create_task(self._begin(roles))]
 
     async def _begin(self, roles: str) -> None:
+        self.context.ends.start()
         if roles in ("all", "score"):
             await self.group.assign(range(self.context.settings.frame_partitions))
             self.context.coverage.start()
