@@ -242,14 +242,15 @@ class ConnectionRemoved(TypedDict):
 class MessageSent(TypedDict):
     """The member sent a message. Actor: outreach, or a reply and a dialogue; also a follow-up.
 
-    Recipient of a reply: a reply received and a dialogue. `seniority` is the recipient's: a dialogue with a
-    senior person also counts as a senior dialogue for the actor.
+    Recipient of a reply: a reply received and a dialogue. `seniority` is the recipient's, `actor_seniority` the
+    actor's: a dialogue with a senior person also counts as a senior dialogue for the other side.
     """
 
     recipient: Id
     reply: NotRequired[Flag | None]
     follow_up: NotRequired[Flag | None]
     seniority: NotRequired[SeniorityText | None]
+    actor_seniority: NotRequired[SeniorityText | None]
 
 
 class InmailSent(TypedDict):

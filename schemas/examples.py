@@ -81,6 +81,7 @@ DATA_EXAMPLES: dict[str, tuple[dict[str, Any] | None, ...]] = {
         {"recipient": "m-7"},
         {"recipient": "m-7", "reply": False, "follow_up": True},
         {"recipient": "m-7", "reply": True, "follow_up": True, "seniority": "c_level"},
+        {"recipient": "m-7", "reply": True, "actor_seniority": "director"},
     ),
     "activity.inmail.sent": ({"recipient": "m-7"},),
     "activity.inmail.answered": ({"sender": "m-7"},),

@@ -65,7 +65,26 @@ class Signal(IntEnum):
     RECOMMENDATION_RECEIVED = 51
     FOLLOWER = 52
     SPAM_REPORTED = 53
+    # Of the following at most one of each member on the other side is counted a day.
+    REACTOR = 54  # a member who reacted
+    COMMENTER = 55
+    SHARER = 56
+    ENDORSER = 57
+    SPAM_REPORTER = 58
+    DECLINER = 59  # a member who declined an invitation
+    DIALOGUE_PARTNER = 60
 
+
+DISTINCT = (
+    Signal.REACTOR,
+    Signal.COMMENTER,
+    Signal.SHARER,
+    Signal.ENDORSER,
+    Signal.SPAM_REPORTER,
+    Signal.DECLINER,
+    Signal.DIALOGUE_PARTNER,
+)
+"""Signals that count each counterpart once a day. A credit has one of them at most."""
 
 ERASE_BIT = 63
 """Not a signal: a credit with this bit erases the member up to and including the event's day."""

@@ -115,7 +115,7 @@ class Offline:
         self._intake = Intake(*how, networks, 0)
         self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
-        self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in)
+        self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in, networks=networks)
         self._frames = 0
         self._next = 0
 

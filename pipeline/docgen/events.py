@@ -31,7 +31,8 @@ member who did it) and `time`.
 - Types are strict: "5" instead of 5, or 1 instead of true, is an error. Whole numbers may have a zero fraction:
   12.0 and 1.2e1 are 12.
 - `data_base64`, with the data as JSON in Base64, may stand in place of `data`. Both together are an error.
-- No member is credited as their own counterpart: if both are the same member, only the actor's side counts.
+- What a member does with themselves counts for nothing: if actor and counterpart are the same member, neither is
+  credited. That holds for the recipient of a message, an invitation or an InMail, and the author of an article too.
 
 JSON Schemas are in `schemas/json/`; the AsyncAPI document is `schemas/asyncapi.json`. Ingest accepts what the JSON
 Schemas accept, and nothing else. Use a validator that also checks `contentEncoding` and `contentSchema` (of
@@ -204,7 +205,10 @@ def _notes() -> str:
   has an insight from one word on.
 - A degree of 3 or more is 3rd degree. A 3rd-degree view also counts as a view, a 2nd- or 3rd-degree connection
   also as a connection.
-- A dialogue is counted once per reply, for both sides.
+- A dialogue is counted once per reply, for both sides. It is one with a senior person for who is on the other side
+  of one: `seniority` is the recipient's, `actor_seniority` the actor's.
+- `reactor`, `commenter`, `sharer`, `endorser`, `spam_reporter`, `decliner` and `dialogue_partner` count each member
+  on the other side once a day, however many events there are.
 - A register keeps its newest value by event time. An empty text clears it.
 """
 

@@ -24,7 +24,10 @@ _TABLE = 1 << 16
 
 @dataclass(slots=True)
 class Peers:
-    """Counterparts of some rows: `at` int64[k] are places in the rows asked for, `who` their members."""
+    """Counterparts of some rows: `at` int64[k] are places in the rows asked for, `who` their members.
+
+    signals: uint64[k], 0 for those who are credited nothing.
+    """
 
     at: np.ndarray
     who: pa.Array
@@ -65,7 +68,7 @@ class _Data(Mapping[str, Any]):
         value = self.columns[name].value(self.row) if name in self.columns else None
         if value is None:
             raise KeyError(name)
-        return value
+        return _Named(name) if name in COUNTERPARTS else value
 
     def __bool__(self) -> bool:
         return True
@@ -88,22 +91,16 @@ class Combinations:
         which, results = self._results(event_type, columns, rows)
         signals = np.array([actor for actor, _, _, _ in results], np.uint64)[which]
         peers: list[Peers] = []
-        named: dict[str, np.ndarray] = {}
-        texts, masks = [""] * len(results), np.zeros(len(results), np.uint64)
-        for number, (_, peer, mask, _) in enumerate(results):
-            if isinstance(peer, _Named):
-                named.setdefault(str(peer), np.zeros(len(results), np.uint64))[number] = mask
-            elif peer is not None:
-                texts[number], masks[number] = peer, mask
-        for name, of_name in named.items():
-            at = np.flatnonzero(of_name[which])
+        masks = np.array([mask for _, _, mask, _ in results], np.uint64)
+        named: dict[str, list[int]] = {}
+        for number, (_, peer, _, _) in enumerate(results):
+            if peer is not None:
+                named.setdefault(peer, []).append(number)
+        for name, numbers in named.items():
+            at = np.flatnonzero(np.isin(which, numbers))
             who = columns[name]
             assert isinstance(who, Text)
-            peers.append(Peers(at, who.plain(rows[at]), of_name[which[at]]))
-        if masks.any():
-            at = np.flatnonzero(masks[which])
-            told = pa.array([texts[number] for number in which[at].tolist()], pa.string())
-            peers.append(Peers(at, told, masks[which[at]]))
+            peers.append(Peers(at, who.plain(rows[at]), masks[which[at]]))
         return Credited(signals, peers, _registers(results, which))
 
     def _results(
@@ -112,7 +109,7 @@ class Combinations:
         """(int64[k]: which result is that of each row, the results)."""
         names = self._read[event_type]
         while True:
-            parts = [columns[name].codes(rows) for name in names if name in columns]
+            parts = [_codes(name, columns[name], rows) for name in names if name in columns]
             which, first = _combined(parts, len(rows))
             results: list[Credit] = []
             for row in rows[first].tolist():
@@ -123,6 +120,12 @@ class Combinations:
                     break
             else:
                 return which, results
+
+
+def _codes(name: str, column: Column, rows: np.ndarray) -> tuple[np.ndarray, int]:
+    """The codes of a column; of one that names members only whether it does."""
+    codes, size = column.codes(rows)
+    return (np.minimum(codes, 1), min(size, 2)) if name in COUNTERPARTS else (codes, size)
 
 
 def _registers(results: list[Credit], which: np.ndarray) -> dict[int, bytes]:

@@ -106,9 +106,10 @@ class ColumnIntake:
         subject = events.subject.plain(rows)
         of, credit = np.concatenate(peer_of), np.concatenate(peer_signals)
         peer = pa.concat_arrays([*peers, pa.array([], pa.string())])
-        other = ~pc.equal(peer, subject.take(pa.array(of))).to_numpy(zero_copy_only=False)
+        own = pc.equal(peer, subject.take(pa.array(of))).to_numpy(zero_copy_only=False)
+        signals[of[own]] = 0
         keep = np.argsort(of, kind="stable")
-        keep = keep[other[keep]]
+        keep = keep[(~own & (credit > 0))[keep]]
         of, credit = of[keep], credit[keep]
         member = pa.concat_arrays([subject, peer.take(pa.array(keep))]).dictionary_encode()
         ids = self._ids(events, rows, subject)
@@ -124,7 +125,7 @@ class ColumnIntake:
             np.concatenate([ids, ids[of] * COUNTERPART_ID ^ peer_hash]),
             np.concatenate([np.zeros(n, np.uint8), np.ones(k, np.uint8)]),
             registers,
-            peer=_peers(member, of, credit) if self.ties else None,
+            peer=_peers(member, of, credit, self.ties),
         )
 
     def _ids(self, events: EventColumns, rows: np.ndarray, subject: pa.Array) -> np.ndarray:
@@ -159,11 +160,11 @@ class ColumnIntake:
         outcome.rows = _joined(parts)
 
 
-def _peers(member: pa.DictionaryArray, of: np.ndarray, credit: np.ndarray) -> np.ndarray:
+def _peers(member: pa.DictionaryArray, of: np.ndarray, credit: np.ndarray, ties: bool) -> np.ndarray:
     """uint64[n + k]: whom each row ties its member to; of, credit: event and mask of each counterpart."""
     peer = np.zeros(len(member), np.uint64)
     n = len(member) - len(of)
-    both, one = tied(credit)
+    both, one = tied(credit, ties)
     code = member.indices.to_numpy()
     hashes = np.zeros(len(member.dictionary), np.uint64)
     named = np.unique(np.concatenate([code[of[one]], code[n + both]]))

@@ -1,7 +1,7 @@
 """What an event credits: type and data to signals of the actor and of the counterpart, and registers.
 
-Mapping is stateless: all that a credit depends on is in the event. The caller must drop the credit of a
-counterpart who is the actor (nobody is credited for reacting to themselves).
+Mapping is stateless: all that a credit depends on is in the event. The caller must drop both credits where the
+counterpart is the actor: what a member does with themselves counts for nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,8 @@ Data: TypeAlias = Mapping[str, Any] | None
 Registers: TypeAlias = dict[str, int | str]
 Credit: TypeAlias = tuple[int, str | None, int, Registers | None]
 """(signals of the actor, counterpart or None, signals of the counterpart, register updates or None).
+
+The counterpart is the member on the other side, who may be credited nothing.
 
 Signals are bits of a 64-bit mask. Registers are named as in `Register`, in lower case, or `group:NAME`
 with 1 for joined and 0 for left; an empty text clears a register.
@@ -85,7 +87,8 @@ def _post_published(data: Data) -> Credit:
 
 
 def _comment_written(substantive_words: int) -> Rule:
-    short, long, received = mask(S.COMMENT), mask(S.COMMENT, S.COMMENT_SUBSTANTIVE), mask(S.COMMENT_RECEIVED)
+    short, long = mask(S.COMMENT), mask(S.COMMENT, S.COMMENT_SUBSTANTIVE)
+    received = mask(S.COMMENT_RECEIVED, S.COMMENTER)
 
     def rule(data: Data) -> Credit:
         return long if data["words"] >= substantive_words else short, data["author"], received, None  # type: ignore[index]
@@ -93,12 +96,20 @@ def _comment_written(substantive_words: int) -> Rule:
     return rule
 
 
-_SHARE, _INSIGHT, _SHARED = mask(S.SHARE), mask(S.SHARE, S.SHARE_INSIGHT), mask(S.SHARE_RECEIVED)
+_SHARE, _INSIGHT = mask(S.SHARE), mask(S.SHARE, S.SHARE_INSIGHT)
+_SHARED = mask(S.SHARE_RECEIVED, S.SHARER)
 
 
 def _content_shared(data: Data) -> Credit:
     assert data is not None
     return _INSIGHT if data.get("words") else _SHARE, data["author"], _SHARED, None
+
+
+_READ = mask(S.ARTICLE_READ)
+
+
+def _article_read(data: Data) -> Credit:
+    return _READ, data.get("author") if data else None, 0, None
 
 
 def _group(value: int) -> Rule:
@@ -138,7 +149,7 @@ def _invitation_sent(level: Level) -> Rule:
             actor |= _INVITED_TARGET
         if data.get("note"):
             actor |= _INVITED_NOTE
-        return actor, None, 0, None
+        return actor, data["recipient"], 0, None
 
     return rule
 
@@ -178,18 +189,23 @@ def _invitation_accepted(level: Level) -> Rule:
 
 
 _OUTREACH, _FOLLOW_UP = mask(S.OUTREACH), mask(S.FOLLOW_UP)
-_REPLY, _REPLIED = mask(S.REPLY_SENT, S.DIALOGUE), mask(S.REPLY_RECEIVED, S.DIALOGUE)
+_REPLY = mask(S.REPLY_SENT, S.DIALOGUE, S.DIALOGUE_PARTNER)
+_REPLIED = mask(S.REPLY_RECEIVED, S.DIALOGUE, S.DIALOGUE_PARTNER)
 _SENIOR_DIALOGUE = mask(S.DIALOGUE_SENIOR)
 
 
 def _message_sent(level: Level) -> Rule:
+    def with_(text: str | None) -> int:
+        return _SENIOR_DIALOGUE if level(text) in SENIOR else 0
+
     def rule(data: Data) -> Credit:
         assert data is not None
         follow_up = _FOLLOW_UP if data.get("follow_up") else 0
         if not data.get("reply"):
-            return _OUTREACH | follow_up, None, 0, None
-        senior = _SENIOR_DIALOGUE if level(data.get("seniority")) in SENIOR else 0
-        return _REPLY | senior | follow_up, data["recipient"], _REPLIED, None
+            return _OUTREACH | follow_up, data["recipient"], 0, None
+        # each side has talked with the other one
+        actor = _REPLY | with_(data.get("seniority")) | follow_up
+        return actor, data["recipient"], _REPLIED | with_(data.get("actor_seniority")), None
 
     return rule
 
@@ -208,13 +224,15 @@ def credits(substantive_words: int = SUBSTANTIVE_WORDS, level: Level = level) ->
         "activity.member.updated": _member_updated(level),
         "activity.post.published": _post_published,
         "activity.article.published": _always(mask(S.ARTICLE)),
-        "activity.reaction.given": _both(mask(S.REACTION_GIVEN), "author", mask(S.REACTION_RECEIVED)),
+        "activity.reaction.given": _both(
+            mask(S.REACTION_GIVEN), "author", mask(S.REACTION_RECEIVED, S.REACTOR)
+        ),
         "activity.comment.written": _comment_written(substantive_words),
         "activity.content.shared": _content_shared,
         "activity.mention.made": _both(mask(S.MENTION_MADE), "mentioned", mask(S.MENTION_RECEIVED)),
         "activity.live.watched": _always(mask(S.LIVE_WATCHED)),
         "activity.live.hosted": _always(mask(S.LIVE_HOSTED)),
-        "activity.article.read": _always(mask(S.ARTICLE_READ)),
+        "activity.article.read": _article_read,
         "activity.group.joined": _group(1),
         "activity.group.left": _group(0),
         "activity.group.contributed": _always(mask(S.GROUP_CONTRIBUTION)),
@@ -223,17 +241,17 @@ def credits(substantive_words: int = SUBSTANTIVE_WORDS, level: Level = level) ->
         "activity.lead.saved": lambda data: _ACCOUNT if data and data.get("kind") == "account" else _LEAD,
         "activity.invitation.sent": _invitation_sent(level),
         "activity.invitation.accepted": _invitation_accepted(level),
-        "activity.invitation.declined": _both(0, "inviter", mask(S.OWN_INVITATION_DECLINED)),
+        "activity.invitation.declined": _both(0, "inviter", mask(S.OWN_INVITATION_DECLINED, S.DECLINER)),
         "activity.connection.removed": _both(mask(S.CONNECTION_REMOVED), "peer", mask(S.CONNECTION_REMOVED)),
         "activity.message.sent": _message_sent(level),
-        "activity.inmail.sent": _always(mask(S.INMAIL_SENT)),
+        "activity.inmail.sent": _both(mask(S.INMAIL_SENT), "recipient", 0),
         "activity.inmail.answered": _both(mask(S.REPLY_SENT), "sender", mask(S.INMAIL_ANSWERED)),
-        "activity.endorsement.given": _both(0, "endorsed", mask(S.ENDORSEMENT_RECEIVED)),
+        "activity.endorsement.given": _both(0, "endorsed", mask(S.ENDORSEMENT_RECEIVED, S.ENDORSER)),
         "activity.recommendation.given": _both(
             mask(S.RECOMMENDATION_GIVEN), "recipient", mask(S.RECOMMENDATION_RECEIVED)
         ),
         "activity.member.followed": _both(0, "followed", mask(S.FOLLOWER)),
-        "activity.spam.reported": _both(0, "reported", mask(S.SPAM_REPORTED)),
+        "activity.spam.reported": _both(0, "reported", mask(S.SPAM_REPORTED, S.SPAM_REPORTER)),
         "activity.member.erased": _always(1 << ERASE_BIT),
     }
 

@@ -58,8 +58,9 @@ class Intake:
 
     seed: of the id hash, the same for all workers for ever. ahead_ms: how far a time may lie behind the
     horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one. ties: whether
-    rows are to name their peers. remember: about how many events, to notice ids that are used again. table:
-    what each type of event credits (`pipeline.intake.credit_rules.credits`).
+    rows of ties are to name their peers too, not only those that count members. remember: about how many events,
+    to notice ids that are used again. table: what each type of event credits
+    (`pipeline.intake.credit_rules.credits`).
     """
 
     def __init__(
@@ -104,8 +105,7 @@ class Intake:
             # a placeholder such as 0001-01-01, which does not say when a register was as the event has it
             batch.registers.pop(event, None)
         of, rows = _assemble(records, sources, batch, times, record)
-        if self.ties:
-            rows.peer = _peers(batch, rows, of)
+        rows.peer = _peers(batch, rows, of, self.ties)
         again = self._used_again(batch, record, rows, of)
         made = _with_letters(records, sources, topic, batch, of, rows, again)
         made.untrusted = untrusted
@@ -120,8 +120,7 @@ class Intake:
         batch.dead[0] = "internal_error", f"Pillarscore failed on this record, please report it: {what}"
         none, nobody = np.zeros(0, np.int64), np.array([source])
         event, rows = _assemble([record], nobody, batch, none, none)
-        if self.ties:
-            rows.peer = np.zeros(0, np.uint64)
+        rows.peer = np.zeros(0, np.uint64)
         return _with_letters([record], nobody, topic, batch, event, rows, np.zeros(0, bool))
 
     def _used_again(self, batch: _Batch, record: np.ndarray, rows: Rows, of: np.ndarray) -> np.ndarray:
@@ -167,7 +166,9 @@ class Intake:
                     continue
             subject = event["subject"]
             actor, peer, peer_signals, registers = table[event["type"]](event.get("data"))
-            if peer is not None and peer != subject:
+            if peer == subject:
+                actor = 0
+            elif peer is not None and peer_signals:
                 peer_of_(len(batch.record))
                 peer_(peer)
                 peer_signals_(peer_signals)
@@ -233,11 +234,11 @@ def _assemble(
     return event, rows
 
 
-def _peers(batch: _Batch, rows: Rows, event: np.ndarray) -> np.ndarray:
+def _peers(batch: _Batch, rows: Rows, event: np.ndarray, ties: bool) -> np.ndarray:
     """uint64[n]: whom each row ties its member to; event: int64[n], which each row is of."""
     peer = np.zeros(len(event), np.uint64)
     n = len(batch.subject)
-    both, one = tied(rows.signals[n:])
+    both, one = tied(rows.signals[n:], ties)
     of = event[n:]
     peer[n + one] = member_hashes([*map(batch.subject.__getitem__, of[one].tolist())])
     peer[of[both]] = member_hashes([*map(batch.peer.__getitem__, both.tolist())])

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.common.growable import grown
 from pipeline.common.units import Offset
 from pipeline.network.link_block import OWNERS, LinkColumns, clear_until, connected, states
-from pipeline.network.member_hash import LINKS, REMOVED, member_hashes
+from pipeline.network.member_hash import LINKS, REMOVED, TIES, member_hashes
 from pipeline.network.overlay import _SHIFT, Overlay
 from pipeline.network.peer_codes import NONE, PeerCodes
 from schemas.frames import Frame
@@ -66,7 +66,7 @@ class NetworkGraph:
         if frame.peer is None:
             return
         peer = frame.peer[rows]
-        at = np.flatnonzero(peer)
+        at = np.flatnonzero((peer > 0) & (frame.signals[rows] & TIES > 0))
         if len(at):
             self._names = names
             rows = rows[at]

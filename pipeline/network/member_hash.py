@@ -1,6 +1,7 @@
-"""Which credits tie two members together: a connection made or removed, and engagement received.
+"""Which rows name the member on the other side: those of ties, and those that count members.
 
-A row with such a credit names its peer, by a hash of 64 bits: that is enough to find the peer's score, is 8
+A tie is a connection made or removed, or engagement received; members are counted by the signals that count each
+counterpart once a day. Such a row names its peer by a hash of 64 bits: that is enough to find the peer's score, is 8
 bytes in a frame whatever the id is, and leaves no names of others in anybody's state.
 """
 
@@ -10,7 +11,7 @@ from itertools import repeat
 import numpy as np
 import xxhash
 
-from schemas.signals import Signal, mask
+from schemas.signals import DISTINCT, Signal, mask
 
 CONNECTED = np.uint64(mask(Signal.CONNECTION))
 REMOVED = np.uint64(mask(Signal.CONNECTION_REMOVED))
@@ -19,6 +20,11 @@ ENGAGED = np.uint64(
 )
 LINKS = CONNECTED | REMOVED
 """Credits that both sides have; those of ENGAGED are the counterpart's alone."""
+TIES = LINKS | ENGAGED
+COUNTED = np.uint64(mask(*DISTINCT))
+"""Credits that count members once a day."""
+_COUNTED_BOTH = np.uint64(mask(Signal.DIALOGUE_PARTNER))
+"""Those of them that both sides have."""
 _SEED = 0x70_65_65_72
 """Of the hash of members; it is in frames and ledger, so never change it."""
 
@@ -38,6 +44,12 @@ def key_hashes(keys: Sequence[bytes]) -> np.ndarray:
     return hashes
 
 
-def tied(counterparts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the masks of counterparts, uint64[k]: int64, whose actor names them; int64, who name their actor."""
-    return np.flatnonzero(counterparts & LINKS), np.flatnonzero(counterparts & (LINKS | ENGAGED))
+def tied(counterparts: np.ndarray, ties: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Of the masks of counterparts, uint64[k]: int64, whose actor names them; int64, who name their actor.
+
+    ties: also for the ties, not only to count members.
+    """
+    both, one = _COUNTED_BOTH, COUNTED
+    if ties:
+        both, one = both | LINKS, one | TIES
+    return np.flatnonzero(counterparts & both), np.flatnonzero(counterparts & one)

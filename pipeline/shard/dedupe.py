@@ -79,10 +79,11 @@ class RecentIds:
         self.generation = 0
         self.began = 0
         self.rows = 0
-        self.added = np.zeros(0, np.uint64)  # by the last `first`: the ids that the generation did not have
+        self.added = np.zeros(0, np.uint64)  # since the frame began: the ids that the generation did not have
 
     def start_frame(self, timestamp: int) -> bool:
         """To be called before each frame with its timestamp (ms): True when a new generation begins here."""
+        self.added = self.added[:0]
         if self.began and self.rows < self.keep and timestamp - self.began < self.horizon_ms:
             return False
         self.old, self.young, self.began, self.rows = self.young, HashSet(), max(1, timestamp), 0
@@ -92,6 +93,13 @@ class RecentIds:
     def first(self, ids: np.ndarray) -> np.ndarray:
         """bool[n]: which of ids uint64[n] are seen for the first time; all are remembered."""
         self.rows += len(ids)
+        return self._first(ids)
+
+    def first_of_day(self, ids: np.ndarray) -> np.ndarray:
+        """The same for the ids of what counts once a day, which are no rows: generations get no shorter by them."""
+        return self._first(ids)
+
+    def _first(self, ids: np.ndarray) -> np.ndarray:
         order = np.argsort(ids * _MIX)
         sorted_ = ids[order]
         start = np.flatnonzero(np.concatenate([[True], sorted_[1:] != sorted_[:-1]])[: len(ids)])
@@ -99,8 +107,9 @@ class RecentIds:
         if len(start) < len(ids):
             index = np.minimum.reduceat(order, start)
         young = self.young.contains(distinct)
-        self.added = distinct[~young]
-        self.young.insert(self.added)
+        added = distinct[~young]
+        self.added = np.concatenate([self.added, added])
+        self.young.insert(added)
         known = young | self.old.contains(distinct)
         fresh = np.zeros(len(ids), bool)
         fresh[index[~known]] = True

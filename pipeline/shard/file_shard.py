@@ -15,6 +15,7 @@ from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Points, Scorer
 from pipeline.shard.accounting import count_dispositions
 from pipeline.shard.dedupe import RecentIds
+from pipeline.shard.distinct import once_a_day
 from pipeline.shard.member_state import MemberState
 from pipeline.shard.watermarks import Watermarks
 from schemas.frames import Frame, Side
@@ -25,11 +26,20 @@ class FileShard:
     """Counts frames that are given once, in order, and never again, as of `day`.
 
     Both rows of an event are in one frame, so whether an event is a duplicate is decided once, for both sides.
-    recent_ids: of the events counted.
+    recent_ids: of the events counted. networks: whether to keep who is connected with whom.
     """
 
-    def __init__(self, rubric: Rubric, day: int, recent_ids: RecentIds, zone: Zone = UTC) -> None:
+    def __init__(
+        self,
+        rubric: Rubric,
+        day: int,
+        recent_ids: RecentIds,
+        zone: Zone = UTC,
+        *,
+        networks: bool = False,
+    ) -> None:
         self.rubric = rubric
+        self.networks = networks
         self.day = Day(day)
         self.recent_ids = recent_ids
         self.state = MemberState(zone)
@@ -46,6 +56,9 @@ class FileShard:
         dead = frame.side == Side.DEAD
         live = np.flatnonzero(admission.rows & ~dead)
         fresh = self._fresh(frame, live)
+        frame = once_a_day(frame, live[fresh], self.state.zone, self.recent_ids)
+        if not self.networks:
+            frame = replace(frame, peer=None)
         applied = self.state.apply(
             frame, live[fresh], as_of=self.day, counted_on=self.day, offset=Offset(offset)
         )

@@ -16,6 +16,7 @@ from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Points
 from pipeline.shard.accounting import count_dispositions
 from pipeline.shard.dedupe import RecentIds
+from pipeline.shard.distinct import once_a_day
 from pipeline.shard.emitter import Emitter
 from pipeline.shard.member_index import BLOCK_SIZE
 from pipeline.shard.member_state import MemberState
@@ -118,6 +119,7 @@ class Shard:
         dead = frame.side == Side.DEAD
         live = np.flatnonzero(admission.rows & ~dead)
         fresh = self.recent_ids.first(frame.id[live])
+        frame = once_a_day(frame, live[fresh], self.state.zone, self.recent_ids)
         if self.redo is not None:
             self.redo.add(offset, self.watermarks, self.recent_ids)
         if offset < self._guard.needed:

@@ -18,12 +18,25 @@ SENIOR = {"senior", "manager", "director", "vp", "c_level", "partner", "owner", 
 JUNIOR = {"intern", "junior"}
 
 
+ONCE_A_DAY = {
+    "reaction_received": "reactor",
+    "comment_received": "commenter",
+    "share_received": "sharer",
+    "endorsement_received": "endorser",
+    "spam_reported": "spam_reporter",
+    "own_invitation_declined": "decliner",
+    "dialogue": "dialogue_partner",
+}
+"""A signal, and the one that counts each member on the other side of it once a day."""
+
+
 class Facts:
     """What is known of all members as of a day, from events in any order, each counted once."""
 
     def __init__(self, day):
         self.day = day
         self.seen = set()
+        self.met = set()  # (member, the other one, signal, day)
         self.counts = defaultdict(int)  # (member, signal, day) -> how often
         self.latest = {}  # (member, register) -> (time, value)
         self.erased = {}  # member -> last day that is forgotten
@@ -41,17 +54,24 @@ class Facts:
         if day > self.day:
             return
         mine, other, theirs, registers = credit(event["type"], event.get("data") or {})
+        if other == actor:
+            mine = theirs = []
         if day > self.day - WINDOW:
-            for signal in mine:
-                self.counts[actor, signal, day] += 1
-            if other is not None and other != actor:
-                for signal in theirs:
-                    self.counts[other, signal, day] += 1
+            self._count(actor, other, mine, day)
+            self._count(other, actor, theirs, day)
         for register, value in registers.items():
             told = self.latest.get((actor, register))
             assert told is None or told[0] != time, "two updates in one millisecond: change the seed"
             if told is None or told[0] < time:
                 self.latest[actor, register] = (time, value)
+
+    def _count(self, member, other, signals, day):
+        for signal in signals:
+            self.counts[member, signal, day] += 1
+            once = ONCE_A_DAY.get(signal)
+            if once is not None and (member, other, once, day) not in self.met:
+                self.met.add((member, other, once, day))
+                self.counts[member, once, day] += 1
 
     def members(self):
         """{member: ({(signal, day): count}, {register: value})}, without what was erased."""
@@ -110,7 +130,7 @@ def credit(kind, data):
         case "live.hosted":
             return ["live_hosted"], None, [], {}
         case "article.read":
-            return ["article_read"], None, [], {}
+            return ["article_read"], get("author"), [], {}
         case "group.joined":
             return [], None, [], {("group", data["group"]): 1}
         case "group.left":
@@ -129,7 +149,7 @@ def credit(kind, data):
             mine += ["invitation_senior"] * (get("seniority") in SENIOR)
             mine += ["invitation_in_target"] * bool(get("in_target"))
             mine += ["invitation_note"] * bool(get("note"))
-            return mine, None, [], {}
+            return mine, data["recipient"], [], {}
         case "invitation.accepted":
             degree = get("degree") or 0
             new = ["connection"]
@@ -145,12 +165,13 @@ def credit(kind, data):
         case "message.sent":
             follow = ["follow_up"] * bool(get("follow_up"))
             if not get("reply"):
-                return ["outreach", *follow], None, [], {}
+                return ["outreach", *follow], data["recipient"], [], {}
             senior = ["dialogue_senior"] * (get("seniority") in SENIOR)
             mine = ["reply_sent", "dialogue", *senior, *follow]
-            return mine, data["recipient"], ["reply_received", "dialogue"], {}
+            senior = ["dialogue_senior"] * (get("actor_seniority") in SENIOR)
+            return mine, data["recipient"], ["reply_received", "dialogue", *senior], {}
         case "inmail.sent":
-            return ["inmail_sent"], None, [], {}
+            return ["inmail_sent"], data["recipient"], [], {}
         case "inmail.answered":
             return ["reply_sent"], data["sender"], ["inmail_answered"], {}
         case "endorsement.given":

@@ -8,17 +8,26 @@ from schemas.activities import DATA
 from schemas.examples import DATA_EXAMPLES
 from schemas.registers import Register
 from schemas.seniority import JUNIOR, LEVELS, SENIOR, level
-from schemas.signals import ERASE_BIT, Signal, mask
+from schemas.signals import DISTINCT, ERASE_BIT, Signal, mask
 from tests.kit.events import random_events
 
 ME = {"recipient": "x"}
+REPLIED = "reply_sent dialogue dialogue_partner"
+ANSWERED = "reply_received dialogue dialogue_partner"
 SECTIONS = ["photo", "headline", "summary", "experience", "projects"]
 SECTIONS += ["education", "skills", "certifications", "volunteer", "featured"]
 
 
 def row(kind, data, actor="", received="", registers=None):
     """A row of the table: type, data, the signals of the actor and of the counterpart ("x"), registers."""
-    return kind, data, signals(actor), "x" if received else None, signals(received), registers
+    return (
+        kind,
+        data,
+        signals(actor),
+        "x" if "x" in (data or {}).values() else None,
+        signals(received),
+        registers,
+    )
 
 
 def signals(names):
@@ -68,16 +77,21 @@ TABLE = [
     row("post.published", {"media": 0}, "post"),
     row("post.published", {"media": None}, "post"),
     row("article.published", None, "article"),
-    row("reaction.given", {"author": "x"}, "reaction_given", "reaction_received"),
-    row("reaction.given", {"author": "x", "kind": "odd"}, "reaction_given", "reaction_received"),
-    row("comment.written", {"author": "x", "words": 0}, "comment", "comment_received"),  # a picture
-    row("comment.written", {"author": "x", "words": 4}, "comment", "comment_received"),
+    row("reaction.given", {"author": "x"}, "reaction_given", "reaction_received reactor"),
+    row("reaction.given", {"author": "x", "kind": "odd"}, "reaction_given", "reaction_received reactor"),
+    row("comment.written", {"author": "x", "words": 0}, "comment", "comment_received commenter"),  # a picture
+    row("comment.written", {"author": "x", "words": 4}, "comment", "comment_received commenter"),
     # From five words on, and also a comment like any other.
-    row("comment.written", {"author": "x", "words": 5}, "comment comment_substantive", "comment_received"),
-    row("content.shared", {"author": "x"}, "share", "share_received"),
-    row("content.shared", {"author": "x", "words": 0}, "share", "share_received"),
-    row("content.shared", {"author": "x", "words": None}, "share", "share_received"),
-    row("content.shared", {"author": "x", "words": 1}, "share share_insight", "share_received"),
+    row(
+        "comment.written",
+        {"author": "x", "words": 5},
+        "comment comment_substantive",
+        "comment_received commenter",
+    ),
+    row("content.shared", {"author": "x"}, "share", "share_received sharer"),
+    row("content.shared", {"author": "x", "words": 0}, "share", "share_received sharer"),
+    row("content.shared", {"author": "x", "words": None}, "share", "share_received sharer"),
+    row("content.shared", {"author": "x", "words": 1}, "share share_insight", "share_received sharer"),
     row("mention.made", {"mentioned": "x"}, "mention_made", "mention_received"),
     row("live.watched", None, "live_watched"),
     row("live.hosted", None, "live_hosted"),
@@ -165,37 +179,33 @@ TABLE = [
         "invitation_accepted connection",
         "own_invitation_accepted connection",
     ),
-    row("invitation.declined", {"inviter": "x"}, "", "own_invitation_declined"),
+    row("invitation.declined", {"inviter": "x"}, "", "own_invitation_declined decliner"),
     row("connection.removed", {"peer": "x"}, "connection_removed", "connection_removed"),
     row("message.sent", ME, "outreach"),  # nothing for the recipient until they answer
     row("message.sent", ME | {"reply": False, "seniority": "vp"}, "outreach"),
     row("message.sent", ME | {"follow_up": True}, "outreach follow_up"),
-    row("message.sent", ME | {"reply": True}, "reply_sent dialogue", "reply_received dialogue"),
+    row("message.sent", ME | {"reply": True}, REPLIED, ANSWERED),
+    row("message.sent", ME | {"reply": True, "follow_up": True}, f"{REPLIED} follow_up", ANSWERED),
+    # `seniority` is the recipient's, so only the actor has talked with a senior person.
+    row("message.sent", ME | {"reply": True, "seniority": "c_level"}, f"{REPLIED} dialogue_senior", ANSWERED),
+    row("message.sent", ME | {"reply": True, "seniority": "mid"}, REPLIED, ANSWERED),
+    # A senior person answers: that is a dialogue with one for who is answered.
     row(
-        "message.sent",
-        ME | {"reply": True, "follow_up": True},
-        "reply_sent dialogue follow_up",
-        "reply_received dialogue",
-    ),
-    row(
-        # The seniority is the recipient's, so only the actor has talked with a senior person.
-        "message.sent",
-        ME | {"reply": True, "seniority": "c_level"},
-        "reply_sent dialogue dialogue_senior",
-        "reply_received dialogue",
+        "message.sent", ME | {"reply": True, "actor_seniority": "vp"}, REPLIED, f"{ANSWERED} dialogue_senior"
     ),
     row(
         "message.sent",
-        ME | {"reply": True, "seniority": "mid"},
-        "reply_sent dialogue",
-        "reply_received dialogue",
+        ME | {"reply": True, "seniority": "owner", "actor_seniority": "partner"},
+        f"{REPLIED} dialogue_senior",
+        f"{ANSWERED} dialogue_senior",
     ),
+    row("message.sent", ME | {"actor_seniority": "vp"}, "outreach"),
     row("inmail.sent", ME, "inmail_sent"),
     row("inmail.answered", {"sender": "x"}, "reply_sent", "inmail_answered"),
-    row("endorsement.given", {"endorsed": "x", "skill": "s"}, "", "endorsement_received"),
+    row("endorsement.given", {"endorsed": "x", "skill": "s"}, "", "endorsement_received endorser"),
     row("recommendation.given", ME, "recommendation_given", "recommendation_received"),
     row("member.followed", {"followed": "x"}, "", "follower"),
-    row("spam.reported", {"reported": "x"}, "", "spam_reported"),
+    row("spam.reported", {"reported": "x"}, "", "spam_reported spam_reporter"),
 ]
 
 
@@ -232,8 +242,11 @@ def test_any_valid_data_credits_a_frame_row():
         data = event.get("data")
         actor, counterpart, received, registers = CREDITS[event["type"]](data)
         assert 0 <= actor < 1 << 64
-        assert 0 <= received < 1 << 54
-        assert (counterpart is None) == (received == 0)
+        assert 0 <= received < 1 << ERASE_BIT
+        assert counterpart is not None or not received
+        assert counterpart is not None or not actor & mask(*DISTINCT)
+        for credit in (actor, received):
+            assert (credit & mask(*DISTINCT)).bit_count() <= 1, "a row says once a day of one signal only"
         assert counterpart is None or counterpart in data.values()
         assert registers is None or all(name in names or name.startswith("group:") for name in registers)
 
