@@ -256,6 +256,11 @@ def _window(member: Member, signal: Signal, day: Day) -> dict[int, int]:
     }
 
 
+def _before(member: Member, last: int) -> Member:
+    """The member with nothing that was counted after the day `last`."""
+    return Member({tile: count for tile, count in member.tiles.items() if tile[1] <= last}, member.numbers)
+
+
 def _uses(
     uses: Mapping[Signal, Use], role: str, *, half_life: int | None, day: Day, member: Member
 ) -> Iterator[Source]:
@@ -315,6 +320,17 @@ def _measured(component: Component, day: Day, member: Member, sources: list[Sour
             return f"{active} active {component.period}{'' if active == 1 else 's'}"
         case Rate():
             trials = sum(source.decayed for source in sources if source.role == "trials")
+            if component.needs_trial:
+                total = min(total, trials)
+            if component.grace is not None and component.trials is not None:
+                judged = _uses(
+                    component.trials,
+                    "trials",
+                    half_life=component.half_life,
+                    day=day,
+                    member=_before(member, day - component.grace),
+                )
+                trials = max(sum(source.decayed for source in judged), min(total, trials))
             prior = component.prior * _MILLION
             rate = (100 * total + prior * component.above) * 10 // (trials + prior)
             # successes may come without trials in sight, as where upstream publishes no invitations sent
@@ -361,10 +377,20 @@ def rule(component: Component) -> str:
             return (
                 f"no points up to {component.above} %, full points from {component.full} % on, "
                 f"smoothed with {component.prior:,} trials at {component.above} %, "
-                f"{_fading(component.half_life)}"
+                f"{_fading(component.half_life)}{_judged(component)}"
             )
         case Registers():
             return "proportional to what is filled in"
+
+
+def _judged(rate: Rate) -> str:
+    """What is said of the trials of a rate that are young or missing."""
+    said = ""
+    if rate.grace is not None:
+        said += f"; a trial counts after {rate.grace} days, or once it succeeds"
+    if rate.needs_trial:
+        said += "; no more successes than trials count"
+    return said
 
 
 def _fading(half_life: int | None) -> str:

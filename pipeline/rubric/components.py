@@ -13,9 +13,9 @@ component's sum is at most `load` * 90 * 2**20, where load is the sum of weight 
 
 from enum import StrEnum
 from math import lcm
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
 from pipeline.common.tile_keys import WINDOW
 from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug
@@ -80,6 +80,10 @@ class _Scoring(_Component):
 
     pillar: Pillar
     max: Hundredths = Field(gt=0, le=2_500)
+
+
+def _unused(value: Any) -> bool:
+    return not value
 
 
 def _load(uses: dict[SignalName, Use]) -> int:
@@ -155,6 +159,9 @@ class Rate(_Scoring):
 
     No points up to `above` per cent, all of them from `full` per cent on. The prior keeps 1 of 1 from
     being 100 %. Trials are signals, or a register such as the size of the network.
+
+    grace: a trial counts from this many days on, or once it has succeeded; so nobody loses points by the trial
+    itself. needs_trial: successes beyond the trials count for nothing.
     """
 
     kind: Literal["rate"]
@@ -165,6 +172,9 @@ class Rate(_Scoring):
     full: Annotated[StrictInt, Field(ge=1, le=1_000)]
     prior: Annotated[StrictInt, Field(ge=1, le=1_000_000)]
     half_life: HalfLife | None = None
+    # left out of the fingerprint where it is not used, so that older rubrics keep theirs
+    grace: Annotated[StrictInt, Field(ge=1, lt=WINDOW)] | None = Field(default=None, exclude_if=_unused)
+    needs_trial: StrictBool = Field(default=False, exclude_if=_unused)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -174,6 +184,8 @@ class Rate(_Scoring):
             raise ValueError(
                 "give either 'trials' (signals) or 'trials_register' (a number such as 'connections')"
             )
+        if self.grace is not None and self.trials is None:
+            raise ValueError("'grace' is for trials that are signals: leave it out, or give 'trials'")
         _check_load(self.successes, RATE_LOAD, "successes")
         if self.trials is not None:
             _check_load(self.trials, RATE_LOAD, "trials")

@@ -58,13 +58,17 @@ class Curves:
 class Rates:
     """(100 successes - above * trials) / ((full - above) * (trials + prior)), within 0 and 1.
 
-    It is (rate - above) / (full - above) with rate = (successes + prior * above) / (trials + prior).
+    It is (rate - above) / (full - above) with rate = (successes + prior * above) / (trials + prior). Successes are at
+    most the trials where these are needed; with a grace the trials are those beyond it, or the successes of all
+    trials where that is more. bounded: int64, which need trials; graced: int64, which have a grace.
     """
 
     above: np.ndarray
     span: np.ndarray
     prior: np.ndarray
     registers: list[tuple[int, Register]]
+    bounded: np.ndarray
+    graced: np.ndarray
 
     @classmethod
     def of(cls, parts: Sequence[Rate]) -> "Rates":
@@ -77,16 +81,25 @@ class Rates:
                 for at, part in enumerate(parts)
                 if part.trials_register is not None
             ],
+            bounded=np.flatnonzero([part.needs_trial for part in parts]),
+            graced=np.flatnonzero([part.grace is not None for part in parts]),
         )
 
     def __len__(self) -> int:
         return len(self.above)
 
     def shares(self, sums: np.ndarray, registers: np.ndarray, earned: np.ndarray, worth: np.ndarray) -> None:
-        """`sums`: int64[2 * rates, n], successes then trials; `registers`: int32[registers, n]."""
-        successes, trials = sums[: len(self)], sums[len(self) :]
+        """`sums`: int64[2 * rates + graced, n]: successes, trials, trials beyond the grace.
+
+        `registers`: int32[registers, n].
+        """
+        successes, trials, old = np.split(sums, [len(self), 2 * len(self)])
         for at, register in self.registers:
             trials[at] = np.maximum(registers[register], 0).astype(np.int64) << BITS
+        if len(self.bounded):
+            successes[self.bounded] = np.minimum(successes[self.bounded], trials[self.bounded])
+        if len(self.graced):
+            trials[self.graced] = np.maximum(old, np.minimum(successes[self.graced], trials[self.graced]))
         np.multiply(trials + self.prior, self.span, out=worth)
         np.clip(100 * successes - self.above * trials, 0, worth, out=earned)
 

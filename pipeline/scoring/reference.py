@@ -84,6 +84,14 @@ def share(component: Component, day: Day, tiles: Tiles, numbers: Numbers) -> Fra
             else:
                 assert component.trials_register is not None
                 trials = Fraction(max(numbers.get(component.trials_register, 0), 0))
+            if component.needs_trial:
+                successes = min(successes, trials)
+            if component.grace is not None:
+                # the trials of the last days count as far as they have succeeded
+                last = day - component.grace
+                older = {(signal, on): count for (signal, on), count in tiles.items() if on <= last}
+                judged = added(component.trials or {}, day, older, component.half_life)
+                trials = max(judged, min(successes, trials))
             above, full = Fraction(component.above, 100), Fraction(component.full, 100)
             rate = (successes + component.prior * above) / (trials + component.prior)
             return min(max((rate - above) / (full - above), Fraction(0)), Fraction(1))

@@ -69,14 +69,17 @@ class Scorer:
         self._rates = Rates.of([part for _, part in rates])
         self._rhythms = Rhythms.of([part for _, part in rhythms], day, self._ring)
         self._sections = Sections.of([part for _, part in registers])
-        # Slot 0 takes what counts for nothing; then one for each curve, and two for each rate.
+        graced = [rate for _, rate in rates if rate.grace is not None]
+        # Slot 0 takes what counts for nothing; then one for each curve, two for each rate, one for each grace.
         self._layers: list[_Layer] = []
-        self._slots = 1 + len(curves) + 2 * len(rates)
+        self._slots = 1 + len(curves) + 2 * len(rates) + len(graced)
         for slot, (_, curve) in enumerate(curves, 1):
             self._use(slot, curve.signals, curve.half_life)
         for slot, (_, rate) in enumerate(rates, 1 + len(curves)):
             self._use(slot, rate.successes, rate.half_life)
             self._use(slot + len(rates), rate.trials or {}, rate.half_life)
+        for slot, rate in enumerate(graced, 1 + len(curves) + 2 * len(rates)):
+            self._use(slot, rate.trials or {}, rate.half_life, rate.grace or 0)
         # The kinds are computed one after the other; then the rows are put into the order of the rubric.
         by_kind = [at for group in (curves, rates, rhythms, registers) for at, _ in group]
         self._order = np.argsort(by_kind)
@@ -87,9 +90,10 @@ class Scorer:
         self._index, self._value = np.empty(0, np.int64), np.empty(0)
         self._earned, self._worth = np.empty(0, np.int64), np.empty(0, np.int64)
 
-    def _use(self, slot: int, uses: dict[Signal, Use], half_life: int | None) -> None:
-        """Let each signal add to `slot`, in the first layer where it is still free."""
+    def _use(self, slot: int, uses: dict[Signal, Use], half_life: int | None, youngest: int = 0) -> None:
+        """Let each signal add to `slot` from the age `youngest` on, in the first layer where it is still free."""
         decay = np.array(weights(half_life), np.float64)
+        decay[:youngest] = 0
         for signal, use in uses.items():
             keys = signal * RING + self._ring
             layer = next((layer for layer in self._layers if not layer.used[keys[0]]), None)

@@ -224,14 +224,14 @@ def score(rubric, day, counts, registers):
 
 
 def share(part, day, counts, registers):
-    def summed(uses):
+    def summed(uses, least_age=0):
         half_life = part.get("half_life")
         return sum(
             (
                 Fraction(min(count, uses[signal]["cap"]) * uses[signal].get("weight", 1))
                 * weight(day - on, half_life)
                 for (signal, on), count in counts.items()
-                if signal in uses and 0 <= day - on < WINDOW
+                if signal in uses and least_age <= day - on < WINDOW
             ),
             Fraction(0),
         )
@@ -243,7 +243,12 @@ def share(part, day, counts, registers):
         register = max(0, registers.get(part.get("trials_register"), 0))
         trials = summed(part["trials"]) if "trials" in part else register
         above, full, prior = Fraction(part["above"], 100), Fraction(part["full"], 100), part["prior"]
-        rate = (summed(part["successes"]) + above * prior) / (trials + prior)
+        successes = summed(part["successes"])
+        if part.get("needs_trial"):
+            successes = min(successes, trials)
+        if part.get("grace"):
+            trials = max(summed(part["trials"], part["grace"]), min(successes, trials))
+        rate = (successes + above * prior) / (trials + prior)
         return max(Fraction(0), min(Fraction(1), (rate - above) / (full - above)))
     if part["kind"] == "rhythm":
         # Day 4 of 1970 was the first Monday.

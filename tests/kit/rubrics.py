@@ -69,8 +69,12 @@ def rates(draw):
         part["half_life"] = half_life
     if draw(st.booleans()):
         part["trials"] = draw(uses(390_000))
+        if draw(st.booleans()):
+            part["grace"] = draw(st.integers(1, 12) | st.just(89))
     else:
         part["trials_register"] = draw(st.sampled_from(NUMBERS)).name.lower()
+    if draw(st.booleans()):
+        part["needs_trial"] = True
     return part
 
 

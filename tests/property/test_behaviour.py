@@ -11,7 +11,6 @@ from schemas.registers import Register
 from schemas.signals import Signal
 from tests.kit.rubrics import DAY, NUMBERS, SSI, members, rubrics
 
-COLUMN = {component.name: at for at, component in enumerate(SSI.components)}
 SCORER = Scorer(SSI, DAY)
 
 TRIALS = {signal for part in SSI.components if isinstance(part, Rate) for signal in part.trials or ()}
@@ -26,7 +25,8 @@ def points(crowd, scorer=SCORER):
 
 
 def component(name, member, scorer=SCORER):
-    return points([member], scorer).components[0, COLUMN[name]]
+    names = [part.name for part in scorer.rubric.components]
+    return points([member], scorer).components[0, names.index(name)]
 
 
 def every(days, signal, count=1, start=0, end=84):
@@ -226,3 +226,56 @@ def test_ninety_is_rare_and_a_hundred_within_reach_of_nobody():
         dict.fromkeys(NUMBERS, 10),
     )
     assert 9_000 < points([done]).score[0] < 10_000
+
+
+def with_rate(**more):
+    """The default rubric, whose rates with trials that are signals say more."""
+    parts = [
+        part.model_copy(update=more) if isinstance(part, Rate) and part.trials else part
+        for part in SSI.components
+    ]
+    return SSI.model_copy(update={"components": tuple(parts)})
+
+
+GRACED = Scorer(with_rate(grace=7), DAY)
+
+
+@given(members, st.sampled_from(Signal), amounts)
+def test_with_a_grace_no_action_lowers_the_score_on_its_day(member, signal, amount):
+    assume(signal not in (Signal.SPAM_REPORTED, Signal.SPAM_REPORTER))
+    before, after = points([member, member.plus({(signal, DAY): amount})], GRACED).score
+    assert after >= before
+
+
+@given(rubrics(), members, st.sampled_from(Signal), amounts)
+def test_a_rate_with_a_grace_is_not_lowered_by_the_trials_of_its_day(rubric, member, signal, amount):
+    scorer = Scorer(rubric, DAY)
+    before, after = points([member, member.plus({(signal, DAY): amount})], scorer).components
+    for at, part in enumerate(rubric.components):
+        if isinstance(part, Rate) and (part.grace is not None or signal not in (part.trials or ())):
+            assert after[at] >= before[at]
+
+
+def test_a_trial_without_an_answer_counts_after_the_grace():
+    good = Member({(Signal.OUTREACH, DAY - 30): 20, (Signal.REPLY_RECEIVED, DAY - 30): 8})
+    asked = good.plus({(Signal.OUTREACH, DAY): 20})
+    name = "reply-rate"
+    assert component(name, asked, GRACED) == component(name, good, GRACED) > component(name, asked)
+    for days in (6, 7):
+        later = Scorer(GRACED.rubric, DAY + days)
+        unanswered = component(name, asked, later) < component(name, good, later)
+        assert unanswered == (days == 7)
+
+
+def test_a_reply_without_an_outreach_is_no_reply_to_one():
+    answered = Member({(Signal.REPLY_RECEIVED, DAY): 30})
+    needing = Scorer(with_rate(needs_trial=True), DAY)
+    assert component("reply-rate", answered) > component("reply-rate", answered, needing) == 0
+    asked = answered.plus({(Signal.OUTREACH, DAY): 30})
+    more = asked.plus({(Signal.REPLY_RECEIVED, DAY): 30})
+    assert component("reply-rate", more, needing) == component("reply-rate", asked, needing) > 0
+
+
+def test_a_rubric_that_uses_neither_keeps_its_fingerprint():
+    """Otherwise every worker would take it for another one and score all members again."""
+    assert SSI.fingerprint == "1aa92187fbf2be20"

@@ -118,6 +118,26 @@ def test_rhythm_and_rate_say_what_was_measured():
     assert (trials.count, trials.points) == (10, 0)
 
 
+def test_a_rate_says_which_trials_count():
+    parts = tuple(
+        part.model_copy(update={"grace": 7, "needs_trial": True}) if part.name == "reply-rate" else part
+        for part in SSI.components
+    )
+    rubric = SSI.model_copy(update={"components": parts})
+    tiles = {(Signal.OUTREACH, DAY): 30, (Signal.OUTREACH, DAY - 21): 20, (Signal.REPLY_RECEIVED, DAY): 5}
+
+    def reply_rate(member):
+        said = explain(rubric, DAY, member)
+        return next(c for p in said.pillars for c in p.components if c.name == "reply-rate")
+
+    assert reply_rate(Member(tiles)).measured == "30.0 %"  # (5 + 10 x 10 %) / (10 + 10): none of today's 30
+    assert reply_rate(Member(tiles)).rule.endswith(
+        "; a trial counts after 7 days, or once it succeeds; no more successes than trials count"
+    )
+    unasked = Member({(Signal.REPLY_RECEIVED, DAY): 5})
+    assert (reply_rate(unasked).measured, reply_rate(unasked).points) == ("10.0 %", 0)
+
+
 def test_a_penalty_is_negative_and_the_weakest_pillar_is_named():
     member = Member({(Signal.POST, DAY - at): 1 for at in range(30)}).plus({(Signal.SPAM_REPORTED, DAY): 1})
     said = explain(SSI, DAY, member)

@@ -6,7 +6,7 @@ from agents.docgen.write import pages
 from pipeline.docgen.factors import credited, render
 from pipeline.rubric.components import Penalty
 from schemas.registers import Register
-from schemas.signals import Signal
+from schemas.signals import DISTINCT, Signal
 from tests.kit.rubrics import SSI
 
 # The table of factors, row by row: pillar, factor, the articles that name it, and the components made of it.
@@ -70,7 +70,8 @@ def test_what_has_no_points_is_said_and_is_no_more_than_this():
     unused = text.split("## Recorded, but without points in this rubric")[1].split("##")[0]
     names = [line.split("`")[1] for line in unused.splitlines() if line.startswith("- ")]
     texts = ["industry", "team", "role", "seniority", "region", "employer"]
-    assert names == ["own_invitation_declined", "connection_removed", *texts]
+    distinct = [signal.name.lower() for signal in DISTINCT]
+    assert names == ["own_invitation_declined", "connection_removed", *distinct, *texts]
 
 
 def test_the_page_shows_every_component_with_its_events():
