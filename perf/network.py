@@ -94,7 +94,7 @@ def census(members: int, score: np.ndarray) -> tuple[Census, float]:
     for start in range(0, members, BATCH):
         some = np.arange(start, min(start + BATCH, members))
         pillars = np.repeat(score[some, None] // 4, 4, axis=1)
-        points = Points(score[some], pillars, pillars)
+        points = Points(score[some], pillars, pillars, pillars[:, :0])
         records = score_records(
             [name(i) for i in some.tolist()], points, day=TODAY, revision=1, rubric=RUBRIC
         )

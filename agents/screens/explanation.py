@@ -6,6 +6,7 @@ from rich.tree import Tree
 from agents.screens.visible import identity, visible
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
+from pipeline.reports.advice import TOP
 from pipeline.reports.explain import ComponentReport, Explanation, Source, TargetReport
 from pipeline.rubric.model import GENERAL
 from schemas.network import NetworkStanding
@@ -30,10 +31,20 @@ def tree(member: str, explanation: Explanation, max_steps: int = 10) -> Tree:
             _add(branch, component)
     for penalty in explanation.penalties:
         _add(top, penalty)
+    if explanation.before_floor < explanation.score:
+        full = as_points(explanation.before_floor)
+        top.add(Text(f"{full:>5} in all, but a score never falls below 0: gains count once this is above 0"))
+    if explanation.stop:
+        stops = top.add(Text("What to stop, and what it costs now", "bold"))
+        for stop in explanation.stop:
+            stops.add(Text(f"{as_points(-stop.costs):>6}  {visible(stop.text)}"))
     if explanation.next_steps:
         steps = top.add(Text("Next steps and their gain", "bold"))
         for step in explanation.next_steps[:max_steps]:
             steps.add(Text(f"{'+' + as_points(step.gain):>6}  {visible(step.text)}"))
+        if len(explanation.next_steps) > 1:
+            many = min(TOP, len(explanation.next_steps))
+            steps.add(Text(f"{'+' + as_points(explanation.together):>6}  the first {many} of them together"))
         if len(explanation.next_steps) > max_steps:
             steps.add(Text(f"and {len(explanation.next_steps) - max_steps} more: shown by --json", "dim"))
     return top
@@ -87,7 +98,7 @@ def _add(branch: Tree, component: ComponentReport) -> None:
     rule = f": {component.measured}; {component.rule}"
     faint = "" if component.points else "dim"
     node = branch.add(
-        Text.assemble((_of(component.points, component.max, component.name), faint), (rule, "dim"))
+        Text.assemble((_of(component.full, component.max, component.name), faint), (rule, "dim"))
     )
     for source in component.sources:
         if source.count:

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.common.tile_keys import WINDOW
 from pipeline.common.units import Day
+from pipeline.reports.advice import TOP, Gain, Stop, gain_together, next_steps, stops
 from pipeline.reports.apportion import apportion
 from pipeline.rubric.components import PILLARS, Component, Penalty, Rate, Registers, Rhythm, Use, Volume
-from pipeline.rubric.model import Rubric, Step
+from pipeline.rubric.model import Rubric
 from pipeline.scoring.component_shares import MONDAY
 from pipeline.scoring.decay import BITS, weights
 from pipeline.scoring.member import Member, batch
@@ -50,13 +51,17 @@ class Source(_Explained):
 
 
 class ComponentReport(_Explained):
-    """One component: its points of `max`, in hundredths, and where they come from."""
+    """One component: its points of `max`, in hundredths, and where they come from.
+
+    full: the points; of a penalty those that it would take off if the score could fall below 0.
+    """
 
     name: str
     kind: str
     factor: str
     articles: tuple[str, ...]
     points: int
+    full: int
     max: int
     rule: str
     measured: str
@@ -70,14 +75,6 @@ class PillarReport(_Explained):
     points: int
     max: int
     components: tuple[ComponentReport, ...]
-
-
-class Gain(_Explained):
-    """Something to do next and what it would add to the score, in hundredths."""
-
-    text: str
-    gain: int
-    pillars: dict[str, int]
 
 
 class TargetReport(_Explained):
@@ -95,15 +92,22 @@ class TargetReport(_Explained):
 
 
 class Explanation(_Explained):
-    """A member's score as of `day`; score = pillars + penalties (which are 0 or negative)."""
+    """A member's score as of `day`; score = pillars + penalties (which are 0 or negative).
+
+    before_floor: the same with penalties in full, which may be below 0. together: what the first TOP next steps gain
+    if all are taken, which is not the sum of their gains; before the floor too.
+    """
 
     rubric: str
     version: int
     day: Day
     score: int
+    before_floor: int
     pillars: tuple[PillarReport, ...]
     penalties: tuple[ComponentReport, ...]
+    stop: tuple[Stop, ...]
     next_steps: tuple[Gain, ...]
+    together: int
     weakest: str
     target: TargetReport | None
     ranks: dict[str, Rank | None] | None = None
@@ -121,10 +125,13 @@ def explain(
     """
     scorer = scorer or Scorer(rubric, day)
     points = scorer.points(*batch(day, [member]))
+    earned, full = points.components[0].tolist(), points.components[0].tolist()
+    for at, loss in zip(rubric.penalties, points.penalties[0].tolist(), strict=True):
+        full[at] = loss
     reports = [
-        _component(component, day, member, earned)
-        for component, earned in zip(rubric.components, points.components[0].tolist(), strict=True)
+        _component(*one, day=day, member=member) for one in zip(rubric.components, earned, full, strict=True)
     ]
+    steps = next_steps(rubric, day, member, scorer)
     pillars = tuple(
         PillarReport(
             name=pillar,
@@ -141,7 +148,10 @@ def explain(
         score=int(points.score[0]),
         pillars=pillars,
         penalties=tuple(reports[at] for at in rubric.penalties),
-        next_steps=next_steps(rubric, day, member, scorer),
+        before_floor=int(points.before_floor()[0]),
+        stop=tuple(stops(rubric, full)),
+        next_steps=steps,
+        together=gain_together(rubric, day, member, steps[:TOP], scorer),
         weakest=min(pillars, key=lambda pillar: pillar.points).name,
         target=_target(rubric, role, int(points.score[0])),
     )
@@ -157,52 +167,7 @@ def _target(rubric: Rubric, role: str | None, score: int) -> TargetReport | None
     )
 
 
-def next_steps(rubric: Rubric, day: Day, member: Member, scorer: Scorer | None = None) -> tuple[Gain, ...]:
-    """What each of the rubric's steps would gain, the most first; what gains nothing is left out.
-
-    A step that is repeated is scored as if it had been kept up for its weeks until today, on top of what the
-    member did; one on the profile as if it had been done.
-    """
-    if not rubric.steps:
-        return ()
-    scorer = scorer or Scorer(rubric, day)
-    points = scorer.points(*batch(day, [member, *(with_step(step, day, member) for step in rubric.steps)]))
-    gains = (points.score[1:] - points.score[0]).tolist()
-    pillars = (points.pillars[1:] - points.pillars[0]).tolist()
-    found = [
-        Gain(
-            text=step.text,
-            gain=gain,
-            pillars={str(pillar): change for pillar, change in zip(PILLARS, changes, strict=True) if change},
-        )
-        for step, gain, changes in zip(rubric.steps, gains, pillars, strict=True)
-        if gain > 0
-    ]
-    return tuple(sorted(found, key=lambda gain: -gain.gain))
-
-
-def with_step(step: Step, day: Day, member: Member) -> Member:
-    """The member as if the step had been kept up for its weeks until `day`."""
-    more: dict[tuple[Signal, int], int] = {}
-    for signal, amount in step.signals.items():
-        for age in _ages(step):
-            if step.every == "day":
-                more[signal, day - age] = amount
-            elif spread := _on(age % 7, amount):
-                more[signal, day - age] = spread
-    return member.plus(more, step.registers)
-
-
-def _ages(step: Step) -> range:
-    return range(7 * step.weeks)
-
-
-def _on(weekday: int, amount: int) -> int:
-    """How many of `amount` a week fall on a day of it, spread evenly: 2 on days 0 and 3."""
-    return sum(1 for at in range(amount) if at * 7 // amount == weekday)
-
-
-def _component(component: Component, day: Day, member: Member, points: int) -> ComponentReport:
+def _component(component: Component, points: int, full: int, *, day: Day, member: Member) -> ComponentReport:
     sources = list(_sources(component, day, member))
     # What earned the points: a rate's trials earn nothing, they only set what its successes are worth.
     earning = [source.decayed if source.role != "trials" else 0 for source in sources]
@@ -213,6 +178,7 @@ def _component(component: Component, day: Day, member: Member, points: int) -> C
         factor=component.factor,
         articles=component.articles,
         points=points,
+        full=full,
         max=component.max,
         rule=rule(component),
         measured=_measured(component, day, member, sources),

@@ -123,9 +123,10 @@ class Volume(_Curve, _Scoring):
 
 
 class Penalty(_Curve):
-    """Points off the whole score, which never falls below 0."""
+    """Points off the whole score, which never falls below 0. advice: what to stop, for who loses points by it."""
 
     kind: Literal["penalty"]
+    advice: Line | None = Field(default=None, exclude_if=_unused)
 
 
 class Rhythm(_Scoring):

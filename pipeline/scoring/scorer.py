@@ -28,15 +28,21 @@ class Points:
     score: int64[n], 0..10000; pillars: int64[n, 4] in the order of PILLARS, 0..2500;
     components: int64[n, C] in the order of the rubric. A penalty's column is what it took off, 0 or
     negative, and belongs to no pillar. score = components.sum(axis=1); a pillar is the sum of its components.
+    penalties: int64[n, P], what each penalty would take off if scores had no floor, 0 or negative.
     The arrays of two dimensions are stored by column.
     """
 
     score: np.ndarray
     pillars: np.ndarray
     components: np.ndarray
+    penalties: np.ndarray
 
     def __len__(self) -> int:
         return len(self.score)
+
+    def before_floor(self) -> np.ndarray:
+        """int64[n]: the scores if they could fall below 0."""
+        return np.asarray(self.pillars.sum(axis=1) + self.penalties.sum(axis=1))
 
 
 @dataclass(slots=True)
@@ -138,10 +144,11 @@ class Scorer:
         components = earned.take(self._order, axis=0)
         pillars = np.add.reduceat(components.take(self._by_pillar, axis=0), self._pillar_starts, axis=0)
         score = pillars.sum(axis=0)
+        full = -components.take(self.rubric.penalties, axis=0)
         for at in self.rubric.penalties:
             components[at] = -np.minimum(components[at], score)
             score += components[at]
-        return Points(score, pillars.T, components.T)
+        return Points(score, pillars.T, components.T, full.T)
 
     def _gather(self, n: int, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
         """int64[slots, n] sums of capped, weighted, decayed counts; uint8[width, n] marks of active periods.

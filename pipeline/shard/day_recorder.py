@@ -59,7 +59,7 @@ class DayRecorder:
         self.state.history.record(members, day, points, there=there, bands=self.rubric.bands)
         at = np.flatnonzero(there)
         names = self.state.index.of(members[at])
-        kept = Points(points.score[at], points.pillars[at], points.components[at])
+        kept = Points(points.score[at], points.pillars[at], points.components[at], points.penalties[at])
         self._records += history_records(names, kept, day, self.rubric.id)
 
     def _was_there(self, members: np.ndarray, pairs: Pairs, day: Day, today: Day) -> np.ndarray:

@@ -1,14 +1,21 @@
 """An explanation adds up to the score exactly, and its next steps gain what they say."""
 
 import json
+from io import StringIO
+from math import floor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from agents.screens.explanation import tree
+from pipeline.common.points import as_points
+from pipeline.reports.advice import TOP, next_steps, with_step
 from pipeline.reports.apportion import apportion
-from pipeline.reports.explain import Explanation, explain, next_steps, with_step
+from pipeline.reports.explain import Explanation, explain
 from pipeline.scoring.member import Member, batch
+from pipeline.scoring.reference import share
 from pipeline.scoring.scorer import Scorer
 from schemas.registers import Register
 from schemas.signals import Signal
@@ -21,9 +28,19 @@ def score(member, rubric=SSI):
     return int(Scorer(rubric, DAY).points(*batch(DAY, [member])).score[0])
 
 
+def before_floor(member, rubric=SSI):
+    """The score if it could fall below 0."""
+    pillars = Scorer(rubric, DAY).points(*batch(DAY, [member])).pillars[0]
+    penalties = [rubric.components[at] for at in rubric.penalties]
+    lost = [floor(part.max * share(part, DAY, member.tiles, member.numbers)) for part in penalties]
+    return int(pillars.sum()) - sum(lost)
+
+
 def assert_adds_up(said, total):
     assert said.score == total
     assert sum(p.points for p in said.pillars) + sum(p.points for p in said.penalties) == total
+    assert sum(p.points for p in said.pillars) + sum(p.full for p in said.penalties) == said.before_floor
+    assert total == max(said.before_floor, 0)
     for pillar in said.pillars:
         assert pillar.points == sum(component.points for component in pillar.components)
         assert pillar.max == sum(component.max for component in pillar.components) == 2_500
@@ -47,17 +64,21 @@ def test_the_parts_of_any_rubric_add_up(rubric, member):
 
 @given(members)
 def test_next_steps_gain_what_they_say(member):
-    """Each gain is the score of the member who has taken the step, less the score now; the most first."""
+    """Each gain is the score of the member who has taken the step, less the score now; the most first.
+
+    Both before the floor: advice helps those most who have lost more than they have.
+    """
     gains = next_steps(SSI, DAY, member, SCORER)
     by_text = {step.text: step for step in SSI.steps}
     for gain in gains:
-        assert gain.gain == score(with_step(by_text[gain.text], DAY, member)) - score(member)
+        after = with_step(by_text[gain.text], DAY, member)
+        assert gain.gain == before_floor(after) - before_floor(member)
         assert gain.gain > 0
     assert [gain.gain for gain in gains] == sorted((gain.gain for gain in gains), reverse=True)
     told = {gain.text for gain in gains}
     for step in SSI.steps:
         if step.text not in told:
-            assert score(with_step(step, DAY, member)) <= score(member)
+            assert before_floor(with_step(step, DAY, member)) <= before_floor(member)
 
 
 def test_every_step_of_the_default_rubric_helps_somebody_new():
@@ -144,6 +165,59 @@ def test_a_penalty_is_negative_and_the_weakest_pillar_is_named():
     assert said.penalties[0].points == -200
     assert said.penalties[0].sources[0].points == -200
     assert said.weakest == "find"
+
+
+def test_a_penalty_larger_than_the_score_is_shown_in_full_with_what_to_stop():
+    member = Member({(Signal.POST, DAY - 7): 1, (Signal.SPAM_REPORTED, DAY): 20})
+    said = explain(SSI, DAY, member)
+    [spam] = said.penalties
+    assert said.score == 0
+    assert (spam.points, spam.full) == (-sum(p.points for p in said.pillars), -3_000)
+    assert said.before_floor == spam.full - spam.points
+    [stop] = said.stop
+    assert (stop.text, stop.costs) == ("stop what is reported: spam-like messages", 3_000)
+    assert said.next_steps, "there is advice although each step leaves the score at 0"
+    assert explain(SSI, DAY, Member({(Signal.POST, DAY): 1})).stop == ()
+    out = StringIO()
+    Console(file=out, width=150).print(tree("m", said))
+    shown = out.getvalue()
+    for line in (
+        "-30.00 of 30.00  spam",
+        f"{as_points(said.before_floor)} in all",
+        "-30.00  stop what is reported",
+    ):
+        assert line in shown, line
+
+
+@given(members)
+def test_the_first_steps_gain_together_what_taking_them_all_gains(member):
+    said = explain(SSI, DAY, member, scorer=SCORER)
+    after = member
+    first = {gain.text for gain in said.next_steps[:TOP]}
+    for step in SSI.steps:
+        if step.text in first:
+            after = with_step(step, DAY, after)
+    assert said.together == before_floor(after) - before_floor(member)
+    if first:
+        assert said.together >= said.next_steps[0].gain
+    if len(first) == 1:
+        assert said.together == said.next_steps[0].gain
+
+
+@pytest.mark.parametrize("text", ["one post a week", "one article a week", "two substantive comments a week"])
+def test_what_a_weekly_step_gains_does_not_depend_on_todays_weekday(text):
+    """Of somebody who does it on Mondays: on a Monday too it is advised on another day."""
+    step = next(step for step in SSI.steps if step.text == text)
+    mondays = {
+        (signal, day): 5 for signal in step.signals for day in range(DAY - 89, DAY + 1) if (day - 4) % 7 == 0
+    }
+    gains = []
+    for today in range(DAY - 6, DAY + 1):
+        member = Member({tile: count for tile, count in mondays.items() if tile[1] <= today})
+        by_text = {gain.text: gain.gain for gain in next_steps(SSI, today, member)}
+        gains.append(by_text.get(text, 0))
+    assert min(gains) > 0
+    assert max(gains) - min(gains) <= 20, gains
 
 
 @given(members)

@@ -38,7 +38,9 @@ HOSTILE = [
 def written(name: str, pillars: list[int], penalty: int = 0, revision: int = 7) -> bytes:
     """The value as emission writes it, of pillars in hundredths."""
     columns = np.array([pillars], np.int64)
-    points = Points(columns.sum(axis=1) - penalty, columns, np.zeros((1, 0), np.int64))
+    points = Points(
+        columns.sum(axis=1) - penalty, columns, np.zeros((1, 0), np.int64), np.array([[-penalty]])
+    )
     [(key, value)] = score_records([name], points, day=DAY, revision=revision, rubric=RUBRIC)
     assert key == name.encode()
     return value
