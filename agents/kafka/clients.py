@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
@@ -21,6 +20,7 @@ from agents.config.settings import Settings
 from agents.connection import refusals
 from agents.connection.security import security
 from agents.connection.silence import ClientId
+from agents.kafka.brokers import AdminClient
 from agents.kafka.connections import attempt
 from agents.kafka.internals import check_version
 
@@ -98,9 +98,9 @@ def producer(settings: Settings, who: str = "producer", **options: Any) -> AIOKa
 
 
 @asynccontextmanager
-async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(settings: Settings) -> AsyncIterator[AdminClient]:
     """An admin client of the settings' broker, closed at the end; UserError when there is no broker."""
-    client = AIOKafkaAdminClient(client_id=ClientId(client_id(settings), "topics"), **connection(settings))
+    client = AdminClient(client_id=ClientId(client_id(settings), "topics"), **connection(settings))
     try:
         await client.start()
         yield client

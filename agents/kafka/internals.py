@@ -25,6 +25,7 @@ from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeReques
 from aiokafka.protocol.api import Request, RequestStruct, Response
 
 from agents.config.errors import UserError
+from agents.kafka.brokers import any_node
 from agents.kafka.errors import EndUnanswered, Fenced
 from agents.kafka.outage import root
 from agents.kafka.record_batch import UnreadableRecord, batches, corrupt, salvage
@@ -391,7 +392,7 @@ async def topic_ids(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, 
 
 async def topic_sizes(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, tuple[str, int]]:
     """As `topic_ids`, with the number of partitions."""
-    answer = await client.send(client.get_random_node(), _TopicIds(topics))
+    answer = await client.send(await any_node(client), _TopicIds(topics))
     found = {}
     for code, name, id_, _, partitions, *_ in answer.topics:
         if code == 0:

@@ -20,7 +20,9 @@ from agents.config.settings import Settings
 from agents.local.broker import Broker
 from agents.local.kafka_jars import locked
 from agents.topics.creation import delete, ensure
+from tests.kit.cluster import Cluster
 from tests.kit.faults import Starts, starts
+from tests.kit.shared_cluster import shared_cluster
 
 TIMEOUT_S = 300
 """For a test without a limit of its own. More than its waits may take, so that theirs say first what is missing."""
@@ -65,6 +67,15 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             users.write_text(str(left))
             if left == 0:
                 broker.stop()
+
+
+@pytest.fixture(scope="session")
+def three_brokers(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three brokers with three replicas of everything, of which two have to acknowledge."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with shared_cluster(root / "three-brokers") as made:
+        yield made
 
 
 def _count(users: Path) -> int:

@@ -6,7 +6,9 @@ from pathlib import Path
 import agents
 
 ROOT = Path(agents.__file__).parent
-MADE = re.compile(r"\b(?:AIOKafkaConsumer|AIOKafkaProducer|AIOKafkaAdminClient|AIOKafkaClient|faust\.App)\(")
+MADE = re.compile(
+    r"(?<!class )\b(?:AIOKafkaConsumer|AIOKafkaProducer|AdminClient|AIOKafkaClient|faust\.App)\("
+)
 
 
 def test_clients_are_made_in_one_place():
