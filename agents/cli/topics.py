@@ -1,4 +1,6 @@
-"""`pillarscore topics`: make the topics and show them."""
+"""`pillarscore topics`: make the topics, show them, and compare them with what is required."""
+
+from typing import Annotated
 
 import typer
 
@@ -6,26 +8,36 @@ app = typer.Typer()
 
 
 @app.command()
-def topics() -> None:
-    """Create missing topics, check existing ones, and list them all.
+def topics(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Change what can be changed safely, and say what can't.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Create missing topics, list all, and compare them with what is required.
 
-    Starts the local broker unless PILLARSCORE_BROKER names another Kafka.
+    Creates nothing while a difference is refused: no worker starts then, and the exit code is 1. Starts the local
+    broker unless PILLARSCORE_BROKER names another Kafka.
+
+    Example: pillarscore topics --fix
     """
     import asyncio
 
-    from rich.console import Console
-    from rich.table import Table
-
     from agents.config.settings import Settings
     from agents.local.broker import connected
-    from agents.topics.creation import ensure
+    from agents.screens import topics as screen
+    from agents.topics import creation
+    from agents.topics.requirements import Difference
 
     settings = connected(Settings.load(), report=lambda line: typer.echo(line, err=True))
-    table = Table("topic", "partitions", "retention", "", "purpose", box=None, pad_edge=False)
-    for found in asyncio.run(ensure(settings)):
-        kept = found.topic.policy
-        if kept == "delete":
-            kept = f"{int(found.topic.configs['retention.ms']) // 86_400_000} days"
-        new = "created" if found.made else ""
-        table.add_row(found.name, str(found.partitions), kept, new, found.topic.why)
-    Console().print(table)
+
+    async def look() -> tuple[list[Difference], list[Difference], list[creation.Found]]:
+        changed = await creation.fix(settings) if fix else []
+        found = await creation.differences(settings)
+        refused = any(one.refused for one in found)
+        return changed, found, [] if refused else await creation.ensure(settings)
+
+    changed, found, listed = asyncio.run(look())
+    show = screen.as_json if as_json else screen.as_tables
+    show(listed, found, changed, fixing=fix)
+    return int(any(one.refused for one in found))

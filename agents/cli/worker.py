@@ -40,7 +40,7 @@ def worker(
     from agents.local.broker import connected
     from agents.local.ports import require_free
     from agents.screens import console
-    from agents.topics.creation import ensure, with_create_time
+    from agents.topics.creation import differences, ensure
     from agents.worker.worker import Worker
 
     given = {} if web_port is None else {"web_port": web_port}
@@ -53,10 +53,14 @@ def worker(
 
     async def work() -> None:
         await ensure(settings)
-        for topic in await with_create_time(settings):
+        for one in await differences(settings):  # what is refused, `ensure` has refused
             structlog.get_logger().warning(
-                "topic takes its timestamps from producers: set message.timestamp.type=LogAppendTime",
-                topic=topic,
+                "a topic is not as required: see 'pillarscore topics'",
+                topic=one.topic,
+                setting=one.setting,
+                found=one.found,
+                required=one.required,
+                why=one.why,
             )
         running = Worker(settings, rubric, time, role)
         if with_stdin:

@@ -239,7 +239,15 @@ class Settings(BaseSettings):
         -1,
         ge=-1,
         le=10,
-        description="Replicas of each partition; -1: the default of the Kafka in use.",
+        description="Replicas of each partition of topics that Pillarscore creates; -1: the default of the Kafka in "
+        "use, or `required_replication` if that is set.",
+    )
+    required_replication: int = Field(
+        1,
+        ge=1,
+        le=10,
+        description="Least number of replicas of each topic; with fewer, nothing starts. Use 3 with several brokers. "
+        "All but one of these must have a record (`min.insync.replicas`).",
     )
 
     batch_events: int = Field(
@@ -339,6 +347,15 @@ class Settings(BaseSettings):
         missing = [kind for kind in self.ranks.split(",") if kind not in (*kinds, "none")]
         if missing and "ranks" in self.model_fields_set and self.cohort_kinds is not None:
             raise ValueError(f"PILLARSCORE_RANKS names {missing[0]}, which is not in PILLARSCORE_COHORTS")
+        return self
+
+    @model_validator(mode="after")
+    def _enough_replicas(self) -> Self:
+        if self.replication != -1 and self.replication < self.required_replication:
+            raise ValueError(
+                f"PILLARSCORE_REPLICATION={self.replication} is less than "
+                f"PILLARSCORE_REQUIRED_REPLICATION={self.required_replication}: raise it, or lower the other"
+            )
         return self
 
     @model_validator(mode="after")

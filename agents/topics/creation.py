@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.connection import refusals
 from agents.kafka.clients import admin
+from agents.topics.requirements import OFFSETS, TRANSACTIONS, Difference, State, compare
 from agents.topics.specs import Topic, specs
+from agents.topics.states import change, raise_for, states
 
 WAIT_S = 20.0
 TOPIC_EXISTS = 36
@@ -41,15 +40,49 @@ async def ensure(settings: Settings) -> list[Found]:
     """
     wanted = specs(settings)
     async with admin(settings) as client:
-        before = await _there(client, settings, wanted)
-        await _check(client, settings, wanted, before)
+        before = await _states(client, settings, wanted)
+        refuse(compare(settings, wanted, before))
         missing = [topic for topic in wanted if settings.topic(topic.short) not in before]
         others = await _make(client, settings, missing)
         after = await _led(client, settings, wanted)
-        if others:
-            await _check(client, settings, wanted, after)
+        if missing:
+            refuse(compare(settings, wanted, await _states(client, settings, wanted)))
         made = {topic.short for topic in missing} - others
     return [Found(n, t, after[n], t.short in made) for t in wanted if (n := settings.topic(t.short))]
+
+
+def refuse(found: list[Difference]) -> None:
+    """Raise UserError when any of the differences is one with which nothing may start."""
+    refused = [one for one in found if one.refused]
+    if refused:
+        more = f" (and {len(refused) - 1} more: see 'pillarscore topics')" if len(refused) > 1 else ""
+        raise UserError(f"{refused[0]}{more}")
+
+
+async def differences(settings: Settings) -> list[Difference]:
+    """Where the topics that are there are not as required, those that are refused first. Raises UserError."""
+    wanted = specs(settings)
+    async with admin(settings) as client:
+        return compare(settings, wanted, await _states(client, settings, wanted))
+
+
+async def fix(settings: Settings) -> list[Difference]:
+    """Change what can be changed safely; what was changed. Raises UserError when Kafka does not let us."""
+    wanted = specs(settings)
+    async with admin(settings) as client:
+        found = [one for one in compare(settings, wanted, await _states(client, settings, wanted)) if one.fix]
+        changes: dict[str, dict[str, str]] = {}
+        for one in found:
+            changes.setdefault(one.topic, {})[one.setting] = str(one.fix)
+        if changes:
+            await change(client, changes)
+            deadline = time.monotonic() + WAIT_S
+            # brokers learn of it a moment later
+            while any(one.fix for one in compare(settings, wanted, await _states(client, settings, wanted))):
+                if time.monotonic() > deadline:
+                    raise UserError("Kafka has taken the changes, but does not show them yet: look again")
+                await asyncio.sleep(0.05)
+        return found
 
 
 async def existing(client: Any, settings: Settings) -> dict[str, int]:
@@ -65,7 +98,7 @@ async def delete(settings: Settings) -> list[str]:
         if names:
             answer = await client.delete_topics(names)
             for name, code in answer.topic_error_codes:
-                _raise(name, code, None)
+                raise_for(name, code, None)
         # what was deleted is still listed for a moment
         deadline = time.monotonic() + WAIT_S
         while await _there(client, settings, specs(settings)) and time.monotonic() < deadline:
@@ -80,44 +113,9 @@ async def _there(client: Any, settings: Settings, wanted: list[Topic]) -> dict[s
     return {t["topic"]: len(t["partitions"]) for t in await client.describe_topics() if t["topic"] in names}
 
 
-async def _check(client: Any, settings: Settings, wanted: list[Topic], there: dict[str, int]) -> None:
-    for topic in wanted:
-        name = settings.topic(topic.short)
-        if topic.ours and there.get(name, topic.partitions) != topic.partitions:
-            raise UserError(
-                f"Topic {name} has {there[name]} partitions, but the settings say {topic.partitions}: "
-                f"set them to {there[name]}, or start over under another PILLARSCORE_PREFIX"
-            )
-    ours = [n for t in wanted if t.ours and (n := settings.topic(t.short)) in there]
-    policies = await _configs(client, ours, "cleanup.policy")
-    for topic in wanted:
-        name = settings.topic(topic.short)
-        if policies.get(name, topic.policy) != topic.policy:
-            raise UserError(
-                f"Topic {name} has cleanup.policy={policies[name]}, but needs {topic.policy}: "
-                "change it, or start over under another PILLARSCORE_PREFIX"
-            )
-
-
-async def with_create_time(settings: Settings) -> list[str]:
-    """The topics that take their timestamps from producers, which may be wrong. Raises UserError."""
-    async with admin(settings) as client:
-        there = await _there(client, settings, specs(settings))
-        types = await _configs(client, sorted(there), "message.timestamp.type")
-    return [name for name, kind in types.items() if kind == "CreateTime"]
-
-
-async def _configs(client: Any, names: list[str], key: str) -> dict[str, str]:
-    """The value of a topic's setting, by topic."""
-    if not names:
-        return {}
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name, {key: None}) for name in names]
-    found = {}
-    for answer in await client.describe_configs(asked):
-        for code, message, _, name, entries in answer.resources:
-            _raise(name, code, message)
-            found[name] = next(entry[1] for entry in entries if entry[0] == key)
-    return found
+async def _states(client: Any, settings: Settings, wanted: list[Topic]) -> dict[str, State]:
+    names = [settings.topic(topic.short) for topic in wanted]
+    return await states(client, names, optional=(TRANSACTIONS, OFFSETS))
 
 
 async def _make(client: Any, settings: Settings, missing: list[Topic]) -> set[str]:
@@ -125,26 +123,20 @@ async def _make(client: Any, settings: Settings, missing: list[Topic]) -> set[st
     if not missing:
         return set()
     shorts = {settings.topic(topic.short): topic.short for topic in missing}
+    copies = settings.replication
+    if copies == -1 and settings.required_replication > 1:
+        copies = settings.required_replication
     # aiokafka takes -1 copies, Kafka's own default, only with an (empty) assignment of replicas
-    assignment: dict[int, list[int]] | None = {} if settings.replication == -1 else None
-    new = [
-        NewTopic(settings.topic(t.short), t.partitions, settings.replication, assignment, t.configs)
-        for t in missing
-    ]
+    assignment: dict[int, list[int]] | None = {} if copies == -1 else None
+    new = [NewTopic(settings.topic(t.short), t.partitions, copies, assignment, t.configs) for t in missing]
     answer = await client.create_topics(new)
     others = set()
     for name, code, message in answer.topic_errors:
         if code == TOPIC_EXISTS:
             others.add(shorts[name])
         else:
-            _raise(name, code, message)
+            raise_for(name, code, message)
     return others
-
-
-def _raise(name: str, code: int, message: str | None) -> None:
-    if code:
-        denied = refusals.denied(for_code(code)(name))
-        raise UserError(denied or f"Topic {name}: {message or for_code(code).__name__}")
 
 
 async def _led(client: Any, settings: Settings, wanted: list[Topic]) -> dict[str, int]:

@@ -40,6 +40,19 @@ class Topic:
 
 def specs(settings: Settings) -> list[Topic]:
     """All topics, in the order the data flows. One table, so it is long."""
+    found = _specs(settings)
+    if settings.required_replication > 1:
+        for topic in found:
+            topic.configs["min.insync.replicas"] = str(least_in_sync(settings))
+    return found
+
+
+def least_in_sync(settings: Settings) -> int:
+    """How many replicas have to have a record: all but one, so that one broker may be away."""
+    return max(1, settings.required_replication - 1)
+
+
+def _specs(settings: Settings) -> list[Topic]:
     members = settings.frame_partitions
     return [
         Topic(

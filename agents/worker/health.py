@@ -17,6 +17,7 @@ KINDS = {
     "access": "Kafka refuses this worker: TLS, password, token or ACL",
     "group": "this worker is in its consumer group no more",
     "topic": "a topic was deleted and recreated",
+    "truncated": "Kafka has lost events that were read already",
     "clock": "the clock of this machine is wrong",
     "refused": "Kafka refuses records of a partition",
     "missing": "frames are missing and their events not counted yet",

@@ -112,6 +112,10 @@ class IngestRole:
         """Report what ended a session; the seconds to rest before the next."""
         if self.state != IngestState.STOPPING:
             self._life.move(IngestState.PARKED)
+        if isinstance(error, EventsTruncated):
+            # shown until the worker is restarted: the log may soon be longer again, with other events at the offsets
+            self._context.health.report("truncated", WHERE, str(error))
+            return REFUSED_S
         if isinstance(error, UserError):
             self._context.health.report("topic", WHERE, str(error))
             return REFUSED_S

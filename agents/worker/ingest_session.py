@@ -47,6 +47,10 @@ class Reading(NamedTuple):
     end: int
 
 
+class EventsTruncated(UserError):
+    """Kafka has lost events that were read already."""
+
+
 class IngestSession:
     """Reads, validates and frames. positions: by source partition the offset that is framed next."""
 
@@ -169,6 +173,8 @@ class IngestSession:
         for source, mine in batch.items():
             if mine[0].offset > self.positions[source]:
                 await self._hole(source)
+            elif mine[0].offset < self.positions[source]:
+                raise self._truncated(source, mine[0].offset)
             read[source] = (runs_of(np.array([r.offset for r in mine])), mine[-1].offset + 1)
             records += mine
         sources = np.repeat(list(batch), [len(mine) for mine in batch.values()])
@@ -215,6 +221,8 @@ class IngestSession:
         """Look up the position in the source: at the end when all that is left are markers of transactions."""
         for source in self.positions:
             if (position := await self._source.position(source)) is not None:
+                if position < self.positions[source]:
+                    raise self._truncated(source, position)
                 self._reached[source] = position
 
     async def _hole(self, source: int) -> None:
@@ -257,6 +265,15 @@ class IngestSession:
             # a rebalance may come in between; the frames are out, so reading them again does no harm
             await self._source.commit(dict(self.positions))
 
+    def _truncated(self, source: int, end: int, read: int | None = None) -> EventsTruncated:
+        """Of a source partition that ends, or begins again, before what was read of it."""
+        read = self.positions[source] if read is None else read
+        return EventsTruncated(
+            f"{self._topic} partition {source} goes on at offset {end}, but was read up to {read}: Kafka has lost "
+            "acknowledged events (unclean leader election or lost disks), or the topic was recreated; "
+            f"{START_OVER} (see the runbook, EventsTruncated)"
+        )
+
     async def _begin(self, assigned: set[int]) -> None:
         self._generation += 1
         bounds = await self._source.bounds(assigned)
@@ -265,10 +282,7 @@ class IngestSession:
             committed = await self._source.committed(source)
             start = first if committed is None else committed
             if start > last:
-                raise UserError(
-                    f"{self._topic} partition {source} ends at {last}, but was read up to {start}: Kafka "
-                    f"has lost acknowledged events, or the topic was recreated; {START_OVER}"
-                )
+                raise self._truncated(source, last, start)
             gone_from = start if start < first else None
             if gone_from is not None:
                 _gone(source, start, first)

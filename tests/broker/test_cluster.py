@@ -17,8 +17,9 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from agents.config.settings import Settings
-from agents.kafka.topics import TOPIC_EXISTS, ensure, specs
 from agents.queries.commit_progress import counted, stamps
+from agents.topics.creation import TOPIC_EXISTS, ensure
+from agents.topics.specs import specs
 from perf.worker_process import Worker, total, wait_shared
 from pipeline.common import days
 from tests.kit.chaos import administered, configure, outcome, publish, random_values, until

@@ -1,6 +1,11 @@
 """The topics on a real Kafka: made as they should be, and wrong ones found."""
 
 import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
 import time
 from collections import Counter
 
@@ -12,8 +17,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from agents.config.errors import UserError
 from agents.config.settings import TOPICS, Settings
 from agents.kafka.clients import admin
-from agents.topics.creation import delete, ensure, with_create_time
+from agents.topics.creation import delete, differences, ensure, fix
 from agents.topics.specs import specs
+from agents.topics.states import change
 
 
 async def names(settings: Settings) -> set[str]:
@@ -98,15 +104,89 @@ async def test_events_and_frames_bear_the_time_of_their_arrival(live: Settings, 
     assert sent.timestamp > began
 
 
+async def alter(settings: Settings, short: str, **configs: str) -> None:
+    """Change configs of a topic by hand, and wait until all brokers have them."""
+    async with admin(settings) as client:
+        wanted = {name.replace("_", "."): value for name, value in configs.items()}
+        await change(client, {settings.topic(short): wanted})
+        asked = ConfigResource(ConfigResourceType.TOPIC, settings.topic(short), dict.fromkeys(wanted))
+        async with asyncio.timeout(20):
+            while True:
+                (answer,) = await client.describe_configs([asked])
+                if {entry[0]: entry[1] for entry in answer.resources[0][4]} == wanted:
+                    return
+                await asyncio.sleep(0.05)  # between looks
+
+
 async def test_a_topic_that_takes_its_timestamps_from_producers_is_found(live: Settings) -> None:
-    assert await with_create_time(live) == []
+    assert await differences(live) == []
+    await alter(live, "events", message_timestamp_type="CreateTime")
+    [found] = await differences(live)
+    assert (found.topic, found.setting, found.refused, found.fix) == (
+        live.topic("events"),
+        "message.timestamp.type",
+        False,
+        None,
+    )
+    await ensure(live)
+
+
+async def test_what_can_be_changed_safely_is_and_nothing_else(live: Settings) -> None:
+    await alter(live, "frames", retention_ms="60000", max_message_bytes="1000000", segment_ms="12345678")
+    await alter(live, "ledger", cleanup_policy="delete")
+    await alter(live, "events", retention_ms="60000")
+    with pytest.raises(UserError, match=r"member\.ledger has cleanup\.policy=delete, but needs compact"):
+        await ensure(live)
+    changed = {(one.topic.removeprefix(live.prefix), one.setting): one.fix for one in await fix(live)}
+    assert changed == {
+        ("member.ledger", "cleanup.policy"): "compact",
+        ("activity.frames", "retention.ms"): str(7 * 86_400_000),
+        ("activity.frames", "max.message.bytes"): str(16 << 20),
+    }
+    [left] = await differences(live)
+    assert (left.topic, left.setting) == (live.topic("events"), "retention.ms")
     async with admin(live) as client:
-        config = {"message.timestamp.type": "CreateTime"}
-        topic = ConfigResource(ConfigResourceType.TOPIC, live.topic("events"), configs=config)
-        await client.alter_configs([topic])
-    async with asyncio.timeout(20):
-        while await with_create_time(live) != [live.topic("events")]:
-            await asyncio.sleep(0.1)  # between looks
+        asked = ConfigResource(ConfigResourceType.TOPIC, live.topic("frames"), {"segment.ms": None})
+        (answer,) = await client.describe_configs([asked])
+    assert answer.resources[0][4][0][1] == "12345678", "what nobody asked for stays as it is"
+
+
+async def test_too_few_replicas_are_refused_and_nothing_is_made(settings: Settings) -> None:
+    await make(settings, "ledger", 4, cleanup_policy="compact")
+    strict = settings.model_copy(update={"required_replication": 3})
+    with pytest.raises(UserError, match=r"member\.ledger has replication factor=1, but needs at least 3"):
+        await ensure(strict)
+    assert await names(settings) == {settings.topic("ledger")}
+    await delete(settings)
+
+
+async def test_the_command_shows_the_differences(live: Settings) -> None:
+    def run(*arguments: str, **more: str) -> tuple[int, str]:
+        environment = {"PILLARSCORE_BROKER": live.broker, "PILLARSCORE_PREFIX": live.prefix} | more
+        done = subprocess.run(
+            [sys.executable, "-m", "agents.cli", "topics", *arguments],
+            env=os.environ | environment | {"COLUMNS": "250"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    await alter(live, "frames", retention_ms="60000")
+    code, text = await asyncio.to_thread(run)
+    assert code == 0
+    assert re.search(r"activity\.frames +retention\.ms +60000 +at least 604800000 +warning +fix ", text)
+    code, text = await asyncio.to_thread(run, "--fix")
+    assert (code, "Changed: " in text, text.endswith("All topics are as required.\n")) == (0, True, True)
+    code, text = await asyncio.to_thread(run, "--json", PILLARSCORE_REQUIRED_REPLICATION="2")
+    found = json.loads(text)
+    assert code == 1
+    assert found["topics"] == []
+    assert all(one["refused"] for one in found["differences"])
+    assert {one["setting"] for one in found["differences"]} == {"replication factor"}
+    assert len(found["differences"]) >= len(TOPICS)
 
 
 async def test_a_transaction_is_seen_whole_once_committed(live: Settings) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 
 from agents.config.settings import Settings
-from agents.kafka.clients import request_client
-from agents.kafka.internals import any_node
-from agents.kafka.topics import admin
+from agents.kafka.brokers import any_node
+from agents.kafka.clients import admin, kafka_client
 
 GROUP, TRANSACTION = 0, 1
 WAIT_S = 60.0
@@ -62,15 +61,10 @@ async def all_in_sync(settings: Settings) -> None:
 
 async def coordinator(settings: Settings, kind: int, name: str) -> int:
     """The broker that coordinates a group or the transactions of an id."""
-    client = request_client(settings)
-    await client.bootstrap()
-    try:
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                answer = await client.send(await any_node(client), FindCoordinatorRequest(name, kind))
-                if answer.error_code == 0:
-                    found: int = answer.coordinator_id
-                    return found
-                await asyncio.sleep(0.1)  # the coordinator's partition is moving
-    finally:
-        await client.close()
+    async with asyncio.timeout(WAIT_S), kafka_client(settings) as client:
+        while True:
+            answer = await client.send(await any_node(client), FindCoordinatorRequest(name, kind))
+            if answer.error_code == 0:
+                found: int = answer.coordinator_id
+                return found
+            await asyncio.sleep(0.1)  # the coordinator's partition is moving
