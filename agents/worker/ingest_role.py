@@ -17,7 +17,7 @@ from agents.metrics.lag import Lag
 from agents.ports import TopicPartition, wait
 from agents.worker.context import Context
 from agents.worker.ending import end
-from agents.worker.ingest_session import WHERE, IngestSession, Reading
+from agents.worker.ingest_session import WHERE, EventsTruncated, IngestSession, Reading
 from agents.worker.lifecycle import INGEST, IngestState, StateMachine
 from pipeline.intake.record_intake import Intake
 
