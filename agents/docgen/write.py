@@ -1,4 +1,4 @@
-"""Write the reference pages that are made from code and rubric.
+"""Write the reference pages and manifests that are made from code and rubric.
 
     python -m agents.docgen.write
 
@@ -9,7 +9,7 @@ with what they make.
 from pathlib import Path
 
 import agents
-from agents.docgen import cli, lifecycle, metrics, topics
+from agents.docgen import cli, lifecycle, metrics, strimzi, topics
 from pipeline.docgen import factors
 from pipeline.rubric.model import Rubric
 
@@ -26,7 +26,10 @@ def pages() -> dict[Path, str]:
         "topics": topics.render(),
         "lifecycle": lifecycle.render(),
     }
-    return {Path("docs/reference") / f"{name}.md": text for name, text in made.items()}
+    manifests = {"topics": strimzi.topics(), "users": strimzi.users()}
+    return {Path("docs/reference") / f"{name}.md": text for name, text in made.items()} | {
+        Path("k8s/components/strimzi") / f"{name}.yaml": text for name, text in manifests.items()
+    }
 
 
 def main() -> None:
