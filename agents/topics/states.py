@@ -1,5 +1,7 @@
 """Topics as they are, asked of Kafka, and changes to their configs."""
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,7 +14,9 @@ from agents.config.errors import UserError
 from agents.connection import refusals
 from agents.topics.requirements import COMPARED, State
 
-TOPIC, SET = 2, 0
+TOPIC, SET, UNKNOWN_TOPIC = 2, 0, 3
+PATIENCE_S = 10.0
+"""How long one broker may take to learn of a topic that another one has."""
 
 
 async def states(client: Any, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, State]:
@@ -20,10 +24,16 @@ async def states(client: Any, names: Iterable[str], optional: Iterable[str] = ()
 
     client: an admin client. Raises UserError.
     """
-    wanted = {*names, *optional}
-    # all topics, since asking for a name that is not there may make it where Kafka is set to do that
-    found = {topic["topic"]: topic for topic in await client.describe_topics() if topic["topic"] in wanted}
-    configs = await _configs(client, sorted(found), set(optional))
+    wanted, deadline = {*names, *optional}, time.monotonic() + PATIENCE_S
+    while True:
+        # all topics, since asking for a name that is not there may make it where Kafka is set to do that
+        found = {
+            topic["topic"]: topic for topic in await client.describe_topics() if topic["topic"] in wanted
+        }
+        configs = await _configs(client, sorted(found), set(optional), patient=time.monotonic() < deadline)
+        if configs is not None:
+            break
+        await asyncio.sleep(0.05)
     return {
         name: State(
             len(topic["partitions"]),
@@ -34,13 +44,18 @@ async def states(client: Any, names: Iterable[str], optional: Iterable[str] = ()
     }
 
 
-async def _configs(client: Any, names: list[str], optional: set[str]) -> dict[str, dict[str, str]]:
+async def _configs(
+    client: Any, names: list[str], optional: set[str], *, patient: bool
+) -> dict[str, dict[str, str]] | None:
+    """By topic; None when a broker does not know a topic yet (or any more) that another one has listed."""
     if not names:
         return {}
     asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(COMPARED)) for name in names]
     found = {}
     for answer in await client.describe_configs(asked):
         for code, message, _, name, entries in answer.resources:
+            if code == UNKNOWN_TOPIC and patient:
+                return None
             if code and name in optional:
                 continue
             raise_for(name, code, message)
