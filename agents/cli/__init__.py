@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from agents.config import command_log
 from agents.config.errors import UserError
 from agents.screens.visible import visible
 
@@ -101,6 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
+    command_log.install()
     try:
         result = command.main(args=arguments, prog_name="pillarscore", standalone_mode=False)
         sys.stdout.flush()

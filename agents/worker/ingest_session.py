@@ -17,7 +17,6 @@ from agents.ports import LOG_APPEND_TIME, Appended, Appender
 from agents.worker.context import Context
 from agents.worker.lifecycle import IngestState, StateMachine
 from agents.worker.newest_stamp import any_stamp
-from agents.worker.restore import START_OVER
 from agents.worker.takeover import check_topics
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
@@ -174,7 +173,7 @@ class IngestSession:
             if mine[0].offset > self.positions[source]:
                 await self._hole(source)
             elif mine[0].offset < self.positions[source]:
-                raise self._truncated(source, mine[0].offset)
+                raise await self._truncated(source)
             read[source] = (runs_of(np.array([r.offset for r in mine])), mine[-1].offset + 1)
             records += mine
         sources = np.repeat(list(batch), [len(mine) for mine in batch.values()])
@@ -222,7 +221,7 @@ class IngestSession:
         for source in self.positions:
             if (position := await self._source.position(source)) is not None:
                 if position < self.positions[source]:
-                    raise self._truncated(source, position)
+                    raise await self._truncated(source)
                 self._reached[source] = position
 
     async def _hole(self, source: int) -> None:
@@ -265,13 +264,14 @@ class IngestSession:
             # a rebalance may come in between; the frames are out, so reading them again does no harm
             await self._source.commit(dict(self.positions))
 
-    def _truncated(self, source: int, end: int, read: int | None = None) -> EventsTruncated:
-        """Of a source partition that ends, or begins again, before what was read of it."""
+    async def _truncated(self, source: int, read: int | None = None) -> EventsTruncated:
+        """Of a source partition that has no longer, or other records where it was read."""
         read = self.positions[source] if read is None else read
+        _, end = (await self._source.bounds([source]))[source]
         return EventsTruncated(
-            f"{self._topic} partition {source} goes on at offset {end}, but was read up to {read}: Kafka has lost "
-            "acknowledged events (unclean leader election or lost disks), or the topic was recreated; "
-            f"{START_OVER} (see the runbook, EventsTruncated)"
+            f"{self._topic} partition {source} was read up to offset {read} and has lost records before that (it "
+            f"ends at {end} now): Kafka has lost acknowledged events. Events that are written to these offsets now "
+            "are not counted (see the runbook, EventsTruncated)"
         )
 
     async def _begin(self, assigned: set[int]) -> None:
@@ -282,7 +282,7 @@ class IngestSession:
             committed = await self._source.committed(source)
             start = first if committed is None else committed
             if start > last:
-                raise self._truncated(source, last, start)
+                raise await self._truncated(source, start)
             gone_from = start if start < first else None
             if gone_from is not None:
                 _gone(source, start, first)
