@@ -49,14 +49,14 @@ def prefix() -> str:
 def run(prefix: str, tmp_path: Path) -> Callable[..., str]:
     """Run a command in an environment: its output, and no secret in it."""
 
-    def ran(environment: dict[str, str], *arguments: object, code: int = 0) -> str:
+    def ran(environment: dict[str, str], *arguments: object, code: int = 0, within_s: float = 60) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "agents.cli", *map(str, arguments)],
             env=os.environ | own(prefix, tmp_path) | environment,
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=within_s,
         )
         said = done.stdout + done.stderr
         assert done.returncode == code, said
@@ -292,13 +292,18 @@ def wait(true: Callable[[], bool], seconds: float) -> None:
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(300 + 360 * float(os.environ.get("OAUTH_MINUTES", "0")))
 def test_tokens_that_expire_lose_and_double_nothing(
     secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path
 ) -> None:
-    """A minute of events with tokens of 15 s, and a worker killed half-way."""
-    seconds, rate = 60, 200
+    """A minute of events with tokens of 15 s, and a worker killed in between.
+
+    OAUTH_MINUTES=10: so many minutes, with 5,000 events/s and tokens of 60 s.
+    """
+    minutes = float(os.environ.get("OAUTH_MINUTES", "0"))
+    seconds, rate, lifetime_s = (round(60 * minutes), 5_000, 60) if minutes else (60, 200, TOKEN_S)
     file = events(tmp_path, seconds * rate)
-    with token_server() as server:
+    with token_server(lifetime_s) as server:
         environment = secured.environment(
             "OAUTH",
             sasl_oauth_token_endpoint=server.address,
@@ -315,19 +320,24 @@ def test_tokens_that_expire_lose_and_double_nothing(
                 [sys.executable, "-m", "agents.cli", "publish", str(file), "--rate", str(rate)],
                 env=os.environ | mine,
             )
-            first.wait_metric("pillarscore_ingest_events_total", 2 * TOKEN_S * rate)
+            first.wait_metric(
+                "pillarscore_ingest_events_total", 2 * lifetime_s * rate, seconds=60 + 3 * lifetime_s
+            )
             before = first.metrics()
             first.stop(kill=True)
             second = Worker(mine, tmp_path / "second.log")
             second.wait_ready()
             assert publishing.wait(2 * seconds) == 0
-            assert run(environment, "verify").endswith(" members, 0 differences\n")
+            said = run(environment, "verify", within_s=60 + 2 * seconds)
+            print(said)
+            assert said.endswith(" members, 0 differences\n")
             status = orjson.loads(run(environment, "status", "--json"))
             assert status["events"]["read"] == seconds * rate
             assert status["difference"] == 0
             for metrics in (before, second.metrics()):
                 assert total(metrics, "pillarscore_partition_failures_total") == 0
-            assert server.issued > 2 * seconds / TOKEN_S
+            print(f"{seconds * rate:,} events in {seconds} s, {server.issued} tokens")
+            assert server.issued > 2 * seconds / lifetime_s
         finally:
             first.stop(kill=True)
             if second is not None:
