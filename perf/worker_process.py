@@ -127,6 +127,10 @@ class Worker:
         found: list[str] = json.loads(body)["problems"]
         return found
 
+    def exit_code(self) -> int | None:
+        """How it has ended; None while it runs."""
+        return self._process.poll()
+
     def stop(self, kill: bool = False) -> None:
         """SIGTERM (or SIGKILL) and wait."""
         if self._process.poll() is None:

@@ -24,7 +24,8 @@ def worker(
     """Run a worker until Ctrl-C or SIGTERM; several workers share the work.
 
     Creates missing topics, and starts the local broker unless PILLARSCORE_BROKER names a Kafka.
-    Serves /metrics, /live and /ready. Logs go to stderr.
+    Serves /metrics, /live and /ready. Logs go to stderr. Exit code 3 when it can't go on by itself, such as after
+    Kafka has refused its consumer group: start it again then.
 
     Example: pillarscore worker --role score --web-port 6067
     """
@@ -36,6 +37,7 @@ def worker(
 
     from agents.config import logging_setup, rubric_file
     from agents.config.clock import clock
+    from agents.config.errors import WorkerEnded
     from agents.config.settings import Settings
     from agents.local.broker import connected
     from agents.local.ports import require_free
@@ -51,7 +53,7 @@ def worker(
     require_free(settings.web_host, settings.web_port)
     logging_setup.configure(settings)
 
-    async def work() -> None:
+    async def work() -> str | None:
         await ensure(settings)
         for one in await differences(settings):  # what is refused, `ensure` has refused
             structlog.get_logger().warning(
@@ -66,6 +68,8 @@ def worker(
         if with_stdin:
             asyncio.get_running_loop().add_reader(sys.stdin, running.stop)
         await running.run()
+        return running.ended
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work())
+        if ended := runner.run(work()):
+            raise WorkerEnded(ended)

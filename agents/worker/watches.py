@@ -77,5 +77,5 @@ class Watches:
             self._health.report(
                 "group",
                 "group",
-                f"this worker has left its consumer group and can't join again: restart it (cause: {why})",
+                f"this worker has left its consumer group and can't join again: start it again (cause: {why})",
             )

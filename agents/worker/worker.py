@@ -19,6 +19,7 @@ from agents.adapters.kafka_log import KafkaLog
 from agents.config import rubric_file
 from agents.config.clock import Clock
 from agents.config.clock_skew import Skew
+from agents.config.errors import WorkerEnded
 from agents.config.settings import Settings
 from agents.connection.certificate_dates import first_end
 from agents.connection.silence import OF_PROCESS
@@ -54,7 +55,10 @@ def tuned() -> None:
 
 
 class Worker:
-    """A worker process: run() returns when stopped by SIGTERM, SIGINT or `stop`."""
+    """A worker process: run() returns when stopped by SIGTERM, SIGINT or `stop`, or when it can't go on.
+
+    ended: why it could not go on.
+    """
 
     def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, role: str) -> None:
         self.settings = settings
@@ -68,6 +72,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._roles_stopped = False
+        self.ended: str | None = None
         about = f"{rubric.name} {rubric.version}"
         self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
         self.metrics.worker.watch_health(KINDS, context.health.count, lambda: context.skew.seconds)
@@ -142,6 +147,15 @@ class Worker:
         """Ask the worker to end in order."""
         self._stop.set()
 
+    def _group_lost(self) -> str | None:
+        """Why Faust has left the group for good, None while it has not; the worker ends then."""
+        # without the score role there is no agent, and Faust's part for them ends by itself
+        why = None if self.score is None else group_lost(self.app)
+        if why is not None and self.ended is None:
+            self.ended = f"this worker has left its consumer group and can't join again, so it ends: {why}"
+            self.stop()
+        return why
+
     async def run(self) -> None:
         """Start everything, wait, stop everything; commits before it returns."""
         loop = asyncio.get_running_loop()
@@ -167,7 +181,7 @@ class Worker:
             log.info("stopped")
 
     async def _start(self) -> None:
-        watches = Watches(self.context, lambda: None if self.score is None else group_lost(self.app))
+        watches = Watches(self.context, self._group_lost)
         self._watching = asyncio.create_task(watches.run(), name="watches")
         await self.context.topics.start()
         await self.app.start()
@@ -201,6 +215,6 @@ class Worker:
     def _give_up(self) -> None:
         """End the process: what is left are clients that wait for Kafka."""
         if self._roles_stopped:
-            os._exit(0)
+            os._exit(0 if self.ended is None else WorkerEnded.exit_code)
         log.error("not stopped in time: exiting now; uncommitted work will be repeated", seconds=STOP_S)
         os._exit(1)

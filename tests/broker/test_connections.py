@@ -275,11 +275,20 @@ def test_the_documented_acls_are_enough_and_a_removed_one_is_reported(
         run(carol, "status")
         asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC], remove=True))
         wait(lambda: any("not allowed to use topic" in line for line in worker.problems()), 30)
-        # Faust gives up its consumer for good, and does not come back when it may again
-        wait(lambda: any("left its consumer group" in line for line in worker.problems()), 60)
+        # Faust gives up its consumer for good: there is nothing left to do, and whatever supervises it sees that
+        wait(lambda: worker.exit_code() is not None, 90)
+        assert worker.exit_code() == 3
+        last = worker.log.read_text().splitlines()[-1]
+        assert last.startswith("pillarscore: this worker has left its consumer group and can't join again")
+        assert "not allowed to use" in last
+        # started again while it still may not, it says why and ends
+        again = Worker(carol | own(prefix, tmp_path), tmp_path / "again.log")
+        wait(lambda: again.exit_code() is not None, 60)
+        assert again.exit_code() == 2
         asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC]))
-        wait(lambda: len(worker.problems()) == 1, 90)
-        assert "left its consumer group" in worker.problems()[0]
+        worker = Worker(carol | own(prefix, tmp_path), tmp_path / "worker.log")
+        worker.wait_ready()
+        assert run(carol, "verify").endswith(" members, 0 differences\n")
     finally:
         worker.stop()
 
