@@ -10,6 +10,7 @@ from typing import Any
 import faust
 from faust.types.enums import ProcessingGuarantee
 
+from agents.config import client_options
 from agents.config.settings import Settings
 from agents.connection import refusals
 from agents.connection.security import security
@@ -36,8 +37,24 @@ def credentials(settings: Settings) -> Any:
     return None if context is None else faust.SSLCredentials(context)
 
 
+_CLIENT_OPTIONS = {
+    "metadata_max_age_ms": "consumer_metadata_max_age_ms",
+    "connections_max_idle_ms": "consumer_connections_max_idle_ms",
+}
+"""Client options that Faust passes on, and what it calls them."""
+
+
+def left_out(settings: Settings) -> list[str]:
+    """The options of the settings' file that Faust does not pass on to its consumer."""
+    options = client_options.read(settings.client_options_file)
+    given = [*options[""], *(f"consumer.{name}" for name in options["consumer"])]
+    return [name for name in given if name not in _CLIENT_OPTIONS]
+
+
 def faust_app(settings: Settings) -> faust.App:
     """A Faust app with what is sound of it switched on, and nothing else."""
+    options = client_options.read(settings.client_options_file)[""]
+    passed = {ours: options[name] for name, ours in _CLIENT_OPTIONS.items() if name in options}
     return faust.App(
         f"{settings.prefix}score",
         broker=[f"kafka://{address}" for address in settings.broker.split(",")],
@@ -61,6 +78,7 @@ def faust_app(settings: Settings) -> faust.App:
         web_bind=settings.web_host,
         web_port=settings.web_port,
         loghandlers=[],
+        **passed,
     )
 
 

@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from agents.adapters.frame_group import FaustGroup, faust_app, group_lost
+from agents.adapters.frame_group import FaustGroup, faust_app, group_lost, left_out
 from agents.adapters.kafka_log import KafkaLog
 from agents.config import rubric_file
 from agents.config.clock import Clock
@@ -190,6 +190,10 @@ class Worker:
             self.context.coverage.start()
         if self.ingest is not None:
             self.ingest.start()
+        if self.score is not None and (options := left_out(self.settings)):
+            log.warning(
+                "client options that the group client of the frames topic does not take", options=options
+            )
         log.info(
             "worker started",
             role=self.role,

@@ -13,17 +13,20 @@ import orjson
 import pytest
 
 from agents.config.settings import PREFIX, Settings
+from agents.kafka import clients
 from agents.kafka.clients import check
 from agents.topics.creation import ensure
 from perf.worker_process import Worker, total
 from tests.kit.events import random_events
 from tests.kit.secured_kafka import (
     NEEDED,
+    ROLES,
     SESSION_S,
     TOKEN_S,
     TOPIC,
     Secured,
     allow,
+    allow_role,
     secured_kafka,
     token,
     token_server,
@@ -291,6 +294,52 @@ def test_the_documented_acls_are_enough_and_a_removed_one_is_reported(
         assert run(carol, "verify").endswith(" members, 0 differences\n")
     finally:
         worker.stop()
+
+
+def test_each_role_needs_no_more_than_its_acls(
+    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path
+) -> None:
+    """Those of k8s/components/strimzi/users.yaml, which are made of the same table."""
+    alice = settings_of(secured.environment("SCRAM"), prefix=prefix, frame_partitions=2, event_partitions=2)
+    asyncio.run(ensure(alice))
+    users = {
+        role: secured.environment("SCRAM", sasl_username=role, sasl_password=f"{role}-secret")
+        for role in ROLES
+    }
+    for role in ROLES:
+        asyncio.run(allow_role(alice, role))
+    workers = [
+        Worker(users[role] | own(prefix, tmp_path), tmp_path / f"{role}.log", "--role", role)
+        for role in ("ingest", "score")
+    ]
+    try:
+        for worker in workers:
+            worker.wait_ready()
+        run(users["tools"], "publish", events(tmp_path))
+        assert run(users["tools"], "verify").endswith(" members, 0 differences\n")
+        assert "All topics are as required" in run(users["tools"], "topics")
+        for command in (["status"], ["dead-letters", "list"], ["ledger", "show"], ["benchmarks"]):
+            run(users["tools"], *command)
+        outside = [settings_of(users[role], prefix=prefix) for role in ("publisher", "reader")]
+        assert asyncio.run(outsiders(*outside)) > 0
+        assert [worker.problems() for worker in workers] == [[], []]
+    finally:
+        for worker in workers:
+            worker.stop()
+    assert "not allowed" not in "".join(worker.log.read_text() for worker in workers)
+
+
+async def outsiders(publisher: Settings, reader: Settings) -> int:
+    """Publish an event, and read scores in a group: how many came at first."""
+    async with clients.producer(publisher) as sending:
+        await sending.send_and_wait(publisher.topic("events"), b"{}")
+    consumer = clients.consumer(reader, group_id=f"{reader.prefix}pillarscore-reader-crm")
+    consumer.subscribe([reader.topic("scores")])
+    async with consumer, asyncio.timeout(60):
+        while not (found := await consumer.getmany(timeout_ms=500)):
+            pass
+        await consumer.commit()
+    return sum(map(len, found.values()))
 
 
 def wait(true: Callable[[], bool], seconds: float) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
 
 from agents.config.settings import Settings
+from agents.kafka.brokers import any_node
 from agents.kafka.clients import kafka_client
+from agents.topics.access import access
 from perf.worker_process import free_port
 from tests.kit.certificates import Authority
 from tests.kit.cluster import Cluster, Listener, cluster
@@ -74,13 +76,40 @@ class Secured:
 
 TOPIC, GROUP, TRANSACTIONS = 2, 3, 5
 READ, WRITE, CREATE, DESCRIBE, DESCRIBE_CONFIGS = 3, 4, 5, 8, 10
-_PREFIXED, _ALLOW = 4, 3
+_LITERAL, _PREFIXED, _ALLOW = 3, 4, 3
 NEEDED = {
     TOPIC: (READ, WRITE, CREATE, DESCRIBE, DESCRIBE_CONFIGS),
     GROUP: (READ, DESCRIBE),
     TRANSACTIONS: (WRITE, DESCRIBE),
 }
 """The ACLs of a worker, as docs/how-to/connect-to-a-secured-kafka.md gives them."""
+
+
+ROLES = ("ingest", "score", "publisher", "reader", "tools")
+"""Users with what `agents.topics.access` gives them, once `allow_role` was called."""
+_KINDS = {"topic": TOPIC, "group": GROUP, "transactionalId": TRANSACTIONS}
+_OPERATIONS = {"Read": READ, "Write": WRITE, "Describe": DESCRIBE, "DescribeConfigs": DESCRIBE_CONFIGS}
+
+
+async def allow_role(settings: Settings, user: str) -> None:
+    """Give a user of ROLES what its role needs, and no more. settings: of a user who may."""
+    async with kafka_client(settings) as client:
+        requests = [
+            CreateAclsRequest(
+                _KINDS[one.resource],
+                one.name,
+                _PREFIXED if one.prefixed else _LITERAL,
+                f"User:{user}",
+                "*",
+                _OPERATIONS[operation],
+                _ALLOW,
+            )
+            for one in access(settings, user)
+            for operation in one.operations
+        ]
+        for request in requests:
+            answer = await client.send(await any_node(client), request)
+            assert answer.creation_responses[0][0] == 0, answer
 
 
 async def allow(
@@ -146,7 +175,7 @@ def secured_kafka(folder: Path) -> Iterator[Secured]:
     listeners = [Listener(name, free_port(), protocol=protocol) for name, protocol in _LISTENERS.items()]
     scram = [
         f"SCRAM-SHA-{bits}=[name={name},password={name}-secret]"
-        for name in ("alice", "bob", "carol")
+        for name in ("alice", "bob", "carol", *ROLES)
         for bits in (256, 512)
     ]
     properties = _properties(authority)

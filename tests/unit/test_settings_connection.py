@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.adapters.frame_group import credentials
+from agents.adapters.frame_group import credentials, faust_app, left_out
 from agents.config import client_options
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
@@ -224,3 +224,17 @@ def test_the_end_of_a_certificate(pem: Path) -> None:
     assert timedelta(days=29) < end - datetime.now(UTC) < timedelta(days=31)  # what openssl gives by default
     assert not_after(pem / "not.pem") is None
     assert not_after(pem / "missing.pem") is None
+
+
+def test_faust_gets_the_client_options_that_it_passes_on(tmp_path: Path) -> None:
+    file = tmp_path / "client.toml"
+    file.write_text(
+        "metadata_max_age_ms = 61000\nconnections_max_idle_ms = 62000\nretry_backoff_ms = 200\n"
+        '[consumer]\nclient_rack = "a"\n[producer]\nlinger_ms = 5\n'
+    )
+    settings = Settings(broker="127.0.0.1:1", client_options_file=file, state_dir=tmp_path)
+    conf = faust_app(settings).conf
+    assert conf.consumer_metadata_max_age_ms == 61_000
+    assert conf.consumer_connections_max_idle_ms == 62_000
+    assert left_out(settings) == ["retry_backoff_ms", "consumer.client_rack"]
+    assert left_out(Settings()) == []
