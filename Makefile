@@ -40,6 +40,9 @@ test-fast: tools ## only the tests that need no broker
 
 chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
 	@CUTS=5 $(BIN)/python -m pytest -n 3 --dist worksteal -m chaos $(REAL)
+	@CLUSTER=1 $(BIN)/python -m pytest tests/broker/test_cluster.py
+	@BROKERS=3 $(BIN)/python -m pytest $(addprefix tests/broker/test_,exactly_once.py fencing.py live.py topics.py \
+	  lost_records.py network.py operations.py)
 	@ORACLE_EVENTS=1000000 $(BIN)/python -m pytest tests/property/test_oracle.py
 
 fuzz: .venv/dev .venv/run ## change bytes of events, batches and rubrics at random for MINUTES=1 minutes, and check every rule

@@ -22,7 +22,7 @@ from agents.local.kafka_jars import locked
 from agents.topics.creation import delete, ensure
 from tests.kit.cluster import Cluster
 from tests.kit.faults import Starts, starts
-from tests.kit.shared_cluster import shared_cluster
+from tests.kit.shared_cluster import claimed, shared_cluster
 
 TIMEOUT_S = 300
 """For a test without a limit of its own. More than its waits may take, so that theirs say first what is missing."""
@@ -48,9 +48,14 @@ def jars() -> Path:
 
 @pytest.fixture(scope="session")
 def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real Kafka, host:port."""
+    """The address of a real Kafka, host:port. BROKERS=3: the addresses of three."""
     if given := os.environ.get("PILLARSCORE_BROKER"):
         yield given
+        return
+    if os.environ.get("BROKERS") == "3":
+        made = request.getfixturevalue("three_brokers")
+        with claimed(made.nodes[0].folder.parent, alone=False):
+            yield made.bootstrap
         return
     base = tmp_path_factory.getbasetemp()
     root = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base

@@ -356,10 +356,14 @@ def test_tokens_that_expire_lose_and_double_nothing(
 ) -> None:
     """A minute of events with tokens of 15 s, and a worker killed in between.
 
-    OAUTH_MINUTES=10: so many minutes, with 5,000 events/s and tokens of 60 s.
+    OAUTH_MINUTES=10: so many minutes, with 5,000 events/s (OAUTH_RATE) and tokens of 60 s.
     """
     minutes = float(os.environ.get("OAUTH_MINUTES", "0"))
-    seconds, rate, lifetime_s = (round(60 * minutes), 5_000, 60) if minutes else (60, 200, TOKEN_S)
+    seconds, rate, lifetime_s = (
+        (round(60 * minutes), int(os.environ.get("OAUTH_RATE", "5000")), 60)
+        if minutes
+        else (60, 200, TOKEN_S)
+    )
     file = events(tmp_path, seconds * rate)
     with token_server(lifetime_s) as server:
         environment = secured.environment(
@@ -384,7 +388,7 @@ def test_tokens_that_expire_lose_and_double_nothing(
             before = first.metrics()
             first.stop(kill=True)
             second = Worker(mine, tmp_path / "second.log")
-            second.wait_ready()
+            second.wait_ready(60 + 2 * lifetime_s)
             assert publishing.wait(2 * seconds) == 0
             said = run(environment, "verify", within_s=60 + 2 * seconds)
             print(said)
