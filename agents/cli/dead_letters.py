@@ -80,7 +80,7 @@ def list_letters(
         console = screen.console()
         total = newest.count.total()
         if not total:
-            screen.report("No matching dead letters" if wanted.filters else "There are no dead letters")
+            console.print("none match" if wanted.filters else "none")
             return
         console.print(dead_letters.reasons(newest))
         console.print()

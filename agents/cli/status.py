@@ -71,6 +71,9 @@ async def _once(settings: "Settings", show: "Callable[[Status], None]", every: f
         if found.workers:
             await asyncio.sleep(every)
             found = await seen.look()
+        while seen.doubtful and not found.broken:
+            await asyncio.sleep(min(every, seen.patience_s))
+            found = await seen.look()
         show(found)
 
 

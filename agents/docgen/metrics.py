@@ -24,6 +24,8 @@ and scores; `source` is a partition of `activity.events`.
 - **Counters and histograms** count what this process has done. When a partition moves to another worker, they are
   kept for ten minutes, since increments after the last scrape would otherwise be lost, and then disappear. Use
   `rate` or `increase`, and sum over workers.
+- Counters of a partition are 0 from when the worker gets it, for every label value that is known. Those with the
+  label `source` appear with the first event that they count, so `increase` misses that one.
 - `pillarscore_member_score` looks like a histogram, but shows the current scores: use its buckets directly,
   without `rate`.
 

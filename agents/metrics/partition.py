@@ -1,6 +1,8 @@
 """Score partitions at work: what this process has done for them, as counters and histograms."""
 
 from collections import Counter as Tally
+from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -8,11 +10,14 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from agents.metrics.latency import Latencies
 from pipeline.shard.score_records import Emission
 from pipeline.shard.source_counts import SourceCounts
+from schemas.bands import BandName
 from schemas.frames import Frame, Side
+from schemas.reasons import REASONS
 
 _COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 _FLUSH_BUCKETS = (1, 10, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
+OUTCOMES = ("committed", "sent_again")
 FRESH_MS = 600_000
 """Events that were older than this when they were framed do not show how fast the pipeline is."""
 
@@ -22,6 +27,8 @@ class ScoreMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         r = registry
+        self.topics: Sequence[str] = ()  # that transactions write to
+        self.missing_to: dict[str, int] = {}  # by partition, up to which frame missing ones are counted
         part, source = ["partition"], ["partition", "source"]
         self.scores = Counter("pillarscore_scores", "Score records emitted.", part, registry=r)
         self.band_changes = Counter(
@@ -143,6 +150,30 @@ class PartitionMetrics:
         self.bad_frames = metrics.bad_frames.labels(partition)
         self.torn = metrics.torn.labels(partition)
         self.foreign = metrics.foreign.labels(partition)
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Let all series be there from the start whose labels are known, or `increase` misses their first value.
+
+        Those by source partition come up with the first event that they count.
+        """
+        metrics, partition = self._all, self._partition
+        metrics.audited.labels(partition)
+        metrics.differing.labels(partition)
+        for band in get_args(BandName):
+            metrics.band_changes.labels(partition, band)
+        for reason in REASONS:
+            metrics.letters.labels(partition, reason)
+        for outcome in OUTCOMES:
+            metrics.unanswered.labels(partition, outcome)
+        for topic in metrics.topics:
+            metrics.refused.labels(partition, topic)
+
+    def missing_frames(self, start: int, first: int) -> None:
+        """Frames [start, first) were removed before they were counted; each counts once."""
+        counted_to = self._all.missing_to.get(self._partition, 0)
+        self.holes.inc(max(0, first - max(start, counted_to)))
+        self._all.missing_to[self._partition] = max(first, counted_to)
 
     def refused(self, topic: str, records: int) -> None:
         """Kafka refused so many records of a transaction."""
@@ -150,7 +181,7 @@ class PartitionMetrics:
 
     def settled(self, committed: int, sent_again: int) -> None:
         """So many commits without an answer turned out to be committed, or were sent again."""
-        for outcome, count in (("committed", committed), ("sent_again", sent_again)):
+        for outcome, count in zip(OUTCOMES, (committed, sent_again), strict=True):
             if count:
                 self._all.unanswered.labels(self._partition, outcome).inc(count)
 

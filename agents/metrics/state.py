@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from agents.metrics.lag import Lag
+from pipeline.shard.checkpoint import start_of
 from pipeline.shard.score_distribution import COLUMNS, WIDTHS
 from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
@@ -167,7 +168,7 @@ OF_STAMP = (
         "pillarscore_replay_frames",
         "Frames a restore would have to replay.",
         (),
-        _one(lambda stamp: stamp.frame - (stamp.start.frame if stamp.start else stamp.replay_from - 1)),
+        _one(lambda stamp: stamp.frame - (stamp.start.frame if stamp.start else start_of(stamp) - 1)),
     ),
     _Gauge(
         "pillarscore_lost_offsets",

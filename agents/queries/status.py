@@ -6,7 +6,7 @@ changed between looks makes the rates.
 
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,9 +24,10 @@ from agents.kafka.multi_reader import MultiReader, partitions
 from agents.queries import problems
 from agents.topics.creation import existing
 from agents.topics.watch import require_allowed
+from pipeline.common.ranges import Ranges
 from pipeline.common.units import Day
 from pipeline.shard.member_index import BLOCK_SIZE
-from schemas.ledger import STAMP_KEY, Counters, Stamp, readable_stamp
+from schemas.ledger import STAMP_KEY, Counters, Offsets, Stamp, readable_stamp
 from schemas.letters import DeadLetter
 
 MAX_LETTERS = 10_000
@@ -81,6 +82,8 @@ class Status:
 
     settled: all partitions have counted equally far, so that `difference` must be 0. letters: by reason, of
     the newest dead letters, `letters_seen` of them. problems: one line each, see `agents.queries.problems`.
+    broken: `difference` has stayed wrong for longer than a commit. missing, lost: source offsets of which no frame
+    was counted yet, and those that no longer exist, each once.
     """
 
     at_ms: int
@@ -101,6 +104,9 @@ class Status:
     letters: dict[str, int]
     letters_seen: int
     problems: list[str] = field(default_factory=list)
+    broken: bool = False
+    missing: int = 0
+    lost: int = 0
 
     @property
     def workers(self) -> list[str]:
@@ -143,6 +149,7 @@ class Survey:
         self._letters_next: dict[TopicPartition, int] = {}
         self._committed: dict[int, int] = {}
         self._ends: dict[int, int] = {}
+        self._wrong_since: float | None = None
 
     async def look(self) -> Status:
         """How it is now. Raises KafkaError."""
@@ -167,6 +174,7 @@ class Survey:
             for row, one in zip(rows, self._seen, strict=True)
         ]
         wrong = problems.problems(seen, self._committed, await self._ids(), self._names)
+        settled = len(marks) <= 1 and len(stamps) in (0, len(self._seen)) and not wrong
         known = [rate for seen in self._seen if (rate := _rate(seen)) is not None]
         return Status(
             now,
@@ -178,7 +186,7 @@ class Survey:
             rows,
             events,
             events.difference(),
-            len(marks) <= 1 and len(stamps) in (0, len(self._seen)) and not wrong,
+            settled,
             sum(read for read, _ in known) if known else None,
             sum(scored for _, scored in known) if known else None,
             sum(stamp.members for stamp in stamps),
@@ -187,7 +195,26 @@ class Survey:
             dict(self._letters.most_common()),
             self._letters.total(),
             wrong,
+            self._broken(settled and events.difference() != 0),
+            offsets(stamp.missing for stamp in stamps),
+            offsets(stamp.lost for stamp in stamps),
         )
+
+    def _broken(self, wrong: bool) -> bool:
+        """Whether the sums have been wrong for longer than a commit takes; stamps are read one after the other."""
+        now = time.monotonic()
+        self._wrong_since = (self._wrong_since or now) if wrong else None
+        return self._wrong_since is not None and now - self._wrong_since >= self.patience_s
+
+    @property
+    def patience_s(self) -> float:
+        """For how long sums may be wrong."""
+        return 2 * max(self._settings.commit_ms, COMMITS_MS) / 1000
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the sums were wrong at the last look."""
+        return self._wrong_since is not None
 
     async def _ids(self) -> dict[str, str]:
         found = await topic_ids(self._topic_client, list(self._names.values()))
@@ -280,6 +307,17 @@ class Survey:
                 except ValueError:
                     self._letters["unreadable"] += 1
             self._letters_next[tp] = end
+
+
+def offsets(of: Iterable[Offsets]) -> int:
+    """How many source offsets there are in the ranges of all member partitions, each once."""
+    found: dict[int, Ranges] = {}
+    for ranges in of:
+        for source, pairs in ranges.items():
+            mine = found.setdefault(source, Ranges())
+            for start, stop in pairs:
+                mine.add(start, stop)
+    return sum(map(len, found.values()))
 
 
 def _rate(seen: _Seen) -> tuple[float, float] | None:

@@ -87,11 +87,14 @@ def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]
         report(note)
 
 
-def account(counters: Counters) -> str:
-    """What became of the events, as a line: `5 events read: 4 scored, 1 duplicate, …`."""
+def account(counters: Counters, running: bool = False) -> str:
+    """What became of the events, as a line: `5 events read: 4 scored, 1 duplicate, …`.
+
+    running: what is not settled is still under way.
+    """
     parts = [f"{getattr(counters, name):,} {shown}" for name, shown in _DISPOSITIONS]
     difference = counters.difference()
-    missing = f"; {difference:,} NOT ACCOUNTED FOR" if difference else ""
+    missing = f"; {difference:,} {'in progress' if running else 'NOT ACCOUNTED FOR'}" if difference else ""
     return f"{counters.read:,} events read: {', '.join(parts)}{missing}"
 
 

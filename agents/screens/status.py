@@ -9,14 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.kafka.consumer_groups import Group as Members
+from agents.queries.next_steps import LATE_S, next_steps
 from agents.queries.status import Lag, Status
 from agents.screens.console import account
 from agents.screens.visible import visible
 from pipeline.common.days import calendar
 from pipeline.common.units import Day
 
-LATE_S = 10.0
-"""From which age on a lag is shown as bad; a partition that is behind commits every second."""
 _BAD, _GOOD, _DIM = "bold red", "green", "dim"
 
 
@@ -36,6 +35,7 @@ def as_json(status: Status) -> dict[str, Any]:
     made["at"] = datetime.fromtimestamp(made.pop("at_ms") / 1000, UTC).isoformat(timespec="milliseconds")
     made["as_of"] = _day(made.pop("day"))
     made["workers"] = status.workers
+    made["next_steps"] = next_steps(status)
     for row in made["partitions"]:
         row["as_of"] = _day(row.pop("day"))
     return made
@@ -131,38 +131,52 @@ def _seconds(seconds: float) -> str:
 
 
 def _account(status: Status) -> Text:
-    if status.problems:
-        text = Text(account(status.events))
-        text.append(f"\nConservation: not settled ({status.difference:+,}), because of problems:", _BAD)
-        for line in status.problems:
-            text.append(f"\n- {visible(line)}", _BAD)
-    elif status.settled:
-        text = Text(account(status.events))
-        holds = status.difference == 0
-        text.append("\nConservation: ")
-        text.append(
-            "all events accounted for" if holds else "BROKEN, see docs/runbook.md", _GOOD if holds else _BAD
+    events, ended = status.events, status.events.ended()
+    # in one direction partitions may have counted further than in the other: totals must not fall because of that
+    text = Text(
+        account(events.model_copy(update={"read": max(events.read, ended)}), running=not status.broken)
+    )
+    text.append("\nConservation: ")
+    not_counted = [
+        f"{count:,} {what}"
+        for what, count in (
+            ("missing", status.missing),
+            ("lost", status.lost or events.lost),
+            ("refused", events.refused),
         )
+        if count
+    ]
+    if status.broken:
+        text.append(f"BROKEN ({status.difference:+,})", _BAD)
+    elif status.problems:
+        text.append(f"not settled ({status.difference:+,}), because of problems:", _BAD)
+    elif not status.settled or status.difference:
+        text.append(f"not settled yet, partitions differ in progress ({status.difference:+,})")
+    elif not_counted:
+        text.append("every event that was counted has one outcome")
     else:
-        # partitions have counted differently far: the account is closed when they have caught up
-        counters = status.events.model_copy(update={"read": status.events.read - status.difference})
-        text = Text(account(counters))
+        text.append("all events accounted for", _GOOD)
+    for line in status.problems:
+        text.append(f"\n- {visible(line)}", _BAD)
+    if not_counted:
+        text.append(f"\nNot counted: {', '.join(not_counted)}", _BAD)
+    if events.torn:
         text.append(
-            f"\nConservation: not settled yet, partitions differ in progress ({status.difference:+,})"
-        )
-    if status.events.lost:
-        text.append(f"\n{status.events.lost:,} events were lost before they were counted", _BAD)
-    if status.events.torn:
-        text.append(
-            f"\nrestores found {status.events.torn:,} incomplete transactions and emitted the scores again",
+            f"\nrestores found {events.torn:,} incomplete transactions and emitted the scores again (runbook, "
+            "TransactionTorn)",
             "yellow",
         )
+    steps = next_steps(status)
+    if steps:
+        text.append("\nNext:")
+    for step in steps:
+        text.append(f"\n- {step}")
     return text
 
 
 def _letters(status: Status) -> list[RenderableType]:
     if not status.letters:
-        return []
+        return [Text("Dead letters: none")]
     listed = ", ".join(f"{count:,} {visible(reason)}" for reason, count in status.letters.items())
     newest = (
         f" (the newest {status.letters_seen:,})" if status.letters_seen < status.events.dead_lettered else ""

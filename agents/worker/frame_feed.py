@@ -21,7 +21,8 @@ Apply = Callable[[Offset, int, bytes | None], Awaitable[None]]
 class FrameFeed:
     """Of one life of a partition. apply: takes each frame.
 
-    on_progress: takes the share of a long read that is done, 0 to 1.
+    on_progress: takes the share of a long read that is done, 0 to 1. on_skip: is called when frames are gone, to let
+    the next stamp say so.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class FrameFeed:
         inbox: Inbox,
         apply: Apply,
         on_progress: Callable[[float], object],
+        on_skip: Callable[[], Awaitable[object]],
     ) -> None:
         self._context = context
         self._partition = partition
@@ -39,6 +41,7 @@ class FrameFeed:
         self._inbox = inbox
         self._apply = apply
         self._on_progress = on_progress
+        self._on_skip = on_skip
         self._progress_at = self._look_at = context.clock.monotonic()
         self._failures = 0  # looks in a row that Kafka has not answered
         self._applying = False
@@ -53,9 +56,10 @@ class FrameFeed:
         async with self._context.log.reader(self._topic, self._partition) as r:
             first, end = await r.bounds()
             if first > start:
-                self._metrics.holes.inc(first - start)
+                self._metrics.missing_frames(start, first)
                 self._log.error("frames were removed before they were counted", start=start, first=first)
                 skip(shard, start, first)
+                await self._on_skip()
             if end < start:
                 raise UserError(
                     f"{self._topic} partition {self._partition} ends at {end}, but frames up "

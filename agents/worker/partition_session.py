@@ -62,7 +62,7 @@ class PartitionSession:
         self.networks = NetworkRefresh(context, partition)
         self.refill = Refill(context, partition)
         self.output = PartitionOutput(context, life, self.ledger, self.networks, self._metrics, self._traces)
-        self._feed = FrameFeed(context, partition, inbox, self._apply, self._caught_up)
+        self._feed = FrameFeed(context, partition, inbox, self._apply, self._caught_up, self.ledger.begin)
 
     @property
     def live(self) -> bool:

@@ -11,6 +11,8 @@ from agents.worker.partition_runner import PartitionRunner
 from pipeline.shard.shard import Shard
 
 log = structlog.get_logger()
+WRITTEN = ("scores", "bands", "history", "networks", "distributions", "dead-letters", "ledger")
+"""The topics of a partition's transactions."""
 
 
 class ScoreRole:
@@ -25,6 +27,7 @@ class ScoreRole:
         self.assigned = False
         self.audit = Audit(context, runners)
         context.metrics.state.runners = runners
+        context.metrics.score.topics = [context.settings.topic(short) for short in WRITTEN]
         self._lock = asyncio.Lock()
         self._topic = context.settings.topic("frames")
         context.group.subscribe(self.deliver, self.on_assigned)

@@ -118,7 +118,6 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
             SHOWN_S,
         )
     if found.gone:
-        metrics.holes.inc(found.gone)
         log.error(
             "frames that an older ledger needs were removed; scores may miss events", partition=partition
         )

@@ -20,6 +20,7 @@ from agents.metrics.lag import Lag
 from agents.metrics.latency import Latencies
 from agents.metrics.moved import KEPT_S
 from agents.metrics.partition import FRESH_MS
+from agents.metrics.state import OF_STAMP
 from perf.fake_records import NOW, records
 from perf.inprocess import PARTITIONS, Pipeline, fresh
 from perf.metrics_cost import SCRAPE_EVENTS, scrape
@@ -32,7 +33,7 @@ from pipeline.shard.last_emitted import LastEmitted, columns_of
 from pipeline.shard.score_distribution import ScoreDistribution
 from pipeline.shard.shard import Shard
 from schemas.frames import Frame, Side, decode
-from schemas.ledger import Counters
+from schemas.ledger import Checkpoint, Counters, ReplayStart
 from tests.kit.events import DAY, dumps, event, random_events
 from tests.kit.rubrics import SSI
 from tests.kit.shards import new_shard
@@ -331,3 +332,49 @@ def test_the_benchmark_of_their_cost_compares_the_same_work() -> None:
         assert one.counters.admitted > 0
     found = _samples(full.metrics)
     assert found['pillarscore_event_latency_seconds_count{stage="committed"}'] == 3_000
+
+
+def test_what_can_be_counted_is_0_from_the_start() -> None:
+    metrics = Metrics()
+    metrics.score.topics = ["p.member.scores"]
+    metrics.of(3)
+    found = _samples(metrics)
+    for sample in (
+        *(
+            'band_changes_total{band="top",partition="3"}',
+            'dead_letters_total{partition="3",reason="bad_time"}',
+        ),
+        *(
+            'unanswered_commits_total{outcome="committed",partition="3"}',
+            'audited_scores_total{partition="3"}',
+        ),
+        *(
+            'produce_failures_total{partition="3",topic="p.member.scores"}',
+            'missing_frames_total{partition="3"}',
+        ),
+    ):
+        assert found[f"pillarscore_{sample}"] == 0, sample
+
+
+def test_a_missing_frame_counts_once() -> None:
+    metrics = Metrics()
+    for start, first in ((0, 5), (0, 5), (3, 7), (2, 4)):  # a partition that restores looks again
+        metrics.of(0).missing_frames(start, first)
+    assert _samples(metrics)['pillarscore_missing_frames_total{partition="0"}'] == 7
+
+
+def test_frames_to_replay_are_counted_from_where_a_replay_begins() -> None:
+    [read] = [gauge.read for gauge in OF_STAMP if gauge.name == "pillarscore_replay_frames"]
+    stamp = checkpoint.stamp_of(new_shard(SSI, DAY))
+    old = stamp.model_copy(
+        update={
+            "version": 1,
+            "frame": 170,
+            "replay_from": 161,
+            "start": None,
+            "checkpoints": [Checkpoint(frame=n, watermarks={}) for n in (1, 90, 165)],
+        }
+    )
+    assert [value for _, value in read(old)] == [170]
+    new = old.model_copy(update={"version": 2, "start": ReplayStart(frame=120, watermarks={})})
+    assert [value for _, value in read(new)] == [50]

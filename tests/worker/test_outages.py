@@ -217,3 +217,28 @@ def test_kafka_is_a_problem_after_the_grace_period() -> None:
     one.asked_at = None
     watches.look()
     assert health.problems() == []
+
+
+async def test_a_frame_that_is_gone_is_reported_once() -> None:
+    world = new_world(block_cycle_s=600.0)
+    await counted(world, 1)
+    await world.kill()
+    world.worker("ingest")
+    world.publish(some_events(2, 50))
+    await world.run(lambda: sum(world.log.committed.values()) >= 150)
+    await world.kill()
+    topic = world.settings.topic("frames")
+    ends = {p: world.log.parts[topic, p].end for p in range(2)}
+    gone = sum(end - stamp.frame - 1 for end, stamp in zip(ends.values(), stamps_of(world), strict=True))
+    for partition, end in ends.items():
+        world.log.retain(topic, partition, end)
+    worker = world.worker("score")
+    await world.run(lambda: len(worker.runners) == 2 and worker.score.ready)
+    await world.run_for(2)
+    assert sum(metric(worker, "pillarscore_missing_frames_total")) == gone > 0
+    await world.kill()
+    again = world.worker("score")
+    await world.run(lambda: len(again.runners) == 2 and again.score.ready)
+    await world.run_for(2)
+    assert sum(metric(again, "pillarscore_missing_frames_total")) == 0, "the stamp says that they are gone"
+    await world.kill()
