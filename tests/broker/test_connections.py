@@ -375,7 +375,7 @@ def test_tokens_that_expire_lose_and_double_nothing(
         )
         mine = environment | own(prefix, tmp_path)
         first = Worker(mine, tmp_path / "first.log")
-        second = None
+        second = publishing = None
         try:
             first.wait_ready()
             publishing = subprocess.Popen(
@@ -401,6 +401,8 @@ def test_tokens_that_expire_lose_and_double_nothing(
             print(f"{seconds * rate:,} events in {seconds} s, {server.issued} tokens")
             assert server.issued > 2 * seconds / lifetime_s
         finally:
+            if publishing is not None:
+                publishing.kill()
             first.stop(kill=True)
             if second is not None:
                 second.stop()
