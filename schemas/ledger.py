@@ -199,6 +199,22 @@ def readable_stamp(data: bytes | None) -> Stamp | None:
         return None
 
 
+INCOMPLETE_VERSION = 1000
+"""In place of a stamp's version while a restore writes the ledger: no version of the program starts from it."""
+
+
+def incomplete_stamp(backup: str) -> bytes:
+    """What stands in place of a stamp until a restore of this backup (its id) is complete."""
+    return orjson.dumps({"version": INCOMPLETE_VERSION, "incomplete": backup})
+
+
+def incomplete_backup(data: bytes | None) -> str | None:
+    """The backup that `incomplete_stamp` was given, None for any other record."""
+    if data is None or not data.startswith(b'{"version":%d,"incomplete":' % INCOMPLETE_VERSION):
+        return None
+    return str(orjson.loads(data)["incomplete"])
+
+
 def stamp_hash(data: bytes) -> str:
     """What the next stamp says of this one, given as its record's value."""
     return blake2b(data, digest_size=16).hexdigest()

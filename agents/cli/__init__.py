@@ -35,6 +35,9 @@ ORDER = (
     "whatif",
     "verify",
     "ledger",
+    "backup",
+    "restore",
+    "repartition",
     "convert",
     "topology",
 )

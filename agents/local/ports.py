@@ -17,3 +17,10 @@ def require_free(host: str, port: int) -> None:
                 f"Port {port} of {host} is not available ({error.strerror}): is another worker running? "
                 "Set PILLARSCORE_WEB_PORT to a free port"
             ) from None
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -67,9 +67,10 @@ class DailyHistory:
         """int16[n, 5], points plus 1 or 0, of the members in the slice at the end of `day`."""
         return self._make(day % DAYS)[members]
 
-    def whole(self, members: slice) -> np.ndarray:
-        """int16[n, 90, 5], points plus 1 or 0, of the members in the slice by day mod 90."""
-        out = np.zeros((members.stop - members.start, DAYS, COLUMNS), np.int16)
+    def whole(self, members: slice | np.ndarray) -> np.ndarray:
+        """int16[n, 90, 5], points plus 1 or 0, of the members in the slice or int64[n], by day mod 90."""
+        count = members.stop - members.start if isinstance(members, slice) else len(members)
+        out = np.zeros((count, DAYS, COLUMNS), np.int16)
         for at, kept in enumerate(self._days):
             if len(kept):
                 out[:, at] = kept[members]

@@ -34,6 +34,7 @@ from schemas.ledger import (
     BlockHistory,
     ReplayStart,
     Stamp,
+    incomplete_backup,
     load_redo,
     stamp_hash,
 )
@@ -111,6 +112,8 @@ class Image:
         """The newest stamp; None when the partition never ran. Raises Unreadable."""
         if self._stamp is None:
             return None
+        if incomplete_backup(self._stamp) is not None:
+            raise Unreadable("a restore or a change of partitions did not finish: run the same command again")
         try:
             data = orjson.loads(self._stamp)
             if isinstance(data, dict) and isinstance(data.get("version"), int) and data["version"] > VERSION:
