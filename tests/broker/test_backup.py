@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,17 @@ async def count(
         else:
             assert await counted(settings, await ends(settings, "events", 4), within_s=WAIT_S)
             # all scores are emitted again after a restore
-            await asyncio.to_thread(worker.wait_that, _rolled, "all members are scored")
+            await asyncio.to_thread(worker.wait_that, _rolled(settings.frame_partitions), "all are scored")
     finally:
         await asyncio.to_thread(worker.stop, kill)
 
 
-def _rolled(metrics: dict[str, float]) -> bool:
-    return bool(total(metrics, "pillarscore_members")) and not total(metrics, "pillarscore_unrolled_members")
+def _rolled(partitions: int) -> Callable[[dict[str, float]], bool]:
+    """Whether every partition is live, and every member of it has a score of the day."""
+    return lambda metrics: (
+        total(metrics, "pillarscore_partition_live") == partitions
+        and not total(metrics, "pillarscore_unrolled_members")
+    )
 
 
 async def quiet(settings: Settings) -> None:
