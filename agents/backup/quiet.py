@@ -5,8 +5,8 @@ from aiokafka import TopicPartition
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import consumer_groups
+from agents.kafka.clients import admin
 from agents.kafka.multi_reader import partitions
-from agents.kafka.topics import admin
 from agents.kafka.transactions import Transactions
 
 

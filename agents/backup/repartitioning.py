@@ -15,7 +15,8 @@ from agents.backup.restoring import Target, restore
 from agents.backup.saving import current_ids, save
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.topics import admin, existing
+from agents.kafka.clients import admin
+from agents.topics.creation import existing
 from pipeline.rubric.model import Rubric
 
 Report = Callable[[str], object]

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 
 from agents.config.errors import UserError
 from agents.config.settings import TOPICS, Settings
+from agents.kafka.clients import admin
 from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
 from agents.kafka.range_reader import reader
-from agents.kafka.topics import admin, ensure, existing
 from agents.kafka.transactions import Transactions
+from agents.topics.creation import ensure, existing
 from schemas.ledger import STAMP_KEY, incomplete_backup, incomplete_stamp, readable_stamp
 
 WAIT_S = 30.0

@@ -23,8 +23,9 @@ from agents.backup.source_offsets import SourceOffsets, append_events, checked_c
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import clients
-from agents.kafka.topics import admin, ensure, existing
+from agents.kafka.clients import admin
 from agents.kafka.transactions import Transactions
+from agents.topics.creation import ensure, existing
 from pipeline.common.partitioner import partitions
 from pipeline.rubric.model import Rubric
 from pipeline.shard.digests import Digest

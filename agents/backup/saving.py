@@ -16,10 +16,10 @@ from agents.backup.partition_file import Writer, row
 from agents.backup.reading import records
 from agents.config.errors import UserError
 from agents.config.settings import Settings
+from agents.kafka.clients import admin, kafka_client
 from agents.kafka.internals import topic_ids
 from agents.kafka.range_reader import reader
-from agents.kafka.topic_watch import kafka_client
-from agents.kafka.topics import admin, existing
+from agents.topics.creation import existing
 from agents.worker.newest_stamp import newest_stamp
 from schemas.ledger import Stamp
 

@@ -110,6 +110,7 @@ class Rollover:
         self.rolled = stamp.rolled
         self.previous_day = Day(stamp.turned_from)
         self.starts = list(stamp.turns)
+        self._known_blocks = self.state.index.blocks  # none of these is new
         for number in range(stamp.rolled):
             self.recorder.last.setdefault(number, Day(stamp.day - 1))
 

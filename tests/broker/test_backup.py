@@ -16,9 +16,9 @@ from agents.backup.restoring import Target, restore
 from agents.backup.saving import save
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.topics import delete, ensure
 from agents.queries import published_scores as published
 from agents.queries.commit_progress import counted
+from agents.topics.creation import delete, ensure
 from perf.worker_process import Worker, total
 from pipeline.common import days
 from schemas.scores import Score

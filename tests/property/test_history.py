@@ -167,3 +167,27 @@ def _check_lines(shard: Shard, keeper: Keeper) -> None:
         line = shard.state.history.line(index, shard.day)[:, 0].astype(np.int64)
         assert shard.state.history.band[index] == bands_of(line[None], RUBRIC.bands)[0]
         assert sum(d.member == shard.state.index.names[index] for d in days) == (line != UNKNOWN).sum()
+
+
+def test_a_rollover_goes_on_after_a_restore_that_had_nothing_to_replay():
+    """What comes before the next block is brought to the day makes no block one that is new today."""
+    log, *_ = ingest(stream(9, 80, 30), [9], [])
+    keeper = Keeper()
+    shard, _ = keeper.revive()
+    for at, data in enumerate(log.frames[:-1]):
+        keeper.apply(shard, data, at, NOW + at)
+    shard.drain()
+    keeper.commit(shard, 100)  # all is in blocks
+    shard.start_day(shard.day + 1)
+    keeper.commit(shard, 100)
+    shard, at = keeper.revive()
+    assert not keeper.image().starting(b"frame/"), "nothing is to be replayed"
+    blocks = shard.state.index.blocks
+    assert blocks > 2
+    keeper.apply(shard, log.frames[at], at, NOW + at)
+    assert shard.rollover.rolled <= shard.state.index.blocks - blocks
+    while shard.roll_block():
+        keeper.keep(shard)
+    recorded = {orjson.loads(value)["member"] for _, value in keeper.days if value}
+    scored = {shard.state.index.names[i] for i in shard.scored().tolist()}
+    assert scored <= recorded
