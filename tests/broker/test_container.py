@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import yaml
 
 from agents.config.settings import Settings
 from tests.kit import container
@@ -91,3 +93,21 @@ def test_the_image_has_a_worker_that_is_healthy_and_stops(
             worker.kill()
             worker.wait(PATIENCE_S)
     assert not healthy()
+
+
+def test_the_health_check_asks_kafka(kafka: str) -> None:
+    """As in docker-compose.yml, but for the port: 0 only for what answers as a broker does."""
+    text = (container.ROOT / "docker-compose.yml").read_text()
+    service = yaml.safe_load(text)["services"]["kafka"]
+    shell, option, script = service["healthcheck"]["test"][1:]
+    script = script.replace("$$", "$")
+
+    def answer(port: int) -> int:
+        command = [shell, option, script.replace("localhost/9092", f"127.0.0.1/{port}")]
+        return subprocess.run(command, check=False, timeout=PATIENCE_S, capture_output=True).returncode
+
+    assert answer(int(kafka.rpartition(":")[2])) == 0
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts, and never answers
+        assert answer(silent.getsockname()[1]) != 0
+        free = silent.getsockname()[1]
+    assert answer(free) != 0

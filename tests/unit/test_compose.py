@@ -7,6 +7,7 @@ what it speaks of. tests/broker/test_container.py runs the Dockerfile's steps.
 import copy
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,7 +106,55 @@ def test_ports_are_of_this_machine_alone(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", ())]
     assert len(ports) == 5
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
-    assert len({port["published"] for port in ports}) == len(ports)
+    published = [port["published"] for port in ports if "published" in port]
+    assert len(set(published)) == len(published)
+
+
+def test_there_may_be_several_workers(services: dict[str, Any]) -> None:
+    """`docker compose up --scale pipeline=2`: nothing of a worker may be there once only."""
+    (port,) = services["pipeline"]["ports"]
+    assert "published" not in port
+    assert "container_name" not in services["pipeline"]
+    assert "hostname" not in services["pipeline"]
+
+
+def test_no_service_takes_all_memory_or_fills_the_disk_with_logs(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert 128 << 20 <= int(service["mem_limit"]) <= 4 << 30, name
+        options = service["logging"]["options"]
+        assert service["logging"]["driver"] == "json-file", name
+        assert (options["max-size"], options["max-file"]) == ("10m", "5"), name
+    heap = re.search(r"-Xmx(\d+)m", services["kafka"]["environment"]["KAFKA_HEAP_OPTS"])
+    assert heap is not None
+    assert int(services["kafka"]["mem_limit"]) >= 2 * int(heap[1]) << 20
+
+
+def test_images_get_their_digests(services: dict[str, Any], tmp_path: Path) -> None:
+    """With a `docker` that answers as the real one does; that one is not there."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    shutil.copy(FILE, tmp_path)
+    wanted = {name: one["image"] for name, one in services.items() if name != "pipeline"}
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "docker"
+    images = " ".join([*wanted.values(), services["pipeline"]["image"]])
+    fake.write_text(
+        "#!/usr/bin/env bash\n"
+        f'if [ "$1" = compose ]; then printf "%s\\n" {images}; '
+        'else printf "sha256:%s\\n" "$(printf %s "$4" | sha256sum | cut -c1-64)"; fi\n'
+    )
+    fake.chmod(0o755)
+    environment = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    command = [tmp_path / "deploy" / "pin-images.sh"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
+    pinned = yaml.safe_load((tmp_path / "docker-compose.pinned.yml").read_text())["services"]
+    assert set(pinned) == set(wanted)
+    for name, one in pinned.items():
+        assert re.fullmatch(re.escape(wanted[name]) + "@sha256:[0-9a-f]{64}", one["image"])
+    fake.write_text("#!/usr/bin/env bash\n[ $1 = compose ] && echo apache/kafka:4.1.1\nexit 0\n")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert "has no digest" in done.stderr
 
 
 def test_what_is_mounted_is_there_and_cannot_be_changed(services: dict[str, Any]) -> None:
@@ -202,6 +251,11 @@ def test_prometheus_scrapes_the_worker_and_tells_alertmanager(services: dict[str
         for job in found["scrape_configs"]
         for group in job.get("static_configs", ())
         for target in group["targets"]
+    } | {
+        f"{name}:{found_by['port']}"
+        for job in found["scrape_configs"]
+        for found_by in job.get("dns_sd_configs", ())
+        for name in found_by["names"]
     }
     assert f"pipeline:{port_of(services, 'pipeline')}" in targets
     (manager,) = (
