@@ -39,7 +39,7 @@ test-fast: tools ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 
 chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
-	@CUTS=5 $(BIN)/python -m pytest -n 3 --dist worksteal -m chaos $(REAL)
+	@CUTS=5 BACKUP_EVENTS=20000 $(BIN)/python -m pytest -n 3 --dist worksteal -m chaos $(REAL)
 	@CLUSTER=1 $(BIN)/python -m pytest tests/broker/test_cluster.py
 	@BROKERS=3 $(BIN)/python -m pytest $(addprefix tests/broker/test_,exactly_once.py fencing.py live.py topics.py \
 	  lost_records.py network.py operations.py)

@@ -41,11 +41,12 @@ async def publish(settings: Settings, seconds: float, rate: int) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=settings.broker)
     await producer.start()
     values = [dumps(event) for event in random_events(1, int(seconds * rate), members=2000)]
-    began = time.monotonic()
+    began, sent = time.monotonic(), []
     for number, value in enumerate(values):
-        await producer.send(settings.topic("events"), value)
+        sent.append(await producer.send(settings.topic("events"), value))
         if number % rate == 0:
             await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+    await asyncio.gather(*sent)
     await producer.stop()
 
 
@@ -53,9 +54,8 @@ def show(what: str, seconds: float, found: tuple[int, int, Counter[str]]) -> Non
     """One phase."""
     count, size, kinds = found
     hours = seconds / 3600
-    print(
-        f"{what}: {count} lines in {seconds:.0f} s = {count / hours:,.0f} lines and {size / hours / 1e6:.2f} MB an hour"
-    )
+    an_hour = f"{count / hours:,.0f} lines and {size / hours / 1e6:.2f} MB an hour"
+    print(f"{what}: {count} lines in {seconds:.0f} s = {an_hour}", flush=True)
     for kind, number in kinds.most_common(12):
         print(f"  {number:5}  {kind}")
 

@@ -232,7 +232,7 @@ class Settings(BaseSettings):
         ge=1,
         le=1024,
         description="Partitions of frames, scores and ledger: the maximum number of workers that can share the "
-        "scoring. Fixed once there is data.",
+        "scoring. Once there is data, only `pillarscore repartition` changes it.",
     )
     letter_partitions: int = Field(1, ge=1, le=1024, description="Partitions of `activity.dead-letters`.")
     replication: int = Field(

@@ -205,6 +205,8 @@ async def test_more_partitions_have_the_same_scores(
 
 
 @LONG
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
 async def test_partitions_change_whatever_kills_the_command(live: Settings, tmp_path: Path) -> None:
     """Killed at any moment, and run again; then to another number, and back from the backup."""
     values, bad = random_values(35, MANY, members=2000)
@@ -247,6 +249,8 @@ async def test_partitions_change_whatever_kills_the_command(live: Settings, tmp_
 
 
 @LONG
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
 async def test_an_events_topic_with_the_same_offsets_is_used_as_it_is(live: Settings, tmp_path: Path) -> None:
     values, bad = random_values(33, 1500, members=200)
     await count(live, values, 0, 1000, tmp_path / "first.log")
