@@ -1,0 +1,75 @@
+"""Workers of the previous version and of this one together, in every order: for a release, by hand.
+
+PREVIOUS names a work tree of the previous version; without it there is nothing to run. What CI can test of it, that
+this version reads what the previous one wrote, is in tests/property/test_recovery.py.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agents.config.settings import Settings
+from agents.queries.commit_progress import counted
+from perf.worker_process import Worker, wait_shared
+from tests.broker.test_backup import environment
+from tests.kit.chaos import ends, outcome, publish, random_values
+from tests.kit.recording import record
+
+PREVIOUS = os.environ.get("PREVIOUS", "")
+MANY = int(os.environ.get("MIXED_EVENTS", "20000"))
+WAIT_S = 120
+pytestmark = [
+    pytest.mark.skipif(not PREVIOUS, reason="PREVIOUS names no work tree of the previous version"),
+    pytest.mark.timeout(900),
+]
+
+
+@contextmanager
+def worker(settings: Settings, log: Path, old: bool) -> Iterator[Worker]:
+    prefix = ["env", "-C", PREVIOUS, f"PYTHONPATH={PREVIOUS}"] if old else []
+    running = Worker(environment(settings), log, prefix=prefix)
+    try:
+        running.wait_ready(WAIT_S)
+        yield running
+    finally:
+        running.stop()
+
+
+async def test_both_versions_count_every_event_once(live: Settings, tmp_path: Path) -> None:
+    values, bad = random_values(71, MANY, members=1500)
+    # bad in both versions; what is an event was made more precise since
+    values, bad = [v for v in values if v not in set(bad)] + [b"{oops"] * 20, [b"{oops"] * 20
+    sixth = len(values) // 6
+    part = iter(range(0, len(values) + sixth, sixth))
+    start = next(part)
+
+    async def go_on(*running: Worker) -> None:
+        nonlocal start
+        if len(running) > 1:
+            await asyncio.to_thread(wait_shared, *running, seconds=WAIT_S)
+        stop = min(next(part), len(values))
+        await publish(live, values, start, stop)
+        start = stop
+        targets = await ends(live, "events", live.event_partitions)
+        assert await counted(live, targets, within_s=WAIT_S), [one.log for one in running]
+
+    with worker(live, tmp_path / "old-1.log", old=True) as old:
+        await go_on(old)
+        if recording := os.environ.get("RECORD"):
+            await record(live, ["ledger", "frames", "scores"], Path(recording))
+        with worker(live, tmp_path / "new-1.log", old=False) as new:
+            await go_on(old, new)
+            old.stop(kill=True)  # the new one takes over what the old one has counted
+            await go_on(new)
+            with worker(live, tmp_path / "old-2.log", old=True) as old:
+                await go_on(new, old)
+                new.stop(kill=True)  # rolled back: the old one takes over what the new one has counted
+                await go_on(old)
+    with worker(live, tmp_path / "new-2.log", old=False) as new:
+        await go_on(new)
+    assert start == len(values)
+    (await outcome(live, values, bad, tmp_path)).check()
