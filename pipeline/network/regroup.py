@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.units import Day
 from pipeline.network.graph import NetworkGraph
-from pipeline.network.journal import Journal, Record
+from pipeline.network.journal import Journal
 from pipeline.network.link_block import OWNERS
 from pipeline.network.peer_codes import NONE
 
@@ -25,7 +26,7 @@ class OldNetwork:
     wanted: Callable[[np.ndarray], np.ndarray]
 
 
-def regrouped(old: Sequence[OldNetwork], floor: Day) -> Iterator[Record]:
+def regrouped(old: Sequence[OldNetwork], floor: Day) -> Iterator[KeyedRecord]:
     """All ledger records of a network that has the wanted owners of the old ones, which are folded by this.
 
     floor: engagement of strangers up to this day is dropped, as a sweep does.

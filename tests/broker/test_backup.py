@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,12 @@ from agents.backup.saving import save
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.queries import published_scores as published
-from agents.queries.commit_progress import counted
+from agents.queries.commit_progress import counted, stamps
 from agents.topics.creation import delete, ensure
 from agents.worker.restore import restore as read_state
 from perf.worker_process import Worker, total
 from pipeline.common import days
+from pipeline.shard.member_index import BLOCK_SIZE
 from schemas.scores import Score
 from tests.kit.chaos import ends, outcome, publish, random_values
 from tests.kit.events import DAY
@@ -92,17 +92,22 @@ async def count(
                 with pytest.raises(UserError, match="Workers are running"):
                     await save(settings, refused)
             # all scores are emitted again after a restore
-            await asyncio.to_thread(worker.wait_that, _rolled(settings.frame_partitions), "all are scored")
+            live = f"{settings.frame_partitions} partitions are live"
+            await asyncio.to_thread(
+                worker.wait_that,
+                lambda found: total(found, "pillarscore_partition_live") == settings.frame_partitions,
+                live,
+            )
+            await scored_again(settings)
     finally:
         await asyncio.to_thread(worker.stop, kill)
 
 
-def _rolled(partitions: int) -> Callable[[dict[str, float]], bool]:
-    """Whether every partition is live, and every member of it has a score of the day."""
-    return lambda metrics: (
-        total(metrics, "pillarscore_partition_live") == partitions
-        and not total(metrics, "pillarscore_unrolled_members")
-    )
+async def scored_again(settings: Settings) -> None:
+    """Until the stamps say that every member's score of the day is emitted."""
+    async with asyncio.timeout(WAIT_S), stamps(settings) as seen:
+        while any(one.rolled * BLOCK_SIZE < one.members for one in (await seen.look()).values()):
+            await asyncio.sleep(0.2)  # between looks
 
 
 async def quiet(settings: Settings) -> None:
