@@ -43,15 +43,14 @@ async def test_both_versions_count_every_event_once(live: Settings, tmp_path: Pa
     values, bad = random_values(71, MANY, members=1500)
     # bad in both versions; what is an event was made more precise since
     values, bad = [v for v in values if v not in set(bad)] + [b"{oops"] * 20, [b"{oops"] * 20
-    sixth = len(values) // 6
-    part = iter(range(0, len(values) + sixth, sixth))
-    start = next(part)
+    bounds = iter([len(values) * part // 6 for part in range(7)])
+    start = next(bounds)
 
     async def go_on(*running: Worker) -> None:
         nonlocal start
         if len(running) > 1:
             await asyncio.to_thread(wait_shared, *running, seconds=WAIT_S)
-        stop = min(next(part), len(values))
+        stop = next(bounds)
         await publish(live, values, start, stop)
         start = stop
         targets = await ends(live, "events", live.event_partitions)
