@@ -83,7 +83,8 @@ def _of_topic(settings: Settings, topic: Topic, name: str, state: State) -> Iter
             str(topic.partitions),
             True,
             None,
-            f"set them to {state.partitions}, or start over under another PILLARSCORE_PREFIX",
+            f"set them to {state.partitions}, or change the number of partitions by member with 'pillarscore "
+            "repartition'",
         )
     yield from _replicas(settings, name, state)
     yield from _policy(topic, name, state)

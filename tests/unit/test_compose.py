@@ -415,7 +415,7 @@ def test_the_rest_of_the_cluster_is_that_of_one_broker(
         (ROOT / "prometheus" / name).read_text() for name in ("prometheus.yml", "prometheus.cluster.yml")
     )
     assert several.partition("\n")[2] == one.partition("\n")[2].replace(
-        'targets: ["pipeline:6066"]', 'targets: ["pipeline:6066", "pipeline-2:6066"]'
+        "names: [pipeline]", "names: [pipeline, pipeline-2]"
     )
     assert "prometheus.cluster.yml" in mounts(clustered["prometheus"])["/etc/prometheus/prometheus.yml"]
     ports = [port["published"] for service in clustered.values() for port in service.get("ports", ())]
