@@ -5,11 +5,11 @@ that depends on them, and `tests/broker/test_internals.py` fails when an upgrade
 """
 
 import math
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +23,15 @@ from aiokafka.producer import sender
 from aiokafka.protocol import types
 from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.record import default_records, legacy_records
 
 from agents.config.errors import UserError
+from agents.kafka import decompression
 from agents.kafka.brokers import any_node
 from agents.kafka.errors import EndUnanswered, Fenced
 from agents.kafka.outage import root
-from agents.kafka.record_batch import UnreadableRecord, batches, corrupt, salvage
+from agents.kafka.record_batch import UnreadableRecord
+from agents.kafka.refused_batches import Position, refused
 from agents.ports import NO_HEADERS, Headers
 
 SUPPORTED = "0.14.0"
@@ -231,10 +234,7 @@ fetcher.PartitionRecords._consumer_record = _consumer_record
 
 # --- batches that the parser refuses ------------------------------------------------------------------------
 
-_unpack = fetcher.PartitionRecords._unpack_records
-_ParsedRecords = fetcher.MemoryRecords
-_corrupt: set[tuple[str, int, int]] = set()
-"""Batches whose checksum was wrong once: fetched again it may be right, if not they are given up."""
+_unpack, _ParsedRecords = fetcher.PartitionRecords._unpack_records, fetcher.MemoryRecords
 
 
 class _KeptRecords:
@@ -256,8 +256,7 @@ class _KeptRecords:
 def _unpack_records(self: Any) -> Iterator[Any]:
     """The records of a partition, and what can be had of those that aiokafka's parser refuses.
 
-    Without it, one record with a header name that is not UTF-8 stops the consumer for ever, and with it all
-    partitions that it reads.
+    Without it, one header name that is not UTF-8 stops the consumer for ever, and all partitions that it reads.
     """
     iterator = _unpack(self)
     while True:
@@ -265,31 +264,30 @@ def _unpack_records(self: Any) -> Iterator[Any]:
             yield from iterator
             return
         except Exception as error:
-            salvaged = _salvaged(self, error)
-            if salvaged is None:
+            found = _salvaged(self, error)
+            if found is None:
                 raise
-            for record in salvaged:
+            records, next_ = found
+            for record in records:
                 if record.offset >= self.next_fetch_offset:
                     self.next_fetch_offset = record.offset + 1
                     yield record
+            self.next_fetch_offset = max(self.next_fetch_offset, next_)
             iterator = _unpack(self)
 
 
-def _salvaged(self: Any, error: Exception) -> "Iterator[UnreadableRecord] | None":
-    """The records of the batch at which the parser has stopped; None when it should be fetched once more."""
-    topic, partition = self._tp
-    found = next(islice(batches(bytes(self._records.data)), self._records.taken - 1, None), None)
-    if found is None:
-        return None
-    if isinstance(error, errors.CorruptRecordException) and "CRC" in str(error):
-        where = topic, partition, int.from_bytes(found[:8], "big")
-        if where not in _corrupt:
-            _corrupt.add(where)
-            return None
-        return corrupt(topic, partition, found)
-    return salvage(topic, partition, found, f"{type(error).__name__}: {error}")
+def _salvaged(self: Any, error: Exception) -> "tuple[Iterator[UnreadableRecord], int] | None":
+    """What `refused` says of the batch at which the parser has stopped."""
+    place = Position(self._tp.topic, self._tp.partition, self.next_fetch_offset)
+    wrong = isinstance(error, errors.CorruptRecordException) and "CRC" in str(error)
+    data, number = bytes(self._records.data), self._records.taken - 1
+    return refused(data, number, place, f"{type(error).__name__}: {error}", wrong_checksum=wrong)
 
 
+# the compiled parser or the one in Python, whichever is in use: both look these names up when they are called
+for _parsed in (default_records.DefaultRecordBatch, legacy_records.LegacyRecordBatch):
+    for _number, _name in enumerate(("gzip_decode", "snappy_decode", "lz4_decode", "zstd_decode"), 1):
+        setattr(sys.modules[_parsed.__module__], _name, decompression.BY_NUMBER[_number])
 fetcher.MemoryRecords = _KeptRecords
 fetcher.PartitionRecords._unpack_records = _unpack_records
 

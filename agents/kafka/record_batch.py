@@ -11,11 +11,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aiokafka import codec
+from agents.kafka import decompression
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
-_AT_ONCE = 100_000
-"""Offsets of a batch at most; more is garbage, too."""
+_AT_ONCE = 1 << 21
+"""Offsets of a batch at most, as many as fit into 8 MiB, the largest that the topics take; more is garbage."""
 _CODECS = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 MAX_RAW_BYTES = 64 << 10
 """How much of a batch that can't be read is kept for the dead letter."""
@@ -52,10 +52,11 @@ def batches(data: bytes) -> Iterator[bytes]:
         at += 12 + length
 
 
-def salvage(topic: str, partition: int, batch: bytes, why: str) -> Iterator[UnreadableRecord]:
+def salvage(topic: str, partition: int, batch: bytes, why: str, first: int = 0) -> Iterator[UnreadableRecord]:
     """Every record of a batch that the client could not read; why: what the client has said.
 
-    Records without a fault are there too, with problem "".
+    Records without a fault are there too, with problem "". first: the offset from which on they are wanted, so that
+    one with very many offsets is not gone through again and again.
     """
     if len(batch) < _HEADER.size or batch[16] != 2:
         (base,) = struct.unpack_from(">q", batch)
@@ -71,8 +72,8 @@ def salvage(topic: str, partition: int, batch: bytes, why: str) -> Iterator[Unre
         body = _decompressed(body, attributes & 7)
     except Exception as error:
         name = _CODECS.get(attributes & 7, f"codec {attributes & 7}")
-        message = f"a batch compressed with {name} can't be decompressed: {error!r}"
-        for delta in range(last + 1):
+        message = f"a batch compressed with {name} can't be decompressed: {error}"
+        for delta in range(max(0, first - base), last + 1):
             raw = _cut(batch) if delta == 0 else None
             yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, raw=raw)
         return
@@ -95,19 +96,44 @@ def salvage(topic: str, partition: int, batch: bytes, why: str) -> Iterator[Unre
         yield found
     else:
         return  # compaction may have left nothing behind the last one
-    for delta in range(next_, last + 1):
+    for delta in range(max(next_, first - base), last + 1):
         message = f"the record can't be read: {why}"
         raw = _cut(batch) if delta == next_ else None
         yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, raw=raw)
 
 
-def corrupt(topic: str, partition: int, batch: bytes) -> Iterator[UnreadableRecord]:
-    """A batch whose checksum is wrong: nothing in it can be trusted but where it is."""
-    base, *_, last, _, max_ms, _, _, _, _ = _HEADER.unpack_from(batch)
+def corrupt(
+    topic: str, partition: int, batch: bytes, following: int | None = None, first: int = 0
+) -> Iterator[UnreadableRecord]:
+    """A batch whose checksum is wrong: nothing in it can be trusted but where it is.
+
+    following: the first offset of the next batch, if that is known. first: as of `salvage`.
+    """
+    (base,) = struct.unpack_from(">q", batch)
+    last, max_ms, count = 0, -1, 0
+    if len(batch) >= _HEADER.size and batch[16] == 2:
+        *_, last, _, max_ms, _, _, _, count = _HEADER.unpack_from(batch)
+    # the two say the same unless one is wrong: an offset too few is fetched again, one too many would be lost
+    end = base + max(min(last, count - 1), 0) if following is None else max(base, following - 1)
+    stop = min(end, base + _AT_ONCE) + 1
     message = "the checksum of its batch is wrong: the bytes are not those that were sent"
-    for delta in range(min(max(last, 0), _AT_ONCE) + 1):
-        raw = _cut(batch) if delta == 0 else None
-        yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, raw=raw)
+    for offset in range(max(base, first), stop):
+        raw = _cut(batch) if offset == base else None
+        yield UnreadableRecord(topic, partition, offset, max_ms, "bad_batch", message, raw=raw)
+
+
+def unframed(topic: str, partition: int, offset: int, why: str) -> UnreadableRecord:
+    """In the place of an offset of which no batch can be made out."""
+    return UnreadableRecord(topic, partition, offset, -1, "bad_batch", f"no record can be found here: {why}")
+
+
+def last_offset(batch: bytes) -> int:
+    """The last offset of a batch, whether there is a record at it or not."""
+    (base,) = struct.unpack_from(">q", batch)
+    if len(batch) < _HEADER.size or batch[16] != 2:
+        return int(base)
+    (last,) = struct.unpack_from(">i", batch, 23)
+    return int(base + max(0, last))
 
 
 def _record(body: bytes, at: int, stop: int, base: int, base_ms: int) -> UnreadableRecord:
@@ -160,8 +186,9 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
 def _decompressed(body: bytes, kind: int) -> bytes:
     if kind == 0:
         return body
-    decode = {1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_decode, 4: codec.zstd_decode}[kind]
-    return bytes(decode(body))
+    if kind not in decompression.BY_NUMBER:
+        raise ValueError("the codec is not known")
+    return decompression.BY_NUMBER[kind](body)
 
 
 def _cut(batch: bytes) -> bytes:
