@@ -45,8 +45,8 @@ chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
 	  lost_records.py network.py operations.py)
 	@ORACLE_EVENTS=1000000 $(BIN)/python -m pytest tests/property/test_oracle.py
 
-fuzz: .venv/dev .venv/run ## change bytes of events, batches and rubrics at random for MINUTES=1 minutes, and check every rule
-	@$(BIN)/python -m tests.kit.fuzz --minutes $(or $(MINUTES),1)
+fuzz: .venv/dev .venv/run ## damaged records, batches, files and rubrics for MINUTES=1 minutes, half at random, half guided; SEED=n
+	@$(BIN)/python -m tests.kit.fuzz --minutes $(or $(MINUTES),1) $(if $(SEED),--seed $(SEED))
 
 bench: java .venv/run ## measure throughput and latency; perf/README.md explains the results
 	@$(BIN)/python -m perf.throughput
