@@ -79,10 +79,12 @@ def harmless(text: str) -> str:
     """A text from outside as a cell that no spreadsheet takes for a formula, without control characters.
 
     What could begin one (also after blanks, and in the wide forms of East Asian scripts) gets an apostrophe
-    before it, as OWASP advises; what is not printable becomes its escape.
+    before it, as OWASP advises; what is not printable becomes its escape. In many countries cells end at semicolons,
+    so the same holds after each of these.
     """
-    shown = printable(text)
-    return f"'{shown}" if unicodedata.normalize("NFKC", shown).lstrip().startswith(_FORMULA) else shown
+    parts = printable(text).split(";")
+    starts = (unicodedata.normalize("NFKC", part).lstrip().startswith(_FORMULA) for part in parts)
+    return ";".join(f"'{part}" if formula else part for part, formula in zip(parts, starts, strict=True))
 
 
 class _Pieces:

@@ -198,6 +198,7 @@ FORMULAS = [
         "=cmd|' /C calc'!A0",
     ),
     *('="x"', "'=1", "\n=1", "-2+3", "=1,2", "=1\n2"),
+    *(";=1", "x;=1", "x; +1", "x;\u00a0;@SUM(1)", "a;-1;=2"),  # where a spreadsheet ends cells at semicolons
 ]
 
 
@@ -220,6 +221,8 @@ def test_no_cell_of_any_csv_is_a_formula(here):
             assert not unicodedata.normalize("NFKC", name).lstrip().startswith(("=", "+", "-", "@"))
             assert name.isprintable()
             float(row["score"])
+        for cell in [cell for row in csv.reader(io.StringIO(output), delimiter=";") for cell in row[1:]]:
+            assert not unicodedata.normalize("NFKC", cell).lstrip().startswith(("=", "+", "-", "@"))
     names = {row["member"] for row in csv.DictReader(io.StringIO(outputs[0]))}
     assert {"'=HYPERLINK(1)", "'+1", "'-1", "'@SUM(A1)", "ada", 'a"b,c;d'} <= names
     # what is not for a spreadsheet has them as they are
