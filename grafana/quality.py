@@ -232,11 +232,11 @@ def _uncounted() -> list[list[Panel]]:
                 "eps",
                 "Events per second with the id of an earlier event and other content, as far as it is noticed. Only "
                 "the first of them counts.",
-                "An upstream system gives several events one id: tell its owner. The label `source` of "
-                "pillarscore_conflicting_events_total is the source partition.",
+                "An upstream system gives several events one id: tell its owner. Each line has the `source` of the "
+                "events.",
                 Query(
-                    f"sum(rate(pillarscore_conflicting_events_total<W>{RATE})) or vector(0)",
-                    "all",
+                    f"sum by (event_source) (rate(pillarscore_conflicting_events_total<W>{RATE}))",
+                    "{{event_source}}",
                 ),
                 width=12,
             ),

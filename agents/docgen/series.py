@@ -6,6 +6,7 @@ from math import prod
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import Histogram
 
+from agents.metrics.ingest import MAX_SOURCES
 from agents.metrics.partition import LATENCY_BUCKETS
 from agents.worker.health import KINDS
 from pipeline.scoring.bands import BANDS
@@ -33,7 +34,7 @@ _SCOPES = ("worker", "partition", "source", "pair")
 
 
 def counts(registry: CollectorRegistry, described: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, int]:
-    """Scope -> series at most. described: of each metric its name and labels."""
+    """Scope -> series at most, but for those of upstream systems. described: of each metric its name and labels."""
     buckets = {
         f"{collector._name}": len(collector._upper_bounds) - 1 + _EXTRA
         for collector in registry._collector_to_names
@@ -41,7 +42,8 @@ def counts(registry: CollectorRegistry, described: Iterable[tuple[str, tuple[str
     }
     found = dict.fromkeys(_SCOPES, 0)
     for name, labels in described:
-        found[_scope(labels)] += _of(name, labels, buckets)
+        if "event_source" not in labels:
+            found[_scope(labels)] += _of(name, labels, buckets)
     return found
 
 
@@ -92,7 +94,8 @@ def section(found: dict[str, int]) -> str:
             "wide. About 30 series of each process (`process_…`, `python_…`) and the recorded series of "
             "`prometheus/rules` (about 60 for each job) are not included. Counters and histograms of a partition "
             "that has moved away remain at the worker that had it for ten minutes, so after a rebalance that moves "
-            "everything there are for that time up to twice as many.",
+            "everything there are for that time up to twice as many. If upstream systems reuse ids, a worker has a "
+            f"series for each of them, {MAX_SOURCES + 1} at most.",
             "",
         ]
     )

@@ -40,9 +40,7 @@ class Metrics:
         self.ranks = RankMetrics(self.registry)
         self.state = State(self.registry)
         self._partitions = Moved("partition", vars(self.score).values(), lambda: self.state.runners, now)
-        self._sources = Moved("source", [self.ingest.conflicting], self.ingest.lags.sources, now)
-        for moved in (self._partitions, self._sources):
-            self.registry.register(moved)
+        self.registry.register(self._partitions)
 
     def of(self, partition: int) -> PartitionMetrics:
         """The metrics of one score partition."""

@@ -48,7 +48,7 @@ ADVICE: dict[str, tuple[str, str]] = {
     "pillarscore_conflicting_events_total": (
         "rising",
         "An upstream system reuses event ids for different events; only the first of them counts. Tell its owner: "
-        "`id` must be new for each event of a `source`.",
+        "`id` must be new for each event of a `source`, and the label `event_source` names it.",
     ),
     "pillarscore_ingest_failures_total": (
         "rising",

@@ -1,6 +1,6 @@
 """Ingest: what was read and framed, and how far it is behind."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -12,6 +12,12 @@ from pipeline.intake.rows import Rows
 from schemas.frames import Side
 
 _BYTES_BUCKETS = tuple(1 << n for n in range(10, 25, 2))
+MAX_SOURCES = 100
+"""Sources of events that have a label of their own."""
+MAX_LENGTH = 80
+"""Characters of a source in a label."""
+OTHER = "(other)"
+"""The label of all further sources."""
 _COUNT_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
 
 
@@ -56,9 +62,10 @@ class IngestMetrics:
         self.conflicting = Counter(
             "pillarscore_conflicting_events",
             "Events that reuse the id of an earlier event with other content, as far as it is noticed.",
-            ["source"],
+            ["event_source"],
             registry=registry,
         )
+        self._sources: set[str] = set()
         self.lags = _Lags()
         registry.register(self.lags)
 
@@ -72,7 +79,7 @@ class IngestMetrics:
         if rows.untrusted:
             self.untrusted.inc(rows.untrusted)
         for source, count in rows.conflicting.items():
-            self.conflicting.labels(str(source)).inc(count)
+            self.conflicting.labels(self._named(source)).inc(count)
         for count in framed.values():
             self.frame_rows.observe(count)
         counterparts = int(np.count_nonzero(rows.side == Side.COUNTERPART))
@@ -80,16 +87,21 @@ class IngestMetrics:
         if difference:
             self.difference.inc(difference)
 
+    def _named(self, source: str) -> str:
+        """The label of an event's source: upstream chooses these, so there is no end of them but ours."""
+        name = source if len(source) <= MAX_LENGTH else f"{source[:MAX_LENGTH]}…"
+        if name not in self._sources:
+            if len(self._sources) == MAX_SOURCES:
+                return OTHER
+            self._sources.add(name)
+        return name
+
 
 class _Lags(Collector):
     """The lag of each source partition that ingest has now."""
 
     def __init__(self) -> None:
         self.now: Callable[[], Mapping[int, Lag]] = dict
-
-    def sources(self) -> Collection[int]:
-        """The source partitions that ingest has now."""
-        return self.now().keys()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         messages = GaugeMetricFamily(

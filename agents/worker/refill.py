@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from agents.worker.coverage import Promise
 from pipeline.common.ranges import Range, Ranges
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
+from pipeline.intake.rows import Rows
 from pipeline.shard.shard import Shard
 from schemas.frames import Lost
 
@@ -104,8 +106,8 @@ class Refill:
                 start = gone
             framer.begin(source, start)
             async for records in r.read(start, stop, BATCH):
-                for part in _small(intake, records, source, s.topic("events")):
-                    rows, offsets = part
+                reading = Reading(intake, source, s.topic("events"), self._clock.now_ms())
+                for rows, offsets in reading.rows(records):
                     made = framer.frames(rows, {source: (runs_of(offsets), int(offsets[-1]) + 1)})
                     if self._partition in made:
                         yield made[self._partition]
@@ -114,17 +116,36 @@ class Refill:
                 yield caught_up[self._partition]
 
 
-def _small(
-    intake: Intake, records: Sequence[Any], source: int, topic: str
-) -> Iterator[tuple[Any, np.ndarray]]:
-    """(rows, offsets) of the records, in pieces whose dead letters fit into a frame."""
-    rows = intake.rows(records, np.full(len(records), source), topic)
-    if len(records) > 1 and sum(map(len, rows.letters.values())) > MAX_LETTER_BYTES:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How records of a source partition are made into rows: as ingest does it."""
+
+    intake: Intake
+    source: int
+    topic: str
+    read_ms: int
+
+    def rows(self, records: Sequence[Any]) -> Iterator[tuple[Rows, np.ndarray]]:
+        """(rows, offsets) of the records, in pieces whose dead letters fit into a frame."""
+        offsets = np.array([record.offset for record in records])
+        try:
+            sources = np.full(len(records), self.source)
+            rows = self.intake.rows(records, sources, self.topic, self.read_ms)
+        except Exception as error:  # a fault of ours: it must cost one record, not the others
+            if len(records) > 1:
+                yield from self._halves(records)
+            else:
+                yield self.intake.failed(records[0], self.source, self.topic, error), offsets
+            return
+        if len(records) > 1 and sum(map(len, rows.letters.values())) > MAX_LETTER_BYTES:
+            yield from self._halves(records)
+        else:
+            yield rows, offsets
+
+    def _halves(self, records: Sequence[Any]) -> Iterator[tuple[Rows, np.ndarray]]:
         half = len(records) // 2
-        yield from _small(intake, records[:half], source, topic)
-        yield from _small(intake, records[half:], source, topic)
-    else:
-        yield rows, np.array([record.offset for record in records])
+        yield from self.rows(records[:half])
+        yield from self.rows(records[half:])
 
 
 def missing(shard: Shard, promise: Promise | None) -> dict[int, Ranges]:

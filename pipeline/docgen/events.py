@@ -79,7 +79,8 @@ of CloudEvents, the header `content-type` decides first. Header names may be in 
 - Attributes in headers are UTF-8. A header with two different values is an error.
 - A byte order mark (UTF-8) in front of the JSON is skipped.
 - JSON is read as most parsers do: NaN and Infinity are accepted in fields that are ignored, and of a name that
-  occurs twice the last one counts.
+  occurs twice the last one counts. Objects and lists may be 200 levels deep, and a number may have 4,300 digits; more
+  is `invalid_json`, in fields that are ignored too.
 """
 
 _TIMES = f"""## Times
@@ -96,7 +97,7 @@ _TIMES = f"""## Times
   registers either.
 
 "Too far ahead" means more than `PILLARSCORE_AHEAD_S` after the timestamp of the record. A timestamp that cannot be
-right is not trusted; the time of reading takes its place. That is one of 0 or less, one that is more than two days
+right is not trusted; the time of reading takes its place. That is one of 0 or less, one that is more than ten seconds
 ahead of the time of reading, and one more than two days behind it, if the event would be too far ahead of it.
 """
 

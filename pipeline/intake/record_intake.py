@@ -22,7 +22,7 @@ from pipeline.intake.rows import Rows, SourceRecord
 from pipeline.intake.times import read_times
 from pipeline.network.member_hash import member_hashes, tied
 from schemas.cloudevents import NotAnEvent, explained, structured
-from schemas.events import Event, checked, fast, reason, second_look
+from schemas.events import Event, checked, fast, parse, reason, second_look
 from schemas.frames import Side
 from schemas.letters import DeadLetter
 from schemas.reasons import line, quote, time_message
@@ -34,7 +34,9 @@ MAX_VALUE_BYTES = 1 << 20
 MAX_KEY_BYTES = 64 << 10
 """Of its key, and of all its headers."""
 TRUSTED_MS = 2 * 86_400_000
-"""How far a record's timestamp may be away from the time of reading to be trusted, ms."""
+"""How far a record's timestamp may be behind the time of reading to be trusted in any case, ms."""
+SKEW_MS = 10_000
+"""How far it may be ahead of that: as far as clocks may differ without anybody being told of it."""
 
 
 class _Batch:
@@ -109,7 +111,8 @@ class Intake:
         again = self._used_again(batch, record, rows, of)
         made = _with_letters(records, sources, topic, batch, of, rows, again)
         made.untrusted = untrusted
-        for source in sources[record[again]].tolist():
+        for which in record[again].tolist():
+            source = _source_of(records[which])
             made.conflicting[source] = made.conflicting.get(source, 0) + 1
         return made
 
@@ -192,11 +195,17 @@ class Intake:
 def _untrusted(stamps: np.ndarray, times: np.ndarray, ahead_ms: int, read_ms: int) -> np.ndarray:
     """bool[n]: which timestamps of records can't be right, given when they were read.
 
-    None at all (-1, 0), seconds in the place of milliseconds, a clock that is days off. A backlog is old too: so an
-    old timestamp is trusted as long as the time of its event is not ahead of it.
+    None at all (-1, 0), seconds in the place of milliseconds, a clock that is wrong. Nothing was written after it
+    was read, so none is ahead; and what counts live counts in files too. A backlog is old: so an old timestamp is
+    trusted as long as the time of its event is not ahead of it.
     """
     old = (stamps < read_ms - TRUSTED_MS) & (times > stamps + ahead_ms)
-    return (stamps <= 0) | (stamps > read_ms + TRUSTED_MS) | old
+    return (stamps <= 0) | (stamps > read_ms + SKEW_MS) | old
+
+
+def _source_of(record: SourceRecord) -> str:
+    """The `source` of a record that is a valid event."""
+    return parse(structured(record.headers or (), record.value))["source"]
 
 
 def event_id(event: Event, seed: int) -> int:

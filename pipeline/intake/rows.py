@@ -39,8 +39,8 @@ class Rows:
     """Columns of n rows, as lists and arrays ready for a frame; `letters` holds those of the dead.
 
     peer: uint64[n], the hash of whom the row ties its member to, 0 without; None where it was not asked.
-    untrusted: of how many events the record's timestamp was not trusted. conflicting: by source partition, how many
-    events have the id of an earlier one with another content.
+    untrusted: of how many events the record's timestamp was not trusted. conflicting: by the `source` of the event,
+    how many have the id of an earlier one with another content.
     """
 
     member: pa.Array
@@ -55,7 +55,7 @@ class Rows:
     peer: np.ndarray | None = None
     traces: dict[int, TraceContext] = field(default_factory=dict)  # by row
     untrusted: int = 0
-    conflicting: dict[int, int] = field(default_factory=dict)
+    conflicting: dict[str, int] = field(default_factory=dict)
 
 
 def without(rows: Rows, offsets: Sequence[int]) -> Rows:

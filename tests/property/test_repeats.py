@@ -78,7 +78,7 @@ class Live:
         records = [FakeRecord(dumps(one), 0, self.offset + n, NOW) for n, one in enumerate(log)]
         rows = self.intake.rows(records, np.zeros(len(records), np.int64), "activity.events")
         self.conflicting += sum(rows.conflicting.values())
-        assert set(rows.conflicting) <= {0}
+        assert set(rows.conflicting) <= {one["source"] for one in log}
         stop = self.offset + len(records)
         for partition, data in self.framer.frames(rows, {0: ([(self.offset, stop)], stop)}).items():
             self.shards[partition].apply(decode(data), self.frames, NOW)
@@ -164,7 +164,7 @@ def test_reading_a_batch_again_gives_the_same_rows():
     intake = Intake(0, 900_000, credits(5))
     first, again = (intake.rows(records, np.zeros(3, np.int64), "t") for _ in range(2))
     assert first.member.to_pylist() == again.member.to_pylist() == ["ann", "ann", "ann", "ben", "ben"]
-    assert first.conflicting == again.conflicting == {0: 1}
+    assert first.conflicting == again.conflicting == {"/test": 1}
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=8), max_size=6))

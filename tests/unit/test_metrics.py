@@ -16,6 +16,7 @@ from agents.docgen.metrics import Described, described
 from agents.docgen.series import counts
 from agents.metrics import Metrics
 from agents.metrics.advice import ADVICE
+from agents.metrics.ingest import MAX_LENGTH, MAX_SOURCES, OTHER
 from agents.metrics.lag import Lag
 from agents.metrics.latency import Latencies
 from agents.metrics.moved import KEPT_S
@@ -41,6 +42,7 @@ from tests.kit.shards import new_shard
 ALL = list(described(Metrics().registry))
 LABELS = {
     *("partition", "source", "disposition", "reason", "band", "pillar", "stage", "kind", "path"),
+    "event_source",
     *("version", "python", "rubric", "role", "topic", "outcome", "client", "certificate"),
 }
 
@@ -56,6 +58,25 @@ def test_names_are_by_the_conventions(metric: Described) -> None:
     assert not scaled & set(metric.name.split("_"))
     assert metric.meaning
     assert set(metric.labels) <= LABELS
+
+
+def test_reused_ids_are_counted_by_upstream_system_and_the_labels_stay_few() -> None:
+    mine = Metrics()
+    for n in range(2 * MAX_SOURCES):
+        rows = Intake(0, 0, credits(5)).rows([], np.zeros(0, np.int64), "t")
+        rows.conflicting = {f"/crm/{n:03d}": 2, "/" + "x" * 300: 1}
+        mine.ingest.ingested(0, rows, {})
+    found = {
+        sample.labels["event_source"]: sample.value
+        for metric in mine.registry.collect()
+        if metric.name == "pillarscore_conflicting_events"
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
+    assert len(found) == MAX_SOURCES + 1
+    assert found["/crm/000"] == 2
+    assert found["/" + "x" * (MAX_LENGTH - 1) + "…"] == 2 * MAX_SOURCES
+    assert found[OTHER] == 2 * (MAX_SOURCES + 1)
 
 
 def test_what_to_do_is_said_of_metrics_that_exist() -> None:
@@ -205,20 +226,6 @@ def test_a_partition_that_comes_back_in_time_keeps_its_counters() -> None:
         _samples(metrics)
         owned.clear()
     assert _samples(metrics)['pillarscore_scores_total{partition="3"}'] == 5
-
-
-def test_reused_ids_of_a_source_that_another_worker_reads_disappear() -> None:
-    clock = SimpleNamespace(s=0.0)
-    metrics = Metrics(lambda: clock.s)
-    lags = {4: Lag(0, 0.0)}
-    metrics.ingest.lags.now = lambda: lags
-    metrics.ingest.conflicting.labels("4").inc()
-    assert _samples(metrics)['pillarscore_conflicting_events_total{source="4"}'] == 1
-    lags.clear()
-    _samples(metrics)
-    clock.s += KEPT_S
-    _samples(metrics)
-    assert not [name for name in _samples(metrics) if 'source="4"' in name]
 
 
 def _idle() -> Any:

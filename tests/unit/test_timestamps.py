@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.worker.refill import Reading
 from perf.fake_records import FakeRecord
 from pipeline.intake.credit_rules import credits
-from pipeline.intake.record_intake import TRUSTED_MS, Intake
+from pipeline.intake.record_intake import SKEW_MS, TRUSTED_MS, Intake
 from schemas.frames import Side
+from schemas.letters import DeadLetter
 from tests.kit.events import at, dumps, event
 
 AHEAD = 900_000
@@ -31,8 +33,18 @@ def judged(records, read_ms=NOW, horizon_ms=None):
 
 @pytest.mark.parametrize(
     "timestamp",
-    [-1, 0, 1, NOW // 1000, -62_135_596_800_000, NOW * 1000, NOW + 3 * DAY, 2**62],
-    ids=["none", "zero", "one", "seconds", "year 1", "microseconds", "three days ahead", "far"],
+    [-1, 0, 1, NOW // 1000, -62_135_596_800_000, NOW * 1000, NOW + HOUR, NOW + 3 * DAY, 2**62],
+    ids=[
+        "none",
+        "zero",
+        "one",
+        "seconds",
+        "year 1",
+        "microseconds",
+        "an hour ahead",
+        "three days ahead",
+        "far",
+    ],
 )
 def test_a_timestamp_that_is_none_is_not_trusted(timestamp):
     records = [record(NOW - HOUR, timestamp, 0), record(NOW + HOUR, timestamp, 1)]
@@ -49,11 +61,27 @@ def test_a_backlog_is_trusted_however_old_it_is():
     assert judged([record(old - HOUR, old, 0), record(old + AHEAD, old, 1)]) == ([], 0)
 
 
-@pytest.mark.parametrize("off", [0, -HOUR, HOUR, TRUSTED_MS, -TRUSTED_MS])
+@pytest.mark.parametrize("off", [0, -HOUR, SKEW_MS, -TRUSTED_MS])
 def test_a_timestamp_that_can_be_right_is_what_counts(off):
     stamp = NOW + off
     records = [record(stamp + AHEAD, stamp, 0), record(stamp + AHEAD + 1, stamp, 1)]
     assert judged(records) == ([1], 0)
+
+
+def test_events_that_are_read_again_are_judged_alike_and_a_fault_costs_one_of_them():
+    """For missing frames: a timestamp that is none, a fault in our code and a large letter."""
+
+    class Faulty(Intake):
+        def rows(self, records, sources, topic, read_ms=None):
+            if any(one.offset == 2 for one in records):
+                raise RuntimeError("no")
+            return super().rows(records, sources, topic, read_ms)
+
+    records = [record(NOW, -1, 0), record(NOW + HOUR, -1, 1), record(NOW, NOW, 2), record(NOW, 0, 3)]
+    found = list(Reading(Faulty(0, AHEAD, credits(5)), 7, "t", NOW).rows(records))
+    assert [offset for _, offsets in found for offset in offsets.tolist()] == [0, 1, 2, 3]
+    letters = [DeadLetter.unpack(one) for rows, _ in found for one in rows.letters.values()]
+    assert [(one.offset, one.reason) for one in letters] == [(1, "future_time"), (2, "internal_error")]
 
 
 def test_without_a_time_of_reading_every_timestamp_is_trusted():
@@ -72,9 +100,9 @@ def test_what_is_no_event_is_not_counted():
 def test_nothing_counts_that_is_ahead_of_both_clocks(stamp, days, off):
     time = NOW + days * DAY + off
     dead, untrusted = judged([record(time, stamp)])
-    if time > max(NOW, min(stamp, NOW + TRUSTED_MS)) + AHEAD:
+    if time > max(NOW, min(stamp, NOW + SKEW_MS)) + AHEAD:
         assert dead == [0]
     if time <= min(NOW, stamp) + AHEAD:
         assert dead == []
-    if stamp > 0 and abs(stamp - NOW) <= TRUSTED_MS:
+    if stamp > 0 and -TRUSTED_MS <= stamp - NOW <= SKEW_MS:
         assert untrusted == 0
