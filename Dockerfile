@@ -28,7 +28,7 @@ USER 10001:10001
 EXPOSE 6066
 # /live, not /ready: a long restore is no reason for a restart
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PILLARSCORE_WEB_PORT', '6066') + '/live', timeout=4)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as u; e = os.environ.get; u.urlopen(('https' if e('PILLARSCORE_WEB_TLS_CERTFILE') else 'http') + '://127.0.0.1:' + e('PILLARSCORE_WEB_PORT', '6066') + '/live', timeout=4, context=ssl._create_unverified_context())"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["pillarscore"]
 CMD ["worker"]

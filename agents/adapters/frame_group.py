@@ -1,6 +1,6 @@
 """The group of the score workers, by Faust: see `agents.ports.FrameGroup`.
 
-Faust gives group membership, assignment, the agent's life cycle and the web server. What has been counted is
+Faust gives group membership, assignment, the agent's life cycle. What has been counted is
 not its business: no tables, and its own commits are advisory.
 """
 
@@ -74,9 +74,7 @@ def faust_app(settings: Settings) -> faust.App:
         consumer_max_fetch_size=8 << 20,
         stream_buffer_maxsize=256,
         stream_wait_empty=False,
-        web_enabled=True,
-        web_bind=settings.web_host,
-        web_port=settings.web_port,
+        web_enabled=False,
         loghandlers=[],
         **passed,
     )

@@ -30,7 +30,7 @@ def problem(settings: Any) -> str | None:
     """What does not fit together in the settings of the connection, one line with what to set; None: nothing."""
     protocol, mechanism = settings.security_protocol, settings.sasl_mechanism
     tls, sasl = protocol.endswith("SSL"), protocol.startswith("SASL")
-    for secret in ("ssl_key_password", "sasl_password", "sasl_oauth_client_secret"):
+    for secret in ("ssl_key_password", "sasl_password", "sasl_oauth_client_secret", "web_token"):
         if _given(settings, secret) and _given(settings, f"{secret}_file"):
             return f"{variable(secret)} and {variable(secret)}_FILE are both set: set one of them"
     if not tls and (name := _first(settings, _TLS)):
@@ -40,6 +40,8 @@ def problem(settings: Any) -> str | None:
             f"{variable(name)} has no effect with PILLARSCORE_SECURITY_PROTOCOL={protocol}: "
             "set SASL_SSL or SASL_PLAINTEXT"
         )
+    if settings.web_tls_keyfile and not settings.web_tls_certfile:
+        return "PILLARSCORE_WEB_TLS_KEYFILE is set without PILLARSCORE_WEB_TLS_CERTFILE: set both"
     if settings.ssl_keyfile and not settings.ssl_certfile:
         return "PILLARSCORE_SSL_KEYFILE is set without PILLARSCORE_SSL_CERTFILE: set both"
     if (name := _first(settings, _TLS[3:])) and not settings.ssl_certfile:

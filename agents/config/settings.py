@@ -292,6 +292,21 @@ class Settings(BaseSettings):
 
     web_host: str = Field("127.0.0.1", min_length=1, description="Address of /metrics, /live and /ready.")
     web_port: int = Field(6066, ge=1, le=65535, description="Port of /metrics, /live and /ready.")
+    web_token: SecretStr | None = Field(
+        None, description="Token for /metrics and the details of /ready, sent as `Authorization: Bearer`."
+    )
+    web_token_file: FilePath = Field(
+        None, description="File that holds the token, read again for each request."
+    )
+    web_tls_certfile: FilePath = Field(
+        None, description="Certificate of the pages with its chain, PEM: they are served by HTTPS then."
+    )
+    web_tls_keyfile: FilePath = Field(
+        None, description="Key of that certificate, PEM. Empty: in the certificate's file."
+    )
+    web_connections: int = Field(
+        64, ge=4, le=10_000, description="Connections to the pages at a time; more are closed at once."
+    )
     tracing: Literal["off", "on"] = Field(
         "off",
         description="on: export spans of sampled events by OTLP over HTTP, as configured by the standard "

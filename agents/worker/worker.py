@@ -1,6 +1,6 @@
 """The worker: a Faust app with the roles asked for, its pages, and an orderly end.
 
-Faust gives group membership, assignment, the agent's life cycle and the web server. What has been
+Faust gives group membership, assignment and the agent's life cycle. What has been
 counted is not its business: no tables, and its own commits are advisory.
 """
 
@@ -32,7 +32,7 @@ from agents.worker.context import Context
 from agents.worker.coverage import Coverage
 from agents.worker.end_offsets import EndOffsets
 from agents.worker.health import KINDS, Health
-from agents.worker.http import add_pages
+from agents.worker.http import Pages
 from agents.worker.ingest_role import IngestRole
 from agents.worker.partition_runner import PartitionRunner
 from agents.worker.rank_role import RankFollower
@@ -77,7 +77,7 @@ class Worker:
         self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
         self.metrics.worker.watch_health(KINDS, context.health.count, lambda: context.skew.seconds)
         self._watch_connections()
-        add_pages(self.app, self)
+        self.pages = Pages(settings, self)
 
     def _context(
         self, settings: Settings, rubric: Rubric, clock: Clock, runners: dict[int, PartitionRunner]
@@ -118,7 +118,11 @@ class Worker:
             name: topics.partitions[short] for name, (short, _) in roles.items() if short in topics.partitions
         }
         metrics.owned = lambda: {name: len(role.partitions()) for name, (_, role) in roles.items()}
-        files = {"client": self.settings.ssl_certfile, "ca": self.settings.ssl_cafile}
+        files = {
+            "client": self.settings.ssl_certfile,
+            "ca": self.settings.ssl_cafile,
+            "pages": self.settings.web_tls_certfile,
+        }
         metrics.certificates = lambda: {
             name: end
             for name, file in files.items()
@@ -183,6 +187,7 @@ class Worker:
     async def _start(self) -> None:
         watches = Watches(self.context, self._group_lost)
         self._watching = asyncio.create_task(watches.run(), name="watches")
+        await self.pages.start()
         await self.context.topics.start()
         await self.app.start()
         self.context.ends.start()
@@ -208,7 +213,7 @@ class Worker:
         if self._watching is not None:
             self._watching.cancel()
         context = self.context
-        others = [context.ends, context.topics, context.coverage, self.app]
+        others = [context.ends, context.topics, context.coverage, self.app, self.pages]
         others += [] if context.tracing is None else [context.tracing]
         # not wait_for: it would wait until they have noticed that they are cancelled
         stopping = [asyncio.ensure_future(one.stop()) for one in others]

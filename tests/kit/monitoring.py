@@ -113,6 +113,9 @@ class Prometheus(Server):
     def _write(self, targets: list[str]) -> None:
         jobs = {job["job_name"]: job for job in self._made["scrape_configs"]}
         jobs["pillarscore"]["static_configs"][0]["targets"] = targets
+        token = self._file.with_name("web-token")
+        token.write_text("token")
+        jobs["pillarscore"]["authorization"] = {"credentials_file": str(token)}
         made = self._made | {"scrape_configs": [jobs["pillarscore"]]}
         self._file.write_text(yaml.safe_dump(made), encoding="utf-8")
 

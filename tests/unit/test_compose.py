@@ -270,6 +270,19 @@ def test_prometheus_scrapes_the_worker_and_tells_alertmanager(services: dict[str
         assert int(port) == port_of(services, "prometheus" if name == "localhost" else name), target
 
 
+def test_pages_need_a_token_which_prometheus_sends(
+    services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(monkeypatch, services["pipeline"]["environment"])
+    assert settings.web_host == "0.0.0.0"
+    scraped = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    (job,) = (one for one in scraped if one["job_name"] == "pillarscore")
+    assert job["authorization"]["credentials_file"] == str(settings.web_token_file)
+    for name in ("pipeline", "prometheus"):
+        (config,) = services[name]["configs"]
+        assert (config["source"], config["target"]) == ("web-token", str(settings.web_token_file))
+
+
 def test_alertmanager_reads_its_file(services: dict[str, Any]) -> None:
     inside = mounts(services["alertmanager"])
     (config,) = (

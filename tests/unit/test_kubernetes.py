@@ -164,7 +164,9 @@ def test_each_role_is_a_worker_with_its_pages(
     settings = settings_of(manifests, monkeypatch)
     command = typer.main.get_command(app).commands["worker"]  # type: ignore[attr-defined]
     pages = set(
-        re.findall(r'@app\.page\("(.+?)"\)', (container.ROOT / "agents" / "worker" / "http.py").read_text())
+        re.findall(
+            r'\("(/\w+)", self\._\w+\)', (container.ROOT / "agents" / "worker" / "http.py").read_text()
+        )
     )
     assert set(pods(manifests)) == {"ingest", "score"}
     for role, template in pods(manifests).items():
@@ -196,6 +198,24 @@ def test_a_worker_has_the_time_to_stop_and_to_restore(manifests: list[Manifest])
         assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
 
 
+def test_pages_need_a_token_and_are_for_prometheus_alone(
+    manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(manifests, monkeypatch)
+    assert settings.web_host == "0.0.0.0"
+    assert settings.web_token_file is not None
+    (policy,) = of(manifests, "NetworkPolicy")
+    for template in pods(manifests).values():
+        (one,) = template["spec"]["containers"]
+        (mount,) = (m for m in one["volumeMounts"] if m["mountPath"] == str(settings.web_token_file.parent))
+        (volume,) = (v for v in template["spec"]["volumes"] if v["name"] == mount["name"])
+        assert volume["secret"]["secretName"] == "pillarscore-web"
+        assert policy["spec"]["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    (rule,) = policy["spec"]["ingress"]
+    assert rule["from"]
+    assert [port["port"] for port in rule["ports"]] == ["pages"]
+
+
 def test_a_worker_can_do_little_else(manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_of(manifests, monkeypatch)
     user, _, group = container.value_of("USER").partition(":")
@@ -214,7 +234,7 @@ def test_a_worker_can_do_little_else(manifests: list[Manifest], monkeypatch: pyt
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        written = {mount["mountPath"] for mount in one["volumeMounts"]}
+        written = {mount["mountPath"] for mount in one["volumeMounts"] if not mount.get("readOnly")}
         assert written == {str(settings.state_dir), "/tmp"}
         assert {mount["name"] for mount in one["volumeMounts"]} == {v["name"] for v in spec["volumes"]}
         assert one["image"].rpartition(":")[2][0].isdigit()
