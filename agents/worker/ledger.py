@@ -184,6 +184,9 @@ class Ledger:
                         partition=self.partition,
                         error=str(error),
                     )
+                if failures or not isinstance(error, EndUnanswered):
+                    # the group may have moved on meanwhile: so as not to fence in vain who has the partition now
+                    self._check_newest(await self._newest(), stamp)
                 await self._settled_now(stamp)
                 return
             except (EndUnanswered, ProduceFailed) as again:
@@ -200,7 +203,6 @@ class Ledger:
 
     async def _settled_now(self, stamp: bytes) -> None:
         """Returns when the transaction is committed; raises Fenced when somebody else had the partition."""
-        self._check_newest(await self._newest(), stamp)  # first, so as not to fence in vain who has it now
         await self._out.renew()
         newest = await self._newest()
         self._check_newest(newest, stamp)
