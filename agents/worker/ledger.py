@@ -193,7 +193,8 @@ class Ledger:
                 if not (isinstance(again, EndUnanswered) or away(again)):
                     raise
                 error, failures = again, 0
-                await self._clock.sleep(1.0)
+                if isinstance(again, ProduceFailed):
+                    await self._clock.sleep(1.0)
             except Exception as again:
                 if not away(again):
                     raise

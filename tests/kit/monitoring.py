@@ -112,7 +112,8 @@ class Prometheus(Server):
 
     def _write(self, targets: list[str]) -> None:
         jobs = {job["job_name"]: job for job in self._made["scrape_configs"]}
-        jobs["pillarscore"]["static_configs"][0]["targets"] = targets
+        jobs["pillarscore"].pop("dns_sd_configs", None)
+        jobs["pillarscore"]["static_configs"] = [{"targets": targets}]
         token = self._file.with_name("web-token")
         token.write_text("token")
         jobs["pillarscore"]["authorization"] = {"credentials_file": str(token)}
