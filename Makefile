@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-fast chaos fuzz bench coverage profile lint format docs dashboards rules wheel broker \
+.PHONY: help run check test-one test test-fast chaos fuzz bench coverage profile lint format docs dashboards dashboards-shots rules wheel broker \
   stop clean python java tools
 
 help: ## show this list
@@ -86,6 +86,9 @@ docs: .venv/run ## regenerate the reference pages
 dashboards: .venv/dev ## regenerate the Grafana dashboards' JSON from grafana/*.py, and what contains them
 	@$(BIN)/python -m grafana.build
 	@$(BIN)/python -m prometheus.build
+
+dashboards-shots: java tools ## draw every panel with Grafana's components into .pillarscore/shots/png; MANY=1: 64 partitions, 50 workers
+	@$(BIN)/python -m tests.kit.shots.main $(if $(filter-out 0,$(MANY)),--many) $(if $(filter-out 0,$(AGAIN)),--again) $(if $(ONLY),--only $(ONLY))
 
 rules: .venv/dev ## regenerate SLO rules, addresses in alerts, and the Kubernetes components with rules and dashboards
 	@$(BIN)/python -m prometheus.build

@@ -161,6 +161,7 @@ def workers() -> list[list[Panel]]:
                 ),
                 width=6,
                 most=1,
+                lowest=True,
             ),
             series(
                 "Duration of the last restore",
@@ -205,7 +206,8 @@ def partitions() -> Panel:
     """A row for each partition."""
     return board(
         "Partitions of members",
-        "A row for each partition of members, as of now. Click a heading to sort.",
+        "A row for each partition of members, as of now; restarts are those of the last 15 minutes. Click a heading "
+        "to sort.",
         "Restoring for long: PillarscoreRestoreSlow. Missing: PillarscorePartitionUnowned. Lag that grows: "
         "PillarscoreScoreLagGrowing. Unaccounted or lost: PillarscoreConservationBroken, PillarscoreEventsLost.",
         "partition",
@@ -239,7 +241,7 @@ def partitions() -> Panel:
                 decimals=1,
             ),
             Column(
-                "Restarts in 15 min",
+                "Restarts",
                 "sum by (partition) (increase(pillarscore_failures_total<P>[15m])"
                 " + increase(pillarscore_fenced_total<P>[15m]))",
                 steps=[(1, YELLOW), (3, RED)],
@@ -252,7 +254,7 @@ def partitions() -> Panel:
             ),
             Column("Lost", "max by (partition) (pillarscore_lost_offsets<P>)", steps=[(1, RED)]),
         ],
-        height=9,
+        first=[("State", False), ("Lag", True)],
     )
 
 
@@ -261,7 +263,8 @@ def workers_board() -> Panel:
     ready = {"0": ("no", RED), "1": ("yes", GREEN)}
     return board(
         "Workers",
-        "A row for each worker, as of now. Click a worker to open its dashboard.",
+        "A row for each worker, as of now; the delay of the event loop is its p99. Click a worker to open its "
+        "dashboard.",
         "Not ready: PillarscoreNotReady. Different versions or rubrics for longer than a roll-out: "
         "PillarscoreVersionsMixed. CPU near 100 %: add workers. Silence: PillarscoreKafkaUnreachable.",
         "instance",
@@ -279,7 +282,7 @@ def workers_board() -> Panel:
             ),
             Column("Memory", "max by (instance) (process_resident_memory_bytes<W>)", "bytes"),
             Column(
-                "Loop delay, p99",
+                "Loop delay",
                 "histogram_quantile(0.99, sum by (instance, le) "
                 f"(rate(pillarscore_event_loop_lag_seconds_bucket<W>{RATE})))",
                 "s",
@@ -293,7 +296,7 @@ def workers_board() -> Panel:
             ),
             Column(
                 "Kafka silent",
-                "max by (instance) (pillarscore_kafka_silence_seconds<W>)",
+                "round(max by (instance) (pillarscore_kafka_silence_seconds<W>))",
                 "s",
                 [(30, YELLOW), (60, RED)],
                 decimals=0,
@@ -307,5 +310,6 @@ def workers_board() -> Panel:
             ),
         ],
         labels={"role": "Role", "version": "Version", "rubric": "Rubric"},
+        first=[("Ready", False), ("CPU", True)],
         link="/d/pillarscore-worker?var-job=${job}&var-instance=${__value.raw}&${__url_time_range}",
     )

@@ -113,26 +113,28 @@ def series(
     bad: str,
     *queries: Query,
     width: int = 8,
-    height: int = 8,
+    height: int = 10,
     stack: bool = False,
     steps: Steps = (),
     least: float | None = 0,
     most: float | None = None,
+    lowest: bool = False,
     colors: Mapping[str, str] | None = None,
 ) -> Panel:
-    """Lines over time. steps: dashed lines; stack: areas on top of each other; least, most: of the axis.
+    """Lines over time, and below them a table of what they are.
 
-    What is by partition, source partition or worker shows only the largest, and as lines: areas look like a sum.
+    steps: dashed lines; stack: areas on top of each other; least, most: of the axis. What is by partition, source
+    partition or worker shows only the largest (lowest: the smallest), and as lines: areas look like a sum.
     """
     wide = {query: by for query in queries if (by := _wide(query))}
-    queries = tuple(replace(q, expr=top(q.expr, wide[q])) if q in wide else q for q in queries)
+    queries = tuple(replace(q, expr=top(q.expr, wide[q], lowest)) if q in wide else q for q in queries)
     if wide:
         about, stack = (
             f"{about} If there are more than {TOP}, those that were largest in the time range.",
             False,
         )
     made = _begin(timeseries.Panel(), title, unit, about, bad, steps)
-    made.fill_opacity(60 if stack else 8).line_width(1).span_nulls(60_000)
+    made.fill_opacity(60 if stack else 0).line_width(1).span_nulls(60_000)
     made.show_points(shapes.VisibilityMode.NEVER)
     made.tooltip(
         common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI).sort(shapes.SortOrder.DESCENDING)
@@ -144,7 +146,7 @@ def series(
         .placement(shapes.LegendPlacement.BOTTOM)
         .calcs(["lastNotNull", "max"])
         .sort_by("Last *")
-        .sort_desc(True)
+        .sort_desc(not lowest)
     )
     if least is not None:
         made.min(least)
@@ -201,11 +203,19 @@ def number(
 
 
 def heat(
-    title: str, unit: str, about: str, bad: str, query: Query, *, width: int = 8, height: int = 8
+    title: str,
+    unit: str,
+    about: str,
+    bad: str,
+    query: Query,
+    *,
+    width: int = 8,
+    height: int = 10,
+    gap: int = 1,
 ) -> Panel:
-    """Buckets of a histogram over time; unit: of the buckets' bounds."""
+    """Buckets of a histogram over time; unit: of the buckets' bounds; gap: between cells, 0 for many buckets."""
     made = _begin(heatmap.Panel(), title, "short", about, bad, ())
-    made.calculate(False).cell_gap(1)
+    made.calculate(False).cell_gap(gap)
     made.color(
         heatmap.HeatmapColorOptions()
         .mode(heat_shapes.HeatmapColorMode.SCHEME)
@@ -230,7 +240,7 @@ def bars(
     query: Query,
     *,
     width: int = 8,
-    height: int = 8,
+    height: int = 10,
     buckets: bool = False,
     steps: Steps = (),
 ) -> Panel:
@@ -256,7 +266,7 @@ def states(
     *,
     steps: Steps = (),
     width: int = 12,
-    height: int = 8,
+    height: int = 10,
 ) -> Panel:
     """A band for each series, coloured by its value.
 
@@ -291,7 +301,7 @@ def rows(
     units: Mapping[str, str] | None = None,
     links: Mapping[str, tuple[str, str]] | None = None,
     width: int = 24,
-    height: int = 8,
+    height: int = 10,
 ) -> Panel:
     """A table of the series as of now.
 
@@ -325,16 +335,19 @@ def board(
     columns: Sequence[Column],
     *,
     labels: Mapping[str, str] | None = None,
+    first: Sequence[tuple[str, bool]] = (),
     link: str = "",
-    height: int = 10,
+    height: int = 12,
 ) -> Panel:
     """A table with a row for each value of the label `key`, and a query for each column.
 
-    labels: other labels that a query has, and their headings; link: address of the key.
+    labels: other labels that a query has, and their headings; first: by which headings rows are sorted, and whether
+    the largest value comes first; link: address of the key.
     """
     named = {"instance": "Worker"}.get(key, key.capitalize())
     made = _begin(table.Panel(), title, "short", about, bad, ())
-    made.show_header(True)
+    made.show_header(True).min_width(70)
+    made.sort_by([common.TableSortByFieldState().display_name(name).desc(down) for name, down in first])
     made.footer(common.TableFooterOptions().show(False).enable_pagination(True).reducer([]))
     heads = {f"Value #{ref}": column.heading for ref, column in zip(REFS, columns, strict=False)}
     heads |= labels or {}
@@ -347,8 +360,9 @@ def board(
     for name, options in steps:
         made.with_transformation(models.DataTransformerConfig(id_val=name, options=options))
     if link:
+        wide = models.DynamicConfigValue("custom.width", 210)
         value = models.DynamicConfigValue("links", [{"title": "Open ${__value.raw}", "url": link}])
-        made.override_by_name(named, [value])
+        made.override_by_name(named, [wide, value])
     for ref, column in zip(REFS, columns, strict=False):
         made.override_by_name(column.heading, _cell(column))
         made.with_target(_target(Query(column.expr), ref).instant().format(PromQueryFormat.TABLE))

@@ -85,7 +85,7 @@ def _numbers() -> list[Panel]:
             steps=[(30, YELLOW), (900, RED)],
         ),
         number(
-            "Event-to-score latency, p99",
+            "Latency, p99",
             "s",
             "99 % of events have their score committed within this time after their timestamp. Events that "
             "arrived more than 10 minutes late are excluded.",
@@ -138,7 +138,7 @@ def _alerts() -> Panel:
         ),
         steps=[(1, RED)],
         width=24,
-        height=6,
+        height=9,
     )
 
 
@@ -254,7 +254,7 @@ def _objectives() -> list[list[Panel]]:
                 "objective is missed; changes that are not urgent should wait.",
                 Query("max by (slo) (job_slo:pillarscore_slo_budget_left:ratio<J>)", "{{slo}}"),
                 width=12,
-                least=None,
+                least=-1,
                 most=1,
             ),
             series(

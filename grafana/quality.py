@@ -113,7 +113,8 @@ def _letters() -> list[list[Panel]]:
                 "Only one partition: one producer, if upstream keys by system. The headers of each letter have "
                 "topic, partition and offset of the event.",
                 Query(
-                    f"sum by (source) (rate(pillarscore_source_dead_letters_total<P>{RATE}))", "{{source}}"
+                    f"sum by (source) (rate(pillarscore_source_dead_letters_total<P>{RATE}))",
+                    "source {{source}}",
                 ),
                 stack=True,
                 width=12,
@@ -157,7 +158,10 @@ def _late() -> list[list[Panel]]:
                 "Events per second counted on a day before the as-of day.",
                 "A peak after an outage upstream is normal. Constantly: a source delivers in batches, so the scores "
                 "of its members always lag.",
-                Query(f"sum by (source) (rate(pillarscore_source_late_events_total<P>{RATE}))", "{{source}}"),
+                Query(
+                    f"sum by (source) (rate(pillarscore_source_late_events_total<P>{RATE}))",
+                    "source {{source}}",
+                ),
                 stack=True,
             ),
             series(
@@ -166,7 +170,10 @@ def _late() -> list[list[Panel]]:
                 "Events per second whose source and id were seen before.",
                 "A peak is normal: a producer retried after a fault. Constantly: it sends everything twice, "
                 "PillarscoreDuplicateRatioHigh.",
-                Query(f"sum by (source) (rate(pillarscore_source_duplicates_total<P>{RATE}))", "{{source}}"),
+                Query(
+                    f"sum by (source) (rate(pillarscore_source_duplicates_total<P>{RATE}))",
+                    "source {{source}}",
+                ),
                 stack=True,
             ),
             series(
@@ -175,7 +182,7 @@ def _late() -> list[list[Panel]]:
                 "Offsets of activity.events counted per second, for comparison with the panels beside this one.",
                 "Partitions differ a lot: keys are skewed. One at 0: its producer sends nothing, or "
                 "PillarscoreIngestStalled.",
-                Query(f"max by (source) (rate(pillarscore_watermark_offset<P>{RATE}))", "{{source}}"),
+                Query(f"max by (source) (rate(pillarscore_watermark_offset<P>{RATE}))", "source {{source}}"),
                 stack=True,
             ),
         ],

@@ -4,7 +4,7 @@ from typing import Any
 
 from grafana.frame import dashboard
 from grafana.inside import quantiles
-from grafana.panels import BLUE, GREEN, RED, YELLOW, Panel, Query, bars, heat, number, series
+from grafana.panels import BLUE, GREEN, RED, YELLOW, Panel, Query, bars, heat, number, series, states, top
 
 UID = "pillarscore-scores"
 PILLARS = {
@@ -101,10 +101,10 @@ def _distribution() -> list[list[Panel]]:
             bars(
                 "Members by score, now",
                 "short",
-                "Number of members by score, in steps of 5 points; each bar is labelled with its upper bound.",
+                "Number of members by score, in steps of 10 points; each bar is labelled with its upper bound.",
                 f"Most in the first bar: there are few events for most members. {RUBRIC}",
                 Query(
-                    'sum by (le) (pillarscore_member_score_bucket<P,pillar="score",le=~"[0-9]*[05].0|.Inf">)',
+                    'sum by (le) (pillarscore_member_score_bucket<P,pillar="score",le=~"[0-9]*0.0">)',
                     "{{le}}",
                 ),
                 buckets=True,
@@ -113,11 +113,12 @@ def _distribution() -> list[list[Panel]]:
             heat(
                 "Members by score, over time",
                 "short",
-                "The same over time: the stronger the colour, the more members.",
+                "The same over time, in steps of a point: the brighter, the more members.",
                 "A step at midnight is the rollover: all scores decay by a day. A step at another time: "
                 + RUBRIC,
                 Query('sum by (le) (pillarscore_member_score_bucket<P,pillar="score">)', "{{le}}"),
                 width=12,
+                gap=0,
             ),
         ],
         [
@@ -158,7 +159,7 @@ def _pillars() -> list[list[Panel]]:
                 "Nearly all at 0: its event types do not arrive. Nearly all at 25: it saturates too early, try "
                 "another rubric (`pillarscore whatif`).",
                 Query(
-                    f'sum by (le) (pillarscore_member_score_bucket<P,pillar="{pillar}",le=~"[0-9]*[05].0|.Inf">)',
+                    f'sum by (le) (pillarscore_member_score_bucket<P,pillar="{pillar}",le=~"[0-9]*[05].0">)',
                     "{{le}}",
                 ),
                 buckets=True,
@@ -214,14 +215,22 @@ def _movers() -> list[list[Panel]]:
                 "Above 0 for half an hour: PillarscoreDayTurnStuck.",
                 Query("sum(max by (partition) (pillarscore_unrolled_members<P>))", "members"),
             ),
-            series(
+            states(
                 "As-of day",
                 "dateTimeAsIso",
-                "The day of the scores, by partition.",
+                "The day of the scores, by partition. If there are many, those that are furthest behind.",
                 "Partitions that differ for more than minutes: PillarscoreDayTurnStuck. All behind: "
                 "PillarscoreDayStandsStill.",
-                Query("max by (partition) (pillarscore_day<P>) * 86400000", "partition {{partition}}"),
-                least=None,
+                Query(
+                    top(
+                        "max by (partition) (pillarscore_day<P>) * 86400000",
+                        "partition",
+                        least=True,
+                        count=16,
+                    ),
+                    "partition {{partition}}",
+                ),
+                width=8,
             ),
         ],
     ]
@@ -238,7 +247,7 @@ def _cohorts() -> list[list[Panel]]:
                 "A sudden fall: the members' industry or team was cleared; check activity.member.updated upstream.",
                 Query("max(pillarscore_cohorts<W>)"),
                 width=3,
-                height=8,
+                height=10,
             ),
             series(
                 "Benchmark age, by worker",
@@ -276,7 +285,7 @@ def _cohorts() -> list[list[Panel]]:
                 "PILLARSCORE_NETWORK_HOURS.",
                 "Above a day: PillarscoreNetworksStale. Scores are not affected; ranks among connections are "
                 "outdated.",
-                Query("max by (partition) (pillarscore_network_age_seconds<P>)", "{{partition}}"),
+                Query("max by (partition) (pillarscore_network_age_seconds<P>)", "partition {{partition}}"),
                 width=12,
                 steps=[(90_000, YELLOW), (93_600, RED)],
             ),

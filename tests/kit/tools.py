@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agents.config.errors import UserError
@@ -70,33 +71,42 @@ def _missing(why: str) -> str:
 
 def _fetch() -> None:
     """Unpack the packages into FOLDER."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise UserError(_missing("There is no apt here to take them from."))
-    for old in FOLDER.glob("*.deb"):
-        old.unlink()
-    failed = _apt("download", *PACKAGES)
-    if failed and os.geteuid() == 0:  # no lists of packages yet, or old ones
-        failed = _apt("update") or _apt("download", *PACKAGES)
-    if failed:
-        raise UserError(_missing(f"apt-get says: {failed}"))
-    new = FOLDER / "new"  # whole or not at all, also when this is broken off
-    shutil.rmtree(new, ignore_errors=True)
-    for package in sorted(FOLDER.glob("*.deb")):
-        subprocess.run(["dpkg", "-x", package, new], check=True, timeout=_FETCH_S)
-        package.unlink()
+    unpack(PACKAGES, FOLDER, _relocated)
+
+
+def _relocated(new: Path) -> None:
     for program in (new / "usr" / "bin").iterdir():
         program.write_bytes(program.read_bytes().replace(*_FIXED))
-    shutil.rmtree(FOLDER / "usr", ignore_errors=True)
-    (new / "usr").rename(FOLDER / "usr")
 
 
-def _apt(*arguments: str) -> str:
+def unpack(packages: Sequence[str], folder: Path, then: Callable[[Path], None] = lambda _: None) -> None:
+    """Unpack Debian's packages into a folder, whole or not at all. then: what is done to them first."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+        raise UserError(_missing("There is no apt here to take them from."))
+    for old in folder.glob("*.deb"):
+        old.unlink()
+    failed = _apt(folder, "download", *packages)
+    if failed and os.geteuid() == 0:  # no lists of packages yet, or old ones
+        failed = _apt(folder, "update") or _apt(folder, "download", *packages)
+    if failed:
+        raise UserError(_missing(f"apt-get says: {failed}"))
+    new = folder / "new"  # whole or not at all, also when this is broken off
+    shutil.rmtree(new, ignore_errors=True)
+    for package in sorted(folder.glob("*.deb")):
+        subprocess.run(["dpkg", "-x", package, new], check=True, timeout=_FETCH_S)
+        package.unlink()
+    then(new)
+    shutil.rmtree(folder / "usr", ignore_errors=True)
+    (new / "usr").rename(folder / "usr")
+
+
+def _apt(folder: Path, *arguments: str) -> str:
     """Run apt-get, waiting while another one runs; its last line of complaint, empty when all went well."""
     end = time.monotonic() + _BUSY_S
     while True:
         try:
             done = subprocess.run(
-                [*_APT, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False, timeout=_FETCH_S
+                [*_APT, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=_FETCH_S
             )
         except subprocess.TimeoutExpired:
             return f"nothing in {_FETCH_S:.0f} s"
