@@ -54,7 +54,8 @@ export function StateTimeline({ panel, frames, width, height, theme }) {
           ctx.globalAlpha = 0.8;
           ctx.fillRect(left, top, Math.max(1, right - left), bottom - top);
           ctx.globalAlpha = 1;
-          if (panel.options.showValue !== 'never' && right - left > 20) {
+          if (panel.options.showValue !== 'never' && right - left > ctx.measureText(shown.text).width + 12) {
+            ctx.textAlign = 'left';
             ctx.fillStyle = theme.colors.getContrastText(shown.color);
             ctx.textBaseline = 'middle';
             ctx.fillText(shown.text, left + 6, (top + bottom) / 2);

@@ -45,6 +45,8 @@ def record(out: Path) -> None:
             prometheus.stop()
             broker.stop()
         shutil.move(folder / "prometheus" / "data", out / "data")
+        for log in folder.glob("worker-*.log"):
+            shutil.copy(log, out)
     asked = {"start": began, "end": began + SPAN_S, "step": 2, "rate": "20s", "job": "pillarscore"}
     asked |= {"instance": instance, "killed": began + BACK_S - 5}
     (out / "asked.json").write_text(json.dumps(asked))
