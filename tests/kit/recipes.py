@@ -20,6 +20,7 @@ _FOLDERS = (
     "rubrics",
     "grafana",
     "prometheus",
+    "k8s",
     "perf",
     "docs",
     "samples",
