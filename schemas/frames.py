@@ -120,6 +120,7 @@ def encode(
     batch: pa.RecordBatch,
     covers: Sequence[Cover],
     traces: Sequence[Trace] = (),
+    *,
     lost: Sequence[Lost] = (),
     events: str = "",
     resolved: Sequence[tuple[int, int, int]] = (),

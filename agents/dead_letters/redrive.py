@@ -127,7 +127,7 @@ class Sender:
         try:
             for judged in lot:
                 for topic, partition, key, value, headers in self._records(judged):
-                    await self._out.put_record(topic, partition, key, value, headers)
+                    await self._out.put_record(topic, partition, key, value=value, headers=headers)
             await self._out.commit()
         except ProduceFailed as error:
             raise UserError(f"{error}: no letter of this batch was sent") from None

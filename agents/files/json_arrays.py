@@ -18,7 +18,7 @@ _SPACE = b" \t\r\n"
 
 
 def elements(
-    read: Callable[[int], bytes], name: str, size: int, longest: int
+    read: Callable[[int], bytes], name: str, size: int, *, longest: int
 ) -> Generator[list[bytes], None, bytes]:
     """The elements of an array, or of several one after the other, in lists; returns what follows, if anything.
 

@@ -287,7 +287,7 @@ def _salvaged(self: Any, error: Exception) -> "Iterator[UnreadableRecord] | None
             _corrupt.add(where)
             return None
         return corrupt(topic, partition, found)
-    return salvage(topic, partition, found, f"{type(error).__name__}: {error}")
+    return salvage(topic, partition, found, why=f"{type(error).__name__}: {error}")
 
 
 fetcher.MemoryRecords = _KeptRecords

@@ -52,7 +52,7 @@ def batches(data: bytes) -> Iterator[bytes]:
         at += 12 + length
 
 
-def salvage(topic: str, partition: int, batch: bytes, why: str) -> Iterator[UnreadableRecord]:
+def salvage(topic: str, partition: int, batch: bytes, *, why: str) -> Iterator[UnreadableRecord]:
     """Every record of a batch that the client could not read; why: what the client has said.
 
     Records without a fault are there too, with problem "".
@@ -84,7 +84,7 @@ def salvage(topic: str, partition: int, batch: bytes, why: str) -> Iterator[Unre
             if length <= 0 or stop > len(body):
                 break
             at = stop
-            found = _record(body, start, stop, base, base_ms)
+            found = _record(body, start, stop, base=base, base_ms=base_ms)
         except (ValueError, IndexError, struct.error):
             break
         if not next_ <= found.offset - base <= last:
@@ -110,7 +110,7 @@ def corrupt(topic: str, partition: int, batch: bytes) -> Iterator[UnreadableReco
         yield UnreadableRecord(topic, partition, base + delta, max_ms, "bad_batch", message, raw=raw)
 
 
-def _record(body: bytes, at: int, stop: int, base: int, base_ms: int) -> UnreadableRecord:
+def _record(body: bytes, at: int, stop: int, *, base: int, base_ms: int) -> UnreadableRecord:
     at += 1  # attributes, unused
     delta_ms, at = _varint(body, at)
     delta, at = _varint(body, at)

@@ -39,8 +39,8 @@ class Metrics:
         self.score = ScoreMetrics(self.registry)
         self.ranks = RankMetrics(self.registry)
         self.state = State(self.registry)
-        self._partitions = Moved("partition", vars(self.score).values(), lambda: self.state.runners, now)
-        self._sources = Moved("source", [self.ingest.conflicting], self.ingest.lags.sources, now)
+        self._partitions = Moved("partition", vars(self.score).values(), lambda: self.state.runners, now=now)
+        self._sources = Moved("source", [self.ingest.conflicting], self.ingest.lags.sources, now=now)
         for moved in (self._partitions, self._sources):
             self.registry.register(moved)
 

@@ -79,12 +79,12 @@ class Refill:
         async with self._topics.appender() as appender:
             for source, ranges in wanted.items():
                 for start, stop in ranges:
-                    async for data in self._frames(source, start, stop, events):
+                    async for data in self._frames(source, start, stop, events=events):
                         sent = await appender.append(s.topic("frames"), self._partition, data)
                         await sent
                     self.read += stop - start
 
-    async def _frames(self, source: int, start: int, stop: int, events: str) -> Any:
+    async def _frames(self, source: int, start: int, stop: int, *, events: str) -> Any:
         """The frames of our partition that cover [start, stop) of a source."""
         s = self._settings
         intake = Intake(
@@ -104,7 +104,7 @@ class Refill:
                 start = gone
             framer.begin(source, start)
             async for records in r.read(start, stop, BATCH):
-                for part in _small(intake, records, source, s.topic("events")):
+                for part in _small(intake, records, source, topic=s.topic("events")):
                     rows, offsets = part
                     made = framer.frames(rows, {source: (runs_of(offsets), int(offsets[-1]) + 1)})
                     if self._partition in made:
@@ -115,14 +115,14 @@ class Refill:
 
 
 def _small(
-    intake: Intake, records: Sequence[Any], source: int, topic: str
+    intake: Intake, records: Sequence[Any], source: int, *, topic: str
 ) -> Iterator[tuple[Any, np.ndarray]]:
     """(rows, offsets) of the records, in pieces whose dead letters fit into a frame."""
     rows = intake.rows(records, np.full(len(records), source), topic)
     if len(records) > 1 and sum(map(len, rows.letters.values())) > MAX_LETTER_BYTES:
         half = len(records) // 2
-        yield from _small(intake, records[:half], source, topic)
-        yield from _small(intake, records[half:], source, topic)
+        yield from _small(intake, records[:half], source, topic=topic)
+        yield from _small(intake, records[half:], source, topic=topic)
     else:
         yield rows, np.array([record.offset for record in records])
 

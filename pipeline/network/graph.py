@@ -230,9 +230,9 @@ class NetworkGraph:
         packed = self.blocks[number]
         if at < packed.owners:
             mine = packed.part(at)
-            clear_until(packed.state[mine], packed.since[mine], last - packed.base, end_ms)
+            clear_until(packed.state[mine], packed.since[mine], last - packed.base, end_ms=end_ms)
         part = self.overlay.part(slot, slot + 1)
-        clear_until(self.overlay.state[part], self.overlay.day[part], last, end_ms)
+        clear_until(self.overlay.state[part], self.overlay.day[part], last, end_ms=end_ms)
         if self.has_record[slot]:
             self.has_record[slot] = False
             self.erased.append(name)

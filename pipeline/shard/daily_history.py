@@ -103,7 +103,7 @@ class DailyHistory:
         nothing = np.zeros(COLUMNS, np.int16)
         return np.array([kept[member] if len(kept) else nothing for kept in days]) - np.int16(1)
 
-    def erase(self, member: int, last: int, today: Day, bands: Bands) -> int:
+    def erase(self, member: int, last: int, today: Day, *, bands: Bands) -> int:
         """Clear a member's history up to the day `last`; the band is that of what is left.
 
         Returns the first day there ever was a record of, NOT_RECORDED when there was none.

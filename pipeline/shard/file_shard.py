@@ -34,8 +34,8 @@ class FileShard:
         rubric: Rubric,
         day: int,
         recent_ids: RecentIds,
-        zone: Zone = UTC,
         *,
+        zone: Zone = UTC,
         networks: bool = False,
     ) -> None:
         self.rubric = rubric
@@ -56,7 +56,7 @@ class FileShard:
         dead = frame.side == Side.DEAD
         live = np.flatnonzero(admission.rows & ~dead)
         fresh = self._fresh(frame, live)
-        frame = once_a_day(frame, live[fresh], self.state.zone, self.recent_ids)
+        frame = once_a_day(frame, live[fresh], self.state.zone, seen=self.recent_ids)
         if not self.networks:
             frame = replace(frame, peer=None)
         applied = self.state.apply(

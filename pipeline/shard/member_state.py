@@ -220,11 +220,11 @@ class MemberState:
             if index < len(durable) and durable[index] >= offset:
                 continue
             last = Day(max(int(day[i]), int(self.erased[index])))
-            self._erase(index, name, last, as_of)
+            self._erase(index, name, last, as_of=as_of)
             erased.append((index, last))
         return erased
 
-    def _erase(self, index: int, name: str, last: Day, as_of: Day) -> None:
+    def _erase(self, index: int, name: str, last: Day, *, as_of: Day) -> None:
         self.erased[index] = last
         one = np.array([index])
         pairs = self.tiles.read(one)

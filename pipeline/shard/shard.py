@@ -68,7 +68,7 @@ class Shard:
     def __init__(self, config: ShardConfig, day: Day, cohorts: CohortMembership | None = None) -> None:
         self.state = MemberState(config.zone, config.block_size)
         self.rollover = Rollover(config.rubric, day, self.state)
-        self.emitter = Emitter(config.rubric, day, self.state, config.shadow, cohorts)
+        self.emitter = Emitter(config.rubric, day, self.state, shadow=config.shadow, cohorts=cohorts)
         self.watermarks = Watermarks()
         self.recent_ids = RecentIds(config.keep, config.horizon_ms)
         self.counters = Counters()
@@ -101,7 +101,7 @@ class Shard:
         self.state.history.resize(len(self.state.index.names))
         self.emitter.resize()
 
-    def apply(self, frame: Frame, offset: Offset, timestamp: int, replay: bool = False) -> int:
+    def apply(self, frame: Frame, offset: Offset, timestamp: int, *, replay: bool = False) -> int:
         """Count a frame; frames must come in order.
 
         Args:
@@ -119,7 +119,7 @@ class Shard:
         dead = frame.side == Side.DEAD
         live = np.flatnonzero(admission.rows & ~dead)
         fresh = self.recent_ids.first(frame.id[live])
-        frame = once_a_day(frame, live[fresh], self.state.zone, self.recent_ids)
+        frame = once_a_day(frame, live[fresh], self.state.zone, seen=self.recent_ids)
         if self.redo is not None:
             self.redo.add(offset, self.watermarks, self.recent_ids)
         if offset < self._guard.needed:
@@ -198,7 +198,7 @@ class Shard:
         return member < len(self._guard.durable) and bool(self._guard.durable[member] >= 0)
 
     def restore(
-        self, stamp: Stamp, watermarks: Watermarks, guard: ReplayGuard, frame: Offset = NO_OFFSET
+        self, stamp: Stamp, watermarks: Watermarks, guard: ReplayGuard, *, frame: Offset = NO_OFFSET
     ) -> None:
         """Continue from a stamp, whose blocks are in the state already; frames from `frame` + 1 on are to follow."""
         self.watermarks = watermarks

@@ -113,7 +113,7 @@ async def test_killed_workers_lose_and_double_nothing(live: Settings, tmp_path: 
         write(b"".join(value + b"\n" for value in values))
     rubric = load(None)
     scores = await published_scores.newest(live)
-    found = list(differences(live, rubric, scores, lambda run: run.read(Lines([file])), DAY))
+    found = list(differences(live, rubric, scores, read=lambda run: run.read(Lines([file])), today=DAY))
     assert found == []
     assert len(scores) > 2900
 

@@ -11,7 +11,7 @@ from agents.kafka.transactions import Transactions
 
 CALLS: dict[str, Callable[[Transactions, str], Awaitable[None]]] = {
     "put": lambda mine, topic: mine.put(topic, 0, [(b"k", b"v")]),
-    "put_record": lambda mine, topic: mine.put_record(topic, 0, b"k", b"v"),
+    "put_record": lambda mine, topic: mine.put_record(topic, 0, b"k", value=b"v"),
     "commit": lambda mine, topic: mine.commit(),
 }
 

@@ -146,7 +146,7 @@ class Batches:
                 if (
                     len(one) >= 61 and int.from_bytes(one[23:27], "big") < 1_000
                 ):  # what only takes long is left out
-                    for found in (list(salvage("t", 0, one, "why")), list(corrupt("t", 0, one))):
+                    for found in (list(salvage("t", 0, one, why="why")), list(corrupt("t", 0, one))):
                         offsets = [record.offset for record in found]
                         assert offsets == sorted(set(offsets)), "each offset once, in order"
         return BATCH

@@ -205,10 +205,10 @@ def test_a_place_is_that_of_a_sort(own, peers):
         np.array([0, len(peers)]),
         np.arange(len(peers), dtype=np.uint32),
         np.full(len(peers), 2, np.uint32),
-        np.array([DAY if engaged else DAY - 90 for _, engaged in peers], np.uint16),
+        day=np.array([DAY if engaged else DAY - 90 for _, engaged in peers], np.uint16),
     )
     scores = np.array([-1 if score is None else score for score, _ in peers], np.int16)
-    found = peer_ranks(links, np.array([-1 if own is None else own]), scores, DAY - 90)
+    found = peer_ranks(links, np.array([-1 if own is None else own]), scores, floor=DAY - 90)
     plain = plain_rank(own, peers)
     assert plain["connections"] == found.connections[0]
     assert plain["scored"] == found.scored[0]

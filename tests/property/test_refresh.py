@@ -62,7 +62,7 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
         telling, entries = RecordContext(shard.state.index.names, 1, 7, RubricId("r", "1")), Journal(network)
         out, kept = [], {}
         for number in sweep.left:
-            for records, ledger in sweep_block(sweep, entries, number, telling):
+            for records, ledger in sweep_block(sweep, entries, number, context=telling):
                 out += records
                 kept.update(ledger)
     found = {key.decode(): NetworkStanding.model_validate_json(value) for key, value in out}
@@ -122,7 +122,7 @@ async def test_of_its_own_partitions_a_worker_reads_nothing_and_takes_what_is_ne
     shards = [make_shard(), make_shard()]
     settings_ = SimpleNamespace(frame_partitions=2)  # no broker: to read anything would fail
     clock = Clock()
-    reading = CensusReader(None, clock, settings_, BackgroundBudget(clock), shards.__getitem__)
+    reading = CensusReader(None, clock, settings_, budget=BackgroundBudget(clock), own=shards.__getitem__)
     assert len((await reading.take()).hash) == 0
     for seed, events in enumerate((ties(np.random.default_rng(1), 30), ties(np.random.default_rng(2), 60))):
         for shard in shards:

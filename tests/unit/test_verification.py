@@ -58,7 +58,7 @@ def live(rubric, read):
 
 @pytest.fixture
 def found(rubric, read):
-    return lambda live: list(differences(Settings(), rubric, live, read, DAY))
+    return lambda live: list(differences(Settings(), rubric, live, read=read, today=DAY))
 
 
 def changed(score, /, **fields):
@@ -87,8 +87,8 @@ def test_what_live_refused_as_ahead_is_no_difference(rubric, live, read, monkeyp
         horizon = Horizon(lambda day: min(days.end_ms(day), latest_ms), refused)
         recorded = RecordedHistory(rubric)
         return (
-            list(differences(Settings(), rubric, live, read, DAY, horizon=horizon)),
-            look_back(Settings(), rubric, read, recorded, 7, horizon),
+            list(differences(Settings(), rubric, live, read=read, today=DAY, horizon=horizon)),
+            look_back(Settings(), rubric, read, recorded=recorded, most=7, horizon=horizon),
         )
 
     noon = end - 12 * 3_600_000
@@ -133,9 +133,9 @@ def recorded(rubric):
     """Ada's last ten days; of Bob's there is none of a week ago."""
     found = RecordedHistory(rubric)
     for day in range(DAY - 10, DAY):
-        found.add("ada", day, [200, 200, 0, 0, 0], RubricId("small", "3"))
+        found.add("ada", day, [200, 200, 0, 0, 0], rubric=RubricId("small", "3"))
     for day in (DAY - 3, DAY - 2):
-        found.add("bob", day, [260, 0, 260, 0, 0], RubricId("small", "3"))
+        found.add("bob", day, [260, 0, 260, 0, 0], rubric=RubricId("small", "3"))
     return found
 
 
@@ -150,7 +150,7 @@ def told(live):
 
 @pytest.fixture
 def judged(rubric, read, recorded):
-    return lambda live: list(differences(Settings(), rubric, live, read, DAY, recorded))
+    return lambda live: list(differences(Settings(), rubric, live, read=read, today=DAY, recorded=recorded))
 
 
 def test_what_follows_from_the_recorded_days_is_no_difference(told, judged):
@@ -188,21 +188,25 @@ def test_a_change_that_cannot_be_known_is_found(told, judged):
 def test_a_band_that_hangs_on_the_history_is_judged_by_it(recorded):
     """Nine days at 41 and today at 39 is still the middle band, as the score alone would not tell."""
     for day in range(DAY - 10, DAY):
-        recorded.add("ada", day, [4_100, 2_500, 1_600, 0, 0], RubricId("small", "3"))
-    one = recorded.expected("ada", DAY, 3_900, [2_500, 1_400, 0, 0])
+        recorded.add("ada", day, [4_100, 2_500, 1_600, 0, 0], rubric=RubricId("small", "3"))
+    one = recorded.expected("ada", DAY, 3_900, pillars=[2_500, 1_400, 0, 0])
     assert (one.band, one.day, one.week) == ("middle", -200, -200)
 
 
 def test_recorded_days_are_counted_against_the_files(rubric, read):
     recorded = RecordedHistory(rubric)
-    recorded.add("bob", DAY - 1, [250, 0, 250, 0, 0], RubricId("small", "3"))
-    assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(1, 1, 0)
-    recorded.add("ada", DAY, [250, 0, 250, 0, 0], RubricId("small", "3"))  # the points of another pillar
-    recorded.add("eve", DAY, [0, 0, 0, 0, 0], RubricId("small", "3"))
-    assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(2, 3, 3), "and bob is missing"
-    assert look_back(Settings(), rubric, read, recorded, 1) == Lookback(1, 2, 3)
-    assert look_back(Settings(), rubric, read, recorded, 0) == Lookback(0, 0, 0)
-    assert look_back(Settings(), rubric, read, RecordedHistory(rubric), 7) == Lookback(0, 0, 0)
+    recorded.add("bob", DAY - 1, [250, 0, 250, 0, 0], rubric=RubricId("small", "3"))
+    assert look_back(Settings(), rubric, read, recorded=recorded, most=7) == Lookback(1, 1, 0)
+    recorded.add(
+        "ada", DAY, [250, 0, 250, 0, 0], rubric=RubricId("small", "3")
+    )  # the points of another pillar
+    recorded.add("eve", DAY, [0, 0, 0, 0, 0], rubric=RubricId("small", "3"))
+    assert look_back(Settings(), rubric, read, recorded=recorded, most=7) == Lookback(2, 3, 3), (
+        "and bob is missing"
+    )
+    assert look_back(Settings(), rubric, read, recorded=recorded, most=1) == Lookback(1, 2, 3)
+    assert look_back(Settings(), rubric, read, recorded=recorded, most=0) == Lookback(0, 0, 0)
+    assert look_back(Settings(), rubric, read, recorded=RecordedHistory(rubric), most=7) == Lookback(0, 0, 0)
 
 
 def test_standings_of_live_scores(live):
