@@ -232,7 +232,7 @@ def _uncounted() -> list[list[Panel]]:
                 "eps",
                 "Events per second with the id of an earlier event and other content, as far as it is noticed. Only "
                 "the first of them counts.",
-                "An upstream system gives several events one id: tell its owner. The label `source` of "
+                "An upstream system gives several events one id: inform its owner. The label `source` of "
                 "pillarscore_conflicting_events_total is the source partition.",
                 Query(
                     f"sum(rate(pillarscore_conflicting_events_total<W>{RATE})) or vector(0)",

@@ -93,7 +93,7 @@ class Judge:
             fails = (bad[n].reason, bad[n].message) if n in bad else None
             before = memory.get(candidate.found.place)
             if before is not None and before.letter_timestamp != candidate.found.timestamp:
-                before = None  # of another letter: the topic was made anew
+                before = None  # of another letter: the topic was recreated
             judged.append(Judged(candidate, fails, before))
         return judged
 

@@ -1,7 +1,7 @@
 """A JSON array as its elements: events as they were written, not yet judged, with bounded memory.
 
 Only brackets and quotes are looked at. What is between two commas is handed on as a line, so whether an element is an
-event, and what is wrong with one that is not, is said in one place.
+event, and what is wrong with one that is not, is decided in one place.
 """
 
 from collections.abc import Callable, Generator

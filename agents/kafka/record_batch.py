@@ -53,7 +53,7 @@ def batches(data: bytes) -> Iterator[bytes]:
 
 
 def salvage(topic: str, partition: int, batch: bytes, *, why: str) -> Iterator[UnreadableRecord]:
-    """Every record of a batch that the client could not read; why: what the client has said.
+    """Every record of a batch that the client could not read; why: the client's message.
 
     Records without a fault are there too, with problem "".
     """

@@ -19,10 +19,10 @@ from schemas.traces import Trace
 
 @dataclass(slots=True)
 class _Reach:
-    """How far a source partition is covered in each frame partition, and what home is not told yet.
+    """How far a source partition is covered in each frame partition, and what is not reported to home yet.
 
     gone: the offsets before the first one read that nobody can read any more, if there are such; jumps: the frame
-    partitions that have not been told of them.
+    partitions to which they have not been reported.
     """
 
     sent: list[int]

@@ -155,7 +155,7 @@ class Journal:
         network = self.network
         first = head.number * OWNERS
         network.enlist(first, head.owner)
-        network.has_record[first : first + len(head.owner)] = head.told > 0
+        network.has_record[first : first + len(head.owner)] = head.has_record > 0
         start = np.concatenate([[0], np.cumsum(head.fill, dtype=np.int64)])
         columns = {
             name: np.concatenate([getattr(p, name) for p in pieces]) for name in ("peer", "state", "day")

@@ -1,4 +1,4 @@
-"""Who is fenced is told so by every call, also when the producer has noticed it between two of them."""
+"""Every call reports to a fenced producer that it is fenced, also when the producer has noticed it between two of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -22,7 +22,7 @@ from schemas import distributions
 from schemas.benchmarks import Benchmark
 from schemas.registers import Register
 from schemas.scores import Rank
-from tests.kit.benchmarks import Scored, cohorts_of, expected, placed, told
+from tests.kit.benchmarks import Scored, cohorts_of, expected, fields_of, placed
 
 KINDS = ("industry", "team")
 LEAST = 3
@@ -146,7 +146,7 @@ def check(merged: MergedScores, records: dict[bytes, bytes | None], partitions: 
             assert got[cohort].fewer_than == LEAST
             assert not any(getattr(got[cohort], name) for name in TELLING)
         else:
-            assert told(got[cohort]) == expected(members)
+            assert fields_of(got[cohort]) == expected(members)
     assert got == {} or max(b.benchmark for b in got.values()) <= merged.offset
 
 

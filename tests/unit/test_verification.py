@@ -140,7 +140,7 @@ def recorded(rubric):
 
 
 @pytest.fixture
-def told(live):
+def live_scores(live):
     """The live records with what follows from the recorded days."""
     steady = {"band": "low", "trend": "not_enough_information"}
     ada = changed(live["ada"], **steady, change=Change(day=0.5, week=0.5), weakest="find")
@@ -153,8 +153,8 @@ def judged(rubric, read, recorded):
     return lambda live: list(differences(Settings(), rubric, live, read=read, today=DAY, recorded=recorded))
 
 
-def test_what_follows_from_the_recorded_days_is_no_difference(told, judged):
-    assert judged(told) == []
+def test_what_follows_from_the_recorded_days_is_no_difference(live_scores, judged):
+    assert judged(live_scores) == []
 
 
 @pytest.mark.parametrize(
@@ -173,15 +173,15 @@ def test_what_follows_from_the_recorded_days_is_no_difference(told, judged):
         ({"weakest": None}, "weakest", "none", "find"),
     ],
 )
-def test_each_forged_field_is_found(told, judged, fields, field, wrong, right):
-    forged = told | {"ada": changed(told["ada"], **fields)}
+def test_each_forged_field_is_found(live_scores, judged, fields, field, wrong, right):
+    forged = live_scores | {"ada": changed(live_scores["ada"], **fields)}
     assert judged(forged) == [Difference("ada", field, wrong, right)]
 
 
-def test_a_change_that_cannot_be_known_is_found(told, judged):
-    forged = told | {"bob": changed(told["bob"], change=Change(day=-0.1, week=0.0))}
+def test_a_change_that_cannot_be_known_is_found(live_scores, judged):
+    forged = live_scores | {"bob": changed(live_scores["bob"], change=Change(day=-0.1, week=0.0))}
     assert judged(forged) == [Difference("bob", "change.week", "0.00", "none")]
-    bare = told | {"bob": changed(told["bob"], change=None)}
+    bare = live_scores | {"bob": changed(live_scores["bob"], change=None)}
     assert judged(bare) == [Difference("bob", "change.day", "none", "-0.10")]
 
 
