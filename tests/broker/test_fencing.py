@@ -1,4 +1,4 @@
-"""Every call reports to a fenced producer that it is fenced, also when the producer has noticed it between two of them."""
+"""Every call reports to a fenced producer that it is fenced, also when it noticed that between two calls."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
