@@ -53,8 +53,7 @@ class FileShard:
             frame = replace(frame, member=frame.member.dictionary_encode())
         self.recent_ids.start_frame(timestamp)
         admission = self.watermarks.admit(frame)
-        dead = frame.side == Side.DEAD
-        live = np.flatnonzero(admission.rows & ~dead)
+        live = np.flatnonzero(admission.rows & (frame.side != Side.DEAD))
         fresh = self._fresh(frame, live)
         frame = once_a_day(frame, live[fresh], self.state.zone, seen=self.recent_ids)
         if not self.networks:
@@ -62,15 +61,7 @@ class FileShard:
         applied = self.state.apply(
             frame, live[fresh], as_of=self.day, counted_on=self.day, offset=Offset(offset)
         )
-        count_dispositions(
-            self.counters,
-            admission,
-            applied,
-            actor=frame.side == Side.ACTOR,
-            live=live,
-            fresh=fresh,
-            letters=int((admission.rows & dead).sum()),
-        )
+        count_dispositions(self.counters, frame, admission, live=live, fresh=fresh, applied=applied)
 
     def _fresh(self, frame: Frame, live: np.ndarray) -> np.ndarray:
         """bool[n]: which of the rows `live` int64[n] are of events seen for the first time."""

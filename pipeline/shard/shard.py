@@ -116,8 +116,7 @@ class Shard:
         self.recent_ids.start_frame(timestamp)
         admission = self.watermarks.admit(frame)
         self.frame = offset
-        dead = frame.side == Side.DEAD
-        live = np.flatnonzero(admission.rows & ~dead)
+        live = np.flatnonzero(admission.rows & (frame.side != Side.DEAD))
         fresh = self.recent_ids.first(frame.id[live])
         frame = once_a_day(frame, live[fresh], self.state.zone, seen=self.recent_ids)
         if self.redo is not None:
@@ -143,15 +142,8 @@ class Shard:
             self.rollover.recorder.erase(index, last, self.day)
         if len(applied.changed):
             self.emitter.add(applied.changed)
-        letters = np.flatnonzero(admission.rows & dead)
-        again, acted = count_dispositions(
-            self.counters,
-            admission,
-            applied,
-            actor=frame.side == Side.ACTOR,
-            live=live,
-            fresh=fresh,
-            letters=len(letters),
+        again, acted, letters = count_dispositions(
+            self.counters, frame, admission, live=live, fresh=fresh, applied=applied
         )
         self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
         if frame.traces:

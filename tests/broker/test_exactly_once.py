@@ -1,7 +1,7 @@
 """The promise itself: workers are killed at random moments, and every event counts exactly once.
 
 Two workers share the partitions of a real Kafka while events come in; one of them is killed with SIGKILL
-again and again, wherever it happens to be, and started anew.
+again and again, wherever it happens to be, and started again.
 """
 
 import asyncio

@@ -75,9 +75,9 @@ def test_next_steps_gain_what_they_say(member):
         assert gain.gain == before_floor(after) - before_floor(member)
         assert gain.gain > 0
     assert [gain.gain for gain in gains] == sorted((gain.gain for gain in gains), reverse=True)
-    told = {gain.text for gain in gains}
+    explained = {gain.text for gain in gains}
     for step in SSI.steps:
-        if step.text not in told:
+        if step.text not in explained:
             assert before_floor(with_step(step, DAY, member)) <= before_floor(member)
 
 
