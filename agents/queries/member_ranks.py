@@ -11,6 +11,7 @@ from pipeline.cohorts.rank import CohortRank, rank, rank_among
 from pipeline.cohorts.rank_records import counts_around
 from pipeline.common.partitioner import partitions
 from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import MemberSlot
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard
@@ -86,7 +87,7 @@ async def live(
     return found
 
 
-def _published(source: Source, shard: Shard, index: int, *, column: int) -> tuple[int | None, int]:
+def _published(source: Source, shard: Shard, index: MemberSlot, *, column: int) -> tuple[int | None, int]:
     """(cohort, score) as published of a member; cohort None when it is unknown which slot is theirs.
 
     A slot is a member's for good once it is in a block of the ledger.

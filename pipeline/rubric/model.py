@@ -17,7 +17,7 @@ from pipeline.common.rubric_id import RubricId
 from pipeline.common.suggestions import nearest
 from pipeline.rubric import components as kinds
 from pipeline.rubric.components import PILLARS, Component, Penalty, Pillar, RubricPart
-from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug, shown
+from pipeline.rubric.field_types import Line, PointsField, RegisterName, SignalName, Slug, shown
 from pipeline.rubric.toml_lines import Path, line_of, line_of_keys, statements
 
 MAX_TEXT = 1 << 18
@@ -47,10 +47,10 @@ class _Misplaced(ValueError):
 class Bands(RubricPart):
     """Where the bands begin, in points, and by how much a score must fall below to leave one."""
 
-    middle: Hundredths = 4_000
-    high: Hundredths = 7_001
-    top: Hundredths = 9_000
-    margin: Hundredths = 200
+    middle: PointsField = 4_000
+    high: PointsField = 7_001
+    top: PointsField = 9_000
+    margin: PointsField = 200
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -66,7 +66,7 @@ class Trend(RubricPart):
 
     days: Annotated[StrictInt, Field(ge=2, le=90, multiple_of=2)] = 28
     known: Annotated[StrictInt, Field(ge=1, le=45)] = 7
-    change: Hundredths = Field(default=200, gt=0)
+    change: PointsField = Field(default=200, gt=0)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -78,8 +78,8 @@ class Trend(RubricPart):
 class Target(RubricPart):
     """What a score should be for a role, in points: at least `low`; more than `high` is not asked for."""
 
-    low: Hundredths
-    high: Hundredths
+    low: PointsField
+    high: PointsField
 
     @model_validator(mode="before")
     @classmethod

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days
-from pipeline.common.units import Day
+from pipeline.common.units import Day, MemberSlot
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.scorer import Points, Scorer
@@ -91,7 +91,7 @@ class DayRecorder:
         history.since[part] = saved.since
         self.last[saved.number] = Day(saved.day)
 
-    def erase(self, index: int, last: Day, today: Day) -> None:
+    def erase(self, index: MemberSlot, last: Day, today: Day) -> None:
         """Take back the history of a member up to the day `last`, here and in the topic."""
         first = max(
             self.state.history.erase(index, last, today, bands=self.rubric.bands), last - HISTORY_DAYS

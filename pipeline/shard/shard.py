@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.common.days import UTC, Zone
-from pipeline.common.units import NO_OFFSET, Day, Offset
+from pipeline.common.units import NO_OFFSET, Day, MemberSlot, Offset
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Points
 from pipeline.shard.accounting import count_dispositions
@@ -185,7 +185,7 @@ class Shard:
         pairs, registers = self.state.tiles.read(members), self.state.registers.numbers(members)
         return self.emitter.scorer.points(len(members), pairs, registers)
 
-    def in_ledger(self, member: int) -> bool:
+    def in_ledger(self, member: MemberSlot) -> bool:
         """After a restore: whether a member was in a block of the ledger."""
         return member < len(self._guard.durable) and bool(self._guard.durable[member] >= 0)
 
