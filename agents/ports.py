@@ -155,6 +155,7 @@ class Transactions(Protocol):
         topic: str,
         partition: int,
         records: Sequence[KeyValue],
+        *,
         headers: Mapping[bytes, Headers] | None = None,
     ) -> None:
         """Queue records of the open transaction, or of a new one; headers by key."""
@@ -164,6 +165,7 @@ class Transactions(Protocol):
         topic: str,
         partition: int,
         key: bytes | None,
+        *,
         value: bytes | None,
         headers: Headers = NO_HEADERS,
     ) -> None:

@@ -239,7 +239,7 @@ def _uncounted() -> list[list[Panel]]:
                 "eps",
                 "Events per second with the id of an earlier event and other content, as far as it is noticed. Only "
                 "the first of them counts.",
-                "An upstream system gives several events one id: tell its owner. Each line has the `source` of the "
+                "An upstream system gives several events one id: inform its owner. Each line has the `source` of the "
                 "events.",
                 Query(
                     f"sum by (event_source) (rate(pillarscore_conflicting_events_total<W>{RATE}))",

@@ -77,7 +77,7 @@ def _numbers() -> list[Panel]:
             "99th percentile score",
             "suffix:points",
             "1 % of the members have a higher score.",
-            "100 for many: the rubric saturates too early to tell the best apart (`pillarscore whatif`).",
+            "100 for many: the rubric saturates too early to distinguish the best (`pillarscore whatif`).",
             Query(_quantile(0.99, "score")),
             decimals=1,
         ),

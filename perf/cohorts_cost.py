@@ -42,7 +42,7 @@ class Compared(Pipeline):
         ranks = RankWriter(self.merged, settings.rank_kinds, settings.cohort_minimum)
         epoch = time.time_ns()
         super().__init__(
-            Metrics(), [CohortMembership(p, epoch, kinds, ranks) for p in range(PARTITIONS)], commit
+            Metrics(), [CohortMembership(p, epoch, kinds, ranker=ranks) for p in range(PARTITIONS)], commit
         )
         self.offset = 0
         self.spent = dict.fromkeys(("publishing", "merging", "records"), 0.0)

@@ -61,7 +61,7 @@ class Sent:
     cpu: float
 
 
-def fresh(first: int, stop: int, members: int, now: bytes) -> list[tuple[bytes, bytes]]:
+def fresh(first: int, stop: int, members: int, *, now: bytes) -> list[tuple[bytes, bytes]]:
     """(key, value) of the events number first..stop-1, of the members number % members."""
     made = []
     for n in range(first, stop):
@@ -112,7 +112,7 @@ async def _pace(plan: Plan, producer: AIOKafkaProducer, begin: float) -> np.ndar
             stamp = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
             at[done:due] = now
             batch = producer.create_batch()
-            for number, (key, value) in enumerate(fresh(done, due, plan.members, stamp), done):
+            for number, (key, value) in enumerate(fresh(done, due, plan.members, now=stamp), done):
                 if batch.append(key=key, value=value, timestamp=None) is None:
                     due = number  # the rest comes next, as sent then
                     break

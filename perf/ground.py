@@ -46,6 +46,7 @@ def running(
     settings: Settings,
     module: str = "agents.cli",
     more: dict[str, str] | None = None,
+    *,
     role: str = "all",
 ) -> Iterator[Worker]:
     """A worker, as users start it; when the measurement fails, the end of its log is shown.

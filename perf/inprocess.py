@@ -103,7 +103,7 @@ class Pipeline:
                 self.records += len(emission.scores)
                 metrics.flushed(emission, now)
                 stamp = checkpoint.stamp_of(shard).dump()
-                metrics.committed(0.05, len(stamp), shard.source_counts, now)
+                metrics.committed(0.05, len(stamp), shard.source_counts, now_ms=now)
 
 
 def compare(

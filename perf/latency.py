@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -148,7 +147,7 @@ def measure(
             reader.send(None)
         seen: list[Seen] = [receive(reader, "reader") for reader in readers]
     counted = sent.at >= begin + warm
-    show(plan, warm, sent, counted)
+    show(plan, warm, sent, counted=counted)
     found = [latencies(sent.at, some, plan.members) * 1e3 for some in seen]
     for title, first, last in apart:
         if title:
@@ -157,7 +156,7 @@ def measure(
     share = cpu / (plan.seconds - warm)
     print(f"worker            {cpu / counted.sum() * 1e6:.1f} us of CPU per event, {share:.0%} of a core")
     plans = begin + np.arange(len(sent.at)) / plan.rate
-    costs(sent, seen, float((sent.at - plans)[counted].max()), full)
+    costs(sent, seen, float((sent.at - plans)[counted].max()), busy=full)
 
 
 def table(found: list[np.ndarray], chosen: np.ndarray) -> None:
@@ -170,7 +169,7 @@ def table(found: list[np.ndarray], chosen: np.ndarray) -> None:
         print(f"{level:<17} {q[0]:6.0f} {q[1]:6.0f} {q[2]:6.0f} {q[3]:6.0f}   {lost:,} unanswered")
 
 
-def rollover_phases(worker: Worker, begin: float, rollover_at: float, end: float) -> list[Phase]:
+def rollover_phases(worker: Worker, begin: float, rollover_at: float, *, end: float) -> list[Phase]:
     """Wait for the rollover, at `rollover_at`, and until all members are rolled over: before it, and during it."""
     until(rollover_at + 1)
     while total(worker.metrics(), "pillarscore_unrolled_members"):
@@ -209,7 +208,7 @@ def drain(worker: Worker, count: float) -> None:
     time.sleep(0.5)
 
 
-def show(plan: Plan, warm: float, sent: Sent, counted: np.ndarray) -> None:
+def show(plan: Plan, warm: float, sent: Sent, *, counted: np.ndarray) -> None:
     """What was sent."""
     at = sent.at[counted]
     rate = (len(at) - 1) / (at[-1] - at[0])
@@ -221,7 +220,7 @@ def show(plan: Plan, warm: float, sent: Sent, counted: np.ndarray) -> None:
     print(f"{'ms':<17} {'p50':>6} {'p90':>6} {'p99':>6} {'max':>6}")
 
 
-def costs(sent: Sent, seen: list[Seen], late: float, busy: float) -> None:
+def costs(sent: Sent, seen: list[Seen], late: float, *, busy: float) -> None:
     """What the measuring took, and whether that was too much."""
     print(
         f"measuring         sender {sent.cpu:.0%} of a core, at most {late * 1e3:.0f} ms late; "
@@ -282,7 +281,7 @@ def main() -> None:
                 plan,
                 warm=given.warm,
                 begin=begin,
-                phases=partial(rollover_phases, worker, begin, rollover_at),
+                phases=lambda end: rollover_phases(worker, begin, rollover_at, end=end),
             )
 
 

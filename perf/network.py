@@ -51,7 +51,9 @@ def name(number: int) -> str:
     return f"m-{number:08d}"
 
 
-def graph(members: range, everybody: np.ndarray, connections: int, rng: np.random.Generator) -> NetworkGraph:
+def graph(
+    members: range, everybody: np.ndarray, connections: int, *, rng: np.random.Generator
+) -> NetworkGraph:
     """The networks of some members: so many links to everybody (uint64 hashes), 1 in 50 of them removed."""
     network = NetworkGraph()
     network.codes.extend(everybody)
@@ -67,7 +69,7 @@ def graph(members: range, everybody: np.ndarray, connections: int, rng: np.rando
         day = np.where(rng.random(k) < 0.1, TODAY - rng.integers(0, 120, k), 0)
         state = (second << 1 | (rng.random(k) < 0.02)).astype(np.uint32)
         network.blocks[number] = LinkColumns.of_days(
-            start, key.astype(np.uint32), state, day.astype(np.uint16)
+            start, key.astype(np.uint32), state, day=day.astype(np.uint16)
         )
     network.member[: len(members)] = np.arange(members.start, members.stop)
     return network
@@ -84,7 +86,7 @@ def change(network: NetworkGraph, rng: np.random.Generator) -> None:
         peer[at] = links.peer[mine.start + at % max(1, mine.stop - mine.start)]
     day = np.full(count, TODAY, np.uint16)
     network.overlay.take(
-        owner << np.uint64(32) | peer.astype(np.uint64), np.zeros(count, np.uint32), day, True
+        owner << np.uint64(32) | peer.astype(np.uint64), np.zeros(count, np.uint32), day, fresh=True
     )
 
 
@@ -118,7 +120,7 @@ class Names(Sequence[str]):
 
 
 def refresh(
-    network: NetworkGraph, taken: Census, keep: dict[int, NetworkStanding], sample: set[bytes]
+    network: NetworkGraph, taken: Census, keep: dict[int, NetworkStanding], *, sample: set[bytes]
 ) -> tuple[int, int, float]:
     """(records, bytes of the ledger, longest piece in s) of a whole sweep; the sample's records are kept."""
     journal = Journal(network)
@@ -131,7 +133,7 @@ def refresh(
     sweep = Sweep([*range(len(network.blocks))], TODAY, True, 1, scores)
     for number in sweep.left:
         began = time.process_time()
-        for records, kept in sweep_block(sweep, journal, number, context):
+        for records, kept in sweep_block(sweep, journal, number, context=context):
             longest = max(longest, time.process_time() - began)
             out += len(records)
             written += sum(len(value or b"") for _, value in kept)
@@ -144,7 +146,7 @@ def refresh(
 
 
 def wrong(
-    network: NetworkGraph, kept: dict[int, NetworkStanding], score: np.ndarray, sample: set[int]
+    network: NetworkGraph, kept: dict[int, NetworkStanding], score: np.ndarray, *, sample: set[int]
 ) -> int:
     """How many of the sample's members of this network have a record that a plain sort would not give."""
     bad = 0
@@ -179,7 +181,7 @@ def refreshed(members: int, connections: int, partitions: int) -> None:
     bounds = np.linspace(0, members, partitions + 1).astype(int).tolist()
     networks = []
     for first, stop in pairwise(bounds):
-        networks.append(graph(range(first, stop), everybody, connections, rng))
+        networks.append(graph(range(first, stop), everybody, connections, rng=rng))
         change(networks[-1], rng)
     links = sum(map(len, networks))
     scored = np.flatnonzero(score > UNKNOWN)
@@ -190,12 +192,12 @@ def refreshed(members: int, connections: int, partitions: int) -> None:
     kept: dict[int, NetworkStanding] = {}
     began = time.process_time()
     keys = {name(number).encode() for number in sample}
-    results = [refresh(network, taken, kept, keys) for network in networks]
+    results = [refresh(network, taken, kept, sample=keys) for network in networks]
     spent = time.process_time() - began
     size = sum(network.nbytes() for network in networks)
     sides = sum(network.size()[1] for network in networks)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    bad = sum(wrong(network, kept, score, sample) for network in networks)
+    bad = sum(wrong(network, kept, score, sample=sample) for network in networks)
     records = sum(result[0] for result in results)
     print(f"{members:,} members, {links:,} links, {sides:,} of them connections, {partitions} partitions")
     print(f"  CPU s of a full refresh   {reading + spent:8.1f}   of which reading scores {reading:.1f}")

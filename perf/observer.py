@@ -27,7 +27,7 @@ class Seen:
     cpu: float
 
 
-def observe(
+def observe(  # noqa: PLR0917
     broker: str,
     topic: str,
     partitions: int,
@@ -39,7 +39,7 @@ def observe(
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         pipe.send(
             runner.run(
-                _observe(broker, [TopicPartition(topic, p) for p in range(partitions)], isolation, pipe)
+                _observe(broker, [TopicPartition(topic, p) for p in range(partitions)], isolation, pipe=pipe)
             )
         )
 
@@ -48,6 +48,7 @@ async def _observe(
     broker: str,
     topics: list[TopicPartition],
     isolation: Literal["read_uncommitted", "read_committed"],
+    *,
     pipe: Connection,
 ) -> Seen:
     consumer = AIOKafkaConsumer(

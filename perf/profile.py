@@ -46,12 +46,12 @@ def recorded(worker: Worker, out: Path) -> Iterator[None]:
     finally:
         spy.send_signal(signal.SIGINT)
         try:
-            _, said = spy.communicate(timeout=WRITE_S)
+            _, output = spy.communicate(timeout=WRITE_S)
         except subprocess.TimeoutExpired:
             spy.kill()
-            _, said = spy.communicate(timeout=WRITE_S)
+            _, output = spy.communicate(timeout=WRITE_S)
     if spy.returncode:
-        raise UserError(f"py-spy could not look into the worker: {' '.join(said.split())}")
+        raise UserError(f"py-spy could not look into the worker: {' '.join(output.split())}")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.scores import Points, RubricName
+from schemas.scores import PointsField, RubricName
 
 BandName = Literal["low", "middle", "high", "top"]
 
@@ -18,7 +18,7 @@ class BandChanged(BaseModel):
     member: str = Field(description="The member's id, as in the events.")
     before: BandName = Field(alias="from", description="The previous band; low for a new member.")
     after: BandName = Field(alias="to", description="The new band.")
-    score: Points = Field(description="The score that caused the change.")
+    score: PointsField = Field(description="The score that caused the change.")
     as_of: date
     revision: int = Field(ge=0, description="Revision of the score record sent in the same transaction.")
     rubric: RubricName

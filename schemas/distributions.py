@@ -4,13 +4,13 @@ Each member partition writes what has changed about its members, by their places
 times a second and in the transaction of the scores themselves. The newest value of a place is the last one
 in the topic, whichever record it stands in; so the topic may be compacted, and be read from the beginning:
 
-- `P/rows/N`: the places N * 4096 and following of partition P, all of them. Written anew when much of it has
+- `P/rows/N`: the places N * 4096 and following of partition P, all of them. Written again when much of it has
   changed, and when the changes that are not in it get old.
 - `P/changes/R/N`: changed places; R counts round to LAPS, and before it comes round all is in `rows`.
 - `P/cohorts/N`: the names of the cohorts that rows speak of by numbers, N * 1000 and following.
 - `P/head`: written last. What comes before it is valid with it, all at once.
 
-Rows begin anew with each `epoch`: the life of one owner of a partition. Places of another epoch mean nothing.
+Rows begin again with each `epoch`: the life of one owner of a partition. Places of another epoch mean nothing.
 """
 
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ class Cover:
 class Lost:
     """Source offsets [start, stop) that nobody can read any more.
 
-    here: they are counted as lost in this partition. What retention removed before ingest read it is told to all
+    here: they are counted as lost in this partition. What retention removed before ingest read it is reported to all
     partitions and counted in the source's home alone, so that each offset is lost once.
     """
 
@@ -68,7 +68,7 @@ class Frame:
     side: uint8; registers: JSON object or None; letter: a packed dead letter or None.
     peer: uint64 hash of the member on the other side of a tie (`pipeline.network.member_hash`), 0 for rows
     without one; None for a frame in which no row has one. traces: of sampled events, few or none. lost:
-    offsets that are gone, None in frames of before this was said. events: the id of the topic that the
+    offsets that are gone, None in frames of before this was reported. events: the id of the topic that the
     offsets are of; "" if unknown. resolved: (source, start, stop) of lost offsets that a person says are dealt with.
     """
 
@@ -120,6 +120,7 @@ def encode(
     batch: pa.RecordBatch,
     covers: Sequence[Cover],
     traces: Sequence[Trace] = (),
+    *,
     lost: Sequence[Lost] = (),
     events: str = "",
     resolved: Sequence[tuple[int, int, int]] = (),
@@ -178,8 +179,22 @@ def _frame(version: int, head: dict[str, Any], batch: pa.RecordBatch) -> Frame:
     peer = None if version == 1 else c[9].to_numpy()
     traces = [Trace(row, TraceContext(parent, state)) for row, parent, state in head.get("traces", ())]
     lost = [Lost(*one) for one in head["lost"]] if "lost" in head else None
-    told = head.get("events", "")
+    events = head.get("events", "")
     resolved = [(int(s), int(a), int(b)) for s, a, b in head.get("resolved", ())]
     return Frame(
-        c[0], time, signals, source, offset, id_, side, c[7], c[8], covers, peer, traces, lost, told, resolved
+        c[0],
+        time,
+        signals,
+        source,
+        offset,
+        id_,
+        side,
+        c[7],
+        c[8],
+        covers,
+        peer,
+        traces,
+        lost,
+        events,
+        resolved,
     )

@@ -8,7 +8,7 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.scores import Pillars, Points, RubricName
+from schemas.scores import Pillars, PointsField, RubricName
 
 
 class Day(BaseModel):
@@ -18,6 +18,6 @@ class Day(BaseModel):
 
     member: str = Field(description="The member's id, as in the events.")
     day: date = Field(description="The day, in `PILLARSCORE_ZONE`.")
-    score: Points = Field(description="0 to 100, two decimals.")
+    score: PointsField = Field(description="0 to 100, two decimals.")
     pillars: Pillars
     rubric: RubricName

@@ -16,7 +16,7 @@ _HEADERS = ("reason", "message", "topic", "partition", "offset", "timestamp")
 
 @dataclass(slots=True, frozen=True)
 class DeadLetter:
-    """The record as it came (key, value, headers, all untouched) and why and whence."""
+    """The record as it came (key, value, headers, all untouched) and why and where it was read."""
 
     reason: str
     message: str

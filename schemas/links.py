@@ -115,7 +115,7 @@ def block_key(number: int, piece: int) -> bytes:
 class LinkBlock:
     """A piece of the links of the owners at places number*1000 ..: all but the last have `PIECE` links.
 
-    owner: uint32[n] codes, fill: uint32[n] links of each, told: uint8[n], whether there is a record of
+    owner: uint32[n] codes, fill: uint32[n] links of each, has_record: uint8[n], whether there is a record of
     theirs in `member.networks`; these three in piece 0. refreshed: for which round, ms since 1970.
     """
 
@@ -124,7 +124,7 @@ class LinkBlock:
     refreshed: int
     owner: np.ndarray
     fill: np.ndarray
-    told: np.ndarray
+    has_record: np.ndarray
     peer: np.ndarray
     state: np.ndarray
     day: np.ndarray
@@ -139,7 +139,7 @@ class LinkBlock:
         columns = {
             "owner": self.owner,
             "fill": self.fill,
-            "told": self.told,
+            "told": self.has_record,
             "peer": np.diff(self.peer, prepend=np.uint32(0)),
             "state": self.state,
             "day": self.day,
@@ -157,6 +157,6 @@ class LinkBlock:
             "state": np.uint32,
             "day": np.uint16,
         }
-        head, [owner, fill, told, peer, state, day] = _load(data, kinds)
+        head, [owner, fill, has_record, peer, state, day] = _load(data, kinds)
         peer = np.cumsum(peer, dtype=np.uint32)  # wraps around as the differences did
-        return cls(head["block"], head["piece"], head["refreshed"], owner, fill, told, peer, state, day)
+        return cls(head["block"], head["piece"], head["refreshed"], owner, fill, has_record, peer, state, day)

@@ -1,7 +1,7 @@
 """Why an event is a dead letter: a small closed set of codes, and one line that names the field.
 
 The codes are what alerts and dashboards group by; the message is what the owner of the upstream system
-needs to mend it. It quotes at most a few characters of a value, since dead letters are read by many.
+needs to fix it. It quotes at most a few characters of a value, since dead letters are read by many.
 """
 
 from typing import Any, Literal, get_args
@@ -70,7 +70,7 @@ def _printed(value: Any) -> str:
 
 
 def time_message(value: Any) -> str:
-    """What is said of a value that is no time, whoever finds it."""
+    """The message about a value that is no time, whoever finds it."""
     text = value if isinstance(value, str) else "0" if type(value) in (int, float) else ""
     return line(f"time: {fault(text) or fault('')}, got {quote(value)}")
 
@@ -99,8 +99,8 @@ def reason(error: ValidationError) -> tuple[Reason, str]:
     if field == "time":
         return "bad_time", time_message(value)
     # a whole number is tried twice; the second time says it all
-    said = (one["msg"] for one in errors if _field(one) == field and one["loc"][-1] != "int")
-    wanted = " or ".join(dict.fromkeys(said)) or first["msg"]
+    messages = (one["msg"] for one in errors if _field(one) == field and one["loc"][-1] != "int")
+    wanted = " or ".join(dict.fromkeys(messages)) or first["msg"]
     message = line(f"{field}: {wanted}, got {quote(value)}")
     if kind == "string_too_long":
         return "too_long", message

@@ -39,7 +39,7 @@ def _points(hundredths: int) -> float:
 
 
 # Hundredths in Python, points with two decimals in JSON.
-Points = Annotated[
+PointsField = Annotated[
     int,
     BeforeValidator(_hundredths),
     PlainSerializer(_points, return_type=Annotated[float, Field(ge=0, le=100)]),
@@ -108,7 +108,7 @@ class Score(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     member: str = Field(description="The member's id, as in the events.")
-    score: Points = Field(description="0 to 100, two decimals.")
+    score: PointsField = Field(description="0 to 100, two decimals.")
     pillars: Pillars
     as_of: date = Field(description="The day of the score, in `PILLARSCORE_ZONE`.")
     revision: int = Field(

@@ -68,7 +68,7 @@ class KafkaLog:
         self, transactional_id: str, compression: str | None = None, skew: ports.ObserveSkew | None = None
     ) -> ports.Transactions:
         """Transactions of this id; not started yet."""
-        return Transactions(self._settings, transactional_id, compression, skew)
+        return Transactions(self._settings, transactional_id, compression, skew=skew)
 
     def source(self) -> ports.Source:
         """A member of the ingest group; not started yet."""

@@ -24,7 +24,7 @@ ATTEMPTS = 3
 _WORKER = "from agents.cli import main; main()"
 
 
-async def drain(settings: Settings, count: int, log: Path, report: Callable[[str], object]) -> None:
+async def drain(settings: Settings, count: int, log: Path, *, report: Callable[[str], object]) -> None:
     """Until members could move to `count` partitions. Raises UserError when it does not come to that.
 
     settings: with the partitions that there are. log: of the workers.

@@ -14,7 +14,7 @@ from pipeline.shard.regroup import Old
 from pipeline.shard.shard import Shard, ShardConfig
 
 
-def load(settings: Settings, rubric: Rubric, folder: Path, manifest: Manifest) -> list[Old]:
+def load(settings: Settings, rubric: Rubric, folder: Path, *, manifest: Manifest) -> list[Old]:
     """All partitions, by number. Raises UserError."""
     found = []
     for file in manifest.of("ledger"):

@@ -23,7 +23,7 @@ Report = Callable[[str], object]
 
 
 async def repartition(
-    settings: Settings, rubric: Rubric, count: int, folder: Path, report: Report = lambda line: None
+    settings: Settings, rubric: Rubric, count: int, *, folder: Path, report: Report = lambda line: None
 ) -> bool:
     """Make it `count` partitions; False when it is that already. Raises UserError.
 
@@ -37,7 +37,9 @@ async def repartition(
     if found == {""}:
         if there["ledger"] == count:
             return False
-        manifest = await _backup(settings, there["ledger"], count, folder, manifest, report)
+        manifest = await _backup(
+            settings, there["ledger"], count, folder=folder, manifest=manifest, report=report
+        )
     elif manifest is None or not manifest.complete or found - {None, manifest.id}:
         raise UserError(
             f"{settings.topic('ledger')} is not complete, and {folder} is not the backup to complete it from: give "
@@ -52,7 +54,7 @@ async def repartition(
 
 
 async def _backup(
-    settings: Settings, before: int, count: int, folder: Path, manifest: Manifest | None, report: Report
+    settings: Settings, before: int, count: int, *, folder: Path, manifest: Manifest | None, report: Report
 ) -> Manifest:
     """A complete backup of the partitions as they are, all at the same point."""
     settings = settings.model_copy(update={"frame_partitions": before})
@@ -65,5 +67,5 @@ async def _backup(
         }:
             raise UserError(f"Workers have run since the backup in {folder} was made: give another folder")
         return manifest
-    await drain(settings, count, settings.state_dir / "repartition.log", report)
+    await drain(settings, count, settings.state_dir / "repartition.log", report=report)
     return await save(settings, folder)

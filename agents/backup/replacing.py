@@ -38,12 +38,12 @@ async def transactions(settings: Settings) -> AsyncIterator[Transactions]:
 async def mark(settings: Settings, count: int, backup: str) -> None:
     """From here on no worker starts from these ledgers."""
     async with transactions(settings) as out:
-        await _mark(settings, out, count, backup)
+        await _mark(settings, out, count, backup=backup)
 
 
-async def _mark(settings: Settings, out: Transactions, count: int, backup: str) -> None:
+async def _mark(settings: Settings, out: Transactions, count: int, *, backup: str) -> None:
     for partition in range(count):
-        await out.put_record(settings.topic("ledger"), partition, STAMP_KEY, incomplete_stamp(backup))
+        await out.put_record(settings.topic("ledger"), partition, STAMP_KEY, value=incomplete_stamp(backup))
     await out.commit()
 
 

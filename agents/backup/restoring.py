@@ -64,21 +64,21 @@ async def restore(target: Target, report: Report = lambda line: None) -> Manifes
     manifest = Manifest.complete_in(folder)
     check_files(folder, manifest)
     await quiet.require_no_workers(settings)
-    old = ledger_files.load(settings, target.rubric, folder, manifest)
+    old = ledger_files.load(settings, target.rubric, folder, manifest=manifest)
     _require_movable(old, settings.frame_partitions)
     report(f"{sum(one.shard.members for one in old):,} members in {len(old)} partitions are read")
     await _prepare(target, manifest)
     ids = await current_ids(settings, ("events", "frames", "ledger"))
     async with appender(settings) as producer:
-        offsets = await _offsets(target, manifest, producer, ids["events"])
-        await _copy(target, manifest, producer, report)
+        offsets = await _offsets(target, manifest, producer, events=ids["events"])
+        await _copy(target, manifest, producer, report=report)
     scores = {"scores": NOT_THE_SCORES, "shadow": NOT_THE_SCORES}
     async with transactions(settings) as out:
-        stamps = await _ledgers(settings, old, offsets, out, topics=ids | scores)
+        stamps = await _ledgers(settings, old, offsets, out=out, topics=ids | scores)
         await _commit_sources(settings, stamps)
         await quiet.require_no_workers(settings)
         for partition, stamp in stamps.items():
-            await out.put_record(settings.topic("ledger"), partition, STAMP_KEY, stamp.dump())
+            await out.put_record(settings.topic("ledger"), partition, STAMP_KEY, value=stamp.dump())
         await out.commit()
     return manifest
 
@@ -140,7 +140,7 @@ async def _require_empty(settings: Settings, there: dict[str, int]) -> None:
             )
 
 
-async def _copy(target: Target, manifest: Manifest, producer: AIOKafkaProducer, report: Report) -> None:
+async def _copy(target: Target, manifest: Manifest, producer: AIOKafkaProducer, *, report: Report) -> None:
     """The topics that are kept as they are."""
     settings, folder = target.settings, target.folder
     letters: dict[bytes, tuple[bytes, int]] = {}
@@ -148,7 +148,7 @@ async def _copy(target: Target, manifest: Manifest, producer: AIOKafkaProducer, 
         if short == "ledger" or short not in target.topics:
             continue
         into = Append(producer, settings.topic(short), [] if short == "dead-letters" else None)
-        for places, read in _placed(settings, folder, manifest, short):
+        for places, read in _placed(settings, folder, manifest, short=short):
             for place, (_, row) in zip(places, read, strict=True):
                 await into.add(place, _renamed(row, letters) if short == "replays" else row)
         await into.end()
@@ -160,7 +160,7 @@ async def _copy(target: Target, manifest: Manifest, producer: AIOKafkaProducer, 
 
 
 def _placed(
-    settings: Settings, folder: Path, manifest: Manifest, short: str
+    settings: Settings, folder: Path, manifest: Manifest, *, short: str
 ) -> Iterator[tuple[list[int], list[tuple[int, Row]]]]:
     """The records of a topic by lots, each with the partitions where they belong."""
     count = {"dead-letters": settings.letter_partitions, "replays": 1}.get(short, settings.frame_partitions)
@@ -196,17 +196,17 @@ def _renamed(row: Row, letters: dict[bytes, tuple[bytes, int]]) -> Row:
 
 
 async def _offsets(
-    target: Target, manifest: Manifest, producer: AIOKafkaProducer, events: str
+    target: Target, manifest: Manifest, producer: AIOKafkaProducer, *, events: str
 ) -> SourceOffsets:
     if events == manifest.topics["events"].id:
         return SourceOffsets()
     if target.same_offsets:
         return await checked_copy(target.settings, target.folder, manifest)
-    return await append_events(target.settings, target.folder, manifest, producer)
+    return await append_events(target.settings, target.folder, manifest, producer=producer)
 
 
 async def _ledgers(
-    settings: Settings, old: list[Old], offsets: SourceOffsets, out: Transactions, *, topics: dict[str, str]
+    settings: Settings, old: list[Old], offsets: SourceOffsets, *, out: Transactions, topics: dict[str, str]
 ) -> dict[int, Stamp]:
     """Write all of the ledgers but the stamps, which are returned."""
     topic, count = settings.topic("ledger"), settings.frame_partitions
@@ -216,7 +216,7 @@ async def _ledgers(
         made, digest, waiting = Regrouped(pairs, number, count), Digest(), 0
         for key, value in made.records():
             digest.put(key, value)
-            await out.put_record(topic, number, key, value)
+            await out.put_record(topic, number, key, value=value)
             waiting += len(value)
             if waiting > CHUNK_BYTES:
                 await out.commit()

@@ -64,12 +64,12 @@ async def checked_copy(settings: Settings, folder: Path, manifest: Manifest) -> 
             )
         left = rows(folder / file.path)
         async for record in records(settings, "events", file.partition, first=file.first, end=file.end):
-            _require_same(topic, file, next(left, None), row(record))
-        _require_same(topic, file, next(left, None), None)
+            _require_same(topic, file, next(left, None), got=row(record))
+        _require_same(topic, file, next(left, None), got=None)
     return SourceOffsets()
 
 
-def _require_same(topic: str, file: SavedFile, wanted: Row | None, got: Row | None) -> None:
+def _require_same(topic: str, file: SavedFile, wanted: Row | None, *, got: Row | None) -> None:
     """Raise UserError unless both are the same event, or none."""
     if wanted is None and got is None:
         return
@@ -82,7 +82,7 @@ def _require_same(topic: str, file: SavedFile, wanted: Row | None, got: Row | No
 
 
 async def append_events(
-    settings: Settings, folder: Path, manifest: Manifest, producer: AIOKafkaProducer
+    settings: Settings, folder: Path, manifest: Manifest, *, producer: AIOKafkaProducer
 ) -> SourceOffsets:
     """Append the events of the backup to a topic without others; goes on where it was interrupted."""
     topic = settings.topic("events")
@@ -93,7 +93,7 @@ async def append_events(
         begin[file.partition] = first
         left = rows(folder / file.path)
         old[file.partition] = np.array([one.offset for one in rows(folder / file.path)], np.int64)
-        count = await _skip_what_is_there(settings, file, left, first, end)
+        count = await _skip_what_is_there(settings, file, left, first=first, end=end)
         into = Append(producer, topic, [])
         for one in left:
             await into.add(file.partition, one)
@@ -106,7 +106,7 @@ async def append_events(
 
 
 async def _skip_what_is_there(
-    settings: Settings, file: SavedFile, left: Iterator[Row], first: int, end: int
+    settings: Settings, file: SavedFile, left: Iterator[Row], *, first: int, end: int
 ) -> int:
     """Go through those of the events that an earlier attempt has written already; how many these are."""
     count, topic = 0, settings.topic("events")

@@ -115,9 +115,9 @@ def _live(settings: "Settings", rubric: "Rubric", member: str | None) -> Members
     population = asyncio.run(read())
 
     def ranks(name: str) -> "dict[str, Rank | None] | None":
-        return asyncio.run(member_ranks.live(settings, rubric, population, name))
+        return asyncio.run(member_ranks.live(settings, rubric, population, member=name))
 
     def network(name: str) -> "NetworkStanding | None":
-        return asyncio.run(member_network.live(settings, rubric, population, name))
+        return asyncio.run(member_network.live(settings, rubric, population, member=name))
 
     return Members(population, "the live state", ranks, network)

@@ -41,7 +41,9 @@ def show(
     settings = connected(Settings.load(), start=False)
     rubric, today = rubric_file.load(settings.rubric), clock(settings).today()
     with console.progress("reading the ledger") as advance:
-        found = asyncio.run(ledger_view.view(settings, rubric, today, partition, member, advance))
+        found = asyncio.run(
+            ledger_view.view(settings, rubric, today, partition=partition, member=member, on_progress=advance)
+        )
     typer.echo(found.model_dump_json(indent=2))
     raise typer.Exit(1 if any(one.problem for one in found.partitions) else 0)
 

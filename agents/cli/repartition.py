@@ -34,7 +34,7 @@ def repartition(
     settings = Settings.load()
     rubric = rubric_file.load(settings.rubric)
     settings = connected(settings, start=False)
-    if asyncio.run(repartitioning.repartition(settings, rubric, count, folder, console.report)):
+    if asyncio.run(repartitioning.repartition(settings, rubric, count, folder=folder, report=console.report)):
         typer.echo(
             f"{count} partitions: set PILLARSCORE_FRAME_PARTITIONS={count} for all workers and commands, and start "
             "the workers"

@@ -95,7 +95,7 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
             await sample.send(settings, part, advance)
         kept = await played(settings)
     with console.progress("scoring") as advance:
-        counters = await counted(settings, kept.targets(), None, advance)
+        counters = await counted(settings, kept.targets(), None, on_progress=advance)
     assert counters is not None
     scores = published_scores.score_table(await published_scores.newest(settings))
     console.console().print(console.table(scores, scores.best_first()[:TOP]))
@@ -122,7 +122,11 @@ async def _verified(settings: "Settings", paths: list) -> int:
     live = await published_scores.newest(settings)
     rubric, today = rubric_file.load(settings.rubric), clock(settings).today()
     recorded = await published_scores.recorded(settings, rubric)
-    found = list(differences(settings, rubric, live, lambda run: run.read(Lines(paths)), today, recorded))
+    found = list(
+        differences(
+            settings, rubric, live, read=lambda run: run.read(Lines(paths)), today=today, recorded=recorded
+        )
+    )
     if found:
         console.console().print(console.difference_table(found[:TOP]))
     console.report(f"Live against offline: {len(live):,} members, {len(found):,} differences")

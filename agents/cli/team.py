@@ -129,7 +129,7 @@ def _write(
     summary = one.summary()
     if html is not None:
         with writer(html) as write:
-            for piece in team_html.page(one, summary, rubric, limit or PAGE_ROWS):
+            for piece in team_html.page(one, summary, rubric, limit=limit or PAGE_ROWS):
                 write(piece)
         console.report(f"Written: {html}")
     if csv is not None:

@@ -133,7 +133,7 @@ async def _counted_copies(settings: "Settings", wait: float) -> list[Path]:
     if not files:
         raise UserError("No events were published from here: give the published FILE")
     with console.progress("waiting for the workers") as advance:
-        if not await counted(settings, kept.targets(), wait, advance):
+        if not await counted(settings, kept.targets(), wait, on_progress=advance):
             raise UserError(f"The published events are not counted after {wait:g} s: is a worker running?")
     return files
 
@@ -172,8 +172,12 @@ def _compare(
         with rejected_file(rejected) as sink:
             as_live = AsLive(horizon.latest_ms(today), live.refused)
             read(Offline(settings, rubric, today, rejected=sink, as_live=as_live))
-    found = list(differences(settings, rubric, live.scores, read, today, live.recorded, horizon))
-    return found, look_back(settings, rubric, read, live.recorded, last, horizon)
+    found = list(
+        differences(
+            settings, rubric, live.scores, read=read, today=today, recorded=live.recorded, horizon=horizon
+        )
+    )
+    return found, look_back(settings, rubric, read, recorded=live.recorded, most=last, horizon=horizon)
 
 
 def _report(live: _Live, found: "list[Difference]", past: "Lookback", limit: int) -> None:

@@ -105,7 +105,7 @@ def _trials(texts: "list[str] | tuple[()]", rubrics: "list[Rubric]", found: "Mem
     for name, settings in by_member.items():
         member = found.find(name).member
         for rubric in rubrics:
-            yield attempt(rubric, day, member, settings)
+            yield attempt(rubric, day, member, settings=settings)
 
 
 def _compared(old: "Rubric", new: "Rubric", found: "Members", top: int) -> "Comparison":

@@ -64,7 +64,7 @@ def worker(
                 required=one.required,
                 why=one.why,
             )
-        running = Worker(settings, rubric, time, role)
+        running = Worker(settings, rubric, time, role=role)
         if with_stdin:
             asyncio.get_running_loop().add_reader(sys.stdin, running.stop)
         await running.run()

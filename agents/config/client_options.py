@@ -53,7 +53,7 @@ def read(file: Path | None) -> dict[str, dict[str, Any]]:
     for key, value in _pairs(file, where):
         scope, _, name = key.partition(".") if key.split(".")[0] in KNOWN else ("", "", key)
         name = name.replace(".", "_").replace("-", "_")
-        found[scope][name] = _checked(scope, name, value, f"{where}: {key}")
+        found[scope][name] = _checked(scope, name, value, where=f"{where}: {key}")
     return found
 
 
@@ -83,7 +83,7 @@ def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
             yield before + name, value
 
 
-def _checked(scope: str, name: str, value: Any, where: str) -> Any:
+def _checked(scope: str, name: str, value: Any, *, where: str) -> Any:
     known = KNOWN[scope]
     if name in _OWN:
         raise UserError(f"{where}: set {variable(_OWN[name])} instead")

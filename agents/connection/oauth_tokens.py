@@ -128,8 +128,8 @@ class TokenEndpoint(AbstractTokenProvider):
             https = urllib.request.HTTPSHandler(context=self._context())
             opener = urllib.request.build_opener(_NoRedirects, https)
             with opener.open(request, timeout=min(10.0, s.request_timeout_s)) as answer:
-                said = json.loads(answer.read(LARGEST))
-            token, lifetime_s = said["access_token"], float(said.get("expires_in", LIFETIME_S))
+                reply = json.loads(answer.read(LARGEST))
+            token, lifetime_s = reply["access_token"], float(reply.get("expires_in", LIFETIME_S))
         except urllib.error.HTTPError as error:
             error.close()
             refused = error.code in (400, 401, 403)

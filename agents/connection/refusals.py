@@ -63,7 +63,7 @@ def note(where: str, text: str | None) -> None:
 
 
 def current() -> dict[str, str]:
-    """The refusals of late: where they were met, and what was said."""
+    """The recent refusals: where each happened, and its message."""
     since = time.monotonic() - SHOWN_S
     return {where: text for where, (text, at) in list(_seen.items()) if at >= since}
 
@@ -88,12 +88,12 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def denied(error: BaseException) -> str | None:
     """Which ACL is missing, or None for an error that is not about one."""
-    said = ", ".join(sorted(_names(error)))
+    names = ", ".join(sorted(_names(error)))
     if isinstance(error, TopicAuthorizationFailedError):
-        topic = f"topic {said}" if said else "a topic"
+        topic = f"topic {names}" if names else "a topic"
         return f"not allowed to use {topic}: needs ACLs Read, Write and Describe on it"
     if isinstance(error, GroupAuthorizationFailedError):
-        group = f"consumer group {said}" if said else "a consumer group"
+        group = f"consumer group {names}" if names else "a consumer group"
         return f"not allowed to use {group}: needs ACLs Read and Describe on it"
     if isinstance(error, TransactionalIdAuthorizationFailed):
         return "not allowed to use transactions: needs ACLs Write and Describe on the transactional ids"

@@ -74,7 +74,7 @@ def with_fields(event: bytes, fields: Sequence[str]) -> bytes:
         names = path.split(".")
         if not equals or not all(names):
             raise UserError(f"--set {field}: give PATH=VALUE, such as data.words=12")
-        _set(document, names, _value(text), field)
+        _set(document, names, _value(text), field=field)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
@@ -100,7 +100,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _set(document: Any, names: list[str], value: Any, field: str) -> None:
+def _set(document: Any, names: list[str], value: Any, *, field: str) -> None:
     at = document
     for name in names[:-1]:
         if isinstance(at, dict):

@@ -93,7 +93,7 @@ class Judge:
             fails = (bad[n].reason, bad[n].message) if n in bad else None
             before = memory.get(candidate.found.place)
             if before is not None and before.letter_timestamp != candidate.found.timestamp:
-                before = None  # of another letter: the topic was made anew
+                before = None  # of another letter: the topic was recreated
             judged.append(Judged(candidate, fails, before))
         return judged
 
@@ -127,7 +127,7 @@ class Sender:
         try:
             for judged in lot:
                 for topic, partition, key, value, headers in self._records(judged):
-                    await self._out.put_record(topic, partition, key, value, headers)
+                    await self._out.put_record(topic, partition, key, value=value, headers=headers)
             await self._out.commit()
         except ProduceFailed as error:
             raise UserError(f"{error}: no letter of this batch was sent") from None

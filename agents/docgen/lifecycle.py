@@ -32,7 +32,9 @@ ABOUT_INGEST = {
 }
 
 
-def _part(title: str, about: dict[S, str], transitions: Transitions[S], start: S, why: str) -> Iterator[str]:
+def _part(
+    title: str, about: dict[S, str], transitions: Transitions[S], *, start: S, why: str
+) -> Iterator[str]:
     yield f"## {title}"
     yield ""
     yield why
@@ -59,15 +61,15 @@ def render() -> str:
             "A member partition",
             ABOUT_PARTITION,
             PARTITION,
-            PartitionState.RESTORING,
-            "From the moment the group assigns it to a worker until it is revoked or the worker stops.",
+            start=PartitionState.RESTORING,
+            why="From the moment the group assigns it to a worker until it is revoked or the worker stops.",
         ),
         *_part(
             "Ingest",
             ABOUT_INGEST,
             INGEST,
-            IngestState.JOINING,
-            "Of each worker with the ingest role, over all its source partitions.",
+            start=IngestState.JOINING,
+            why="Of each worker with the ingest role, over all its source partitions.",
         ),
     ]
     return "\n".join(lines).rstrip() + "\n"

@@ -22,7 +22,7 @@ _COMPRESSED = (
     (LZMA, re.compile(rb"\x5d\0\0")),
 )
 LONGEST_MAGIC = 10
-"""Bytes that tell a compression."""
+"""Bytes that identify a compression."""
 
 _DECOMPRESS = "decompress it first"
 _UNPACK = "unpack it first"

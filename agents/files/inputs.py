@@ -1,4 +1,4 @@
-"""Files of events of any kind, one after the other: NDJSON, plain or compressed, and Parquet. First bytes tell."""
+"""Files of events of any kind, one after the other: NDJSON (plain or compressed) and Parquet, by their bytes."""
 
 import bisect
 from collections.abc import Iterator, Sequence

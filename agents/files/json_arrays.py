@@ -1,7 +1,7 @@
 """A JSON array as its elements: events as they were written, not yet judged, with bounded memory.
 
 Only brackets and quotes are looked at. What is between two commas is handed on as a line, so whether an element is an
-event, and what is wrong with one that is not, is said in one place.
+event, and what is wrong with one that is not, is decided in one place.
 """
 
 from collections.abc import Callable, Generator
@@ -18,7 +18,7 @@ _SPACE = b" \t\r\n"
 
 
 def elements(
-    read: Callable[[int], bytes], name: str, size: int, longest: int
+    read: Callable[[int], bytes], name: str, size: int, *, longest: int
 ) -> Generator[list[bytes], None, bytes]:
     """The elements of an array, or of several one after the other, in lists; returns what follows, if anything.
 

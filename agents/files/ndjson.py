@@ -100,7 +100,7 @@ class Lines:
                 stream.read(len(BOM))
             piece = b""
             if formats.is_array(head.removeprefix(BOM)):
-                piece = yield from elements(stream.read, name, PIECE, LONGEST)
+                piece = yield from elements(stream.read, name, PIECE, longest=LONGEST)
             rest = b""
             while piece := piece or stream.read(PIECE):
                 lines = piece.split(b"\n")

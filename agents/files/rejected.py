@@ -51,7 +51,7 @@ class FileCounts:
         """Count lines, or rows, of a file."""
         self._files.setdefault(file, _File()).read += count
 
-    def rejected(self, file: str, reason: str, count: int, shown: Iterable[tuple[str, str]]) -> None:
+    def rejected(self, file: str, reason: str, count: int, shown: Iterable[tuple[str, str]]) -> None:  # noqa: PLR0917
         """Count those that are dead letters, of which some are shown: (place, message)."""
         if reason in _EVENTS:
             return
@@ -82,7 +82,7 @@ def rejected_file(path: Path | None) -> Iterator[Sink | None]:
     refused: NoEventsError | None = None
     with writer(path) as write:
 
-        def sink(place: str, reason: str, message: str, line: bytes | None) -> None:
+        def sink(place: str, reason: str, message: str, line: bytes | None) -> None:  # noqa: PLR0917
             file, _, number = place.rpartition(":")
             # a file's name need not be UTF-8
             named = file.encode("utf-8", "backslashreplace").decode()

@@ -281,7 +281,7 @@ def _salvaged(self: Any, error: Exception) -> "tuple[Iterator[UnreadableRecord],
     place = Position(self._tp.topic, self._tp.partition, self.next_fetch_offset)
     wrong = isinstance(error, errors.CorruptRecordException) and "CRC" in str(error)
     data, number = bytes(self._records.data), self._records.taken - 1
-    return refused(data, number, place, f"{type(error).__name__}: {error}", wrong_checksum=wrong)
+    return refused(data, number, place, why=f"{type(error).__name__}: {error}", wrong_checksum=wrong)
 
 
 # the compiled parser or the one in Python, whichever is in use: both look these names up when they are called

@@ -47,7 +47,7 @@ class RangeReader:
 
 @asynccontextmanager
 async def reader(
-    settings: Settings, topic: str, partition: int, committed: bool = True
+    settings: Settings, topic: str, partition: int, *, committed: bool = True
 ) -> AsyncIterator[RangeReader]:
     """A Reader; committed: see only what belongs to committed transactions."""
     consumer = clients.consumer(

@@ -52,7 +52,9 @@ def batches(data: bytes) -> Iterator[bytes]:
         at += 12 + length
 
 
-def salvage(topic: str, partition: int, batch: bytes, why: str, first: int = 0) -> Iterator[UnreadableRecord]:
+def salvage(
+    topic: str, partition: int, batch: bytes, *, why: str, first: int = 0
+) -> Iterator[UnreadableRecord]:
     """Every record of a batch that the client could not read; why: what the client has said.
 
     Records without a fault are there too, with problem "". first: the offset from which on they are wanted, so that
@@ -85,7 +87,7 @@ def salvage(topic: str, partition: int, batch: bytes, why: str, first: int = 0) 
             if length <= 0 or stop > len(body):
                 break
             at = stop
-            found = _record(body, start, stop, base, base_ms)
+            found = _record(body, start, stop, base=base, base_ms=base_ms)
         except (ValueError, IndexError, struct.error):
             break
         if not next_ <= found.offset - base <= last:
@@ -103,7 +105,7 @@ def salvage(topic: str, partition: int, batch: bytes, why: str, first: int = 0) 
 
 
 def corrupt(
-    topic: str, partition: int, batch: bytes, following: int | None = None, first: int = 0
+    topic: str, partition: int, batch: bytes, *, following: int | None = None, first: int = 0
 ) -> Iterator[UnreadableRecord]:
     """A batch whose checksum is wrong: nothing in it can be trusted but where it is.
 
@@ -122,7 +124,7 @@ def corrupt(
         yield UnreadableRecord(topic, partition, offset, max_ms, "bad_batch", message, raw=raw)
 
 
-def unframed(topic: str, partition: int, offset: int, why: str) -> UnreadableRecord:
+def unframed(topic: str, partition: int, offset: int, *, why: str) -> UnreadableRecord:
     """In the place of an offset of which no batch can be made out."""
     return UnreadableRecord(topic, partition, offset, -1, "bad_batch", f"no record can be found here: {why}")
 
@@ -136,7 +138,7 @@ def last_offset(batch: bytes) -> int:
     return int(base + max(0, last))
 
 
-def _record(body: bytes, at: int, stop: int, base: int, base_ms: int) -> UnreadableRecord:
+def _record(body: bytes, at: int, stop: int, *, base: int, base_ms: int) -> UnreadableRecord:
     at += 1  # attributes, unused
     delta_ms, at = _varint(body, at)
     delta, at = _varint(body, at)

@@ -20,7 +20,7 @@ tried: set[Position] = set()
 
 
 def refused(
-    data: bytes, number: int, place: Position, why: str, *, wrong_checksum: bool
+    data: bytes, number: int, place: Position, *, why: str, wrong_checksum: bool
 ) -> tuple[Iterator[UnreadableRecord], int] | None:
     """(the records of a batch in a fetch answer, the offset after it, 0 where that is not certain).
 
@@ -30,12 +30,12 @@ def refused(
     rest = islice(batches(data), number, None)
     found, following = next(rest, None), next(rest, None)
     if found is not None and not wrong_checksum:
-        return salvage(topic, partition, found, why, after), last_offset(found) + 1
+        return salvage(topic, partition, found, why=why, first=after), last_offset(found) + 1
     if place not in tried:
         tried.add(place)
         return None
     if found is None:
-        return iter([unframed(*place, why)]), 0
+        return iter([unframed(*place, why=why)]), 0
     base = None if following is None else int.from_bytes(following[:8])
-    records = corrupt(topic, partition, found, base, after)
-    return chain(records, [unframed(*place, "its batch has no such offset")]), 0
+    records = corrupt(topic, partition, found, following=base, first=after)
+    return chain(records, [unframed(*place, why="its batch has no such offset")]), 0

@@ -61,6 +61,7 @@ class Transactions:
         settings: Settings,
         transactional_id: str,
         compression: str | None = None,
+        *,
         skew: ObserveSkew | None = None,
     ) -> None:
         self.id = transactional_id
@@ -111,6 +112,7 @@ class Transactions:
         topic: str,
         partition: int,
         records: Sequence[KeyValue],
+        *,
         headers: Mapping[bytes, Headers] | None = None,
     ) -> None:
         """Queue records (key, value) of the open transaction; sent in as few batches as possible.
@@ -118,12 +120,17 @@ class Transactions:
         headers: by key, of the few records that have any.
         """
         await self.begin()
-        self._calls.append(lambda: self._put(topic, partition, records, headers))
+        self._calls.append(lambda: self._put(topic, partition, records, headers=headers))
         self.counts[topic] += len(records)
-        await self._put(topic, partition, records, headers)
+        await self._put(topic, partition, records, headers=headers)
 
     async def _put(
-        self, topic: str, partition: int, records: Sequence[KeyValue], headers: Mapping[bytes, Headers] | None
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[KeyValue],
+        *,
+        headers: Mapping[bytes, Headers] | None,
     ) -> None:
         now = int(time.time() * 1000)
         left = 0
@@ -140,17 +147,18 @@ class Transactions:
         topic: str,
         partition: int,
         key: bytes | None,
+        *,
         value: bytes | None,
         headers: Headers = NO_HEADERS,
     ) -> None:
         """Queue one record, with headers, of any size that the topic takes."""
         await self.begin()
-        self._calls.append(lambda: self._put_record(topic, partition, key, value, headers))
+        self._calls.append(lambda: self._put_record(topic, partition, key, value=value, headers=headers))
         self.counts[topic] += 1
-        await self._put_record(topic, partition, key, value, headers)
+        await self._put_record(topic, partition, key, value=value, headers=headers)
 
     async def _put_record(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers
+        self, topic: str, partition: int, key: bytes | None, *, value: bytes | None, headers: Headers
     ) -> None:
         size = len(key or b"") + len(value or b"")
         now = int(time.time() * 1000)

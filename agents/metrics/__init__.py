@@ -39,7 +39,7 @@ class Metrics:
         self.score = ScoreMetrics(self.registry)
         self.ranks = RankMetrics(self.registry)
         self.state = State(self.registry)
-        self._partitions = Moved("partition", vars(self.score).values(), lambda: self.state.runners, now)
+        self._partitions = Moved("partition", vars(self.score).values(), lambda: self.state.runners, now=now)
         self.registry.register(self._partitions)
 
     def of(self, partition: int) -> PartitionMetrics:

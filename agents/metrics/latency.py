@@ -11,7 +11,9 @@ from prometheus_client.utils import floatToGoString
 class Latencies(Collector):
     """Durations by stage; the buckets are the same for each. bounds: their upper ends, seconds, ascending."""
 
-    def __init__(self, name: str, documentation: str, stages: Sequence[str], bounds: Sequence[float]) -> None:
+    def __init__(
+        self, name: str, documentation: str, stages: Sequence[str], *, bounds: Sequence[float]
+    ) -> None:
         self._about = name, documentation
         self._bounds = (np.array(bounds) * 1000).astype(np.int64)
         self._ends = [floatToGoString(bound) for bound in (*bounds, float("inf"))]

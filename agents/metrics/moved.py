@@ -27,6 +27,7 @@ class Moved(Collector):
         label: str,
         metrics: Iterable[Any],
         owned: Callable[[], Collection[int]],
+        *,
         now: Callable[[], float],
     ) -> None:
         self._label = label

@@ -63,7 +63,7 @@ class ScoreMetrics:
             "Time from an event's timestamp until its score is queued in the transaction (emitted) or committed. "
             "Only events that arrived within 10 minutes.",
             ("emitted", "committed"),
-            LATENCY_BUCKETS,
+            bounds=LATENCY_BUCKETS,
         )
         r.register(self.latency)
         self.commit_seconds = Histogram(
@@ -213,7 +213,7 @@ class PartitionMetrics:
         """A dead letter went out."""
         self._all.letters.labels(self._partition, reason).inc()
 
-    def committed(self, seconds: float, block_bytes: int, arrivals: SourceCounts, now_ms: int) -> None:
+    def committed(self, seconds: float, block_bytes: int, arrivals: SourceCounts, *, now_ms: int) -> None:
         """All that was queued is committed, which took so long."""
         self.transactions.inc()
         self.commit_seconds.observe(seconds)

@@ -74,7 +74,7 @@ class WorkerMetrics:
             self.problems.labels(kind).set_function(partial(count, kind))
         self.skew.set_function(skew_s)
 
-    def watch(self, ready: Callable[[], bool], state_dir: Path, rubric: str, role: str) -> None:
+    def watch(self, ready: Callable[[], bool], state_dir: Path, rubric: str, *, role: str) -> None:
         """What to ask at each scrape. rubric: name and version."""
         self.build.labels(_version(), python_version(), rubric, role).set(1)
         self.ready.set_function(ready)

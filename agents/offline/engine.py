@@ -92,8 +92,8 @@ class Offline:
         settings: Settings,
         rubric: Rubric,
         day: int,
-        networks: bool = False,
         *,
+        networks: bool = False,
         rejected: Sink | None = None,
         as_live: "AsLive | None" = None,
     ) -> None:
@@ -115,7 +115,7 @@ class Offline:
         self._intake = Intake(*how, networks, 0)
         self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
-        self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), days_in, networks=networks)
+        self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), zone=days_in, networks=networks)
         self._frames = 0
         self._next = 0
 
@@ -201,7 +201,7 @@ class Offline:
                 out.append(int(rows.offset[row]))
         return out
 
-    def _bury(self, file: str, reason: str, count: int, shown: Sequence[tuple[str, str]]) -> None:
+    def _bury(self, file: str, reason: str, count: int, shown: Sequence[tuple[str, str]]) -> None:  # noqa: PLR0917
         self.dead.setdefault(reason, Rejected()).add(count, shown)
         self.files.rejected(file, reason, count, shown)
 

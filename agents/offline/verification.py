@@ -40,7 +40,7 @@ class Horizon:
     refused: Mapping[int, int]
 
 
-def _run(settings: Settings, rubric: Rubric, day: int, horizon: Horizon | None) -> Offline:
+def _run(settings: Settings, rubric: Rubric, day: int, *, horizon: Horizon | None) -> Offline:
     if horizon is None:
         return Offline(settings, rubric, day)
     return Offline(settings, rubric, day, as_live=AsLive(horizon.latest_ms(day), horizon.refused))
@@ -50,6 +50,7 @@ def differences(
     settings: Settings,
     rubric: Rubric,
     live: Mapping[str, Score],
+    *,
     read: Callable[[Offline], object],
     today: int,
     recorded: RecordedHistory | None = None,
@@ -67,12 +68,12 @@ def differences(
         by_day[days.number(score.as_of)].append(score)
     latest = max(by_day, default=today)
     for day in sorted({*by_day, latest}):
-        run = _run(settings, rubric, day, horizon)
+        run = _run(settings, rubric, day, horizon=horizon)
         read(run)
         standings = run.standings()
         rows = {member: row for row, member in enumerate(standings.members)}
         for score in by_day[day]:
-            yield from _compared(score, standings, rows.get(score.member), rubric)
+            yield from _compared(score, standings, rows.get(score.member), rubric=rubric)
             if recorded is not None:
                 yield from _judged(score, recorded)
         if day == latest:
@@ -81,7 +82,7 @@ def differences(
                     yield Difference(member, "score", "none", as_points(int(standings.score[row])))
 
 
-def _compared(score: Score, offline: ScoreTable, row: int | None, rubric: Rubric) -> Iterator[Difference]:
+def _compared(score: Score, offline: ScoreTable, row: int | None, *, rubric: Rubric) -> Iterator[Difference]:
     if row is None:
         yield Difference(score.member, "score", as_points(score.score), "none")
         return
@@ -100,7 +101,7 @@ def _judged(score: Score, recorded: RecordedHistory) -> Iterator[Difference]:
     """Each field beside the points that does not follow from them and the recorded days."""
     p, change = score.pillars, score.change
     pillars = [p.brand, p.find, p.engage, p.relate]
-    wanted = recorded.expected(score.member, days.number(score.as_of), score.score, pillars)
+    wanted = recorded.expected(score.member, days.number(score.as_of), score.score, pillars=pillars)
     band = score.band if wanted.band is None else str(wanted.band)
     fields = (
         ("band", score.band or "none", band or "none"),
@@ -136,6 +137,7 @@ def look_back(
     settings: Settings,
     rubric: Rubric,
     read: Callable[[Offline], object],
+    *,
     recorded: RecordedHistory,
     most: int,
     horizon: Horizon | None = None,
@@ -147,7 +149,7 @@ def look_back(
     """
     chosen, records, changed = recorded.last_days(most), 0, 0
     for day in chosen:
-        run = _run(settings, rubric, day, horizon)
+        run = _run(settings, rubric, day, horizon=horizon)
         read(run)
         standings = run.standings()
         columns = zip(standings.members, standings.score.tolist(), standings.pillars.tolist(), strict=True)

@@ -47,16 +47,22 @@ def convert(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         moment = datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if last_day.get(sender) != time // 86_400:
             last_day[sender] = time // 86_400
-            yield _event("session.started", f"session-{sender}-{time // 86_400}", sender, moment, {})
+            yield _event(
+                "session.started", f"session-{sender}-{time // 86_400}", sender, time=moment, data={}
+            )
         answered = last_written.get((recipient, sender))
         if answered is not None and (sender, recipient) not in last_written:
             accepted = {"inviter": member(recipient)}
-            yield _event("invitation.accepted", f"accepted-{sender}-{recipient}", sender, moment, accepted)
+            yield _event(
+                "invitation.accepted", f"accepted-{sender}-{recipient}", sender, time=moment, data=accepted
+            )
         # The same pair may write twice in a second: what differs is how often it has.
         again = in_this_second[sender, recipient] = in_this_second.get((sender, recipient), 0) + 1
         reply = answered is not None and time - answered <= REPLY_SECONDS
         data = {"recipient": member(recipient), "reply": reply}
-        yield _event("message.sent", f"message-{sender}-{recipient}-{time}-{again}", sender, moment, data)
+        yield _event(
+            "message.sent", f"message-{sender}-{recipient}-{time}-{again}", sender, time=moment, data=data
+        )
         last_written[sender, recipient] = time
 
 
@@ -101,7 +107,7 @@ def _message(number: int, line: str) -> tuple[int, int, int]:
     return sender, recipient, time
 
 
-def _event(kind: str, identity: str, actor: int, time: str, data: dict[str, Any]) -> dict[str, Any]:
+def _event(kind: str, identity: str, actor: int, *, time: str, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "specversion": "1.0",
         "id": identity,

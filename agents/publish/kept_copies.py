@@ -1,7 +1,7 @@
 """What was sent to a Kafka from here: kept, so that `verify` can score the very same events from a file.
 
 A part is one run of `publish`: its lines as they were sent (times moved), and a note with where and when
-they ended in the topic. A part is of no use any more when the topic was made anew since.
+they ended in the topic. A part is useless once the topic has been recreated.
 """
 
 import gzip

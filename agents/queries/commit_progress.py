@@ -71,6 +71,7 @@ async def counted(
     settings: Settings,
     targets: Mapping[int, int],
     within_s: float | None = None,
+    *,
     on_progress: Callable[[int, float, int], object] = lambda events, done, total: None,
 ) -> Counters | None:
     """Wait until the workers have committed all source offsets below `targets`; None when not in time.

@@ -44,7 +44,7 @@ async def check(
     restored: list[Restored] = []
     for partition in range(settings.frame_partitions):
         on_progress(found.members, partition, settings.frame_partitions)
-        one = await restore(KafkaLog(settings), settings, (rubric, None), partition, today=today)
+        one = await restore(KafkaLog(settings), settings, (rubric, None), partition=partition, today=today)
         restored.append(one)
         found.problems += _problems(settings, partition, one)
     await _letters(settings, restored, found)

@@ -190,6 +190,7 @@ async def view(
     settings: Settings,
     rubric: Rubric,
     today: Day,
+    *,
     partition: int | None = None,
     member: str | None = None,
     on_progress: Callable[[int, float, int], object] = lambda records, done, total: None,
@@ -204,7 +205,7 @@ async def view(
             f"{settings.topic('ledger')} has no partition {partition}: give one from 0 to {count - 1}"
         )
     if member is not None:
-        return await _member_view(settings, rubric, today, count, partition, member)
+        return await _member_view(settings, rubric, today, count=count, partition=partition, member=member)
     chosen = range(count) if partition is None else range(partition, partition + 1)
     found, records = [], 0
     for done, one in enumerate(chosen):
@@ -228,14 +229,14 @@ async def _partitions(settings: Settings) -> int:
 
 
 async def _member_view(
-    settings: Settings, rubric: Rubric, today: Day, count: int, partition: int | None, member: str
+    settings: Settings, rubric: Rubric, today: Day, *, count: int, partition: int | None, member: str
 ) -> LedgerView:
     [home] = partitions(pa.array([member], pa.string()), count).tolist()
     if partition not in (None, home):
         raise UserError(
             f"Member {_shown(member)} belongs to partition {home}: leave --partition {partition} out"
         )
-    restored = await restore(KafkaLog(settings), settings, (rubric, None), home, today=today)
+    restored = await restore(KafkaLog(settings), settings, (rubric, None), partition=home, today=today)
     kept = partition_ledger(home, restored.image)
     state = member_state(restored.shard, home, member)
     if state is None:

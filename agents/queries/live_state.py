@@ -54,7 +54,7 @@ async def _shard(
 ) -> tuple[Shard, int]:
     """A partition's state, and how many frames were counted on top of its stamp."""
     s = settings
-    found = await restore(KafkaLog(s), s, (rubric, None), partition, today=today)
+    found = await restore(KafkaLog(s), s, (rubric, None), partition=partition, today=today)
     shard, read = found.shard, 0
     async with reader(s, s.topic("frames"), partition) as r:
         first, end = await r.bounds()

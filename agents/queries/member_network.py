@@ -43,7 +43,7 @@ def in_file(population: Population, member: str, settings: Settings) -> NetworkS
 
 
 async def live(
-    settings: Settings, rubric: Rubric, population: Population, member: str
+    settings: Settings, rubric: Rubric, population: Population, *, member: str
 ) -> NetworkStanding | None:
     """The same from the live state; population: of the partition that has the member.
 
@@ -97,7 +97,7 @@ def _standing(
     index = shard.state.index.get(member)
     one = np.array([index if index is not None else -1])
     own = shard.points(one).score if one[0] in shard.scored() else np.array([UNKNOWN])
-    found = peer_ranks(links, own, scores, day - WINDOW)
+    found = peer_ranks(links, own, scores, floor=day - WINDOW)
     return standing(
         member, found, minimum=settings.cohort_minimum, day=day, revision=0, rubric=shard.rubric.id
     )

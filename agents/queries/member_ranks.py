@@ -11,6 +11,7 @@ from pipeline.cohorts.rank import CohortRank, rank, rank_among
 from pipeline.cohorts.rank_records import counts_around
 from pipeline.common.partitioner import partitions
 from pipeline.common.rubric_id import RubricId
+from pipeline.common.units import MemberSlot
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.shard.shard import Shard
@@ -53,7 +54,7 @@ def in_file(population: Population, member: str, settings: Settings) -> RanksByC
 
 
 async def live(
-    settings: Settings, rubric: Rubric, population: Population, member: str
+    settings: Settings, rubric: Rubric, population: Population, *, member: str
 ) -> RanksByCohort | None:
     """The ranks of a member as they are now, among the others as published last.
 
@@ -78,7 +79,7 @@ async def live(
     for column, (kind, value) in enumerate(zip((EVERYONE, *kinds), ("", *values), strict=True)):
         if value or not column:
             now, scores = np.array([view.number(kind, value)]), view.sorted_scores[column]
-            was, old = _published(view.sources[partition], shard, index, column)
+            was, old = _published(view.sources[partition], shard, index, column=column)
             if was is None:  # too new for its slot to be known: taken out by the score
                 was, old = int(now[0]) * bool(scores.above(now, score)[1][0]), int(score[0])
             counted = counts_around(scores, now, score, was=np.array([was]), old=np.array([old]))
@@ -86,7 +87,7 @@ async def live(
     return found
 
 
-def _published(source: Source, shard: Shard, index: int, column: int) -> tuple[int | None, int]:
+def _published(source: Source, shard: Shard, index: MemberSlot, *, column: int) -> tuple[int | None, int]:
     """(cohort, score) as published of a member; cohort None when it is unknown which slot is theirs.
 
     A slot is a member's for good once it is in a block of the ledger.

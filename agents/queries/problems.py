@@ -27,6 +27,7 @@ def problems(
     seen: Iterable[PartitionView],
     committed: Mapping[int, int],
     ids: Mapping[str, str],
+    *,
     names: Mapping[str, str],
 ) -> list[str]:
     """One line each, worst first.

@@ -69,7 +69,7 @@ async def recorded(settings: Settings, rubric: Rubric) -> RecordedHistory:
                     p = day.pillars
                     points = [day.score, p.brand, p.find, p.engage, p.relate]
                     rubric_id = RubricId(day.rubric.name, day.rubric.version)
-                    found.add(day.member, days.number(day.day), points, rubric_id)
+                    found.add(day.member, days.number(day.day), points, rubric=rubric_id)
     return found
 
 

@@ -132,6 +132,7 @@ class Survey:
         settings: Settings,
         client: Any,
         topic_client: AIOKafkaClient,
+        *,
         reading: MultiReader,
         counts: dict[str, int],
     ) -> None:
@@ -173,7 +174,7 @@ class Survey:
             )
             for row, one in zip(rows, self._seen, strict=True)
         ]
-        wrong = problems.problems(seen, self._committed, await self._ids(), self._names)
+        wrong = problems.problems(seen, self._committed, await self._ids(), names=self._names)
         settled = len(marks) <= 1 and len(stamps) in (0, len(self._seen)) and not wrong
         known = [rate for seen in self._seen if (rate := _rate(seen)) is not None]
         return Status(
@@ -257,7 +258,10 @@ class Survey:
             position = max(first, at, *counted) if counted else max(first, at)
             rows.append(
                 SourceStatus(
-                    tp.partition, group.owners.get(tp.partition), end, await self._lag(tp, position, end, now)
+                    tp.partition,
+                    group.owners.get(tp.partition),
+                    end,
+                    await self._lag(tp, position, end, now=now),
                 )
             )
         return rows
@@ -268,7 +272,7 @@ class Survey:
             seen = self._seen[tp.partition]
             stamp = seen.stamp
             self._ends[tp.partition] = end
-            lag = await self._lag(tp, max(first, stamp.frame + 1 if stamp else 0), end, now)
+            lag = await self._lag(tp, max(first, stamp.frame + 1 if stamp else 0), end, now=now)
             rate = _rate(seen)
             rows.append(
                 PartitionStatus(
@@ -284,7 +288,7 @@ class Survey:
             )
         return rows
 
-    async def _lag(self, tp: TopicPartition, position: int, end: int, now: int) -> Lag:
+    async def _lag(self, tp: TopicPartition, position: int, end: int, *, now: int) -> Lag:
         if position >= end:
             return Lag()
         few = end - position <= MARKERS
@@ -343,4 +347,4 @@ async def survey(settings: Settings) -> AsyncIterator[Survey]:
             )
         tps = [TopicPartition(settings.topic(short), p) for short in NEEDED for p in range(counts[short])]
         async with partitions(settings, tps) as reading, kafka_client(settings) as topic_client:
-            yield Survey(settings, client, topic_client, reading, counts)
+            yield Survey(settings, client, topic_client, reading=reading, counts=counts)

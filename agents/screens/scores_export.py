@@ -46,7 +46,7 @@ def _decimals(hundredths: np.ndarray) -> pa.Array:
 
 
 def _batches(
-    score_table: ScoreTable, rows: Sequence[int], rubric: Rubric, name: Callable[[str], str] = str
+    score_table: ScoreTable, rows: Sequence[int], rubric: Rubric, *, name: Callable[[str], str] = str
 ) -> Iterator[pa.RecordBatch]:
     """name: how a member is written."""
     names = schema(rubric, score_table.day)
@@ -69,7 +69,7 @@ def csv(score_table: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterato
     with pa.csv.CSVWriter(sink, schema(rubric, score_table.day)):
         pass
     yield sink.getvalue().to_pybytes()
-    for batch in _batches(score_table, rows, rubric, harmless):
+    for batch in _batches(score_table, rows, rubric, name=harmless):
         sink = pa.BufferOutputStream()
         pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
         yield sink.getvalue().to_pybytes()

@@ -52,7 +52,7 @@ Confidential, for the team's lead: this report names people.</p>
 """
 
 
-def page(team: Team, summary: Summary, rubric: Rubric, limit: int) -> Iterator[bytes]:
+def page(team: Team, summary: Summary, rubric: Rubric, *, limit: int) -> Iterator[bytes]:
     """The page with the best `limit` members in its table, as HTML in UTF-8, in pieces."""
     members = "1 member" if summary.members == 1 else f"{summary.members:,} members"
     day = calendar(team.day)

@@ -73,7 +73,7 @@ def visible(text: str) -> str:
 
 
 def identity(text: str) -> str:
-    """An id or a name so that it can be told from all others: `ada`, `\\x20ada`, `аda [Cyrillic+Latin]`."""
+    """An id or a name so that it cannot be confused with another: `ada`, `\\x20ada`, `аda [Cyrillic+Latin]`."""
     shown = _traced(text)
     if "\\" in text and (shown != text or _BACKSLASH.search(text)):
         shown = _traced(text.replace("\\", r"\\"))  # so that an escape is not taken for what it stands for

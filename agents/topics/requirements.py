@@ -67,14 +67,14 @@ def compare(settings: Settings, wanted: Sequence[Topic], there: Mapping[str, Sta
     for topic in wanted:
         name = settings.topic(topic.short)
         if name in there:
-            found += _of_topic(settings, topic, name, there[name])
+            found += _of_topic(settings, topic, name, state=there[name])
     for name in (TRANSACTIONS, OFFSETS):
         if name in there:
             found += _of_kafka(settings, name, there[name])
     return sorted(found, key=lambda one: not one.refused)
 
 
-def _of_topic(settings: Settings, topic: Topic, name: str, state: State) -> Iterator[Difference]:
+def _of_topic(settings: Settings, topic: Topic, name: str, *, state: State) -> Iterator[Difference]:
     if topic.ours and state.partitions != topic.partitions:
         yield Difference(
             name,
@@ -93,7 +93,7 @@ def _of_topic(settings: Settings, topic: Topic, name: str, state: State) -> Iter
     wanted = int(topic.configs.get(LARGEST, 0))
     if int(state.configs.get(LARGEST, wanted)) < wanted:
         why = "Kafka refuses larger records, and then their partition stands still"
-        yield _at_least(name, LARGEST, state, wanted, why)
+        yield _at_least(name, LARGEST, state, wanted=wanted, why=why)
 
 
 def _replicas(settings: Settings, name: str, state: State) -> Iterator[Difference]:
@@ -148,7 +148,7 @@ def _kept(topic: Topic, name: str, state: State) -> Iterator[Difference]:
         why += "; change it by hand, the topic may be somebody else's"
     found = int(state.configs.get(RETENTION, wanted))
     if found != UNLIMITED and found < wanted:
-        yield _at_least(name, RETENTION, state, wanted, why, fixable=topic.ours)
+        yield _at_least(name, RETENTION, state, wanted=wanted, why=why, fixable=topic.ours)
     largest = state.configs.get(RETENTION_BYTES, str(UNLIMITED))
     if int(largest) != UNLIMITED:
         fix = str(UNLIMITED) if topic.ours else None
@@ -187,7 +187,7 @@ def _of_kafka(settings: Settings, name: str, state: State) -> Iterator[Differenc
 
 
 def _at_least(
-    name: str, setting: str, state: State, wanted: int, why: str, *, fixable: bool = True
+    name: str, setting: str, state: State, *, wanted: int, why: str, fixable: bool = True
 ) -> Difference:
     fix = str(wanted) if fixable else None
     return Difference(name, setting, state.configs[setting], f"at least {wanted}", False, fix, why)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Untraced:
     """Instead of `PartitionTraces` while tracing is off."""
 
-    def counted(self, frame: Frame, counted: AbstractSet[int], offset: int, began: int) -> None:
+    def counted(self, frame: Frame, counted: AbstractSet[int], offset: int, *, began: int) -> None:
         """No span."""
 
     def headers(self) -> Mapping[bytes, list[tuple[str, bytes]]] | None:

@@ -20,7 +20,7 @@ class IngestTraces:
         self._topic = topic
 
     def begin(
-        self, records: Sequence[SourceRecord], sources: np.ndarray, rows: Rows, began: int
+        self, records: Sequence[SourceRecord], sources: np.ndarray, rows: Rows, *, began: int
     ) -> list[Span]:
         """Spans of a batch that is validated, to be ended when its frames are sent; marks their `rows`.
 

@@ -32,7 +32,7 @@ class PartitionTraces:
         self._transaction: Span | None = None
         self._of_member: dict[bytes, Headers] = {}
 
-    def counted(self, frame: Frame, counted: AbstractSet[int], offset: int, began: int) -> None:
+    def counted(self, frame: Frame, counted: AbstractSet[int], offset: int, *, began: int) -> None:
         """A frame at `offset` has been applied, begun at (ns since 1970); `counted`: its rows that changed
         something, of the traced ones."""
         for trace in frame.traces:

@@ -43,7 +43,7 @@ def commit_due(now: float, committed_at: float, interval: float) -> bool:
     return now - committed_at >= interval
 
 
-def next_commit(committed_at: float, interval: float, rows: int, is_open: bool) -> float:
+def next_commit(committed_at: float, interval: float, rows: int, *, is_open: bool) -> float:
     """When the next commit is due; inf when there is nothing to commit."""
     return committed_at + interval if rows > 0 or is_open else math.inf
 

@@ -28,7 +28,7 @@ class Coverage:
     """Promises of the frame partitions that `owned` names."""
 
     def __init__(
-        self, topics: Log, clock: Clock, settings: Settings, owned: Callable[[], Iterable[int]]
+        self, topics: Log, clock: Clock, settings: Settings, *, owned: Callable[[], Iterable[int]]
     ) -> None:
         self._log = topics
         self._clock = clock

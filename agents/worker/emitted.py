@@ -39,7 +39,7 @@ class Tail:
         return bool(self.unaccounted or self.missing)
 
 
-async def tail(topics: Log, settings: Settings, partition: int, stamp: Stamp | None) -> Tail:
+async def tail(topics: Log, settings: Settings, partition: int, *, stamp: Stamp | None) -> Tail:
     """Compare the newest scores with the newest stamp; no transaction may be open."""
     unaccounted = newest = 0
     members: set[bytes] = set()

@@ -33,7 +33,7 @@ class EndOffsets:
         looks = self._looks.get(partition)
         return looks[-1][1] if looks else 0
 
-    def lag(self, partition: TopicPartition, position: int, read_ms: int, end: int = 0) -> Lag:
+    def lag(self, partition: TopicPartition, position: int, read_ms: int, *, end: int = 0) -> Lag:
         """How far a reader is behind.
 
         Args:

@@ -30,6 +30,7 @@ class FrameFeed:
         context: Context,
         partition: int,
         inbox: Inbox,
+        *,
         apply: Apply,
         on_progress: Callable[[float], object],
         on_skip: Callable[[], Awaitable[object]],

@@ -46,7 +46,7 @@ class Health:
         self._problems: dict[tuple[str, str], tuple[Problem, float]] = {}
         self._logged: dict[tuple[str, str], float] = {}
 
-    def report(self, kind: str, where: str, text: str, for_s: float = math.inf) -> None:
+    def report(self, kind: str, where: str, text: str, *, for_s: float = math.inf) -> None:
         """There is a problem; reported again while it lasts, it is logged once a minute.
 
         for_s: how long it is shown when nobody clears it, for what is over once it is noticed.

@@ -133,6 +133,6 @@ class IngestRole:
         found = self._left | ({} if self._session is None else self._session.reading())
         topic, ends = self._context.settings.topic("events"), self._context.ends
         return {
-            source: ends.lag(TopicPartition(topic, source), one.position, one.newest_ms, one.end)
+            source: ends.lag(TopicPartition(topic, source), one.position, one.newest_ms, end=one.end)
             for source, one in found.items()
         }

@@ -192,7 +192,7 @@ class IngestSession:
             for part in halves(batch):
                 await self._handle(part)
             return
-        spans = [] if tracing is None else tracing.ingest.begin(records, sources, rows, began)
+        spans = [] if tracing is None else tracing.ingest.begin(records, sources, rows, began=began)
         for partition, data in self._framer.frames(rows, read).items():
             await self._send(partition, data)
         for span in spans:

@@ -48,6 +48,7 @@ class Ledger:
         settings: Settings,
         topics: Log,
         clock: Clock,
+        *,
         partition: int,
         skew: ObserveSkew | None = None,
     ) -> None:
@@ -98,29 +99,31 @@ class Ledger:
         topic: str,
         partition: int,
         records: Sequence[KeyValue],
+        *,
         headers: Mapping[bytes, Headers] | None = None,
     ) -> None:
         """Queue records (key, value) of the transaction; headers by key."""
         if topic == self._scores.topic:
             self._batches.append(records)
-        await self._out.put(topic, partition, records, headers)
+        await self._out.put(topic, partition, records, headers=headers)
 
     async def put_record(
         self,
         topic: str,
         partition: int,
         key: bytes | None,
+        *,
         value: bytes | None,
         headers: Headers = NO_HEADERS,
     ) -> None:
         """Queue one record of any size."""
-        await self._out.put_record(topic, partition, key, value, headers)
+        await self._out.put_record(topic, partition, key, value=value, headers=headers)
 
     async def write(self, records: Sequence[KeyedRecord]) -> None:
         """Queue records of the ledger itself, each of any size; None takes the key back."""
         for key, value in records:
             self._digest.put(key, value)
-            await self.put_record(self._ledger.topic, self.partition, key, value)
+            await self.put_record(self._ledger.topic, self.partition, key, value=value)
 
     async def commit_with(self, stamp: Stamp) -> Stamp:
         """Commit all that was put, with the stamp; returns the stamp as it is in the ledger.
@@ -141,7 +144,7 @@ class Ledger:
             }
         )
         data = final.dump()
-        await self.put_record(self._ledger.topic, self.partition, STAMP_KEY, data)
+        await self.put_record(self._ledger.topic, self.partition, STAMP_KEY, value=data)
         try:
             await self._out.commit()
         except EndUnanswered as error:

@@ -158,7 +158,9 @@ class NetworkRefresh:
         until = self.budget.slice_end()
         while sweep.left and self.budget.due():
             spent, began = 0.0, self.clock.cpu()
-            for records, kept in sweep_block(sweep, self.journal, sweep.left.pop(0), self._record_context()):
+            for records, kept in sweep_block(
+                sweep, self.journal, sweep.left.pop(0), context=self._record_context()
+            ):
                 spent += self.clock.cpu() - began
                 if records:
                     await ledger.put(self.settings.topic("networks"), self.partition, records)

@@ -32,6 +32,7 @@ class PartitionOutput:
         context: Context,
         life: StateMachine[PartitionState],
         ledger: Ledger,
+        *,
         networks: NetworkRefresh,
         metrics: PartitionMetrics,
         traces: "PartitionTraces | Untraced",
@@ -68,7 +69,7 @@ class PartitionOutput:
 
     def next_commit(self) -> float:
         """When the next commit is due, by the monotonic clock; inf when there is nothing to commit."""
-        return schedule.next_commit(self.committed_at, self.interval(), self.rows, self._ledger.open)
+        return schedule.next_commit(self.committed_at, self.interval(), self.rows, is_open=self._ledger.open)
 
     def publishing_in(self) -> float:
         """Seconds until scores are to be published for benchmarks; inf when there is nothing to publish."""
@@ -90,14 +91,16 @@ class PartitionOutput:
             records = getattr(emission, topic)
             if records:
                 of = headers if topic == "scores" else None
-                await ledger.put(s.topic(topic), ledger.partition, records, of)
+                await ledger.put(s.topic(topic), ledger.partition, records, headers=of)
         self._metrics.flushed(emission, clock.now_ms())
         self._traces.queued(shard.emitter.revision)
         topic = s.topic("dead-letters")
         for data in emission.letters:
             letter = DeadLetter.unpack(data)
             target = letter.partition % s.letter_partitions
-            await ledger.put_record(topic, target, letter.key, letter.value, letter.out_headers())
+            await ledger.put_record(
+                topic, target, letter.key, value=letter.value, headers=letter.out_headers()
+            )
             self._metrics.letter(letter.reason)
         elapsed = clock.monotonic() - self._blocks_at
         overdue = schedule.blocks_overdue(len(shard.dirty), elapsed, s.block_cycle_s)
@@ -131,7 +134,7 @@ class PartitionOutput:
         self.committed_at = now
         self._context.health.clear("refused", f"partition {ledger.partition}")
         self._metrics.settled(*ledger.take_settled())
-        self._metrics.committed(clock.monotonic() - now, written, shard.source_counts, clock.now_ms())
+        self._metrics.committed(clock.monotonic() - now, written, shard.source_counts, now_ms=clock.now_ms())
         self._traces.committed()
 
     async def _write_blocks(self, now: float) -> int:

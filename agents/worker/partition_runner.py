@@ -50,7 +50,7 @@ class PartitionRunner:
         self._ending = False
 
     def _new_session(self) -> PartitionSession:
-        return PartitionSession(self.context, self.partition, self._life, self._inbox, self._wake)
+        return PartitionSession(self.context, self.partition, self._life, inbox=self._inbox, wake=self._wake)
 
     @property
     def state(self) -> PartitionState:
@@ -108,7 +108,7 @@ class PartitionRunner:
             return None
         frames = TopicPartition(self.context.settings.topic("frames"), self.partition)
         session = self._session
-        return self.context.ends.lag(frames, session.position, session.newest, self._inbox.end)
+        return self.context.ends.lag(frames, session.position, session.newest, end=self._inbox.end)
 
     def start(self) -> None:
         """Begin restoring, then serving."""

@@ -40,6 +40,7 @@ class PartitionSession:
         context: Context,
         partition: int,
         life: StateMachine[PartitionState],
+        *,
         inbox: Inbox,
         wake: asyncio.Event,
     ) -> None:
@@ -58,11 +59,22 @@ class PartitionSession:
         self.restore_s: float | None = None
         self.scored = 0  # the first frame that is not, while there is no shard
         self.newest = context.clock.now_ms()  # time-stamp of the last frame counted
-        self.ledger = Ledger(context.settings, context.log, context.clock, partition, context.skew.observe)
+        self.ledger = Ledger(
+            context.settings, context.log, context.clock, partition=partition, skew=context.skew.observe
+        )
         self.networks = NetworkRefresh(context, partition)
         self.refill = Refill(context, partition)
-        self.output = PartitionOutput(context, life, self.ledger, self.networks, self._metrics, self._traces)
-        self._feed = FrameFeed(context, partition, inbox, self._apply, self._caught_up, self.ledger.begin)
+        self.output = PartitionOutput(
+            context, life, self.ledger, networks=self.networks, metrics=self._metrics, traces=self._traces
+        )
+        self._feed = FrameFeed(
+            context,
+            partition,
+            inbox,
+            apply=self._apply,
+            on_progress=self._caught_up,
+            on_skip=self.ledger.begin,
+        )
 
     @property
     def live(self) -> bool:
@@ -101,7 +113,7 @@ class PartitionSession:
         context = self._context
         await self.ledger.start()
         await self._look_ahead()
-        taken = await takeover.take_over(context, self.partition, self.ledger, self._restored)
+        taken = await takeover.take_over(context, self.partition, self.ledger, on_progress=self._restored)
         shard = self.shard = taken.shard
         self.networks.begin(shard, taken.journal)
         self.output.begin(shard, taken.topics)
@@ -192,11 +204,11 @@ class PartitionSession:
         began = context.clock.now_ns()
         output.rows += shard.apply(frame, offset, timestamp)
         assert data is not None
-        await self.ledger.write([redo.record(offset, timestamp, data, frame)])
+        await self.ledger.write([redo.record(offset, timestamp, data, frame=frame)])
         self._metrics.counted(frame, timestamp)
         context.budget.counted()
         if frame.traces:
-            self._traces.counted(frame, shard.traced, offset, began)
+            self._traces.counted(frame, shard.traced, offset, began=began)
         due = output.commit_due()
         if due or schedule.flush_now(output.rows):
             await output.flush()
@@ -212,7 +224,7 @@ class PartitionSession:
             self.where,
             f"the record at offset {offset} of {topic} partition {self.partition} "
             f"is skipped: {error} (see the runbook, FramesUnreadable)",
-            SHOWN_S,
+            for_s=SHOWN_S,
         )
         shard.skip_to(offset)
 

@@ -38,6 +38,7 @@ class RankFollower:
         topics: Log,
         clock: Clock,
         settings: Settings,
+        *,
         metrics: Metrics,
         budget: BackgroundBudget,
         rounds: RoundLength,
@@ -63,7 +64,7 @@ class RankFollower:
 
     def cohorts(self, partition: int) -> CohortMembership:
         """The cohorts of a partition whose life begins now."""
-        return CohortMembership(partition, self._clock.now_ns(), self.merged.kinds, self.ranks)
+        return CohortMembership(partition, self._clock.now_ns(), self.merged.kinds, ranker=self.ranks)
 
     def start(self) -> None:
         """Begin to follow."""

@@ -81,12 +81,12 @@ class Refill:
         async with self._topics.appender() as appender:
             for source, ranges in wanted.items():
                 for start, stop in ranges:
-                    async for data in self._frames(source, start, stop, events):
+                    async for data in self._frames(source, start, stop, events=events):
                         sent = await appender.append(s.topic("frames"), self._partition, data)
                         await sent
                     self.read += stop - start
 
-    async def _frames(self, source: int, start: int, stop: int, events: str) -> Any:
+    async def _frames(self, source: int, start: int, stop: int, *, events: str) -> Any:
         """The frames of our partition that cover [start, stop) of a source."""
         s = self._settings
         intake = Intake(

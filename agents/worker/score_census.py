@@ -55,6 +55,7 @@ class CensusReader:
         topics: Log,
         clock: Clock,
         settings: Settings,
+        *,
         budget: BackgroundBudget,
         own: Callable[[int], Shard | None],
     ) -> None:

@@ -32,7 +32,7 @@ class ScoreRole:
         self._topic = context.settings.topic("frames")
         context.group.subscribe(self.deliver, self.on_assigned)
 
-    async def deliver(self, partition: int, offset: int, timestamp: int, data: bytes | None) -> None:
+    async def deliver(self, partition: int, offset: int, timestamp: int, data: bytes | None) -> None:  # noqa: PLR0917
         """Pass a frame on to the runner of its partition."""
         runner = self.runners.get(partition)
         if runner is not None:

@@ -45,7 +45,7 @@ class Taken:
 
 
 async def take_over(
-    context: Context, partition: int, ledger: Ledger, on_progress: Callable[[float], object]
+    context: Context, partition: int, ledger: Ledger, *, on_progress: Callable[[float], object]
 ) -> Taken:
     """Restore a partition and let its ledger go on from there; UserError when that can't be done."""
     settings, ids = context.settings, dict(context.topics.ids)
@@ -53,7 +53,13 @@ async def take_over(
     rubrics = context.rubric, context.shadow
     today = context.clock.today()
     found = await restoring.restore(
-        context.log, settings, rubrics, partition, today=today, cohorts=cohorts, on_progress=on_progress
+        context.log,
+        settings,
+        rubrics,
+        partition=partition,
+        today=today,
+        cohorts=cohorts,
+        on_progress=on_progress,
     )
     stamp, shard = found.stamp, found.shard
     if stamp and context.clock.as_of and stamp.day > today:
@@ -62,9 +68,9 @@ async def take_over(
         )
     known = stamp.topics if stamp else {}
     check_topics(settings, known, ids)
-    end = await tail(context.log, settings, partition, stamp)
-    _check_start(settings, partition, stamp, end)
-    _report(context, partition, found, end)
+    end = await tail(context.log, settings, partition, stamp=stamp)
+    _check_start(settings, partition, stamp, end=end)
+    _report(context, partition, found, end=end)
     if stamp and stamp.rubric != checkpoint.rubrics_of(shard):
         log.info("the rubric has changed: rescoring all members", before=stamp.rubric, partition=partition)
         shard.rollover.restart()
@@ -84,7 +90,7 @@ async def take_over(
     return Taken(shard, found.journal, found.replayed, known | ids)
 
 
-def _check_start(settings: Settings, partition: int, stamp: Stamp | None, end: Tail) -> None:
+def _check_start(settings: Settings, partition: int, stamp: Stamp | None, *, end: Tail) -> None:
     """Raise UserError when the ledger is empty although the partition has worked before."""
     if stamp is None and end.unaccounted:
         raise UserError(
@@ -93,7 +99,7 @@ def _check_start(settings: Settings, partition: int, stamp: Stamp | None, end: T
         )
 
 
-def _report(context: Context, partition: int, found: Restored, end: Tail) -> None:
+def _report(context: Context, partition: int, found: Restored, *, end: Tail) -> None:
     """Report what the restore has found that should not be."""
     settings, where = context.settings, f"partition {partition}"
     metrics = context.metrics.of(partition)
@@ -115,7 +121,7 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
             where,
             f"{len(foreign) + len(end.foreign)} records that no worker wrote are ignored, the first at offset "
             f"{first} of {topic} partition {partition} (see the runbook, ForeignRecords)",
-            SHOWN_S,
+            for_s=SHOWN_S,
         )
     if found.gone:
         log.error(
@@ -126,7 +132,7 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
             "torn",
             where,
             f"the stamp at offset {offset} of {where} does not follow the one before",
-            SHOWN_S,
+            for_s=SHOWN_S,
         )
     if end.torn:
         metrics.torn.inc()
@@ -136,7 +142,7 @@ def _report(context: Context, partition: int, found: Restored, end: Tail) -> Non
             f"the last transaction of {where} is incomplete: {end.unaccounted:,} score records that no stamp "
             f"accounts for, {end.missing:,} missing; all scores are emitted again (see the runbook, "
             "TransactionTorn)",
-            SHOWN_S,
+            for_s=SHOWN_S,
         )
 
 

@@ -60,12 +60,12 @@ class Worker:
     ended: why it could not go on.
     """
 
-    def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, role: str) -> None:
+    def __init__(self, settings: Settings, rubric: Rubric, clock: Clock, *, role: str) -> None:
         self.settings = settings
         self.role = role
         runners: dict[int, PartitionRunner] = {}
         self.app = faust_app(settings)
-        context = self.context = self._context(settings, rubric, clock, runners)
+        context = self.context = self._context(settings, rubric, clock, runners=runners)
         self.metrics, self.health = context.metrics, context.health
         self.score = ScoreRole(context, runners) if role in ("score", "all") else None
         self.ingest = IngestRole(context) if role in ("ingest", "all") else None
@@ -74,13 +74,13 @@ class Worker:
         self._roles_stopped = False
         self.ended: str | None = None
         about = f"{rubric.name} {rubric.version}"
-        self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role)
+        self.metrics.worker.watch(lambda: self.ready, settings.state_dir, about, role=role)
         self.metrics.worker.watch_health(KINDS, context.health.count, lambda: context.skew.seconds)
         self._watch_connections()
         self.pages = Pages(settings, self)
 
     def _context(
-        self, settings: Settings, rubric: Rubric, clock: Clock, runners: dict[int, PartitionRunner]
+        self, settings: Settings, rubric: Rubric, clock: Clock, *, runners: dict[int, PartitionRunner]
     ) -> Context:
         metrics, skew, log = Metrics(), Skew(), KafkaLog(settings)
         clock = replace(clock, skew=skew)
@@ -97,15 +97,16 @@ class Worker:
             skew=skew,
             ends=EndOffsets(log, clock, self._partitions),
             topics=TopicWatch(settings),
-            coverage=Coverage(log, clock, settings, lambda: list(runners)),
+            coverage=Coverage(log, clock, settings, owned=lambda: list(runners)),
             budget=budget,
             rounds=rounds,
             censuses=CensusCache(
-                clock, partial(CensusReader, log, clock, settings, budget, partial(live_shard, runners))
+                clock,
+                partial(CensusReader, log, clock, settings, budget=budget, own=partial(live_shard, runners)),
             ),
             benchmarks=None
             if settings.cohort_kinds is None
-            else RankFollower(log, clock, settings, metrics, budget, rounds),
+            else RankFollower(log, clock, settings, metrics=metrics, budget=budget, rounds=rounds),
             tracing=tracing(settings),
         )
 

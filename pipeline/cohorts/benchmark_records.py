@@ -165,7 +165,7 @@ class Benchmarks:
         assert merged.totals is not None
         size = merged.totals.size[chosen]
         large = size >= self.minimum
-        made = self._too_small(merged, chosen[~large], size[~large], about)
+        made = self._too_small(merged, chosen[~large], size[~large], about=about)
         chosen = chosen[large]
         if not len(chosen):
             return made
@@ -188,7 +188,7 @@ class Benchmarks:
         return made
 
     def _too_small(
-        self, merged: MergedScores, chosen: np.ndarray, size: np.ndarray, about: bytes
+        self, merged: MergedScores, chosen: np.ndarray, size: np.ndarray, *, about: bytes
     ) -> list[KeyedRecord]:
         """Records of cohorts that have too few members to be shown, or none."""
         made = []

@@ -50,7 +50,7 @@ class CohortHistograms:
         self.sums = grown(self.sums, cohorts)
         self._counts = grown(self._counts, cohorts)
 
-    def move(self, was: np.ndarray, before: np.ndarray, now: np.ndarray, after: np.ndarray) -> None:
+    def move(self, was: np.ndarray, before: np.ndarray, now: np.ndarray, *, after: np.ndarray) -> None:
         """Members of the cohorts `was`, int64[n, C], with numbers uint16[n, 6] `before` (score, pillars,
         band) are now in the cohorts `now` with `after`.
 

@@ -55,7 +55,7 @@ class CohortMembership:
     """
 
     def __init__(
-        self, partition: int, epoch: int, kinds: Sequence[str], ranker: Ranker | None = None
+        self, partition: int, epoch: int, kinds: Sequence[str], *, ranker: Ranker | None = None
     ) -> None:
         self.partition = partition
         self.epoch = epoch
@@ -80,7 +80,7 @@ class CohortMembership:
         self._marked = grown(self._marked, members)
 
     def update(
-        self, members: np.ndarray, score: np.ndarray, registers: np.ndarray, texts: Sequence[str]
+        self, members: np.ndarray, score: np.ndarray, registers: np.ndarray, *, texts: Sequence[str]
     ) -> Piece | None:
         """The scores of distinct `members` are emitted now.
 

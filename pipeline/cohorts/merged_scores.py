@@ -285,7 +285,7 @@ def _counted(totals: CohortHistograms, change: _Change) -> Iterator[None]:
     """Bring the change into the totals, in steps."""
     for start in range(0, len(change.before), _PIECE):
         part = slice(start, start + _PIECE)
-        totals.move(change.was_in[part], change.before[part], change.is_in[part], change.after[part])
+        totals.move(change.was_in[part], change.before[part], change.is_in[part], after=change.after[part])
         yield
 
 

@@ -6,7 +6,7 @@ FLOOR = 1024
 """Rows to begin with."""
 
 
-def grown(array: np.ndarray, rows: int, fill: int = 0, floor: int = FLOOR) -> np.ndarray:
+def grown(array: np.ndarray, rows: int, fill: int = 0, *, floor: int = FLOOR) -> np.ndarray:
     """The array itself when it has at least `rows` rows, else a larger copy.
 
     It grows by half at least, so that adding rows one by one costs the same per row however many there are.

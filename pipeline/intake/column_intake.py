@@ -42,7 +42,7 @@ class Outcome:
 class ColumnIntake:
     """Turns batches of events as columns into rows; the arguments are those of Intake.
 
-    first: how many events of a reason are told of, each batch.
+    first: how many events of a reason are shown, each batch.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class ColumnIntake:
         outcome = Outcome(self._credited(events, np.flatnonzero(good & ~late), number))
         if late.any():
             rows = np.flatnonzero(late)
-            told = [(i, future(events.moment(i), self.ahead_ms)) for i in rows[: self.first].tolist()]
-            outcome.dead["future_time"] = len(rows), told
+            shown = [(i, future(events.moment(i), self.ahead_ms)) for i in rows[: self.first].tolist()]
+            outcome.dead["future_time"] = len(rows), shown
         if not good.all():
             self._again(events, np.flatnonzero(~good), number, outcome)
         return outcome
@@ -153,10 +153,10 @@ class ColumnIntake:
             dead += [(letter.offset - number, letter.reason, letter.message) for letter in letters]
             parts.append(_live(found))
         for i, reason, message in sorted(dead):
-            count, told = outcome.dead.get(reason, (0, []))
-            if len(told) < self.first:
-                told.append((i, message))
-            outcome.dead[reason] = count + 1, told
+            count, shown = outcome.dead.get(reason, (0, []))
+            if len(shown) < self.first:
+                shown.append((i, message))
+            outcome.dead[reason] = count + 1, shown
         outcome.rows = _joined(parts)
 
 

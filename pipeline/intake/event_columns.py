@@ -104,13 +104,13 @@ class EventColumns:
         arrays = {
             name: self.batch[name] for name in (*ATTRIBUTES, ENCODED, "specversion") if name in self.batch
         }
-        told: dict[str, list[Any]] = {name: _python(array, rows) for name, array in arrays.items()}
-        told["time"] = self._times(rows)
+        attributes: dict[str, list[Any]] = {name: _python(array, rows) for name, array in arrays.items()}
+        attributes["time"] = self._times(rows)
         data = {name: _python(array, rows) for name, array in self.fields.items()}
         texts = None if self.json_data is None else _python(self.json_data, rows)
         out: list[bytes | tuple[str, str]] = []
         for k in range(len(rows)):
-            event = {"specversion": VERSION} | {name: values[k] for name, values in told.items()}
+            event = {"specversion": VERSION} | {name: values[k] for name, values in attributes.items()}
             try:
                 head = _dumps({name: value for name, value in event.items() if value is not None})
                 if texts is None:

@@ -19,10 +19,10 @@ from schemas.traces import Trace
 
 @dataclass(slots=True)
 class _Reach:
-    """How far a source partition is covered in each frame partition, and what home is not told yet.
+    """How far a source partition is covered in each frame partition, and what is not reported to home yet.
 
     gone: the offsets before the first one read that nobody can read any more, if there are such; jumps: the frame
-    partitions that have not been told of them.
+    partitions to which they have not been reported.
     """
 
     sent: list[int]
@@ -90,7 +90,7 @@ class Framer:
 
     def lost(self, gone: Lost) -> bytes:
         """A frame that says nothing but that these offsets are gone."""
-        return encode(_EMPTY, (), (), [gone], self.events)
+        return encode(_EMPTY, (), (), lost=[gone], events=self.events)
 
     @staticmethod
     def resolved(ranges: Sequence[tuple[int, int, int]]) -> bytes:
@@ -108,7 +108,7 @@ class Framer:
             and self._reach[source].gone[0] < self._reach[source].gone[1]
         ]
         covers = [self._cover(source, partition, stop) for source, stop in stops.items()]
-        return encode(part, covers, traces, lost, self.events)
+        return encode(part, covers, traces, lost=lost, events=self.events)
 
     def _cover(self, source: int, partition: int, stop: int) -> Cover:
         reach = self._reach[source]

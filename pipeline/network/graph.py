@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipeline.common.growable import grown
-from pipeline.common.units import Offset
+from pipeline.common.units import Offset, OwnerSlot
 from pipeline.network.link_block import OWNERS, LinkColumns, clear_until, connected, states
 from pipeline.network.member_hash import LINKS, REMOVED, TIES, member_hashes
 from pipeline.network.overlay import _SHIFT, Overlay
@@ -200,14 +200,14 @@ class NetworkGraph:
         member, slot = member[slot >= 0], slot[slot >= 0]
         self._slot_of_member[member], self.member[slot] = slot, member
 
-    def find(self, name: str) -> int | None:
+    def find(self, name: str) -> OwnerSlot | None:
         """The slot of a member; None when it has no links."""
         self.gather()
         [code] = self.codes.find(member_hashes([name]))
         self._know_codes()
-        return None if code == NONE or self._slot[code] < 0 else int(self._slot[code])
+        return None if code == NONE or self._slot[code] < 0 else OwnerSlot(int(self._slot[code]))
 
-    def links(self, slot: int) -> LinkColumns:
+    def links(self, slot: OwnerSlot) -> LinkColumns:
         """The links of one owner, as a block of one."""
         self.gather()
         number, at = divmod(slot, OWNERS)
@@ -230,9 +230,9 @@ class NetworkGraph:
         packed = self.blocks[number]
         if at < packed.owners:
             mine = packed.part(at)
-            clear_until(packed.state[mine], packed.since[mine], last - packed.base, end_ms)
+            clear_until(packed.state[mine], packed.since[mine], last - packed.base, end_ms=end_ms)
         part = self.overlay.part(slot, slot + 1)
-        clear_until(self.overlay.state[part], self.overlay.day[part], last, end_ms)
+        clear_until(self.overlay.state[part], self.overlay.day[part], last, end_ms=end_ms)
         if self.has_record[slot]:
             self.has_record[slot] = False
             self.erased.append(name)

@@ -155,10 +155,12 @@ class Journal:
         network = self.network
         first = head.number * OWNERS
         network.enlist(first, head.owner)
-        network.has_record[first : first + len(head.owner)] = head.told > 0
+        network.has_record[first : first + len(head.owner)] = head.has_record > 0
         start = np.concatenate([[0], np.cumsum(head.fill, dtype=np.int64)])
-        columns = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("peer", "state", "day"))
-        network.blocks[head.number] = LinkColumns.of_days(start, *columns)
+        columns = {
+            name: np.concatenate([getattr(p, name) for p in pieces]) for name in ("peer", "state", "day")
+        }
+        network.blocks[head.number] = LinkColumns.of_days(start, **columns)
         network.measure(head.number)
         self._pieces[head.number] = len(pieces)
 

@@ -73,7 +73,7 @@ class LinkColumns:
 
     @classmethod
     def of_days(
-        cls, start: np.ndarray, peer: np.ndarray, state: np.ndarray, day: np.ndarray
+        cls, start: np.ndarray, peer: np.ndarray, state: np.ndarray, *, day: np.ndarray
     ) -> "LinkColumns":
         """The same from days uint16[k] since 1970, 0: never engaged."""
         links = cls(start, peer, state, np.zeros(len(day), np.uint8))
@@ -169,7 +169,7 @@ class LinkColumns:
         return self.start.nbytes + self.peer.nbytes + self.state.nbytes + self.since.nbytes
 
 
-def clear_until(state: np.ndarray, day: np.ndarray, last: int, end_ms: int) -> None:
+def clear_until(state: np.ndarray, day: np.ndarray, last: int, *, end_ms: int) -> None:
     """Clear in the arrays of links what happened up to the day `last`, which ends at `end_ms`."""
     state[state <= np.uint32((int(seconds(end_ms - 1)) << 1) | 1)] = 0
     day[day <= last] = 0

@@ -23,7 +23,7 @@ class Overlay:
     def __len__(self) -> int:
         return len(self.key)
 
-    def take(self, key: np.ndarray, state: np.ndarray, day: np.ndarray, fresh: bool) -> None:
+    def take(self, key: np.ndarray, state: np.ndarray, day: np.ndarray, *, fresh: bool) -> None:
         """Take in links in any order, perhaps several for a key."""
         order = np.argsort(key)
         key = key[order]

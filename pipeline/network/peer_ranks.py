@@ -53,7 +53,7 @@ class PeerRanks:
         return (20_000 * self.engaged + n) // (2 * n)
 
 
-def peer_ranks(links: LinkColumns, own: np.ndarray, scores: np.ndarray, floor: int) -> PeerRanks:
+def peer_ranks(links: LinkColumns, own: np.ndarray, scores: np.ndarray, *, floor: int) -> PeerRanks:
     """The ranks of the owners of a block.
 
     own: int[n], the scores of its owners; scores: int16, by code; floor: engagement up to that day is over.

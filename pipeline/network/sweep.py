@@ -51,7 +51,7 @@ class RecordContext:
     rubric: RubricId
 
 
-def sweep_block(sweep: Sweep, entries: Journal, number: int, context: RecordContext) -> Iterator[Piece]:
+def sweep_block(sweep: Sweep, entries: Journal, number: int, *, context: RecordContext) -> Iterator[Piece]:
     """Work on a block, to be iterated to the end: what each piece of it emits, perhaps nothing."""
     network = entries.network
     floor = sweep.day - WINDOW
@@ -67,7 +67,7 @@ def sweep_block(sweep: Sweep, entries: Journal, number: int, context: RecordCont
             some = slice(number * OWNERS + first, number * OWNERS + stop)
             codes = network.owner[some]
             own = np.where(codes == NONE, UNKNOWN, sweep.scores[np.where(codes == NONE, 0, codes)])
-            found = peer_ranks(links.of_owners(first, stop), own, sweep.scores, floor)
+            found = peer_ranks(links.of_owners(first, stop), own, sweep.scores, floor=floor)
             yield _records(found, entries, some, sweep=sweep, context=context), ()
     for record in entries.write(number, sweep.round):
         yield (), [record]

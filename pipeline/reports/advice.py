@@ -39,7 +39,7 @@ class Stop(BaseModel):
     costs: int
 
 
-def next_steps(rubric: Rubric, day: Day, member: Member, scorer: Scorer | None = None) -> tuple[Gain, ...]:
+def next_steps(rubric: Rubric, day: Day, member: Member, *, scorer: Scorer | None = None) -> tuple[Gain, ...]:
     """What each of the rubric's steps would gain, the most first; what gains nothing is left out.
 
     Gains are those before the floor: who has more penalties than points would see none at all otherwise.
@@ -66,7 +66,7 @@ def next_steps(rubric: Rubric, day: Day, member: Member, scorer: Scorer | None =
 
 
 def gain_together(
-    rubric: Rubric, day: Day, member: Member, gains: Sequence[Gain], scorer: Scorer | None = None
+    rubric: Rubric, day: Day, member: Member, *, gains: Sequence[Gain], scorer: Scorer | None = None
 ) -> int:
     """What the steps of these gains would gain if all of them were taken."""
     chosen = {gain.text for gain in gains}
@@ -96,7 +96,7 @@ def with_step(step: Step, day: Day, member: Member) -> Member:
     for week in range(step.weeks):
         newest = day - 7 * week
         if step.every == "week":
-            shift = min(range(7), key=lambda shift: _done(step, newest, shift, member))
+            shift = min(range(7), key=lambda shift: _done(step, newest, shift, member=member))
         for signal, amount in step.signals.items():
             if step.every == "day":
                 more |= {(signal, newest - age): amount for age in range(7)}
@@ -111,7 +111,7 @@ def _spread(amount: int, shift: int) -> Counter[int]:
     return Counter((at * 7 // amount + shift) % 7 for at in range(amount))
 
 
-def _done(step: Step, newest: int, shift: int, member: Member) -> int:
+def _done(step: Step, newest: int, shift: int, *, member: Member) -> int:
     """How much of a step a member has done on the days that it would fall on in the week up to `newest`."""
     return sum(
         member.tiles.get((signal, newest - age), 0)

@@ -131,7 +131,7 @@ def explain(
     reports = [
         _component(*one, day=day, member=member) for one in zip(rubric.components, earned, full, strict=True)
     ]
-    steps = next_steps(rubric, day, member, scorer)
+    steps = next_steps(rubric, day, member, scorer=scorer)
     pillars = tuple(
         PillarReport(
             name=pillar,
@@ -151,7 +151,7 @@ def explain(
         before_floor=int(points.before_floor()[0]),
         stop=tuple(stops(rubric, full)),
         next_steps=steps,
-        together=gain_together(rubric, day, member, steps[:TOP], scorer),
+        together=gain_together(rubric, day, member, gains=steps[:TOP], scorer=scorer),
         weakest=min(pillars, key=lambda pillar: pillar.points).name,
         target=_target(rubric, role, int(points.score[0])),
     )
@@ -181,7 +181,7 @@ def _component(component: Component, points: int, full: int, *, day: Day, member
         full=full,
         max=component.max,
         rule=rule(component),
-        measured=_measured(component, day, member, sources),
+        measured=_measured(component, day, member, sources=sources),
         sources=tuple(
             source.model_copy(update={"points": share}) for source, share in zip(sources, shares, strict=True)
         ),
@@ -272,7 +272,7 @@ def _ago(rhythm: Rhythm, day: Day, age: int) -> int:
     return age if rhythm.period == "day" else (day + MONDAY) // 7 - (day - age + MONDAY) // 7
 
 
-def _measured(component: Component, day: Day, member: Member, sources: list[Source]) -> str:
+def _measured(component: Component, day: Day, member: Member, *, sources: list[Source]) -> str:
     """What the component's curve is applied to: a sum, a number of periods, a rate, or a share filled."""
     total = sum(source.decayed for source in sources if source.role != "trials")
     match component:

@@ -145,7 +145,7 @@ class Trial(BaseModel):
     after: TrialScore
 
 
-def attempt(rubric: Rubric, day: Day, member: Member, settings: Sequence[Setting]) -> Trial:
+def attempt(rubric: Rubric, day: Day, member: Member, *, settings: Sequence[Setting]) -> Trial:
     """Score a member without and with the settings, at least one, which must all be for this member."""
     changed = member
     for setting in settings:

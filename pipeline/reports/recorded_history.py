@@ -53,7 +53,7 @@ class RecordedHistory:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def add(self, member: str, day: Day, points: Sequence[int], rubric: RubricId) -> None:
+    def add(self, member: str, day: Day, points: Sequence[int], *, rubric: RubricId) -> None:
         """A record of a day: score and pillars in hundredths, by the rubric."""
         row = self._row(member)
         last = self._last[row]
@@ -78,7 +78,7 @@ class RecordedHistory:
             self._kept[row, day % DAYS] = 0
         self._unfolded.add(row)
 
-    def expected(self, member: str, day: Day, score: int, pillars: Sequence[int]) -> Expected:
+    def expected(self, member: str, day: Day, score: int, *, pillars: Sequence[int]) -> Expected:
         """What a record of this score (hundredths) as of `day` must contain, by the days before it."""
         row = self.rows.get(member)
         rule = self.rubric.trend

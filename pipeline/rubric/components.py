@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, model_validator
 
 from pipeline.common.tile_keys import WINDOW
-from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug
+from pipeline.rubric.field_types import Line, PointsField, RegisterName, SignalName, Slug
 
 VOLUME_LOAD = 9_000_000
 RATE_LOAD = 390_000
@@ -70,7 +70,7 @@ class Section(RubricPart):
 
 class _Component(RubricPart):
     name: Slug
-    max: Hundredths = Field(gt=0)
+    max: PointsField = Field(gt=0)
     factor: Line
     articles: Annotated[tuple[ArticleLetter, ...], Field(max_length=26)] = ()
 
@@ -79,7 +79,7 @@ class _Scoring(_Component):
     """A component that gives points to a pillar."""
 
     pillar: Pillar
-    max: Hundredths = Field(gt=0, le=2_500)
+    max: PointsField = Field(gt=0, le=2_500)
 
 
 def _unused(value: Any) -> bool:

@@ -74,7 +74,7 @@ def _lower(value: Signal | Register) -> str:
 
 SignalName = Annotated[Signal, BeforeValidator(_signal), PlainSerializer(_lower, return_type=str)]
 RegisterName = Annotated[Register, BeforeValidator(_register), PlainSerializer(_lower, return_type=str)]
-Hundredths = Annotated[
+PointsField = Annotated[
     int,
     BeforeValidator(_hundredths),
     Field(ge=0, le=10_000),

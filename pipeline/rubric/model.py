@@ -1,6 +1,6 @@
 """The rubric: what counts for how much, as a checked and versioned value read from TOML.
 
-A rubric is data that people change often and under pressure, so whatever is wrong with one is said in a
+A rubric is data that people change often and under pressure, so whatever is wrong with one is reported in a
 line that names the line of the file and what to do.
 """
 
@@ -17,7 +17,7 @@ from pipeline.common.rubric_id import RubricId
 from pipeline.common.suggestions import nearest
 from pipeline.rubric import components as kinds
 from pipeline.rubric.components import PILLARS, Component, Penalty, Pillar, RubricPart
-from pipeline.rubric.field_types import Hundredths, Line, RegisterName, SignalName, Slug, shown
+from pipeline.rubric.field_types import Line, PointsField, RegisterName, SignalName, Slug, shown
 from pipeline.rubric.toml_lines import Path, line_of, line_of_keys, statements
 
 MAX_TEXT = 1 << 18
@@ -47,10 +47,10 @@ class _Misplaced(ValueError):
 class Bands(RubricPart):
     """Where the bands begin, in points, and by how much a score must fall below to leave one."""
 
-    middle: Hundredths = 4_000
-    high: Hundredths = 7_001
-    top: Hundredths = 9_000
-    margin: Hundredths = 200
+    middle: PointsField = 4_000
+    high: PointsField = 7_001
+    top: PointsField = 9_000
+    margin: PointsField = 200
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -62,11 +62,11 @@ class Bands(RubricPart):
 
 
 class Trend(RubricPart):
-    """How a trend is told: the mean of the last half of `days` against the half before."""
+    """How a trend is judged: the mean of the last half of `days` against the half before."""
 
     days: Annotated[StrictInt, Field(ge=2, le=90, multiple_of=2)] = 28
     known: Annotated[StrictInt, Field(ge=1, le=45)] = 7
-    change: Hundredths = Field(default=200, gt=0)
+    change: PointsField = Field(default=200, gt=0)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -78,8 +78,8 @@ class Trend(RubricPart):
 class Target(RubricPart):
     """What a score should be for a role, in points: at least `low`; more than `high` is not asked for."""
 
-    low: Hundredths
-    high: Hundredths
+    low: PointsField
+    high: PointsField
 
     @model_validator(mode="before")
     @classmethod
@@ -244,10 +244,10 @@ def _too_large(data: Any) -> Path | None:
 def _invalid(error: Exception, text: str) -> str:
     """Why a text is not TOML, with the line."""
     if isinstance(error, tomllib.TOMLDecodeError):
-        said, _, place = str(error).rpartition(" (at ")
+        message, _, place = str(error).rpartition(" (at ")
         if place == "end of document)":
             place = f"line {text.rstrip().count(chr(10)) + 1}, the end)"
-        return f"{shown(said)} (at {place}"
+        return f"{shown(message)} (at {place}"
     # tomllib lets through what Python says of values that it can't take, without the line
     for line, statement in statements(text):
         try:
@@ -342,6 +342,6 @@ def _said(path: Path, detail: Any) -> str:
     if kind == "union_tag_invalid":
         tag = shown(detail["ctx"]["tag"])
         return f"unknown kind '{tag}'{nearest(tag, _TAGS) or ': use one of ' + ', '.join(sorted(_TAGS))}"
-    said = detail["msg"][0].lower() + detail["msg"][1:]
+    message = detail["msg"][0].lower() + detail["msg"][1:]
     value = given if isinstance(given, (int, str, Decimal)) else type(given).__name__
-    return f"'{key}' is {shown(value)!r}, but {said}"
+    return f"'{key}' is {shown(value)!r}, but {message}"

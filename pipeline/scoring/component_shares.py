@@ -88,7 +88,9 @@ class Rates:
     def __len__(self) -> int:
         return len(self.above)
 
-    def shares(self, sums: np.ndarray, registers: np.ndarray, earned: np.ndarray, worth: np.ndarray) -> None:
+    def shares(
+        self, sums: np.ndarray, registers: np.ndarray, earned: np.ndarray, *, worth: np.ndarray
+    ) -> None:
         """`sums`: int64[2 * rates + graced, n]: successes, trials, trials beyond the grace.
 
         `registers`: int32[registers, n].

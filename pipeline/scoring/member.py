@@ -27,7 +27,7 @@ class Member:
     numbers: Mapping[Register, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, day: int, pairs: Pairs, numbers: np.ndarray, row: int = 0) -> Self:
+    def of(cls, day: int, pairs: Pairs, numbers: np.ndarray, *, row: int = 0) -> Self:
         """Member `row` of a batch: its tiles in the window of `day`, and int32[n, len(Register)]."""
         tiles = {}
         mine = pairs.row == row

@@ -50,12 +50,12 @@ class Score:
     components: dict[str, int]
 
 
-def score(rubric: Rubric, day: Day, tiles: Tiles, numbers: Numbers) -> Score:
+def score(rubric: Rubric, day: Day, tiles: Tiles, *, numbers: Numbers) -> Score:
     """The score of a member as of `day`."""
     components: dict[str, int] = {}
     pillars = dict.fromkeys(PILLARS, 0)
     for component in rubric.components:
-        points = floor(component.max * share(component, day, tiles, numbers))
+        points = floor(component.max * share(component, day, tiles, numbers=numbers))
         components[component.name] = points
         if not isinstance(component, Penalty):
             pillars[component.pillar] += points
@@ -68,19 +68,19 @@ def score(rubric: Rubric, day: Day, tiles: Tiles, numbers: Numbers) -> Score:
     return Score(total, pillars, components)
 
 
-def share(component: Component, day: Day, tiles: Tiles, numbers: Numbers) -> Fraction:
+def share(component: Component, day: Day, tiles: Tiles, *, numbers: Numbers) -> Fraction:
     """How much of its maximum a component gives (or a penalty takes): 0 to 1."""
     match component:
         case Volume() | Penalty():
-            done = added(component.signals, day, tiles, component.half_life)
+            done = added(component.signals, day, tiles, half_life=component.half_life)
             if component.half is not None:
                 return done / (done + component.half)
             assert component.target is not None
             return min(done / component.target, Fraction(1))
         case Rate():
-            successes = added(component.successes, day, tiles, component.half_life)
+            successes = added(component.successes, day, tiles, half_life=component.half_life)
             if component.trials is not None:
-                trials = added(component.trials, day, tiles, component.half_life)
+                trials = added(component.trials, day, tiles, half_life=component.half_life)
             else:
                 assert component.trials_register is not None
                 trials = Fraction(max(numbers.get(component.trials_register, 0), 0))
@@ -90,7 +90,7 @@ def share(component: Component, day: Day, tiles: Tiles, numbers: Numbers) -> Fra
                 # the trials of the last days count as far as they have succeeded
                 last = day - component.grace
                 older = {(signal, on): count for (signal, on), count in tiles.items() if on <= last}
-                judged = added(component.trials or {}, day, older, component.half_life)
+                judged = added(component.trials or {}, day, older, half_life=component.half_life)
                 trials = max(judged, min(successes, trials))
             above, full = Fraction(component.above, 100), Fraction(component.full, 100)
             rate = (successes + component.prior * above) / (trials + component.prior)
@@ -107,7 +107,7 @@ def share(component: Component, day: Day, tiles: Tiles, numbers: Numbers) -> Fra
             return Fraction(reached) / weights
 
 
-def added(uses: Mapping[Signal, Use], day: Day, tiles: Tiles, half_life: int | None) -> Fraction:
+def added(uses: Mapping[Signal, Use], day: Day, tiles: Tiles, *, half_life: int | None) -> Fraction:
     """The weighted sum of some signals, each capped by the day, then decayed."""
     return sum(
         (

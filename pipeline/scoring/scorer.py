@@ -85,7 +85,7 @@ class Scorer:
             self._use(slot, rate.successes, rate.half_life)
             self._use(slot + len(rates), rate.trials or {}, rate.half_life)
         for slot, rate in enumerate(graced, 1 + len(curves) + 2 * len(rates)):
-            self._use(slot, rate.trials or {}, rate.half_life, rate.grace or 0)
+            self._use(slot, rate.trials or {}, rate.half_life, youngest=rate.grace or 0)
         # The kinds are computed one after the other; then the rows are put into the order of the rubric.
         by_kind = [at for group in (curves, rates, rhythms, registers) for at, _ in group]
         self._order = np.argsort(by_kind)
@@ -96,7 +96,7 @@ class Scorer:
         self._index, self._value = np.empty(0, np.int64), np.empty(0)
         self._earned, self._worth = np.empty(0, np.int64), np.empty(0, np.int64)
 
-    def _use(self, slot: int, uses: dict[Signal, Use], half_life: int | None, youngest: int = 0) -> None:
+    def _use(self, slot: int, uses: dict[Signal, Use], half_life: int | None, *, youngest: int = 0) -> None:
         """Let each signal add to `slot` from the age `youngest` on, in the first layer where it is still free."""
         decay = np.array(weights(half_life), np.float64)
         decay[:youngest] = 0
@@ -132,7 +132,7 @@ class Scorer:
         if a:
             self._curves.shares(sums[1 : 1 + a], earned[:a], worth[:a])
         if b > a:
-            self._rates.shares(sums[1 + a :], registers, earned[a:b], worth[a:b])
+            self._rates.shares(sums[1 + a :], registers, earned[a:b], worth=worth[a:b])
         if c > b:
             self._rhythms.shares(marks, earned[b:c], worth[b:c])
         if len(self._max) > c:

@@ -4,44 +4,45 @@ import numpy as np
 
 from pipeline.shard.member_state import Applied
 from pipeline.shard.watermarks import Admission
+from schemas.frames import Frame, Side
 from schemas.ledger import Counters
 
 
 def count_dispositions(
     counters: Counters,
+    frame: Frame,
     admission: Admission,
-    applied: Applied,
     *,
-    actor: np.ndarray,
     live: np.ndarray,
     fresh: np.ndarray,
-    letters: int,
-) -> tuple[np.ndarray, np.ndarray]:
+    applied: Applied,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Count every event once, by the row of its actor.
 
     Args:
         counters: are added to.
+        frame: was counted.
         admission: which rows of the frame were admitted.
-        applied: what became of those seen for the first time.
-        actor: bool[rows of the frame], which rows are an actor's.
         live: int64[n], the rows admitted that are no dead letters.
         fresh: bool[n], which of these were not seen before.
-        letters: how many dead letters were admitted.
+        applied: what became of the fresh ones.
 
     Returns:
-        The rows of duplicates, and of events scored.
+        The rows of duplicates, of events scored, and of dead letters.
     """
+    actor = frame.side == Side.ACTOR
+    letters = np.flatnonzero(admission.rows & (frame.side == Side.DEAD))
     known, late = applied.known, applied.late
     again, counted = live[~fresh], known[~late]
     again, acted = again[actor[again]], counted[actor[counted]]
     counters.read += admission.read
     counters.repeated += admission.repeated
     counters.lost += admission.lost
-    counters.admitted += int(actor[live].sum()) + letters
+    counters.admitted += int(actor[live].sum()) + len(letters)
     counters.duplicate += len(again)
     counters.scored += len(acted)
     counters.credits += len(counted) - len(acted)
     counters.erased += int(actor[known[late]].sum())
     counters.outside_window += int(actor[live[fresh]].sum()) - int(actor[known].sum())
-    counters.dead_lettered += letters
-    return again, acted
+    counters.dead_lettered += len(letters)
+    return again, acted, letters

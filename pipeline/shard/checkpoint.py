@@ -65,7 +65,7 @@ def rubrics_of(shard: Shard) -> str:
     return " + ".join(f"{rubric.name} {rubric.version} {rubric.fingerprint}" for rubric in used)
 
 
-def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[BlockHistory] = ()) -> None:
+def load(shard: Shard, blocks: list[Block], stamp: Stamp, *, histories: Sequence[BlockHistory] = ()) -> None:
     """Put an empty shard into the state of the stamp and blocks; frames from `start_of` on are to follow."""
     index = shard.state.index
     for block in sorted(blocks, key=lambda b: b.number):
@@ -92,7 +92,7 @@ def load(shard: Shard, blocks: list[Block], stamp: Stamp, histories: Sequence[Bl
     else:
         watermarks = Watermarks(stamp.start.watermarks, stamp.start.missing)
         watermarks.from_zero = stamp.from_zero
-        shard.restore(stamp, watermarks, ReplayGuard(durable), Offset(stamp.start.frame))
+        shard.restore(stamp, watermarks, ReplayGuard(durable), frame=Offset(stamp.start.frame))
 
 
 def _oldest(stamp: Stamp) -> Day:

@@ -7,7 +7,7 @@ that of yesterday. Bands and trends are functions of it (`pipeline.scoring.bands
 import numpy as np
 
 from pipeline.common.growable import grown
-from pipeline.common.units import Day
+from pipeline.common.units import Day, MemberSlot
 from pipeline.rubric.model import Bands
 from pipeline.scoring.bands import UNKNOWN, bands_of, next_bands
 from pipeline.scoring.scorer import Points
@@ -97,13 +97,13 @@ class DailyHistory:
                 found[row] = kept[members, 0]
         return (found - 1).T
 
-    def line(self, member: int, today: Day) -> np.ndarray:
+    def line(self, member: MemberSlot, today: Day) -> np.ndarray:
         """int16[90, 5]: a member's history, oldest day first, up to yesterday."""
         days = [self._days[day % DAYS] for day in range(today - DAYS, today)]
         nothing = np.zeros(COLUMNS, np.int16)
         return np.array([kept[member] if len(kept) else nothing for kept in days]) - np.int16(1)
 
-    def erase(self, member: int, last: int, today: Day, bands: Bands) -> int:
+    def erase(self, member: MemberSlot, last: int, today: Day, *, bands: Bands) -> int:
         """Clear a member's history up to the day `last`; the band is that of what is left.
 
         Returns the first day there ever was a record of, NOT_RECORDED when there was none.

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.common.keyed_record import KeyedRecord
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days
-from pipeline.common.units import Day
+from pipeline.common.units import Day, MemberSlot
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import UNKNOWN
 from pipeline.scoring.scorer import Points, Scorer
@@ -31,7 +31,7 @@ class DayRecorder:
         self._records: list[KeyedRecord] = []
         self._scorer: Scorer | None = None
 
-    def record(self, number: int, members: np.ndarray, after: Day, today: Day) -> None:
+    def record(self, number: int, members: np.ndarray, after: Day, *, today: Day) -> None:
         """Put the days before `today` of block `number` on record, of its members int64[n].
 
         after: the day before the first one due when nothing of the block is on record yet.
@@ -55,14 +55,14 @@ class DayRecorder:
             self._scorer = Scorer(self.rubric, day)
         pairs, numbers = self.state.tiles.read(members), self.state.registers.numbers(members)
         points = self._scorer.points(len(members), pairs, numbers)
-        there = self._was_there(members, pairs, day, today)
+        there = self._was_there(members, pairs, day, today=today)
         self.state.history.record(members, day, points, there=there, bands=self.rubric.bands)
         at = np.flatnonzero(there)
         names = self.state.index.of(members[at])
         kept = Points(points.score[at], points.pillars[at], points.components[at], points.penalties[at])
-        self._records += history_records(names, kept, day, self.rubric.id)
+        self._records += history_records(names, kept, day, rubric=self.rubric.id)
 
-    def _was_there(self, members: np.ndarray, pairs: Pairs, day: Day, today: Day) -> np.ndarray:
+    def _was_there(self, members: np.ndarray, pairs: Pairs, day: Day, *, today: Day) -> np.ndarray:
         """bool[n]: of whom something was known by the end of a day; who came later had no score then."""
         # a register written since has lost the time at which it was known first
         there = (self.state.registers.slot[members] > 0) & (
@@ -91,9 +91,11 @@ class DayRecorder:
         history.since[part] = saved.since
         self.last[saved.number] = Day(saved.day)
 
-    def erase(self, index: int, last: Day, today: Day) -> None:
+    def erase(self, index: MemberSlot, last: Day, today: Day) -> None:
         """Take back the history of a member up to the day `last`, here and in the topic."""
-        first = max(self.state.history.erase(index, last, today, self.rubric.bands), last - HISTORY_DAYS)
+        first = max(
+            self.state.history.erase(index, last, today, bands=self.rubric.bands), last - HISTORY_DAYS
+        )
         if first <= last:
             self.outdated[index // self.state.index.block_size] = True
             name = str(self.state.index.names[index])

@@ -19,7 +19,7 @@ _ODD = [np.uint64(n) for n in (0x9FB21C651E98DF25, 0xD6E8FEB86659FD93, 0xBF58476
 _HALF = np.uint64(32)
 
 
-def once_a_day(frame: Frame, rows: np.ndarray, zone: Zone, seen: RecentIds) -> Frame:
+def once_a_day(frame: Frame, rows: np.ndarray, zone: Zone, *, seen: RecentIds) -> Frame:
     """The frame, in which of each member, peer, distinct signal and day only the first row has the signal.
 
     Args:
@@ -31,7 +31,7 @@ def once_a_day(frame: Frame, rows: np.ndarray, zone: Zone, seen: RecentIds) -> F
     found = frame.signals[rows] & COUNTED
     counting = np.flatnonzero(found)
     at, bits = rows[counting], found[counting]
-    first = seen.first_of_day(_ids(frame, at, bits, zone))
+    first = seen.first_of_day(_ids(frame, at, bits, zone=zone))
     if first.all():
         return frame
     signals = frame.signals.copy()
@@ -39,7 +39,7 @@ def once_a_day(frame: Frame, rows: np.ndarray, zone: Zone, seen: RecentIds) -> F
     return replace(frame, signals=signals)
 
 
-def _ids(frame: Frame, rows: np.ndarray, bits: np.ndarray, zone: Zone) -> np.ndarray:
+def _ids(frame: Frame, rows: np.ndarray, bits: np.ndarray, *, zone: Zone) -> np.ndarray:
     """uint64[n]: the hash of member, peer, signal and day of rows int64[n]; bits: uint64[n], the signal of each."""
     peer = np.zeros(len(rows), np.uint64) if frame.peer is None else frame.peer[rows]
     day = zone.of(frame.time[rows]).astype(np.uint64)

@@ -34,6 +34,7 @@ class Emitter:
         rubric: Rubric,
         day: Day,
         state: MemberState,
+        *,
         shadow: Rubric | None = None,
         cohorts: CohortMembership | None = None,
     ) -> None:
@@ -109,7 +110,7 @@ class Emitter:
             members = members[there]
             pairs = self.state.tiles.read(members)
         if len(members):
-            self._emit(members, pairs, emission, unrecorded(members))
+            self._emit(members, pairs, emission, unrecorded=unrecorded(members))
 
     def settle(self, under_way: bool) -> None:
         """After a restore: what was emitted last of each member follows from the state as of the stamp.
@@ -134,7 +135,7 @@ class Emitter:
         return next_bands(self.state.history.band[members], points.score, self.rubric.bands)
 
     def _emit(
-        self, members: np.ndarray, pairs: Pairs, emission: Emission, unrecorded: np.ndarray | None
+        self, members: np.ndarray, pairs: Pairs, emission: Emission, *, unrecorded: np.ndarray | None
     ) -> None:
         names = self.state.index.of(members)
         registers = self.state.registers.numbers(members)
@@ -177,7 +178,7 @@ class Emitter:
         """Give the scores of `members` to the cohorts; their ranks, as pieces of JSON."""
         if self.cohorts is None:
             return None
-        return self.cohorts.update(members, points.score, registers, self.state.registers.texts.names)
+        return self.cohorts.update(members, points.score, registers, texts=self.state.registers.texts.names)
 
     def _withdraw(self, members: np.ndarray, emission: Emission) -> None:
         """Remove all that was ever emitted of `members`, of whom nothing is known any more."""

@@ -34,8 +34,8 @@ class FileShard:
         rubric: Rubric,
         day: int,
         recent_ids: RecentIds,
-        zone: Zone = UTC,
         *,
+        zone: Zone = UTC,
         networks: bool = False,
     ) -> None:
         self.rubric = rubric
@@ -53,24 +53,15 @@ class FileShard:
             frame = replace(frame, member=frame.member.dictionary_encode())
         self.recent_ids.start_frame(timestamp)
         admission = self.watermarks.admit(frame)
-        dead = frame.side == Side.DEAD
-        live = np.flatnonzero(admission.rows & ~dead)
+        live = np.flatnonzero(admission.rows & (frame.side != Side.DEAD))
         fresh = self._fresh(frame, live)
-        frame = once_a_day(frame, live[fresh], self.state.zone, self.recent_ids)
+        frame = once_a_day(frame, live[fresh], self.state.zone, seen=self.recent_ids)
         if not self.networks:
             frame = replace(frame, peer=None)
         applied = self.state.apply(
             frame, live[fresh], as_of=self.day, counted_on=self.day, offset=Offset(offset)
         )
-        count_dispositions(
-            self.counters,
-            admission,
-            applied,
-            actor=frame.side == Side.ACTOR,
-            live=live,
-            fresh=fresh,
-            letters=int((admission.rows & dead).sum()),
-        )
+        count_dispositions(self.counters, frame, admission, live=live, fresh=fresh, applied=applied)
 
     def _fresh(self, frame: Frame, live: np.ndarray) -> np.ndarray:
         """bool[n]: which of the rows `live` int64[n] are of events seen for the first time."""

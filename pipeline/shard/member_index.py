@@ -4,25 +4,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.common.units import MemberSlot
+
 BLOCK_SIZE = 1000
 """Members of a block. A ledger is only read with the size it was written with."""
 
 
-class MemberIndex(dict[str, int]):
+class MemberIndex(dict[str, MemberSlot]):
     """member -> index. block_size: members of a block."""
 
     def __init__(self, block_size: int = BLOCK_SIZE) -> None:
         super().__init__()
         self.block_size = block_size
         self.names: list[str | None] = []
-        self.holes: list[int] = []
+        self.holes: list[MemberSlot] = []
 
     @property
     def blocks(self) -> int:
         """How many blocks of members there are."""
         return -(-len(self.names) // self.block_size)
 
-    def get_or_add(self, member: str) -> int:
+    def get_or_add(self, member: str) -> MemberSlot:
         """The index of a member; a new member gets the next free one."""
         index = self.get(member)
         if index is None:
@@ -30,7 +32,7 @@ class MemberIndex(dict[str, int]):
                 index = self.holes.pop()
                 self.names[index] = member
             else:
-                index = len(self.names)
+                index = MemberSlot(len(self.names))
                 self.names.append(member)
             self[member] = index
         return index
@@ -62,13 +64,13 @@ class MemberIndex(dict[str, int]):
         for index, name in enumerate(names, start):
             if name is not None:
                 self.names[index] = name
-                self[name] = index
+                self[name] = MemberSlot(index)
 
     def loaded(self) -> None:
         """All blocks are in: find the holes, lowest first, to be given to new members."""
-        self.holes = [i for i in range(len(self.names) - 1, -1, -1) if self.names[i] is None]
+        self.holes = [MemberSlot(i) for i in range(len(self.names) - 1, -1, -1) if self.names[i] is None]
 
-    def remove(self, member: str) -> int:
+    def remove(self, member: str) -> MemberSlot:
         """Remove a member; its index will be given again."""
         index = self.pop(member)
         self.names[index] = None

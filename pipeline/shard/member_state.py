@@ -5,6 +5,7 @@ it does no I/O. It knows nothing of scores: `pipeline.shard.emitter` makes these
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import orjson
@@ -13,7 +14,7 @@ import pyarrow as pa
 from pipeline.common.days import UTC, Zone
 from pipeline.common.growable import grown
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days, key_signals, tile_key
-from pipeline.common.units import Day, Offset
+from pipeline.common.units import Day, MemberSlot, Offset
 from pipeline.network.graph import NetworkGraph
 from pipeline.shard import erasures
 from pipeline.shard.daily_history import DailyHistory
@@ -48,7 +49,7 @@ class Applied:
     known: np.ndarray
     late: np.ndarray
     changed: np.ndarray
-    erased: list[tuple[int, Day]]
+    erased: list[tuple[MemberSlot, Day]]
 
 
 class MemberState:
@@ -153,7 +154,8 @@ class MemberState:
         stays = on > before
         key = tile_key(key_signals(key).astype(np.int64), on)
         self.tiles.add(row[stays], key[stays], block.counts.to_numpy()[stays].astype(np.int64))
-        for index, data in zip(members.tolist(), block.registers, strict=True):
+        slots = cast(list[MemberSlot], members.tolist())
+        for index, data in zip(slots, block.registers, strict=True):
             if data is not None:
                 self.registers.load(index, data)
 
@@ -210,7 +212,7 @@ class MemberState:
         as_of: Day,
         offset: Offset,
         durable: np.ndarray,
-    ) -> list[tuple[int, Day]]:
+    ) -> list[tuple[MemberSlot, Day]]:
         """Erase what the members of these rows did up to the day of the row, whatever came first."""
         erased = []
         for i in rows.tolist():
@@ -220,11 +222,11 @@ class MemberState:
             if index < len(durable) and durable[index] >= offset:
                 continue
             last = Day(max(int(day[i]), int(self.erased[index])))
-            self._erase(index, name, last, as_of)
+            self._erase(index, name, last, as_of=as_of)
             erased.append((index, last))
         return erased
 
-    def _erase(self, index: int, name: str, last: Day, as_of: Day) -> None:
+    def _erase(self, index: MemberSlot, name: str, last: Day, *, as_of: Day) -> None:
         self.erased[index] = last
         one = np.array([index])
         pairs = self.tiles.read(one)

@@ -202,7 +202,7 @@ def recover(shard: Shard, image: Image, stamp: Stamp | None) -> Recovered:
         return Recovered(checkpoint.restored_networks(shard, {}), Offset(0))
     loaded = [_load(Block, key, data) for key, data in image.starting(BLOCK_PREFIX).items()]
     histories = [_load(BlockHistory, key, data) for key, data in image.starting(HISTORY).items()]
-    checkpoint.load(shard, loaded, stamp, histories)
+    checkpoint.load(shard, loaded, stamp, histories=histories)
     networks = checkpoint.restored_networks(shard, image.starting(LINKS))
     if stamp.start is None:
         return Recovered(networks, checkpoint.start_of(stamp), old=True)

@@ -93,7 +93,7 @@ class Redo:
         return ids_key(generation, number), np.concatenate([*parts]).astype("<u8").tobytes()
 
 
-def record(offset: int, timestamp: int, data: bytes, frame: Frame) -> tuple[bytes, bytes]:
+def record(offset: int, timestamp: int, data: bytes, *, frame: Frame) -> tuple[bytes, bytes]:
     """The redo of a frame that was counted. data: the frame as bytes.
 
     Its dead letters are left out: they are in the same transaction, and a replay puts nothing out.

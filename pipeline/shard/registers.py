@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from pipeline.common.growable import grown
+from pipeline.common.units import MemberSlot, TextCode
 from schemas.registers import TEXTS, Register
 
 MAX_GROUPS = 512
@@ -26,14 +27,14 @@ class Texts:
     """Texts as small integers, 0 for none; the numbers hold only as long as the process."""
 
     def __init__(self) -> None:
-        self.codes: dict[str, int] = {"": 0}
+        self.codes: dict[str, TextCode] = {"": TextCode(0)}
         self.names = [""]
 
-    def code(self, text: str) -> int:
+    def code(self, text: str) -> TextCode:
         """The number of a text, a new one when it is new."""
         code = self.codes.get(text)
         if code is None:
-            code = self.codes[text] = len(self.names)
+            code = self.codes[text] = TextCode(len(self.names))
             self.names.append(text)
         return code
 
@@ -55,7 +56,7 @@ class Registers:
         """Make room for members 0..members-1."""
         self.slot = grown(self.slot, members)
 
-    def _row(self, member: int) -> int:
+    def _row(self, member: MemberSlot) -> int:
         self.resize(member + 1)
         row = int(self.slot[member])
         if not row and self.free:
@@ -69,7 +70,7 @@ class Registers:
             self.slot[member] = row
         return row
 
-    def apply(self, member: int, updates: dict[str, Any], time: int, tie: int) -> None:
+    def apply(self, member: MemberSlot, updates: dict[str, Any], time: int, tie: int) -> None:
         """Write the updates ({register or group:NAME: int or text}) of an event of `time` (ms), id `tie`."""
         row = self._row(member)
         for name, value in updates.items():
@@ -86,7 +87,7 @@ class Registers:
                 self.times[row, column] = time
                 self.ties[row, column] = tie
 
-    def _join(self, member: int, group: str, entry: tuple[int, int, int]) -> None:
+    def _join(self, member: MemberSlot, group: str, entry: tuple[int, int, int]) -> None:
         groups = self.groups.setdefault(member, {})
         if group not in groups or entry[:2] > groups[group][:2]:
             groups[group] = entry
@@ -104,7 +105,7 @@ class Registers:
         times = self.times[self.slot[members]]
         return ((times > 0) & (times < time)).any(axis=1)
 
-    def erase(self, member: int, before: int) -> None:
+    def erase(self, member: MemberSlot, before: int) -> None:
         """Remove what was reported of a member before a time (ms)."""
         self.resize(member + 1)
         row = int(self.slot[member])
@@ -142,7 +143,7 @@ class Registers:
                     found.setdefault(who, []).append(_ENTRY % (name, b"%d" % joined, time, tie))
         return [b"{%b}" % b",".join(found[who]) if who in found else None for who in range(len(members))]
 
-    def load(self, member: int, data: bytes) -> None:
+    def load(self, member: MemberSlot, data: bytes) -> None:
         """Take a member's registers from the ledger."""
         for name, (value, time, tie) in orjson.loads(data).items():
             self.apply(member, {name: value}, time, tie)

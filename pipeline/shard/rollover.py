@@ -64,7 +64,7 @@ class Rollover:
         number = self.rolled
         self.rolled += 1
         members = self.state.index.block(number)
-        self.recorder.record(number, members, Day(self.previous_day - 1), self.day)
+        self.recorder.record(number, members, Day(self.previous_day - 1), today=self.day)
         if (number + self.day) % SLACK == 0 or self.day - self.previous_day >= SLACK:
             self.state.tiles.prune(members, self.day, self.day - WINDOW + 1)
         return members

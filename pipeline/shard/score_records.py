@@ -110,7 +110,9 @@ def history_key(name: str, day: Day) -> bytes:
     return b"%b %b" % (calendar(day).isoformat().encode(), name.encode())
 
 
-def history_records(names: Sequence[str], points: HasPoints, day: Day, rubric: RubricId) -> list[KeyedRecord]:
+def history_records(
+    names: Sequence[str], points: HasPoints, day: Day, *, rubric: RubricId
+) -> list[KeyedRecord]:
     """(key, value) of what each member's score was at the end of `day`: `schemas.history.Day`."""
     on, keys = calendar(day).isoformat().encode(), plain(names)
     form = b'{"member":"', escaped(names, keys), b'","day":"' + on, *_points(points), rubric_json(rubric)

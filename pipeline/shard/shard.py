@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.common.days import UTC, Zone
-from pipeline.common.units import NO_OFFSET, Day, Offset
+from pipeline.common.units import NO_OFFSET, Day, MemberSlot, Offset
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Points
 from pipeline.shard.accounting import count_dispositions
@@ -68,7 +68,7 @@ class Shard:
     def __init__(self, config: ShardConfig, day: Day, cohorts: CohortMembership | None = None) -> None:
         self.state = MemberState(config.zone, config.block_size)
         self.rollover = Rollover(config.rubric, day, self.state)
-        self.emitter = Emitter(config.rubric, day, self.state, config.shadow, cohorts)
+        self.emitter = Emitter(config.rubric, day, self.state, shadow=config.shadow, cohorts=cohorts)
         self.watermarks = Watermarks()
         self.recent_ids = RecentIds(config.keep, config.horizon_ms)
         self.counters = Counters()
@@ -101,7 +101,7 @@ class Shard:
         self.state.history.resize(len(self.state.index.names))
         self.emitter.resize()
 
-    def apply(self, frame: Frame, offset: Offset, timestamp: int, replay: bool = False) -> int:
+    def apply(self, frame: Frame, offset: Offset, timestamp: int, *, replay: bool = False) -> int:
         """Count a frame; frames must come in order.
 
         Args:
@@ -116,10 +116,9 @@ class Shard:
         self.recent_ids.start_frame(timestamp)
         admission = self.watermarks.admit(frame)
         self.frame = offset
-        dead = frame.side == Side.DEAD
-        live = np.flatnonzero(admission.rows & ~dead)
+        live = np.flatnonzero(admission.rows & (frame.side != Side.DEAD))
         fresh = self.recent_ids.first(frame.id[live])
-        frame = once_a_day(frame, live[fresh], self.state.zone, self.recent_ids)
+        frame = once_a_day(frame, live[fresh], self.state.zone, seen=self.recent_ids)
         if self.redo is not None:
             self.redo.add(offset, self.watermarks, self.recent_ids)
         if offset < self._guard.needed:
@@ -143,15 +142,8 @@ class Shard:
             self.rollover.recorder.erase(index, last, self.day)
         if len(applied.changed):
             self.emitter.add(applied.changed)
-        letters = np.flatnonzero(admission.rows & dead)
-        again, acted = count_dispositions(
-            self.counters,
-            admission,
-            applied,
-            actor=frame.side == Side.ACTOR,
-            live=live,
-            fresh=fresh,
-            letters=len(letters),
+        again, acted, letters = count_dispositions(
+            self.counters, frame, admission, live=live, fresh=fresh, applied=applied
         )
         self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
         if frame.traces:
@@ -193,12 +185,12 @@ class Shard:
         pairs, registers = self.state.tiles.read(members), self.state.registers.numbers(members)
         return self.emitter.scorer.points(len(members), pairs, registers)
 
-    def in_ledger(self, member: int) -> bool:
+    def in_ledger(self, member: MemberSlot) -> bool:
         """After a restore: whether a member was in a block of the ledger."""
         return member < len(self._guard.durable) and bool(self._guard.durable[member] >= 0)
 
     def restore(
-        self, stamp: Stamp, watermarks: Watermarks, guard: ReplayGuard, frame: Offset = NO_OFFSET
+        self, stamp: Stamp, watermarks: Watermarks, guard: ReplayGuard, *, frame: Offset = NO_OFFSET
     ) -> None:
         """Continue from a stamp, whose blocks are in the state already; frames from `frame` + 1 on are to follow."""
         self.watermarks = watermarks

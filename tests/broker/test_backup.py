@@ -197,14 +197,14 @@ async def test_more_partitions_have_the_same_scores(
         for name, value in environment(live).items():
             only.setenv(name, value)
         with pytest.raises(Interrupted):
-            await repartition(live, SSI, 6, folder)
+            await repartition(live, SSI, 6, folder=folder)
     more = live.model_copy(update={"frame_partitions": 6})
     with pytest.raises(UserError, match="did not finish"):
         await read_state(KafkaLog(more), more, (SSI, None), 5, today=DAY)
     with pytest.raises(UserError, match="not the backup"):
-        await repartition(live, SSI, 6, tmp_path / "another")
+        await repartition(live, SSI, 6, folder=tmp_path / "another")
     assert "6 partitions" in pillarscore(live, "repartition", 6, folder)
-    assert not await repartition(more, SSI, 6, folder)
+    assert not await repartition(more, SSI, 6, folder=folder)
     await count(more, values, half, len(values), tmp_path / "more.log")
     (await outcome(more, values, bad, tmp_path)).check()
 

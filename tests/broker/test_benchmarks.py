@@ -24,7 +24,7 @@ from pipeline.rubric.components import PILLARS
 from schemas.benchmarks import Benchmark
 from schemas.scores import Score
 from tests.broker.test_exactly_once import _publish, _reach
-from tests.kit.benchmarks import Scored, cohorts_of, expected, told
+from tests.kit.benchmarks import Scored, cohorts_of, expected, fields_of
 from tests.kit.events import DAY, TYPES, dumps, event, random_events
 
 EVENTS = 8_000
@@ -92,7 +92,7 @@ def _wrong(got: dict[str, Benchmark], wanted: dict[str, list[Scored]]) -> list[s
         if (
             small != (got[cohort].fewer_than is not None)
             or (got[cohort].kind, got[cohort].value or "") != (kind_of(cohort))
-            or (not small and told(got[cohort]) != expected(wanted[cohort]))
+            or (not small and fields_of(got[cohort]) != expected(wanted[cohort]))
         ):
             wrong.append(cohort)
     return wrong

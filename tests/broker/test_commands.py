@@ -124,8 +124,8 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def test_what_is_published_is_scored_as_offline(program: Program, worker: object, files: list[Path]) -> None:
-    told = program("publish", *files)
-    assert "3,006 events published" in told
+    printed = program("publish", *files)
+    assert "3,006 events published" in printed
     verified = program("verify")  # waits for the worker, and takes the copies that publish kept
     assert verified.endswith(" members, 0 differences\n")
     members = int(verified.splitlines()[-1].split()[0])
@@ -142,10 +142,10 @@ def test_what_is_published_is_scored_as_offline(program: Program, worker: object
     assert " differences" in program("verify", files[0], code=1)
     extra = files[0].with_name("extra.ndjson")
     extra.write_bytes(ndjson([event("post.published", "x", "nobody-else", datetime.now(UTC).isoformat())]))
-    told = program("verify", *files, extra, code=1)
-    assert f"\n{members:,} members, 1 differences" in told
-    assert f"ledger against member.scores: {members:,} members, 0 differences" in told
-    assert "nobody-else" in told
+    printed = program("verify", *files, extra, code=1)
+    assert f"\n{members:,} members, 1 differences" in printed
+    assert f"ledger against member.scores: {members:,} members, 0 differences" in printed
+    assert "nobody-else" in printed
 
 
 async def test_lines_are_published_untouched_with_their_subject_as_key(
@@ -189,8 +189,8 @@ def test_until_now_moves_the_times_and_keeps_a_copy(program: Program, worker: ob
             ]
         )
     )
-    told = program("publish", old, "--until", "now")
-    assert "All times shifted by +" in told
+    printed = program("publish", old, "--until", "now")
+    assert "All times shifted by +" in printed
     assert program("verify").endswith("\n2 members, 0 differences\n")
     assert program("verify", old, code=1).endswith("2 members, 2 differences\n")
 
@@ -274,7 +274,7 @@ def test_run_says_when_its_worker_dies(fresh: Settings, tmp_path: Path) -> None:
     until(lambda: b"Serving" in output.read_bytes(), "run serves", process)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if not children.exists():
-        pytest.skip("the children of a process can't be told here")
+        pytest.skip("the children of a process can't be listed here")
     (worker,) = map(int, children.read_text().split())
     os.kill(worker, signal.SIGKILL)
     assert process.wait(60) == 1

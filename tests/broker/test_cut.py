@@ -76,7 +76,7 @@ async def test_nothing_is_lost_or_doubled_when_the_network_is_cut(
             try:
                 await asyncio.sleep(CUT_S)  # the cut itself, not a wait for something
             finally:
-                host.mend()
+                host.restore()
             await publishing
             done += part
         await publish(settings, values, done)

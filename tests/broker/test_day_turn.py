@@ -58,7 +58,7 @@ async def _records(settings: Settings, topic: str) -> list[tuple[bytes, bytes | 
 
 
 def _differ(settings: Settings, rubric: Rubric, scores: dict[str, Score], file: Path) -> list:
-    return list(differences(settings, rubric, scores, lambda run: run.read(Lines([file])), LATER))
+    return list(differences(settings, rubric, scores, read=lambda run: run.read(Lines([file])), today=LATER))
 
 
 @pytest.mark.slow
@@ -106,9 +106,9 @@ async def _check_verified(live: Settings, scores: dict[str, Score], file: Path) 
     def read(run: Offline) -> None:
         run.read(Lines([file]))
 
-    assert list(differences(live, rubric, scores, read, LATER, recorded)) == []
+    assert list(differences(live, rubric, scores, read=read, today=LATER, recorded=recorded)) == []
     turns = LATER - DAY
-    said = look_back(live, rubric, read, recorded, 90)
+    said = look_back(live, rubric, read, recorded=recorded, most=90)
     assert said == Lookback(turns, turns * len(scores), turns)
 
 

@@ -1,7 +1,7 @@
 """The promise itself: workers are killed at random moments, and every event counts exactly once.
 
 Two workers share the partitions of a real Kafka while events come in; one of them is killed with SIGKILL
-again and again, wherever it happens to be, and started anew.
+again and again, wherever it happens to be, and started again.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ async def test_killed_workers_lose_and_double_nothing(live: Settings, tmp_path: 
         write(b"".join(value + b"\n" for value in values))
     rubric = load(None)
     scores = await published_scores.newest(live)
-    found = list(differences(live, rubric, scores, lambda run: run.read(Lines([file])), DAY))
+    found = list(differences(live, rubric, scores, read=lambda run: run.read(Lines([file])), today=DAY))
     assert found == []
     assert len(scores) > 2900
 

@@ -1,4 +1,4 @@
-"""Who is fenced is told so by every call, also when the producer has noticed it between two of them."""
+"""Every call reports to a fenced producer that it is fenced, also when it noticed that between two calls."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from agents.kafka.transactions import Transactions
 
 CALLS: dict[str, Callable[[Transactions, str], Awaitable[None]]] = {
     "put": lambda mine, topic: mine.put(topic, 0, [(b"k", b"v")]),
-    "put_record": lambda mine, topic: mine.put_record(topic, 0, b"k", b"v"),
+    "put_record": lambda mine, topic: mine.put_record(topic, 0, b"k", value=b"v"),
     "commit": lambda mine, topic: mine.commit(),
 }
 

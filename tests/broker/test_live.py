@@ -52,7 +52,7 @@ async def _blocks_and_frames(settings: Settings) -> tuple[int, int]:
     """(blocks in the ledger, frames that are in none of them)."""
     blocks = frames = 0
     for partition in range(settings.frame_partitions):
-        found = await restore(KafkaLog(settings), settings, (SSI, None), partition, today=DAY)
+        found = await restore(KafkaLog(settings), settings, (SSI, None), partition=partition, today=DAY)
         blocks += len(found.image.starting(BLOCK_PREFIX))
         frames += len(found.image.starting(FRAME))
     return blocks, frames

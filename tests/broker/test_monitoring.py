@@ -188,11 +188,13 @@ async def test_every_query_has_data_and_an_alert_arrives(
         for worker in workers:
             worker.stop()
 
-    def told(receiver: str, name: str) -> list[dict]:
-        return [a for to, a in list(alertmanager.told) if to == receiver and a["labels"]["alertname"] == name]
+    def received(receiver: str, name: str) -> list[dict]:
+        return [
+            a for to, a in list(alertmanager.received) if to == receiver and a["labels"]["alertname"] == name
+        ]
 
-    assert until(lambda: told("heartbeat", "PillarscoreWatchdog"), WAIT_S, "the watchdog")
-    (page, *_) = until(lambda: told("pages", "PillarscoreNoWorker"), WAIT_S, "the alert of no worker")
+    assert until(lambda: received("heartbeat", "PillarscoreWatchdog"), WAIT_S, "the watchdog")
+    (page, *_) = until(lambda: received("pages", "PillarscoreNoWorker"), WAIT_S, "the alert of no worker")
     assert page["status"] == "firing"
     assert page["annotations"]["summary"] == "No worker of pillarscore answers"
     assert page["annotations"]["runbook_url"] == "docs/runbook.md#pillarscorenoworker"

@@ -71,18 +71,18 @@ async def _networks(settings: Settings) -> dict[str, NetworkStanding | None]:
         async with reader(settings, settings.topic("networks"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
-                    told = record.value and NetworkStanding.model_validate_json(record.value)
+                    parsed = record.value and NetworkStanding.model_validate_json(record.value)
                     name = record.key.decode()
-                    found[name] = told or None
-                    if told:
-                        assert told.member == name
-                        assert told.revision > revisions[name]
-                        revisions[name] = told.revision
+                    found[name] = parsed or None
+                    if parsed:
+                        assert parsed.member == name
+                        assert parsed.revision > revisions[name]
+                        revisions[name] = parsed.revision
     return found
 
 
 def expected(events: list[dict], scores: dict[str, Score], names: list[str]) -> dict[str, tuple]:
-    """What `_said` has to say of those of `names` that have a network."""
+    """What `_values` has to say of those of `names` that have a network."""
     plain = Ties()
     for one in events:
         plain.add(one)
@@ -103,10 +103,10 @@ def expected(events: list[dict], scores: dict[str, Score], names: list[str]) -> 
     return found
 
 
-def _said(told: NetworkStanding) -> tuple:
-    rank = told.rank
+def _values(parsed: NetworkStanding) -> tuple:
+    rank = parsed.rank
     place = (rank.place, rank.of, rank.top) if rank else (None, None, None)
-    return told.connections, told.scored, *place, told.average, told.engaging
+    return parsed.connections, parsed.scored, *place, parsed.average, parsed.engaging
 
 
 async def _until(settings: Settings, events: list[dict], targets: dict[int, int]) -> dict:
@@ -116,7 +116,7 @@ async def _until(settings: Settings, events: list[dict], targets: dict[int, int]
     wanted = expected(events, scores, [*map(member, range(MEMBERS)), LONELY])
     for _ in range(100):
         found = await _networks(settings)
-        now = {name: _said(told) for name, told in found.items() if told is not None}
+        now = {name: _values(parsed) for name, parsed in found.items() if parsed is not None}
         if now == {name: pytest.approx(said, abs=0.00501) for name, said in wanted.items()}:
             break
         await asyncio.sleep(0.5)  # between looks; the comparison is what is waited for
@@ -145,7 +145,7 @@ async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path
         found = await _until(live, first, targets)
         assert found[LONELY] is not None
         assert found[LONELY].rank is found[LONELY].average is None, "one connection is too few"
-        assert any(told.rank for told in found.values() if told)
+        assert any(parsed.rank for parsed in found.values() if parsed)
         worker.stop(kill=True)
         worker = Worker(environment, tmp_path / "worker.log")
         await _publish(live, later)
@@ -156,7 +156,7 @@ async def test_places_are_exact_also_after_a_kill(live: Settings, tmp_path: Path
         assert found[member(5)] is None, "erased"
         await asyncio.to_thread(wait_shared, worker, other)
         metrics = [*worker.metrics().items(), *other.metrics().items()]
-        sides = sum(told.connections for told in found.values() if told)
+        sides = sum(parsed.connections for parsed in found.values() if parsed)
         assert sum(v for k, v in metrics if k.startswith("pillarscore_network_connections")) == sides
         assert not any(v for k, v in metrics if k.startswith("pillarscore_failures_total"))
         ages = [v for k, v in metrics if k.startswith("pillarscore_network_age_seconds")]

@@ -21,7 +21,7 @@ from pipeline.network.member_hash import member_hashes
 from pipeline.network.peer_codes import NONE
 from schemas.links import BLOCK as BLOCK_PREFIX
 from schemas.links import CODES, CodeChunk, LinkBlock
-from tests.broker.test_network import _networks, _publish, _said, expected
+from tests.broker.test_network import _networks, _publish, _values, expected
 from tests.kit.events import DAY, dumps, event, member
 
 MEMBERS = 12_000
@@ -185,7 +185,9 @@ async def test_a_refresh_cut_short_goes_on_with_the_blocks_that_are_left(
         assert again == due, "the members of the blocks that were left, and nobody else"
     found = await _networks(alone)
     assert set(found) == set(wanted)
-    wrong = [name for name, told in found.items() if told is None or not _alike(_said(told), wanted[name])]
+    wrong = [
+        name for name, parsed in found.items() if parsed is None or not _alike(_values(parsed), wanted[name])
+    ]
     assert not wrong, f"{len(wrong)} of {len(wanted)}: {found[wrong[0]]} is not {wanted[wrong[0]]}"
 
 

@@ -1,4 +1,4 @@
-"""What an operator does with a real Kafka: look at the status, and mend and send dead letters again."""
+"""What an operator does with a real Kafka: look at the status, and edit and redrive dead letters."""
 
 import asyncio
 import json
@@ -168,18 +168,18 @@ def test_a_letter_is_mended_sent_again_and_scored(
     assert json.loads(chosen)["letter"] == late
 
     # what would fail again is held back, and a rehearsal sends nothing
-    mend = ["--set", f"time={datetime.now(UTC).isoformat()}"]
+    edit = ["--set", f"time={datetime.now(UTC).isoformat()}"]
     assert "2 would fail again" in pillarscore("dead-letters", "replay", late, old, code=1)
-    assert "1 to be sent" in pillarscore("dead-letters", "replay", late, *mend)
+    assert "1 to be sent" in pillarscore("dead-letters", "replay", late, *edit)
     assert "0 sent, 3 would fail" in pillarscore("dead-letters", "replay", "--all", "--yes", code=1)
-    assert "1 letter: 1 sent" in pillarscore("dead-letters", "replay", late, *mend, "--yes")
+    assert "1 letter: 1 sent" in pillarscore("dead-letters", "replay", late, *edit, "--yes")
     # a transaction's marker has an offset too
     assert _counted(live, 4).scored == 1
     assert set(asyncio.run(published_scores.newest(live))) == {"bob"}
 
     # once more is held back; when it is meant, it is a duplicate to the score
-    assert "0 sent, 1 already sent" in pillarscore("dead-letters", "replay", late, *mend, "--yes")
-    assert "1 sent, 1 already sent" in pillarscore("dead-letters", "replay", late, *mend, "--yes", "--again")
+    assert "0 sent, 1 already sent" in pillarscore("dead-letters", "replay", late, *edit, "--yes")
+    assert "1 sent, 1 already sent" in pillarscore("dead-letters", "replay", late, *edit, "--yes", "--again")
     found = _counted(live, 6)
     assert (found.scored, found.duplicate, found.dead_lettered) == (1, 1, 3)
 

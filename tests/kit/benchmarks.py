@@ -51,7 +51,7 @@ def expected(members: Sequence[Scored]) -> dict:
     }
 
 
-def told(benchmark: Benchmark) -> dict:
+def fields_of(benchmark: Benchmark) -> dict:
     """The same fields as they were published."""
     assert benchmark.mean is not None
     assert benchmark.deciles is not None

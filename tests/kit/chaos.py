@@ -102,7 +102,9 @@ async def outcome(
     foreign: list[str] = []
     scores = await published.newest(settings, left_out=foreign.append)
     assert len(foreign) == foreign_scores
-    found = list(differences(settings, load(None), scores, lambda run: run.read(Lines([file])), DAY))
+    found = list(
+        differences(settings, load(None), scores, read=lambda run: run.read(Lines([file])), today=DAY)
+    )
     return Outcome(
         counters,
         len(values),

@@ -54,7 +54,7 @@ _PROPERTIES = {
 
 @dataclass(slots=True)
 class Listener:
-    """Where clients come in. advertised: what they are told to connect to, host:port; protocol as in Kafka."""
+    """Where clients come in. advertised: what they are given to connect to, host:port; protocol as in Kafka."""
 
     name: str
     port: int

@@ -137,7 +137,7 @@ class Image:
 
 
 def _pip() -> dict[str, str]:
-    """What tells pip where packages come from, on machines that set it by environment."""
+    """What says to pip where packages come from, on machines that set it by environment."""
     return {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
 
 

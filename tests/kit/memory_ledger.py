@@ -31,7 +31,7 @@ class MemoryLedger:
         """Count a frame, and keep it as redo."""
         frame = decode(data)
         rows = shard.apply(frame, offset, timestamp)
-        self.write([redo.record(offset, timestamp, data, frame)])
+        self.write([redo.record(offset, timestamp, data, frame=frame)])
         return rows
 
     def write(self, records: Sequence[KeyedRecord]) -> None:

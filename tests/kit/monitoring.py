@@ -154,12 +154,12 @@ class Prometheus(Server):
 class Alertmanager(Server):
     """The project's `alertmanager.yml`, at once, with a webhook in each receiver.
 
-    told: what came in at the webhooks, as (receiver, alert) with Alertmanager's JSON of the alert.
+    received: what came in at the webhooks, as (receiver, alert) with Alertmanager's JSON of the alert.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.received: list[tuple[str, dict[str, Any]]] = []
         self._hook = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         Thread(target=self._hook.serve_forever, daemon=True).start()
         made = yaml.safe_load((ROOT / "prometheus" / "alertmanager.yml").read_text(encoding="utf-8"))
@@ -185,12 +185,12 @@ class Alertmanager(Server):
         )
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        told = self.told
+        received = self.received
 
         class Hook(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                told.extend((self.path.strip("/"), alert) for alert in body["alerts"])
+                received.extend((self.path.strip("/"), alert) for alert in body["alerts"])
                 self.send_response(200)
                 self.end_headers()
 

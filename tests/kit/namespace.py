@@ -34,7 +34,7 @@ class Namespace:
         """The kernel drops whatever the host sends; what is sent to it still arrives."""
         _run(*self.prefix, "tc", "qdisc", "replace", "dev", self.cable, "root", "pfifo", "limit", "0")
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """All is sent again."""
         _run(*self.prefix, "tc", "qdisc", "del", "dev", self.cable, "root")
 

@@ -37,8 +37,8 @@ class Ties:
             peer = data["peer" if removed else "inviter"]
             for one, other in ((actor, peer), (peer, actor)):
                 if one != other:
-                    told = self.changes[one].get(other, (0, False, 0))
-                    self.changes[one][other] = max(told, (second, removed, day))
+                    known = self.changes[one].get(other, (0, False, 0))
+                    self.changes[one][other] = max(known, (second, removed, day))
         elif event["type"] in _ENGAGING:
             author = data[_ENGAGING[event["type"]]]
             if author != actor:

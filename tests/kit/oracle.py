@@ -60,9 +60,9 @@ class Facts:
             self._count(actor, other, mine, day)
             self._count(other, actor, theirs, day)
         for register, value in registers.items():
-            told = self.latest.get((actor, register))
-            assert told is None or told[0] != time, "two updates in one millisecond: change the seed"
-            if told is None or told[0] < time:
+            before = self.latest.get((actor, register))
+            assert before is None or before[0] != time, "two updates in one millisecond: change the seed"
+            if before is None or before[0] < time:
                 self.latest[actor, register] = (time, value)
 
     def _count(self, member, other, signals, day):

@@ -187,7 +187,7 @@ def secured_kafka(folder: Path) -> Iterator[Secured]:
 
 
 def token(lifetime_s: float = TOKEN_S, user: str = "alice") -> str:
-    """A token without signature, which Kafka takes unless it is told where to find keys."""
+    """A token without signature, which Kafka takes unless it knows where to find keys."""
     now = time.time()
     parts = {"alg": "none"}, {"sub": user, "iat": now, "exp": now + lifetime_s}
     return ".".join(_base64(json.dumps(part).encode()) for part in parts) + "."

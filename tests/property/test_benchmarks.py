@@ -187,8 +187,8 @@ def test_a_cohort_that_gets_too_small_shows_nothing_of_before():
     topic.read(merged)
     after = {k: orjson.loads(v) for lot in publisher.records(merged) for k, v in lot if v}
     for cohort in (b"industry:a", b"industry:b"):
-        told = {name for name, value in after[cohort].items() if value not in (None, [])}
-        assert told == {"cohort", "kind", "value", "as_of", "benchmark", "rubric", "fewer_than"}
+        present = {name for name, value in after[cohort].items() if value not in (None, [])}
+        assert present == {"cohort", "kind", "value", "as_of", "benchmark", "rubric", "fewer_than"}
     assert after[b"everyone"]["size"] == 3
     # the last one leaves
     partition.emit({0: Scored(5000, (1250,) * 4, "low", (("industry", "a"), ("team", "")))})

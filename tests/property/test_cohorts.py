@@ -22,7 +22,7 @@ from schemas import distributions
 from schemas.benchmarks import Benchmark
 from schemas.registers import Register
 from schemas.scores import Rank
-from tests.kit.benchmarks import Scored, cohorts_of, expected, placed, told
+from tests.kit.benchmarks import Scored, cohorts_of, expected, fields_of, placed
 
 KINDS = ("industry", "team")
 LEAST = 3
@@ -70,7 +70,7 @@ class Partition:
     def _live(self) -> None:
         self.epoch += 1
         self.ranks = RankWriter(self.merged, ("everyone", *KINDS), LEAST)
-        self.cohorts = CohortMembership(self.number, self.epoch, KINDS, self.ranks)
+        self.cohorts = CohortMembership(self.number, self.epoch, KINDS, ranker=self.ranks)
         self.places = 0
         self.numbers = np.full((0, 6), -1, np.int16)
 
@@ -87,7 +87,7 @@ class Partition:
         self.numbers = grown(self.numbers, self.places, -1)
         self.numbers[at, 0], self.numbers[at, 1:5] = points.score, points.pillars
         self.numbers[at, 5] = [BANDS.index(member.band) for member in members.values()]
-        found = self.cohorts.update(at, points.score, registers, self.texts)
+        found = self.cohorts.update(at, points.score, registers, texts=self.texts)
         self.members |= members
         if found is None:
             return [None] * len(members)
@@ -146,7 +146,7 @@ def check(merged: MergedScores, records: dict[bytes, bytes | None], partitions: 
             assert got[cohort].fewer_than == LEAST
             assert not any(getattr(got[cohort], name) for name in TELLING)
         else:
-            assert told(got[cohort]) == expected(members)
+            assert fields_of(got[cohort]) == expected(members)
     assert got == {} or max(b.benchmark for b in got.values()) <= merged.offset
 
 

@@ -59,9 +59,9 @@ def rows_of_lines(lines):
 def rows_of_columns(batch):
     check(batch.schema)
     outcome = ColumnIntake(*HOW, first=1 << 30).rows(batch, 0)
-    for count, told in outcome.dead.values():
-        assert count == len(told)
-    dead = [(n, reason, message) for reason, (_, told) in outcome.dead.items() for n, message in told]
+    for count, shown in outcome.dead.values():
+        assert count == len(shown)
+    dead = [(n, reason, message) for reason, (_, shown) in outcome.dead.items() for n, message in shown]
     return plain(outcome.rows), sorted(dead)
 
 
@@ -99,8 +99,8 @@ def nested(batch):
 def as_text(made):
     """The same with the data as JSON text."""
     batch = flat([one | {"data": None} for one in made]).select(["id", "source", "type", "subject", "time"])
-    told = [None if one.get("data") is None else orjson.dumps(one["data"]).decode() for one in made]
-    return batch.append_column("data", pa.array(told, pa.string()))
+    shown = [None if one.get("data") is None else orjson.dumps(one["data"]).decode() for one in made]
+    return batch.append_column("data", pa.array(shown, pa.string()))
 
 
 def encoded(batch):

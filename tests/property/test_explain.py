@@ -32,7 +32,7 @@ def before_floor(member, rubric=SSI):
     """The score if it could fall below 0."""
     pillars = Scorer(rubric, DAY).points(*batch(DAY, [member])).pillars[0]
     penalties = [rubric.components[at] for at in rubric.penalties]
-    lost = [floor(part.max * share(part, DAY, member.tiles, member.numbers)) for part in penalties]
+    lost = [floor(part.max * share(part, DAY, member.tiles, numbers=member.numbers)) for part in penalties]
     return int(pillars.sum()) - sum(lost)
 
 
@@ -68,16 +68,16 @@ def test_next_steps_gain_what_they_say(member):
 
     Both before the floor: advice helps those most who have lost more than they have.
     """
-    gains = next_steps(SSI, DAY, member, SCORER)
+    gains = next_steps(SSI, DAY, member, scorer=SCORER)
     by_text = {step.text: step for step in SSI.steps}
     for gain in gains:
         after = with_step(by_text[gain.text], DAY, member)
         assert gain.gain == before_floor(after) - before_floor(member)
         assert gain.gain > 0
     assert [gain.gain for gain in gains] == sorted((gain.gain for gain in gains), reverse=True)
-    told = {gain.text for gain in gains}
+    explained = {gain.text for gain in gains}
     for step in SSI.steps:
-        if step.text not in told:
+        if step.text not in explained:
             assert before_floor(with_step(step, DAY, member)) <= before_floor(member)
 
 

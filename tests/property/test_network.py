@@ -205,10 +205,10 @@ def test_a_place_is_that_of_a_sort(own, peers):
         np.array([0, len(peers)]),
         np.arange(len(peers), dtype=np.uint32),
         np.full(len(peers), 2, np.uint32),
-        np.array([DAY if engaged else DAY - 90 for _, engaged in peers], np.uint16),
+        day=np.array([DAY if engaged else DAY - 90 for _, engaged in peers], np.uint16),
     )
     scores = np.array([-1 if score is None else score for score, _ in peers], np.int16)
-    found = peer_ranks(links, np.array([-1 if own is None else own]), scores, DAY - 90)
+    found = peer_ranks(links, np.array([-1 if own is None else own]), scores, floor=DAY - 90)
     plain = plain_rank(own, peers)
     assert plain["connections"] == found.connections[0]
     assert plain["scored"] == found.scored[0]
@@ -223,12 +223,12 @@ def test_a_place_is_that_of_a_sort(own, peers):
 @given(batches=st.lists(st.lists(st.integers(1, 40)), max_size=20), bits=st.sampled_from([0, 7, 58]))
 def test_codes_stand_for_what_they_did(batches, bits):
     """bits: shifts the hashes so that they meet in the table, or all wrap around its end."""
-    codes, told = PeerCodes(), {}
+    codes, assigned = PeerCodes(), {}
     for batch in batches:
         hashes = np.array([(n << bits | 4095) & (1 << 64) - 1 for n in batch], np.uint64)
         for one, code in zip(hashes.tolist(), codes.add(hashes).tolist(), strict=True):
-            assert told.setdefault(one, code) == code
-    assert sorted(told.values()) == list(range(len(codes)))
+            assert assigned.setdefault(one, code) == code
+    assert sorted(assigned.values()) == list(range(len(codes)))
     assert codes.find(np.array([5], np.uint64))[0] == NONE
     scores = by_code(np.arange(len(codes), dtype=np.uint32), np.arange(len(codes)), len(codes) + 1)
     assert scores.tolist() == [*range(len(codes)), -1]

@@ -48,36 +48,36 @@ def test_every_member_stands_where_a_sort_puts_them(events, run, least):
     sizes = []
     for name in map(member, range(MEMBERS)):
         mine = plain.network(name, DAY)
-        told = member_network.in_file(run.population, name, Settings(cohort_minimum=least))
+        network = member_network.in_file(run.population, name, Settings(cohort_minimum=least))
         if not mine:
-            assert told is None
+            assert network is None
             continue
-        assert told is not None
+        assert network is not None
         scored = {peer: engages for peer, engages in mine.items() if peer in scores}
         peers = [scores[peer] for peer in scored]
         sizes.append(len(peers))
-        assert (told.connections, told.scored) == (len(mine), len(scored))
-        assert (told.average is not None) == (len(peers) >= least)
-        if told.average is not None:
-            assert told.average == pytest.approx(np.mean(peers) / 100, abs=0.00501)
-        assert (told.rank is not None) == (len(peers) >= least and name in scores)
-        if told.rank is not None:
-            assert (told.rank.place, told.rank.of, told.rank.top) == standing(scores[name], peers)
-        if told.engaging is not None:
-            assert told.engaging == pytest.approx(100 * np.mean(list(scored.values())), abs=0.00501)
+        assert (network.connections, network.scored) == (len(mine), len(scored))
+        assert (network.average is not None) == (len(peers) >= least)
+        if network.average is not None:
+            assert network.average == pytest.approx(np.mean(peers) / 100, abs=0.00501)
+        assert (network.rank is not None) == (len(peers) >= least and name in scores)
+        if network.rank is not None:
+            assert (network.rank.place, network.rank.of, network.rank.top) == standing(scores[name], peers)
+        if network.engaging is not None:
+            assert network.engaging == pytest.approx(100 * np.mean(list(scored.values())), abs=0.00501)
     assert min(sizes) < 12 < max(sizes), "networks above and below the least size"
 
 
 def test_it_is_shown_with_the_score(run):
     name = max(run.standings().members, key=lambda m: len(_links(run, m)))
     known = run.population.find(name)
-    told = member_network.in_file(run.population, name, Settings())
-    explanation = explain(SSI, DAY, known.member).model_copy(update={"network": told})
+    network = member_network.in_file(run.population, name, Settings())
+    explanation = explain(SSI, DAY, known.member).model_copy(update={"network": network})
     screen = console()
     with screen.capture() as captured:
         screen.print(tree(name, explanation))
-    assert f"own network: rank {told.rank.place:g} of {told.rank.of} (top " in captured.get()
-    assert f"average {told.average:.2f}" in captured.get()
+    assert f"own network: rank {network.rank.place:g} of {network.rank.of} (top " in captured.get()
+    assert f"average {network.average:.2f}" in captured.get()
 
 
 def _links(run, name):

@@ -51,7 +51,7 @@ def frame(start: int, stop: int, lost: tuple[int, int] | None = None, here: bool
     rows = [row | {"offset": offset, "registers": None, "letter": None} for offset in range(start, stop)]
     covers = [Cover(0, start, stop, ((start, stop),))] if start < stop else []
     gone = [] if lost is None else [Lost(0, *lost, here)]
-    return decode(encode(pa.RecordBatch.from_pylist(rows, SCHEMA), covers, (), gone))
+    return decode(encode(pa.RecordBatch.from_pylist(rows, SCHEMA), covers, (), lost=gone))
 
 
 @given(

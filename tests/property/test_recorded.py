@@ -28,7 +28,9 @@ def listen(recorded, records):
         day = Day.model_validate_json(value)
         points = [day.score, *day.pillars.model_dump().values()]
         points[1:] = [getattr(day.pillars, name) for name in ("brand", "find", "engage", "relate")]
-        recorded.add(day.member, days.number(day.day), points, RubricId(day.rubric.name, day.rubric.version))
+        recorded.add(
+            day.member, days.number(day.day), points, rubric=RubricId(day.rubric.name, day.rubric.version)
+        )
 
 
 def said(value):
@@ -41,7 +43,7 @@ def said(value):
 
 def follows(recorded, score):
     pillars = [getattr(score.pillars, name) for name in ("brand", "find", "engage", "relate")]
-    one = recorded.expected(score.member, days.number(score.as_of), score.score, pillars)
+    one = recorded.expected(score.member, days.number(score.as_of), score.score, pillars=pillars)
     return (one.band, one.trend, one.day, one.week, one.weakest)
 
 
@@ -94,9 +96,9 @@ def test_expected_is_that_of_the_whole_history(steps, score, ahead):
     for step, points in steps:
         day += step if step < 100 or len(line) % 7 == 0 else 1
         line[day] = points
-        recorded.add("m", day, [points, 0, 0, 0, points], BY)
+        recorded.add("m", day, [points, 0, 0, 0, points], rubric=BY)
     today = day + ahead
-    one = recorded.expected("m", today, score, [3, 1, 2, 1])
+    one = recorded.expected("m", today, score, pillars=[3, 1, 2, 1])
     whole = [line.get(on, UNKNOWN) for on in range(DAY, today)] + [score]
     assert one.band == band(whole, SSI.bands)
     assert one.trend == trend(whole[-SSI.trend.days :], SSI.trend)
@@ -113,18 +115,18 @@ def test_expected_is_that_of_the_whole_history(steps, score, ahead):
 def test_days_taken_back_count_no_more(points, data):
     recorded = RecordedHistory(SSI)
     for at, score in enumerate(points):
-        recorded.add("m", DAY + at, [score, 0, 0, 0, 0], BY)
+        recorded.add("m", DAY + at, [score, 0, 0, 0, 0], rubric=BY)
     last = data.draw(st.integers(0, len(points) - 1))
     for at in range(last + 1):
         recorded.take_back("m", DAY + at)
     left = [UNKNOWN] * (last + 1) + points[last + 1 :]
-    one = recorded.expected("m", DAY + len(points), 5_000, [0, 0, 0, 0])
+    one = recorded.expected("m", DAY + len(points), 5_000, pillars=[0, 0, 0, 0])
     assert one.band == band([*left, 5_000], SSI.bands)
     assert one.day == (None if left[-1] == UNKNOWN else 5_000 - left[-1])
 
 
 def test_a_band_by_another_rubric_is_not_told():
     recorded = RecordedHistory(SSI)
-    recorded.add("m", DAY, [4_000, 0, 0, 0, 0], RubricId(SSI.name, "0"))
-    assert recorded.expected("m", DAY + 1, 3_900, [0, 0, 0, 0]).band is None
-    assert recorded.expected("n", DAY + 1, 3_900, [0, 0, 0, 0]).band == BANDS[0]
+    recorded.add("m", DAY, [4_000, 0, 0, 0, 0], rubric=RubricId(SSI.name, "0"))
+    assert recorded.expected("m", DAY + 1, 3_900, pillars=[0, 0, 0, 0]).band is None
+    assert recorded.expected("n", DAY + 1, 3_900, pillars=[0, 0, 0, 0]).band == BANDS[0]

@@ -62,7 +62,7 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
         telling, entries = RecordContext(shard.state.index.names, 1, 7, RubricId("r", "1")), Journal(network)
         out, kept = [], {}
         for number in sweep.left:
-            for records, ledger in sweep_block(sweep, entries, number, telling):
+            for records, ledger in sweep_block(sweep, entries, number, context=telling):
                 out += records
                 kept.update(ledger)
     found = {key.decode(): NetworkStanding.model_validate_json(value) for key, value in out}
@@ -70,10 +70,10 @@ def test_a_refresh_in_pieces_says_of_everybody_what_a_sort_says(seed, links, pie
     assert set(found) == set(wanted)
     for name, peers in wanted.items():
         plain = plain_rank(scores.get(name), [(scores.get(peer), lately) for peer, lately in peers.items()])
-        told = found[name]
-        got = (told.connections, told.scored, told.rank and 2 * told.rank.place)
+        record = found[name]
+        got = (record.connections, record.scored, record.rank and 2 * record.rank.place)
         assert got == (plain["connections"], plain["scored"], plain["place"] if plain["scored"] else None)
-        assert told.average is None or round(told.average * 100) == plain["average"]
+        assert record.average is None or round(record.average * 100) == plain["average"]
     blocks = [LinkBlock.load(data) for key, data in kept.items() if key.startswith(BLOCK_PREFIX)]
     assert sum(len(one.peer) for one in blocks) == sum(map(len, network.blocks))
     assert max(len(one.peer) for one in blocks) <= piece
@@ -95,10 +95,10 @@ def test_a_shard_says_of_its_scores_what_their_records_say(seed, plan):
     def check(everybody):
         score, day = distribution_feed.emitted_scores(shard, len(shard.state.index.names))
         for name, points, as_of in zip(shard.state.index.names, score.tolist(), day.tolist(), strict=True):
-            told = put_out.get(name)
-            assert points == (UNKNOWN if told is None else told.score)
-            if told is not None and (everybody or as_of == shard.day):
-                assert days.number(told.as_of) == as_of == shard.day
+            record = put_out.get(name)
+            assert points == (UNKNOWN if record is None else record.score)
+            if record is not None and (everybody or as_of == shard.day):
+                assert days.number(record.as_of) == as_of == shard.day
 
     for step in plan:
         match step:
@@ -122,7 +122,7 @@ async def test_of_its_own_partitions_a_worker_reads_nothing_and_takes_what_is_ne
     shards = [make_shard(), make_shard()]
     settings_ = SimpleNamespace(frame_partitions=2)  # no broker: to read anything would fail
     clock = Clock()
-    reading = CensusReader(None, clock, settings_, BackgroundBudget(clock), shards.__getitem__)
+    reading = CensusReader(None, clock, settings_, budget=BackgroundBudget(clock), own=shards.__getitem__)
     assert len((await reading.take()).hash) == 0
     for seed, events in enumerate((ties(np.random.default_rng(1), 30), ties(np.random.default_rng(2), 60))):
         for shard in shards:

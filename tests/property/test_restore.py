@@ -106,9 +106,9 @@ def state(shard: Shard) -> dict:
     return {
         "tiles": tiles,
         "registers": {
-            names[i]: orjson.loads(told)
-            for i, told in zip(members.tolist(), shard.state.registers.dump(members), strict=True)
-            if told
+            names[i]: orjson.loads(dumped)
+            for i, dumped in zip(members.tolist(), shard.state.registers.dump(members), strict=True)
+            if dumped
         },
         "counters": shard.counters,
         "watermarks": shard.watermarks.next,

@@ -19,7 +19,7 @@ days = st.integers(0, 100_000) | st.integers(DAY - 8, DAY + 8)
 def assert_same(rubric, day, crowd):
     points = Scorer(rubric, day).points(*batch(day, crowd))
     for at, member in enumerate(crowd):
-        slow = reference.score(rubric, day, member.tiles, member.numbers)
+        slow = reference.score(rubric, day, member.tiles, numbers=member.numbers)
         assert points.components[at].tolist() == list(slow.components.values())
         assert points.pillars[at].tolist() == [slow.pillars[pillar] for pillar in PILLARS]
         assert points.score[at] == slow.score
@@ -110,8 +110,8 @@ def test_batches_longer_than_a_piece():
     known[:, :13] = rng.integers(0, 4, (n, 13))
     points = Scorer(SSI, DAY).points(n, pairs, known)
     for row in range(0, n, 23):
-        member = Member.of(DAY, pairs, known, row)
-        slow = reference.score(SSI, DAY, member.tiles, member.numbers)
+        member = Member.of(DAY, pairs, known, row=row)
+        slow = reference.score(SSI, DAY, member.tiles, numbers=member.numbers)
         assert points.components[row].tolist() == list(slow.components.values())
 
 
@@ -129,7 +129,7 @@ def test_other_days_weigh_nothing(ahead, before):
 @given(members)
 def test_a_member_comes_back_from_its_arrays(member):
     n, pairs, known = batch(DAY, [Member(), member])
-    back = Member.of(DAY, pairs, known, 1)
+    back = Member.of(DAY, pairs, known, row=1)
     assert back.tiles == {tile: count for tile, count in member.tiles.items() if DAY - 90 < tile[1] <= DAY}
     assert back.numbers == {register: value for register, value in member.numbers.items() if value}
     assert n == 2

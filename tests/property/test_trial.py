@@ -31,15 +31,15 @@ def settings(draw):
 
 @given(rubrics(), members, st.lists(settings(), min_size=1, max_size=4))
 def test_a_trial_is_the_score_of_the_changed_member(rubric, member, tried):
-    said = attempt(rubric, DAY, member, [Setting.parse(text, DAY) for text, _, _ in tried])
+    said = attempt(rubric, DAY, member, settings=[Setting.parse(text, DAY) for text, _, _ in tried])
     tiles, numbers = dict(member.tiles), dict(member.numbers)
     for _, more, known in tried:
         for tile, count in more.items():
             tiles[tile] = min(max(tiles.get(tile, 0) + count, 0), 65_535)
         numbers |= known
     for side, expected in (
-        (said.before, score(rubric, DAY, member.tiles, member.numbers)),
-        (said.after, score(rubric, DAY, tiles, numbers)),
+        (said.before, score(rubric, DAY, member.tiles, numbers=member.numbers)),
+        (said.after, score(rubric, DAY, tiles, numbers=numbers)),
     ):
         assert side.score == expected.score
         assert {name: pillar.points for name, pillar in side.pillars.items()} == expected.pillars
@@ -92,6 +92,7 @@ def test_what_can_not_be_tried_is_said_with_what_to_do(text, said):
 def test_the_day_a_setting_is_for_decides_what_it_is_worth():
     """A post of today is worth more than one of two months ago."""
     now, then = (
-        attempt(SSI, DAY, Member(), [Setting.parse(f"m:post=+1@-{age}d", DAY)]).after.score for age in (0, 60)
+        attempt(SSI, DAY, Member(), settings=[Setting.parse(f"m:post=+1@-{age}d", DAY)]).after.score
+        for age in (0, 60)
     )
     assert now > then > 0

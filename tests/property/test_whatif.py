@@ -27,7 +27,7 @@ def people(them, pieces=1):
 
 
 def by_reference(rubric, them):
-    return [score(rubric, DAY, member.tiles, member.numbers) for member in them]
+    return [score(rubric, DAY, member.tiles, numbers=member.numbers) for member in them]
 
 
 @given(rubrics(), many)

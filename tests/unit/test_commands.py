@@ -142,10 +142,10 @@ def test_explain_adds_up(here):
 
 
 def test_explain_as_json(here):
-    told = json.loads(
+    reported = json.loads(
         good("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20", "--json").stdout
     )
-    assert told["score"] == sum(pillar["points"] for pillar in told["pillars"]) == 500
+    assert reported["score"] == sum(pillar["points"] for pillar in reported["pillars"]) == 500
 
 
 def test_explain_is_safe_on_a_terminal(here):
@@ -162,7 +162,7 @@ def test_topology_needs_no_kafka(here, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["score", "none.ndjson"], "none.ndjson can't be read: No such file or directory"),
         (["score", "-", "-"], "Standard input (-) can be read once only"),
@@ -194,12 +194,12 @@ def test_topology_needs_no_kafka(here, monkeypatch):
         (["worker", "--role", "boss"], "Invalid value for '--role'"),
     ],
 )
-def test_errors_are_one_line(here, capsys, monkeypatch, arguments, told):
+def test_errors_are_one_line(here, capsys, monkeypatch, arguments, reported):
     # whatever needs a Kafka must complain before it looks for one
     monkeypatch.setenv("PILLARSCORE_BROKER", "127.0.0.1:1")
     events = str(here / "events.ndjson")
     line = complaint(capsys, *(argument.replace("{events}", events) for argument in arguments))
-    assert line.startswith(told.replace("{events}", events))
+    assert line.startswith(reported.replace("{events}", events))
 
 
 @pytest.mark.parametrize("command", ["publish", "verify", "top", "worker", "run"])

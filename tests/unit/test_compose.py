@@ -1,4 +1,4 @@
-"""docker-compose.yml and the Dockerfile, as far as can be told without a container engine.
+"""docker-compose.yml and the Dockerfile, as far as can be checked without a container engine.
 
 Compose itself reads the file (`docker-compose config`); every path, address and setting in it is held against
 what it speaks of. tests/broker/test_container.py runs the Dockerfile's steps.

@@ -45,7 +45,7 @@ def test_events_go_to_stdout_and_the_summary_does_not(file):
 
 
 def test_gzip_in_and_out_is_the_same_and_repeatable(file, tmp_path):
-    zipped = tmp_path / "messages.bin"  # told by its bytes, not by its name
+    zipped = tmp_path / "messages.bin"  # recognized by its bytes, not by its name
     zipped.write_bytes(gzip.compress(LINES.encode()))
     first, second = tmp_path / "a.ndjson.gz", tmp_path / "b.ndjson.gz"
     assert run(zipped, "--out", first).exit_code == 0

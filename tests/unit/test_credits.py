@@ -276,4 +276,4 @@ def test_levels_are_senior_or_junior_or_neither():
 
 def test_page_of_events_is_current(pytestconfig):
     page = pytestconfig.rootpath / "docs" / "reference" / "events.md"
-    assert page.read_text(encoding="utf-8") == render(), "make it anew with python -m pipeline.docgen.events"
+    assert page.read_text(encoding="utf-8") == render(), "run python -m pipeline.docgen.events"

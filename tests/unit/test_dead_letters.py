@@ -1,4 +1,4 @@
-"""Dead letters: what is wanted of them, how they are mended, judged and shown."""
+"""Dead letters: what is wanted of them, how they are edited, judged and shown."""
 
 import json
 from datetime import UTC, datetime

@@ -18,9 +18,9 @@ def test_committed_schemas_are_current(pytestconfig):
     folder = pytestconfig.rootpath / "schemas"
     there = {f"json/{path.name}" for path in (folder / "json").iterdir()} | {"asyncapi.json"}
     made = documents()
-    assert there == set(made), "make them anew with python -m schemas.export; remove what is no longer made"
+    assert there == set(made), "run python -m schemas.export; remove what is no longer made"
     stale = [path for path, text in made.items() if (folder / path).read_text(encoding="utf-8") != text]
-    assert not stale, "make them anew with python -m schemas.export"
+    assert not stale, "run python -m schemas.export"
 
 
 @pytest.mark.parametrize("name", RECORDS)

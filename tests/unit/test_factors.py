@@ -87,4 +87,4 @@ def test_the_page_shows_every_component_with_its_events():
 @pytest.mark.parametrize("path", list(pages()), ids=str)
 def test_the_committed_pages_are_current(path, pytestconfig):
     committed = (pytestconfig.rootpath / path).read_text(encoding="utf-8")
-    assert committed == pages()[path], "make it anew: python -m agents.docgen.write"
+    assert committed == pages()[path], "run python -m agents.docgen.write"

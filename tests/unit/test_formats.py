@@ -244,7 +244,7 @@ def test_memory_does_not_depend_on_the_length_of_an_array(monkeypatch):
         return piece
 
     count = 0
-    for found in json_arrays.elements(read, "x", 100, 1000):
+    for found in json_arrays.elements(read, "x", 100, longest=1000):
         ahead = 0
         count += len(found)
     assert count == total

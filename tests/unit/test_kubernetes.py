@@ -192,7 +192,7 @@ def test_a_worker_has_the_time_to_stop_and_to_restore(manifests: list[Manifest])
     for template in pods(manifests).values():
         assert template["spec"]["terminationGracePeriodSeconds"] > STOP_S + 10
         (one,) = template["spec"]["containers"]
-        # a stalled event loop is told from a busy one by more than one silent look
+        # a stalled event loop is distinguished from a busy one by more than one silent look
         assert one["livenessProbe"]["periodSeconds"] * one["livenessProbe"]["failureThreshold"] >= 60
     for deployment in of(manifests, "Deployment"):
         assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}

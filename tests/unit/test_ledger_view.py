@@ -69,7 +69,7 @@ def test_a_partition_is_its_stamp_and_records_by_kind(store: MemoryLedger) -> No
     assert one["stamp"]["counters"]["read"] == len(EVENTS)
     newest = {key: value for key, value in store.committed if value is not None}
     del newest[STAMP_KEY]
-    assert {kind: told["records"] for kind, told in one["kinds"].items()} == {
+    assert {kind: kind_view["records"] for kind, kind_view in one["kinds"].items()} == {
         "block": 1,
         "frame": 1,
         "history_day": 1,

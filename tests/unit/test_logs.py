@@ -133,8 +133,8 @@ def test_a_flood_of_one_kind_is_one_line_a_minute() -> None:
         line("no broker", 1000 + n * 0.05, KafkaConnectionError("refused"))
     line("another matter", 1004)
     line("no broker", 1061)
-    told = [str(shown["event"]) for shown in lines(out)]
-    assert told == [
+    events = [str(shown["event"]) for shown in lines(out)]
+    assert events == [
         "no broker: KafkaConnectionError('refused')",
         "another matter",
         "no broker (and 99 more in the previous minute)",
@@ -143,8 +143,8 @@ def test_a_flood_of_one_kind_is_one_line_a_minute() -> None:
     for _ in range(3):
         structlog.get_logger("agents.shard").info("ours")
         structlog.get_logger("agents.shard").warning("Kafka does not answer", partition=1, outage=True)
-    told = [str(shown["event"]) for shown in lines(out)][3:]
-    assert told == ["ours", "Kafka does not answer", "ours", "ours"], (
+    events = [str(shown["event"]) for shown in lines(out)][3:]
+    assert events == ["ours", "Kafka does not answer", "ours", "ours"], (
         "ours are held back only when they say so"
     )
     assert not any("outage" in shown for shown in lines(out))

@@ -112,7 +112,7 @@ def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
         metrics.ingest.ingested(len(batch), rows, framer.rows)
         assert shard.counters.unaccounted() == 0
     mine.flushed(shard.drain(), NOW + 500)
-    mine.committed(0.01, 0, shard.source_counts, NOW + 700)
+    mine.committed(0.01, 0, shard.source_counts, now_ms=NOW + 700)
     runner = SimpleNamespace(
         live=True,
         progress=1.0,
@@ -269,7 +269,7 @@ def test_latency_is_of_fresh_events_each_once() -> None:
     times = [NOW - 100, NOW - 100, NOW - FRESH_MS, NOW + 50]
     mine.counted(_frame(times, [Side.ACTOR, Side.COUNTERPART, Side.ACTOR, Side.ACTOR]), NOW)
     mine.flushed(new_shard(SSI, DAY, 10, 10).drain(), NOW + 20)
-    mine.committed(0.1, 0, new_shard(SSI, DAY, 10, 10).source_counts, NOW + 1000)
+    mine.committed(0.1, 0, new_shard(SSI, DAY, 10, 10).source_counts, now_ms=NOW + 1000)
     found = _samples(metrics)
     of = "pillarscore_event_latency_seconds"
     assert found[f'{of}_count{{stage="emitted"}}'] == found[f'{of}_count{{stage="committed"}}'] == 2
@@ -285,7 +285,7 @@ def test_arrays_are_counted_as_one_by_one(durations: list[int]) -> None:
     for duration in durations:
         one.labels("s").observe(max(0, duration) / 1000)
     one.labels("s")
-    many = Latencies("d", "D.", ["s"], bounds)
+    many = Latencies("d", "D.", ["s"], bounds=bounds)
     half = len(durations) // 2
     many.observe("s", np.array(durations[:half], np.int64))
     many.observe("s", np.array(durations[half:], np.int64))

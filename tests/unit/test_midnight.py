@@ -20,7 +20,7 @@ print(*zone("{NAME}").of(np.array([moment - 1, moment])))
 @pytest.mark.parametrize("moment", [1_900_000_000, 1_900_000_000 + 43_000, 1_900_000_123])
 def test_the_day_begins_then(moment):
     with midnight(moment) as environment:
-        told = subprocess.run(
+        answer = subprocess.run(
             [sys.executable, "-c", LOOK, str(moment)],
             env=os.environ | environment,
             capture_output=True,
@@ -28,5 +28,5 @@ def test_the_day_begins_then(moment):
             check=True,
             timeout=60,
         )
-    before, after = map(int, told.stdout.split())
+    before, after = map(int, answer.stdout.split())
     assert after == before + 1

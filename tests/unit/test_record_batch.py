@@ -44,7 +44,7 @@ def parts(record):
 @given(records, st.sampled_from([0, 1, 2, 3, 4]))
 def test_good_records_are_what_the_client_makes_of_them(rows, codec):
     data = batch_of(rows, codec)
-    found = list(salvage("t", 3, data, "why"))
+    found = list(salvage("t", 3, data, why="why"))
     assert [parts(one) for one in found] == [parts(one) for one in DefaultRecordBatch(bytearray(data))]
     assert {(one.topic, one.partition, one.problem) for one in found} == {("t", 3, "")}
 
@@ -55,7 +55,7 @@ def test_a_header_name_that_is_not_utf8_is_the_fault_of_its_record_alone():
     data = with_bad_header_name(data)
     with pytest.raises(UnicodeDecodeError):
         list(DefaultRecordBatch(bytearray(data)))
-    found = list(salvage("t", 0, data, "why"))
+    found = list(salvage("t", 0, data, why="why"))
     assert [(one.value, one.problem) for one in found] == [
         (b"one", ""),
         (b"two", "bad_headers"),
@@ -68,14 +68,14 @@ def test_a_header_name_that_is_not_utf8_is_the_fault_of_its_record_alone():
 @given(st.binary(max_size=300), st.integers(0, 7), st.integers(0, 50), st.integers(0, 60))
 def test_whatever_the_bytes_every_offset_is_there_once(body, codec, last, count):
     head = struct.pack(">qiibIhiqqqhii", 100, 49 + len(body), 0, 2, 0, codec, last, 5, 9, -1, -1, -1, count)
-    for found in (list(salvage("t", 0, head + body, "why")), list(corrupt("t", 0, head + body))):
+    for found in (list(salvage("t", 0, head + body, why="why")), list(corrupt("t", 0, head + body))):
         offsets = [one.offset for one in found]
         assert offsets == sorted(set(offsets))
         assert all(100 <= offset <= 100 + last for offset in offsets)
         assert all(one.problem for one in found) or count <= len(found)
         assert sum(len(one.value or one.raw or b"") for one in found) <= MAX_RAW_BYTES + len(body) * 1100
     head = struct.pack(">qiibI", 7, len(body) + 9, 0, 1, zlib.crc32(body))
-    assert [one.offset for one in salvage("t", 0, head + body, "old format")] == [7]
+    assert [one.offset for one in salvage("t", 0, head + body, why="old format")] == [7]
 
 
 def test_a_fetch_answer_is_split_into_its_whole_batches():
@@ -212,8 +212,8 @@ def test_what_was_read_of_a_batch_with_very_many_offsets_is_not_gone_through_aga
     last = 2**31 - 1
     head = struct.pack(">qiibIhiqqqhii", 0, 49 + len(body), 0, 2, 0, codec, last, 5, 9, -1, -1, -1, last)
     for make in (
-        lambda first: salvage("t", 0, head + body, "why", first),
-        lambda first: corrupt("t", 0, head + body, None, first),
+        lambda first: salvage("t", 0, head + body, why="why", first=first),
+        lambda first: corrupt("t", 0, head + body, first=first),
     ):
         assert next(make(2_000_000)).offset == 2_000_000
         assert list(make(2**31)) == []

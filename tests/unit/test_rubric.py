@@ -238,7 +238,7 @@ def test_the_rhythm_variant_pays_for_regularity(pytestconfig):
     worth = []
     for rubric in (SSI, Rubric.parse(text)):
         burst, regular = (
-            score(rubric, DAY, {(Signal.REACTION_GIVEN, DAY - age): n for age in ages}, {}).score
+            score(rubric, DAY, {(Signal.REACTION_GIVEN, DAY - age): n for age in ages}, numbers={}).score
             for ages, n in (([0], 8), (range(0, 56, 7), 1))
         )
         worth.append(regular - burst)

@@ -157,7 +157,7 @@ def test_sums_are_broken_only_when_they_stay_wrong(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("agents.queries.status.time.monotonic", lambda: now[0])
     topics = dict.fromkeys(("events", "frames", "ledger", "dead-letters"), 1)
     nobody: Any = None
-    seen = Survey(Settings(commit_ms=100), nobody, nobody, nobody, topics)
+    seen = Survey(Settings(commit_ms=100), nobody, nobody, reading=nobody, counts=topics)
     assert not seen._broken(True)
     assert seen.doubtful
     now[0] += 1.9

@@ -127,8 +127,8 @@ def test_the_list_hides_the_averages_of_small_teams(here):
 
 
 def test_a_team_that_is_not_there_is_one_line(here, capsys):
-    told = complaint(capsys, "emea Sale\x1b[2J", "events.ndjson", "--as-of", "2025-11-20")
-    assert told.startswith(
+    message = complaint(capsys, "emea Sale\x1b[2J", "events.ndjson", "--as-of", "2025-11-20")
+    assert message.startswith(
         "Team emea Sale\\x1b[2J has no members on that day; did you mean EMEA sales? (27 events"
     )
     assert "Team has no members on that day" in complaint(capsys, "", "events.ndjson")

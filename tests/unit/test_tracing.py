@@ -55,7 +55,7 @@ class Traced:
             s: np.array([r.offset for r in records if r.partition == s]) for s in set(sources.tolist())
         }
         rows = intake.rows(records, sources, "t-activity.events")
-        spans = made.ingest.begin(records, sources, rows, NOW * 1_000_000)
+        spans = made.ingest.begin(records, sources, rows, began=NOW * 1_000_000)
         read = {s: (runs_of(o), int(o[-1]) + 1) for s, o in offsets.items()}
         frames = framer.frames(rows, read)
         for span in spans:
@@ -70,7 +70,7 @@ class Traced:
         for p, frame in self.frames.items():
             shard = self.shards[p]
             shard.apply(frame, shard.frame + 1, NOW)
-            self.of[p].counted(frame, shard.traced, shard.frame, NOW * 1_000_000)
+            self.of[p].counted(frame, shard.traced, shard.frame, began=NOW * 1_000_000)
             emission = shard.drain()
             mine = self.of[p].headers()
             assert set(mine) <= {key for key, _ in emission.scores}

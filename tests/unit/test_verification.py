@@ -58,7 +58,7 @@ def live(rubric, read):
 
 @pytest.fixture
 def found(rubric, read):
-    return lambda live: list(differences(Settings(), rubric, live, read, DAY))
+    return lambda live: list(differences(Settings(), rubric, live, read=read, today=DAY))
 
 
 def changed(score, /, **fields):
@@ -87,8 +87,8 @@ def test_what_live_refused_as_ahead_is_no_difference(rubric, live, read, monkeyp
         horizon = Horizon(lambda day: min(days.end_ms(day), latest_ms), refused)
         recorded = RecordedHistory(rubric)
         return (
-            list(differences(Settings(), rubric, live, read, DAY, horizon=horizon)),
-            look_back(Settings(), rubric, read, recorded, 7, horizon),
+            list(differences(Settings(), rubric, live, read=read, today=DAY, horizon=horizon)),
+            look_back(Settings(), rubric, read, recorded=recorded, most=7, horizon=horizon),
         )
 
     noon = end - 12 * 3_600_000
@@ -133,14 +133,14 @@ def recorded(rubric):
     """Ada's last ten days; of Bob's there is none of a week ago."""
     found = RecordedHistory(rubric)
     for day in range(DAY - 10, DAY):
-        found.add("ada", day, [200, 200, 0, 0, 0], RubricId("small", "3"))
+        found.add("ada", day, [200, 200, 0, 0, 0], rubric=RubricId("small", "3"))
     for day in (DAY - 3, DAY - 2):
-        found.add("bob", day, [260, 0, 260, 0, 0], RubricId("small", "3"))
+        found.add("bob", day, [260, 0, 260, 0, 0], rubric=RubricId("small", "3"))
     return found
 
 
 @pytest.fixture
-def told(live):
+def live_scores(live):
     """The live records with what follows from the recorded days."""
     steady = {"band": "low", "trend": "not_enough_information"}
     ada = changed(live["ada"], **steady, change=Change(day=0.5, week=0.5), weakest="find")
@@ -150,11 +150,11 @@ def told(live):
 
 @pytest.fixture
 def judged(rubric, read, recorded):
-    return lambda live: list(differences(Settings(), rubric, live, read, DAY, recorded))
+    return lambda live: list(differences(Settings(), rubric, live, read=read, today=DAY, recorded=recorded))
 
 
-def test_what_follows_from_the_recorded_days_is_no_difference(told, judged):
-    assert judged(told) == []
+def test_what_follows_from_the_recorded_days_is_no_difference(live_scores, judged):
+    assert judged(live_scores) == []
 
 
 @pytest.mark.parametrize(
@@ -173,36 +173,40 @@ def test_what_follows_from_the_recorded_days_is_no_difference(told, judged):
         ({"weakest": None}, "weakest", "none", "find"),
     ],
 )
-def test_each_forged_field_is_found(told, judged, fields, field, wrong, right):
-    forged = told | {"ada": changed(told["ada"], **fields)}
+def test_each_forged_field_is_found(live_scores, judged, fields, field, wrong, right):
+    forged = live_scores | {"ada": changed(live_scores["ada"], **fields)}
     assert judged(forged) == [Difference("ada", field, wrong, right)]
 
 
-def test_a_change_that_cannot_be_known_is_found(told, judged):
-    forged = told | {"bob": changed(told["bob"], change=Change(day=-0.1, week=0.0))}
+def test_a_change_that_cannot_be_known_is_found(live_scores, judged):
+    forged = live_scores | {"bob": changed(live_scores["bob"], change=Change(day=-0.1, week=0.0))}
     assert judged(forged) == [Difference("bob", "change.week", "0.00", "none")]
-    bare = told | {"bob": changed(told["bob"], change=None)}
+    bare = live_scores | {"bob": changed(live_scores["bob"], change=None)}
     assert judged(bare) == [Difference("bob", "change.day", "none", "-0.10")]
 
 
 def test_a_band_that_hangs_on_the_history_is_judged_by_it(recorded):
     """Nine days at 41 and today at 39 is still the middle band, as the score alone would not tell."""
     for day in range(DAY - 10, DAY):
-        recorded.add("ada", day, [4_100, 2_500, 1_600, 0, 0], RubricId("small", "3"))
-    one = recorded.expected("ada", DAY, 3_900, [2_500, 1_400, 0, 0])
+        recorded.add("ada", day, [4_100, 2_500, 1_600, 0, 0], rubric=RubricId("small", "3"))
+    one = recorded.expected("ada", DAY, 3_900, pillars=[2_500, 1_400, 0, 0])
     assert (one.band, one.day, one.week) == ("middle", -200, -200)
 
 
 def test_recorded_days_are_counted_against_the_files(rubric, read):
     recorded = RecordedHistory(rubric)
-    recorded.add("bob", DAY - 1, [250, 0, 250, 0, 0], RubricId("small", "3"))
-    assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(1, 1, 0)
-    recorded.add("ada", DAY, [250, 0, 250, 0, 0], RubricId("small", "3"))  # the points of another pillar
-    recorded.add("eve", DAY, [0, 0, 0, 0, 0], RubricId("small", "3"))
-    assert look_back(Settings(), rubric, read, recorded, 7) == Lookback(2, 3, 3), "and bob is missing"
-    assert look_back(Settings(), rubric, read, recorded, 1) == Lookback(1, 2, 3)
-    assert look_back(Settings(), rubric, read, recorded, 0) == Lookback(0, 0, 0)
-    assert look_back(Settings(), rubric, read, RecordedHistory(rubric), 7) == Lookback(0, 0, 0)
+    recorded.add("bob", DAY - 1, [250, 0, 250, 0, 0], rubric=RubricId("small", "3"))
+    assert look_back(Settings(), rubric, read, recorded=recorded, most=7) == Lookback(1, 1, 0)
+    recorded.add(
+        "ada", DAY, [250, 0, 250, 0, 0], rubric=RubricId("small", "3")
+    )  # the points of another pillar
+    recorded.add("eve", DAY, [0, 0, 0, 0, 0], rubric=RubricId("small", "3"))
+    assert look_back(Settings(), rubric, read, recorded=recorded, most=7) == Lookback(2, 3, 3), (
+        "and bob is missing"
+    )
+    assert look_back(Settings(), rubric, read, recorded=recorded, most=1) == Lookback(1, 2, 3)
+    assert look_back(Settings(), rubric, read, recorded=recorded, most=0) == Lookback(0, 0, 0)
+    assert look_back(Settings(), rubric, read, recorded=RecordedHistory(rubric), most=7) == Lookback(0, 0, 0)
 
 
 def test_standings_of_live_scores(live):

@@ -29,7 +29,7 @@ def made():
 
 @pytest.fixture(scope="module")
 def live():
-    return fresh(0, 2_000, 100, NOW)
+    return fresh(0, 2_000, 100, now=NOW)
 
 
 @pytest.mark.parametrize("name", ["made", "live"])
@@ -84,12 +84,12 @@ def test_members_act_in_turn_and_counterparts_are_others(live):
 
 
 def test_a_member_does_something_else_each_time():
-    types = [parse(value)["type"] for _, value in fresh(0, 100 * len(KINDS), 100, NOW)]
+    types = [parse(value)["type"] for _, value in fresh(0, 100 * len(KINDS), 100, now=NOW)]
     assert set(types[::100]) == {f"activity.{kind.decode()}" for kind, _ in KINDS}
 
 
 def test_any_part_of_the_fresh_events_is_what_the_whole_has_there(live):
-    assert fresh(500, 700, 100, NOW) == live[500:700]
+    assert fresh(500, 700, 100, now=NOW) == live[500:700]
 
 
 def test_numbers_of_members_and_of_nobody_who_is_waited_for():

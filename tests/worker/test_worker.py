@@ -231,7 +231,7 @@ async def test_the_first_frames_of_a_source_may_be_refused(gone):
         assert not stamp.missing
         assert not stamp.lost, "what was gone before anything was read is not lost"
     for stamp in stamps_of(worlds[1]):
-        # here it can't be told apart from what was lost, so it is reported
+        # here it can't be distinguished from what was lost, so it is reported
         assert all(0 <= start < stop <= gone for ranges in stamp.lost.values() for start, stop in ranges)
 
 

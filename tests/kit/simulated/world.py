@@ -48,15 +48,16 @@ class SimWorker:
             skew=Skew(clock.monotonic),
             ends=EndOffsets(log, clock, self._partitions),
             topics=SimpleNamespace(ids=world.ids),  # type: ignore[arg-type]
-            coverage=Coverage(log, clock, s, lambda: list(runners)),
+            coverage=Coverage(log, clock, s, owned=lambda: list(runners)),
             budget=budget,
             rounds=rounds,
             censuses=CensusCache(
-                clock, lambda: CensusReader(log, clock, s, budget, lambda p: live_shard(runners, p))
+                clock,
+                lambda: CensusReader(log, clock, s, budget=budget, own=lambda p: live_shard(runners, p)),
             ),
             benchmarks=None
             if s.cohort_kinds is None
-            else RankFollower(log, clock, s, metrics, budget, rounds),
+            else RankFollower(log, clock, s, metrics=metrics, budget=budget, rounds=rounds),
         )
         self.score = ScoreRole(self.context, runners)
         self.ingest = IngestRole(self.context)
