@@ -26,7 +26,7 @@ from tests.kit.proxy import Fate, Proxy, Request, proxy
 EVENTS = 12_000
 TOUCHED = 220
 KILLS = 3
-STEP = 10
+STEP = 5
 TRIES = 10
 WAIT_S = 60
 FATES = [Fate.LOSE_REQUEST, Fate.LOSE_ANSWER, Fate.HOLD, Fate.DOUBLE, Fate.DELAY]
