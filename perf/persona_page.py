@@ -101,7 +101,8 @@ names the ranges by role.
 
 ## Rules
 
-At its [cap](../reference/glossary.md#cap) more of a [signal](../reference/glossary.md#signal) on that day earns nothing.
+At its [cap](../reference/glossary.md#cap) more of a [signal](../reference/glossary.md#signal) on that day earns
+nothing.
 
 {chr(10).join(rules)}
 
