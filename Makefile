@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-fast chaos fuzz bench coverage profile lint format docs dashboards dashboards-shots rules wheel broker \
+.PHONY: help run check test-one test test-fast chaos fuzz bench calibration coverage profile lint format docs dashboards dashboards-shots rules wheel broker \
   stop clean python java tools
 
 help: ## show this list
@@ -65,6 +65,10 @@ coverage: java tools ## which lines the tests run, in workers too: a table, and 
 	  echo "Line by line: .pillarscore/coverage/html/index.html"; \
 	  exit $$failed
 
+calibration: .venv/run ## the rubric (RUBRIC=ssi-2, or a file) on simulated personas, with ten seeds: fails if it misses an aim
+	@$(BIN)/python -m perf.calibration $(or $(RUBRIC),ssi-2) --seeds 4 5 6 7 8
+	@$(BIN)/python -m perf.calibration $(or $(RUBRIC),ssi-2) --seeds 9 10 11 12 13
+
 profile: java .venv/dev .venv/run ## flame graph of a worker with much to do, as .pillarscore/profile.svg
 	@$(BIN)/python -m perf.profile
 
@@ -82,6 +86,7 @@ docs: .venv/run ## regenerate the reference pages
 	@$(BIN)/python -m pipeline.docgen.events > docs/reference/events.md
 	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export
+	@$(BIN)/python -m perf.persona_page
 
 dashboards: .venv/dev ## regenerate the Grafana dashboards' JSON from grafana/*.py, and what contains them
 	@$(BIN)/python -m grafana.build

@@ -96,6 +96,11 @@ class Rank(BaseModel):
         ge=1, description="The rank; 1 is the best. Members with the same score share the mean rank."
     )
     of: int = Field(ge=1, description="Members of the cohort.")
+    active: int | None = Field(
+        None,
+        ge=0,
+        description="How many of them are active: with points in find, engage or relate, as merged last.",
+    )
     top: float = Field(ge=0, le=100, description="Top percent, rounded up to two decimals.")
 
 

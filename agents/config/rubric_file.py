@@ -12,19 +12,35 @@ _MOST = 4 * (MAX_TEXT + 1)
 
 
 def load(path: Path | None) -> Rubric:
-    """The rubric in `path`, or `ssi.toml` for None. Raises UserError, one line that names file and line."""
+    """The rubric in `path`, or a bundled one by its name, such as `ssi-2`; `ssi.toml` for None.
+
+    Raises UserError, one line that names file and line.
+    """
     try:
-        if path is None:
-            text = (resources.files("rubrics") / SHIPPED).read_text(encoding="utf-8")
+        if path is None or _bundled(path):
+            text = (resources.files("rubrics") / (f"{path}.toml" if path else SHIPPED)).read_text("utf-8")
         else:
             with path.open("rb") as file:
                 text = _text(file.read(_MOST), path)
     except OSError as error:
-        raise UserError(f"Rubric {path} can't be read: {error.strerror}") from None
+        names = ""
+        if isinstance(error, FileNotFoundError) and path is not None and path.parent == Path():
+            names = f"; bundled rubrics are {', '.join(bundled())}"
+        raise UserError(f"Rubric {path} can't be read: {error.strerror}{names}") from None
     try:
         return Rubric.parse(text)
     except RubricError as error:
         raise UserError(f"{path or SHIPPED}: {error}") from None
+
+
+def bundled() -> list[str]:
+    """The names of the rubrics that ship."""
+    names = (file.name for file in resources.files("rubrics").iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+def _bundled(path: Path) -> bool:
+    return str(path) in bundled() and not path.exists()
 
 
 def _text(data: bytes, path: Path) -> str:

@@ -163,9 +163,12 @@ class Settings(BaseSettings):
         None, description="CA certificates of the token endpoint, PEM. Empty: those of the system."
     )
 
-    rubric: Path | None = Field(None, description="The rubric, a TOML file. Empty: the bundled `ssi.toml`.")
+    rubric: Path | None = Field(
+        None,
+        description="A TOML file, or the name of a bundled rubric, such as `ssi-2`. Empty: the bundled `ssi`.",
+    )
     shadow_rubric: Path | None = Field(
-        None, description="A second rubric; its scores go to `member.scores.shadow`."
+        None, description="A second rubric, likewise; its scores go to `member.scores.shadow`."
     )
     as_of: date | None = Field(
         None, description="The day of the scores, YYYY-MM-DD. Empty: today, in `PILLARSCORE_ZONE`."

@@ -6,7 +6,7 @@ import pyarrow as pa
 from agents.config.settings import Settings
 from agents.queries.benchmarks import merged
 from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
-from pipeline.cohorts.merged_scores import ALL, Source
+from pipeline.cohorts.merged_scores import ALL, Source, is_active
 from pipeline.cohorts.rank import CohortRank, rank, rank_among
 from pipeline.cohorts.rank_records import counts_around
 from pipeline.common.partitioner import partitions
@@ -30,11 +30,13 @@ def in_file(population: Population, member: str, settings: Settings) -> RanksByC
     kinds = settings.cohort_kinds
     if kinds is None:
         return None
-    scores, values, own = [], [], None
+    scores, values, actives, own = [], [], [], None
     for shard in population.shards:
         members = shard.scored()
         parts = np.array_split(members, len(members) // _AT_ONCE + 1)
-        score = np.concatenate([shard.points(part).score for part in parts])
+        points = [shard.points(part) for part in parts]
+        score = np.concatenate([part.score for part in points])
+        actives += [is_active(part.pillars) for part in points]
         texts = np.array(shard.state.registers.texts.names, object)
         value = texts[shard.state.registers.numbers(members)[:, registers_of(kinds)]]
         scores.append(score)
@@ -44,12 +46,13 @@ def in_file(population: Population, member: str, settings: Settings) -> RanksByC
             own = int(score[at[0]]), value[at[0]].tolist()
     if own is None:
         return {}
-    everyone, everywhere = np.concatenate(scores), np.concatenate(values)
-    found: RanksByCohort = {EVERYONE: _shown(rank_among(everyone, own[0]), settings)}
+    everyone, everywhere, active = map(np.concatenate, (scores, values, actives))
+    found: RanksByCohort = {EVERYONE: _shown(rank_among(everyone, own[0]), int(active.sum()), settings)}
     for column, (kind, value) in enumerate(zip(kinds, own[1], strict=True)):
         if value:
-            cohort = everyone[everywhere[:, column] == value]
-            found[name_of(kind, value)] = _shown(rank_among(cohort, own[0]), settings)
+            mine = everywhere[:, column] == value
+            among = rank_among(everyone[mine], own[0])
+            found[name_of(kind, value)] = _shown(among, int(active[mine].sum()), settings)
     return found
 
 
@@ -83,7 +86,8 @@ async def live(
             if was is None:  # too new for its slot to be known: taken out by the score
                 was, old = int(now[0]) * bool(scores.above(now, score)[1][0]), int(score[0])
             counted = counts_around(scores, now, score, was=np.array([was]), old=np.array([old]))
-            found[name_of(kind, value)] = _shown(rank(*(int(n[0]) for n in counted)), settings)
+            made = rank(*(int(n[0]) for n in counted))
+            found[name_of(kind, value)] = _shown(made, int(view.active[now[0]]), settings)
     return found
 
 
@@ -100,7 +104,7 @@ def _published(source: Source, shard: Shard, index: MemberSlot, *, column: int) 
     return cohort, int(source.numbers[index, 0])
 
 
-def _shown(made: CohortRank, settings: Settings) -> Rank | None:
+def _shown(made: CohortRank, active: int, settings: Settings) -> Rank | None:
     if made.of < settings.cohort_minimum:
         return None
-    return Rank(place=float(made.rank), of=made.of, top=made.top / 100)
+    return Rank(place=float(made.rank), of=made.of, active=min(active, made.of), top=made.top / 100)

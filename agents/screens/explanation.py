@@ -67,7 +67,8 @@ def _rank(cohort: str, rank: Rank | None) -> str:
     """`industry:software: rank 32.5 of 1,000 (top 3.25 %)`."""
     if rank is None:
         return f"{identity(cohort)}: too few members for a rank"
-    return f"{identity(cohort)}: rank {rank.place:,.10g} of {rank.of:,} (top {_percent(rank.top)} %)"
+    active = "" if rank.active is None else f", {rank.active:,} of them active"
+    return f"{identity(cohort)}: rank {rank.place:,.10g} of {rank.of:,} (top {_percent(rank.top)} %){active}"
 
 
 def _percent(top: float) -> str:

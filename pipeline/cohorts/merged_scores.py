@@ -70,7 +70,10 @@ class _Update:
 
 
 class MergedScores:
-    """The merged view. kinds: of cohorts, beside `everyone`; totals: whether benchmarks are made of it."""
+    """The merged view. kinds: of cohorts, beside `everyone`; totals: whether benchmarks are made of it.
+
+    active: int64[cohorts], how many members of each cohort are active.
+    """
 
     def __init__(self, partitions: int, kinds: Sequence[str], totals: bool = False) -> None:
         self.partitions = partitions
@@ -92,6 +95,7 @@ class MergedScores:
         self.columns = [0, 0]  # of sorted_scores, where each cohort is
         self.totals = None
         self.changed = np.zeros(2, bool)
+        self.active = np.zeros(2, np.int64)
         self._numbers = {cohort: number for number, cohort in enumerate(self.cohorts)}
         self._staged: dict[int, _Staged] = {}
         self._ready: dict[int, list[_Staged]] = {}
@@ -160,6 +164,10 @@ class MergedScores:
         changed = np.zeros(size, bool)
         changed[: len(self.changed)] = self.changed
         changed[change.was_in] = changed[change.is_in] = True
+        active = np.zeros(size, np.int64)
+        active[: len(self.active)] = self.active
+        active += _active(change.after, change.is_in, size) - _active(change.before, change.was_in, size)
+        self.active = active
         self.changed, self.sorted_scores, self.offset = changed, moved_scores, offset
         for update in updates:
             self._install(update)
@@ -278,6 +286,23 @@ def _in(numbers: np.ndarray, codes: np.ndarray, cohort: np.ndarray) -> np.ndarra
     found[:, 0] = there * ALL
     for column, code in enumerate(codes.T, 1):
         np.multiply(cohort[code], there, out=found[:, column])
+    return found
+
+
+def is_active(pillars: np.ndarray) -> np.ndarray:
+    """bool[n]: which of members with these pillars int[n, 4] are active: with points beside those of brand.
+
+    A profile alone gives points in brand, so whoever has others has done something in the window, or got something.
+    """
+    return np.asarray((pillars[:, 1:] > 0).any(axis=1))
+
+
+def _active(numbers: np.ndarray, cohorts: np.ndarray, size: int) -> np.ndarray:
+    """int64[size]: how many of these members are active, by cohort."""
+    active = is_active(numbers[:, 1:5])
+    found = np.zeros(size, np.int64)
+    for column in cohorts.T:
+        found += np.bincount(column[active], minlength=size)
     return found
 
 

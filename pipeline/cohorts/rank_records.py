@@ -44,7 +44,8 @@ class RankWriter:
         self.kinds = tuple(kinds)
         self.minimum = minimum
         self._columns = [0 if kind == EVERYONE else 1 + merged.kinds.index(kind) for kind in kinds]
-        self._begins: dict[int, bytes] = {}  # by cohort and size
+        self._begins: dict[int, bytes] = {}  # by cohort and size, as of
+        self._merged = -1  # this offset
 
     def pieces(
         self, partition: int, epoch: int, *, members: np.ndarray, score: np.ndarray, cohort: np.ndarray
@@ -121,14 +122,19 @@ class RankWriter:
     def _text(self, key: int) -> bytes:
         """How ranks in a cohort of some size begin; key: both of them."""
         begins = self._begins
+        if self._merged != self.merged.offset:
+            begins.clear()  # how many are active has changed
+            self._merged = self.merged.offset
         text = begins.get(key)
         if text is None:
             if len(begins) > _MAX_BEGINNINGS:
                 begins.clear()  # sizes have changed many times
             kind, value = self.merged.cohorts[key >> _SIZE]
             named = b'"value":%b,' % orjson.dumps(value) if value else b""
-            form = b'"%b":{%b"of":%d,"place":'
-            text = begins[key] = form % (kind.encode(), named, key & (1 << _SIZE) - 1)
+            of = key & (1 << _SIZE) - 1
+            active = min(int(self.merged.active[key >> _SIZE]), of)
+            form = b'"%b":{%b"of":%d,"active":%d,"place":'
+            text = begins[key] = form % (kind.encode(), named, of, active)
         return text
 
     def clear(self) -> None:

@@ -1,9 +1,12 @@
 """How the score behaves: what may move it, which way, and how fast."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from agents.config.rubric_file import load
 from pipeline.rubric.components import PILLARS, Penalty, Pillar, Rate, Registers, Rhythm, Volume
 from pipeline.scoring.member import Member, batch
 from pipeline.scoring.scorer import Scorer
@@ -245,6 +248,15 @@ def test_with_a_grace_no_action_lowers_the_score_on_its_day(member, signal, amou
     assume(signal not in (Signal.SPAM_REPORTED, Signal.SPAM_REPORTER))
     before, after = points([member, member.plus({(signal, DAY): amount})], GRACED).score
     assert after >= before
+
+
+SECOND = Scorer(load(Path("ssi-2")), DAY)
+
+
+@given(members, st.sampled_from(Signal), amounts)
+def test_in_the_second_version_only_reports_lower_the_score_on_their_day(member, signal, amount):
+    before, after = points([member, member.plus({(signal, DAY): amount})], SECOND).score
+    assert after <= before if signal is Signal.SPAM_REPORTER else after >= before
 
 
 @given(rubrics(), members, st.sampled_from(Signal), amounts)

@@ -254,4 +254,6 @@ def _check_ranks(
             rank = Rank.model_validate(shown.pop(kind))
             assert (rank.value or "") == value
             placed(rank, others.get(cohort, []), member.score)
+            merged_in = [one for found in merged_as for one in found.values() if cohort in one.cohorts]
+            assert rank.active == min(sum(any(one.pillars[1:]) for one in merged_in), size)
         assert not shown, "ranks in cohorts that the member is not in"
