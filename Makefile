@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-fast chaos fuzz bench coverage profile lint format docs dashboards rules wheel broker \
+.PHONY: help run check test-one test test-fast chaos fuzz gameday bench coverage profile lint format docs dashboards rules wheel broker \
   stop clean python java tools
 
 help: ## show this list
@@ -47,6 +47,9 @@ chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
 
 fuzz: .venv/dev .venv/run ## change bytes of events, batches and rubrics at random for MINUTES=1 minutes, and check every rule
 	@$(BIN)/python -m tests.kit.fuzz --minutes $(or $(MINUTES),1)
+
+gameday: java tools ## break an installation in every way of a table, follow the run book, and report; ONLY=kill for one
+	@$(BIN)/python -m tests.gameday $(if $(ONLY),--only $(ONLY))
 
 bench: java .venv/run ## measure throughput and latency; perf/README.md explains the results
 	@$(BIN)/python -m perf.throughput
