@@ -12,7 +12,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-fast chaos fuzz bench calibration coverage profile lint format docs dashboards dashboards-shots rules wheel broker \
+.PHONY: help run check test-one test test-fast chaos fuzz gameday bench calibration coverage profile lint format docs dashboards \
+  dashboards-shots rules wheel broker \
   stop clean python java tools
 
 help: ## show this list
@@ -47,6 +48,9 @@ chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
 
 fuzz: .venv/dev .venv/run ## damaged records, batches, files and rubrics for MINUTES=1 minutes, half at random, half guided; SEED=n
 	@$(BIN)/python -m tests.kit.fuzz --minutes $(or $(MINUTES),1) $(if $(SEED),--seed $(SEED))
+
+gameday: java tools ## break an installation in every way of a table, follow the run book, and report; ONLY=kill for one
+	@$(BIN)/python -m tests.gameday $(if $(ONLY),--only $(ONLY))
 
 bench: java .venv/run ## measure throughput and latency; perf/README.md explains the results
 	@$(BIN)/python -m perf.throughput

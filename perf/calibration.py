@@ -219,7 +219,7 @@ def missed(found: Figures) -> list[str]:
 
 
 def curves(
-    rubrics: Sequence[Rubric], simulations: Sequence[Simulation], names: Sequence[str], step: int
+    rubrics: Sequence[Rubric], simulations: Sequence[Simulation], names: Sequence[str], *, step: int
 ) -> list[dict[str, list[float]]]:
     """For each rubric the median scores of personas every `step` days, up to the last day."""
     found: list[dict[str, list[float]]] = [{name: [] for name in names} for _ in rubrics]

@@ -197,7 +197,7 @@ def render(simulations: Sequence[Simulation]) -> dict[Path, str]:
     """The texts of the page and of the picture, by their paths."""
     rubrics = [load(Path(name)) for name in RUBRICS]
     found = {f"{one.name} {one.version}": (one, figures(one, simulations)) for one in rubrics}
-    drawn = dict(zip(found, curves(rubrics, simulations, [*CURVES], _STEP), strict=True))
+    drawn = dict(zip(found, curves(rubrics, simulations, [*CURVES], step=_STEP), strict=True))
     return {PAGE: page(found), PICTURE: picture(drawn)}
 
 

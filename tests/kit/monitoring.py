@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -32,6 +33,25 @@ def until(reached: Callable[[], Any], seconds: float, what: str) -> Any:
             raise TimeoutError(f"within {seconds:.0f} s: {what}")
         time.sleep(0.1)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much faster than usual. every: time between scrapes and between evaluations.
+
+    rule, route: change a rule, and a route of Alertmanager, in place.
+    """
+
+    every: str
+    rule: Callable[[dict[str, Any]], None]
+    route: Callable[[dict[str, Any]], None]
+
+
+AT_ONCE = Pace(
+    PACE,
+    lambda rule: rule.pop("for", None),
+    lambda route: route.update(group_wait="0s", group_interval="1s"),
+)
 
 
 class Server:
@@ -79,19 +99,26 @@ class Server:
 
 
 class Prometheus(Server):
-    """The project's `prometheus.yml` and rules, each second, and alerts without their `for`."""
+    """The project's `prometheus.yml` and rules at another pace: as a rule each second, and alerts without `for`.
 
-    def __init__(self, folder: Path, alertmanager: str) -> None:
-        folder.mkdir()
+    A folder that is there already may have data of the time before.
+    """
+
+    def __init__(self, folder: Path, alertmanager: str, pace: Pace = AT_ONCE) -> None:
+        folder.mkdir(exist_ok=True)
         self._file = folder / "prometheus.yml"
         self._made = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-        self._made["global"] |= {"scrape_interval": PACE, "evaluation_interval": PACE}
+        self._made["global"] |= {
+            "scrape_interval": pace.every,
+            "scrape_timeout": pace.every,
+            "evaluation_interval": pace.every,
+        }
         (self._made["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]) = [alertmanager]
         (folder / "rules").mkdir()
         for path in RULES:
             rules = yaml.safe_load(path.read_text(encoding="utf-8"))
             for rule in (rule for group in rules["groups"] for rule in group["rules"]):
-                rule.pop("for", None)
+                pace.rule(rule)
             (folder / "rules" / path.name).write_text(yaml.safe_dump(rules), encoding="utf-8")
         self._write([])
         port = free_port()
@@ -103,7 +130,7 @@ class Prometheus(Server):
                 f"--web.listen-address=127.0.0.1:{port}",
                 "--web.enable-lifecycle",
                 # what is sent before Alertmanager is discovered is lost, and sent again only after this
-                f"--rules.alert.resend-delay={PACE}",
+                f"--rules.alert.resend-delay={pace.every}",
                 "--log.level=warn",
             ],
             port,
@@ -152,12 +179,12 @@ class Prometheus(Server):
 
 
 class Alertmanager(Server):
-    """The project's `alertmanager.yml`, at once, with a webhook in each receiver.
+    """The project's `alertmanager.yml`, as a rule at once, with a webhook in each receiver.
 
     received: what came in at the webhooks, as (receiver, alert) with Alertmanager's JSON of the alert.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pace: Pace = AT_ONCE) -> None:
         folder.mkdir()
         self.received: list[tuple[str, dict[str, Any]]] = []
         self._hook = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -167,7 +194,7 @@ class Alertmanager(Server):
             address = f"http://127.0.0.1:{self._hook.server_port}/{receiver['name']}"
             receiver["webhook_configs"] = [{"url": address}]
         for route in (made["route"], *made["route"]["routes"]):
-            route |= {"group_wait": "0s", "group_interval": "1s"}
+            pace.route(route)
         file = folder / "alertmanager.yml"
         file.write_text(yaml.safe_dump(made), encoding="utf-8")
         port = free_port()
