@@ -57,7 +57,7 @@ async def test_all_clients_connect_through_our_function(live: Settings) -> None:
     async with kafka_client(live) as client, admin(live) as of_admin:
         for each in (client, of_admin._client):
             opened = await each._get_conn(each.get_random_node())
-            assert type(opened) is internals.Connection
+            assert isinstance(opened, internals.Connection)
 
 
 async def test_a_connection_gives_way_to_a_new_one_only_when_no_request_is_under_way(live: Settings) -> None:
