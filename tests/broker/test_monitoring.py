@@ -36,6 +36,8 @@ EMPTY = {
     "annotation Day rollovers": "no midnight falls into the test, as a rule",
 }
 """What may be without data, by the end of its name, and why."""
+NO_SERIES = {"PillarscoreCertificateExpiring"}
+"""Rules whose metric has no series here."""
 _KINDS = [kind for kind in TYPES if kind not in ("activity.member.erased", "activity.spam.reported")]
 """What brings a few members through the bands quickly."""
 
@@ -108,7 +110,8 @@ def _bound(query: Asked, worker: str) -> Asked:
 def _rules() -> list[Asked]:
     made = []
     for rule in rules():
-        labels = re.findall(r"\$labels\.(\w+)", rule.get("annotations", {}).get("summary", ""))
+        # those after `with` need not be there
+        labels = re.findall(r"(?<!with )\$labels\.(\w+)", rule.get("annotations", {}).get("summary", ""))
         made.append(Asked(rule.get("alert") or rule["record"], rule["expr"], True, frozenset(labels)))
     return made
 
@@ -165,7 +168,7 @@ async def test_every_query_has_data_and_an_alert_arrives(
             assert prometheus.label_values(bind(selector, values), label), where
         for query in _rules():
             for name in names(query.expr):
-                if _there(query):
+                if _there(query) and query.where not in NO_SERIES:
                     assert prometheus.ask(Asked(query.where, name, True)), (
                         f"{query.where}: there is no {name}"
                     )
