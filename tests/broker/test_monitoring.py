@@ -31,6 +31,8 @@ EMPTY = {
     "PillarscoreCertificateExpiring": "the settings name none",
     "Pillarscore / Pipeline: Alerts (A)": "none fires while all is well; it is asked again at the end",
     "Pillarscore / Data quality: Events, compared with a week ago (A)": WEEK,
+    "Pillarscore / One worker: Certificates (A)": "this Kafka is reached without TLS",
+    "PillarscoreCertificateExpiring": "this Kafka is reached without TLS",
     "PillarscoreFewEvents": WEEK,
     "PillarscoreDayStandsStill": "the day has not moved within the test",
     "annotation Day rollovers": "no midnight falls into the test, as a rule",

@@ -163,7 +163,7 @@ class Installation:
             )
             yield from (f'kind="{kind}"' for kind in kinds)
         else:
-            yield from (f'{names[0]}="{value}"' for value in _VALUES[names[0]])
+            yield from (f'{names[0]}="{value}"' for value in _VALUES.get(names[0], (f"{names[0]}-1",)))
 
     def _course(self, metric: Described, number: int, labels: str) -> Callable[[int], float]:
         """The value at each point."""
