@@ -49,7 +49,7 @@ chaos: java tools ## fault injection on a real Kafka, for longer than in `test`
 fuzz: .venv/dev .venv/run ## damaged records, batches, files and rubrics for MINUTES=1 minutes, half at random, half guided; SEED=n
 	@$(BIN)/python -m tests.kit.fuzz --minutes $(or $(MINUTES),1) $(if $(SEED),--seed $(SEED))
 
-gameday: java tools ## break an installation in every way of a table, follow the run book, and report; ONLY=kill for one
+gameday: java tools ## break an installation in every way of a table, follow the runbook, and report; ONLY=kill for one
 	@$(BIN)/python -m tests.gameday $(if $(ONLY),--only $(ONLY))
 
 bench: java .venv/run ## measure throughput and latency; perf/README.md explains the results

@@ -1,4 +1,4 @@
-"""One fault: inject it, wait for its alert, follow its section of the run book, and wait until all is well."""
+"""One fault: inject it, wait for its alert, follow its section of the runbook, and wait until all is well."""
 
 import signal
 import subprocess

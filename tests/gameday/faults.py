@@ -29,7 +29,7 @@ def _freeze(site: Site) -> Seat:
 
 
 def _restart(site: Site) -> None:
-    """SIGTERM, then SIGKILL after 25 s, as the run book says of a worker; then start it."""
+    """SIGTERM, then SIGKILL after 25 s, as the runbook says of a worker; then start it."""
     seat = site.seats[1]
     seat.stop()
     seat.start()
@@ -247,6 +247,14 @@ FAULTS = [
         _frames_gone,
         within_s=60,
         over_s=300,
+        also=dict.fromkeys(
+            (
+                "PillarscorePartitionsMissing",
+                "PillarscorePartitionUnowned",
+                "PillarscoreAvailabilityBurnsFast",
+            ),
+            "scoring has to be down for frames to go uncounted, here for longer than a twentieth of 3 minutes",
+        ),
         restore=Site.usual_workers,
     ),
     Fault(

@@ -1,4 +1,4 @@
-"""The run book as something that can be followed: its sections, their commands, and their numbered steps."""
+"""The runbook as something that can be followed: its sections, their commands, and their numbered steps."""
 
 import re
 from collections.abc import Mapping

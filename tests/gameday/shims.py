@@ -1,4 +1,4 @@
-"""The programs that the run book names, as an operator has them: `pillarscore`, and Kafka's tools out of its jars."""
+"""The programs that the runbook names, as an operator has them: `pillarscore`, and Kafka's tools out of its jars."""
 
 import os
 import sys

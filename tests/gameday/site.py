@@ -21,6 +21,7 @@ from tests.kit.chaos import ends
 from tests.kit.cluster import Cluster, Node, lasting_ports
 from tests.kit.monitoring import Alertmanager, Prometheus
 
+PREFIX = "gameday."
 RATE = 200.0
 SESSION_S = 6
 WORKERS, MOST_WORKERS = 2, 4
@@ -79,7 +80,7 @@ class Seat:
             os.kill(pid, number)
 
     def stop(self, kill: bool = False) -> None:
-        """As the run book says: SIGTERM, or SIGKILL if it does not react."""
+        """As the runbook says: SIGTERM, or SIGKILL if it does not react."""
         if self._worker is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._worker.stop(kill)
@@ -137,9 +138,10 @@ class Site:
 
     def __init__(self, folder: Path, brokers: Brokers) -> None:
         self.folder, self.brokers = folder, brokers
-        self.settings = Settings(broker=brokers.address, state_dir=folder / ".pillarscore")
+        self.settings = Settings(broker=brokers.address, prefix=PREFIX, state_dir=folder / ".pillarscore")
         self.environment = {
             "PILLARSCORE_BROKER": brokers.address,
+            "PILLARSCORE_PREFIX": PREFIX,
             "PILLARSCORE_SESSION_TIMEOUT_S": str(SESSION_S),
             **shims.make(folder / "bin"),
         }

@@ -1,4 +1,4 @@
-"""Game day's table of faults fits alerts and run book, and its rules are the committed ones in shorter windows."""
+"""Game day's table of faults fits alerts and runbook, and its rules are the committed ones in shorter windows."""
 
 import re
 import shlex
@@ -44,7 +44,7 @@ def test_commands_of_the_run_book_parse(command: str) -> None:
     assert done.returncode == 0, done.stderr
     for part in re.split(r"\s\|\s", filled):
         words = shlex.split(part, comments=True)
-        assert words[0] in KNOWN, f"{words[0]} is no program that the run book may use"
+        assert words[0] in KNOWN, f"{words[0]} is no program that the runbook may use"
         if words[0] == "pillarscore":
             _parse(words[1:])
 
@@ -62,6 +62,12 @@ def test_a_command_that_would_hang_is_bounded() -> None:
     for command in COMMANDS:
         if command.startswith("curl "):
             assert re.search(r"\s-m \d+\s", command), command
+
+
+def test_commands_name_topics_with_their_prefix() -> None:
+    for command in COMMANDS:
+        for before in re.findall(r"(\S*)(?:member|activity)\.[a-z]+(?![\w.]*:)", command.partition(" # ")[0]):
+            assert before == '"${PILLARSCORE_PREFIX}', command
 
 
 def test_sections_are_read_as_they_are_written() -> None:
