@@ -27,8 +27,6 @@ DATA_S = 120.0
 BATCH = 400
 WEEK = "it compares with a week ago, of which this Prometheus knows nothing"
 EMPTY = {
-    "Pillarscore / One worker: Certificates (A)": "the settings name none",
-    "PillarscoreCertificateExpiring": "the settings name none",
     "Pillarscore / Pipeline: Alerts (A)": "none fires while all is well; it is asked again at the end",
     "Pillarscore / Data quality: Events, compared with a week ago (A)": WEEK,
     "Pillarscore / One worker: Certificates (A)": "this Kafka is reached without TLS",
