@@ -187,8 +187,14 @@ async def test_every_query_has_data_and_an_alert_arrives(
         said = prometheus.get("/api/v1/rules")["data"]["groups"]
         unwell = [rule for group in said for rule in group["rules"] if rule["health"] != "ok"]
         assert unwell == []
-        truth = next(group["rules"] for group in said if group["name"] == "pillarscore-truth")
-        assert [rule["name"] for rule in truth if rule["state"] != "inactive"] == []
+
+        def quiet() -> bool:
+            groups = prometheus.get("/api/v1/rules")["data"]["groups"]
+            truth = next(group["rules"] for group in groups if group["name"] == "pillarscore-truth")
+            return all(rule["state"] == "inactive" for rule in truth)
+
+        # after the rebalance: without their `for`, alerts notice it that nobody publishes benchmarks for a moment
+        await asyncio.to_thread(until, quiet, WAIT_S, "no alert of what must be true")
     finally:
         for worker in workers:
             worker.stop()
