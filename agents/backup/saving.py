@@ -17,9 +17,9 @@ from agents.backup.reading import records
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka.clients import admin, kafka_client
-from agents.kafka.internals import topic_ids
 from agents.kafka.range_reader import reader
 from agents.topics.creation import existing
+from agents.topics.ids import topic_ids
 from agents.worker.newest_stamp import newest_stamp
 from schemas.ledger import Stamp
 

@@ -18,6 +18,8 @@ else:
 
 MAX_BYTES = 128 << 20
 """What a batch may expand to: sixteen times the largest batch that the topics take."""
+_JAVA_BLOCKS = b"\x82SNAPPY\0" + bytes([0, 0, 0, 1]) * 2
+"""What snappy data in the blocks of the Java library begin with: a name and two versions."""
 _GZIP_RATIO = 1032
 _LZ4_RATIO = 256
 """Bytes that one byte can stand for at most."""
@@ -52,7 +54,7 @@ def gzip(payload: Any) -> bytes:
 def snappy(payload: Any) -> bytes:
     """The same of snappy data, raw or in the blocks of the Java library."""
     data = bytes(payload)
-    at, size = (16, 0) if codec._detect_xerial_stream(data) else (0, _snappy_size(data))
+    at, size = (16, 0) if data.startswith(_JAVA_BLOCKS) and len(data) > 16 else (0, _snappy_size(data))
     while 0 < at < len(data):
         length = int.from_bytes(data[at : at + 4])
         size += _snappy_size(data[at + 4 : at + 4 + min(length, 16)])

@@ -19,10 +19,10 @@ from agents.config.settings import Settings
 from agents.kafka import consumer_groups
 from agents.kafka.clients import admin, kafka_client
 from agents.kafka.consumer_groups import Group
-from agents.kafka.internals import topic_ids
 from agents.kafka.multi_reader import MultiReader, partitions
 from agents.queries import problems
 from agents.topics.creation import existing
+from agents.topics.ids import topic_ids
 from agents.topics.watch import require_allowed
 from pipeline.common.ranges import Ranges
 from pipeline.common.units import Day

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -12,6 +13,7 @@ from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, 
 
 from agents.config.errors import UserError
 from agents.connection import refusals
+from agents.kafka.internals import ask
 from agents.topics.requirements import COMPARED, State
 
 TOPIC, SET, UNKNOWN_TOPIC = 2, 0, 3
@@ -123,8 +125,8 @@ class _IncrementalAlterConfigs(Request[_Request]):
         return request_struct_class(resources, False)
 
 
-async def change(client: Any, changes: Mapping[str, Mapping[str, str]]) -> None:
+async def change(client: AIOKafkaAdminClient, changes: Mapping[str, Mapping[str, str]]) -> None:
     """Set configs, by topic; all others stay. client: an admin client. Raises UserError."""
-    answer = await client._send_request(_IncrementalAlterConfigs(changes))
+    answer = await ask(client, _IncrementalAlterConfigs(changes))
     for code, message, _, name in answer.responses:
         raise_for(name, code, message)

@@ -13,8 +13,8 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.connection.refusals import explained
 from agents.kafka.clients import kafka_client
-from agents.kafka.internals import topic_ids, topic_sizes
 from agents.kafka.outage import report as report_outage
+from agents.topics.ids import topic_ids, topic_sizes
 
 EVERY_S = 5.0
 WATCHED = ("events", "frames", "ledger", "scores", "shadow")

@@ -6,15 +6,12 @@ fetches what is missing itself, and drops what it has had. Nothing it raises lea
 
 import asyncio
 
-import structlog
-
-from agents.config.errors import UserError
 from agents.kafka.errors import Fenced
-from agents.kafka.outage import of_kafka
 from agents.metrics.lag import Lag
 from agents.ports import TopicPartition, wait
 from agents.worker.context import Context
 from agents.worker.ending import end
+from agents.worker.fencing import owned_again
 from agents.worker.inbox import Inbox
 from agents.worker.ledger import Committed
 from agents.worker.lifecycle import PARTITION, PartitionState, StateMachine
@@ -26,11 +23,6 @@ from pipeline.common.units import Offset
 from pipeline.shard.shard import Shard
 from schemas.ledger import Stamp
 
-FENCED_S = 30.0
-"""How long a fenced partition waits when the group does not say whose it is."""
-ASKING_S = 5.0
-ASK_AGAIN_S = 1.0
-
 
 class PartitionRunner:
     """Starts, ends and restarts the sessions of a partition."""
@@ -40,7 +32,6 @@ class PartitionRunner:
         self.partition = partition
         self.where = f"partition {partition}"
         self._metrics = context.metrics.of(partition)
-        self._log = structlog.get_logger().bind(partition=partition)
         self._life = StateMachine(PARTITION, PartitionState.RESTORING)
         self._inbox = Inbox()
         self._wake = asyncio.Event()
@@ -181,34 +172,9 @@ class PartitionRunner:
         return report_failure(self.context, self.partition, error, failures=self._failures)
 
     async def _after_fencing(self) -> float:
-        """Wait until the partition is ours again; asking for it sooner would fence the new owner in turn."""
         self._wake.clear()
         if not self._stopping:
             self._life.move(PartitionState.FENCED)
         self._metrics.fenced.inc()
-        clock = self.context.clock
-        began, unknown_since = clock.monotonic(), clock.monotonic()
-        while not self._ending:
-            owner = await self._owner()
-            if owner == self.context.group.member:
-                self._log.warning("fenced, but the group assigns the partition here: taking it back")
-                break
-            if owner is not None:
-                unknown_since = clock.monotonic()
-            elif clock.monotonic() - unknown_since >= FENCED_S:
-                break
-            if clock.monotonic() == began:
-                self._log.warning("fenced: another worker owns the partition now", owner=owner)
-            if await wait(self._wake, clock, ASK_AGAIN_S):
-                break
+        await owned_again(self.context, self.partition, self._wake, ending=lambda: self._ending)
         return 0.0
-
-    async def _owner(self) -> str | None:
-        """The worker that the group has assigned the partition to, None when that is not known."""
-        try:
-            return await asyncio.wait_for(self.context.group.owner(self.partition), ASKING_S)
-        except Exception as error:
-            if not (isinstance(error, UserError) or of_kafka(error)):
-                raise
-            self._log.info("could not look up the owner of the partition", error=repr(error), outage=True)
-            return None

@@ -21,9 +21,10 @@ from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.kafka import clients, connections, consumer_groups, internals
 from agents.kafka.clients import admin, kafka_client
-from agents.kafka.internals import EndTxnOnce, as_it_is, batch_bytes, batch_of, check_version, topic_ids
+from agents.kafka.internals import EndTxnOnce, as_it_is, batch_bytes, batch_of, check_version
 from agents.kafka.transactions import Transactions
 from agents.topics.creation import delete, ensure
+from agents.topics.ids import topic_ids
 
 RECORDS = [(b"k%d" % n, b"v" * 100) for n in range(50)]
 WAIT_S = 20.0
