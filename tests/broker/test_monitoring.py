@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from agents.config.settings import Settings
 from agents.metrics import Metrics
 from perf.worker_process import Worker
+from prometheus.build import addresses
 from tests.kit.dashboards import Asked, asked, bind, names, rules, variables
 from tests.kit.events import TYPES, dumps, random_events
 from tests.kit.monitoring import Alertmanager, Prometheus, until
@@ -208,7 +209,7 @@ async def test_every_query_has_data_and_an_alert_arrives(
     (page, *_) = until(lambda: received("pages", "PillarscoreNoWorker"), WAIT_S, "the alert of no worker")
     assert page["status"] == "firing"
     assert page["annotations"]["summary"] == "No worker of pillarscore answers"
-    assert page["annotations"]["runbook_url"] == "docs/runbook.md#pillarscorenoworker"
+    assert page["annotations"]["runbook_url"] == f"{addresses()['runbook']}#pillarscorenoworker"
 
     def inhibited() -> bool:
         found = {a["labels"]["alertname"]: a["status"] for a in alertmanager.get("/api/v2/alerts")}
