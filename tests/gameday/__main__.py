@@ -1,6 +1,7 @@
 """`make gameday`: play all faults, or `--only NAME`; a report at the end, and exit code 1 if one failed."""
 
 import argparse
+import logging
 import shutil
 import sys
 import time
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", choices=names, default=names, help="only these faults")
     parser.add_argument("--keep", action="store_true", help="keep the folder with all logs")
     given = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # of our own clients, while Kafka is away
     folder = Path(mkdtemp(prefix="gameday-"))
     results: list[Result] = []
     began = time.monotonic()
