@@ -86,7 +86,6 @@ format: .venv/dev ## format the code
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
 docs: .venv/run ## regenerate the reference pages
-	@$(BIN)/python -m agents.config.settings > docs/reference/settings.md
 	@$(BIN)/python -m pipeline.docgen.events > docs/reference/events.md
 	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export

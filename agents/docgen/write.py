@@ -9,7 +9,7 @@ with what they make.
 from pathlib import Path
 
 import agents
-from agents.docgen import cli, lifecycle, metrics, strimzi, topics
+from agents.docgen import cli, lifecycle, metrics, settings, strimzi, topics
 from pipeline.docgen import factors
 from pipeline.rubric.model import Rubric
 
@@ -25,6 +25,7 @@ def pages() -> dict[Path, str]:
         "metrics": metrics.render(),
         "topics": topics.render(),
         "lifecycle": lifecycle.render(),
+        "settings": settings.render(),
     }
     manifests = {"topics": strimzi.topics(), "users": strimzi.users()}
     return {Path("docs/reference") / f"{name}.md": text for name, text in made.items()} | {
