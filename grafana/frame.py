@@ -6,7 +6,8 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-from grafana.panels import COLUMNS, SOURCE, Panel, promql
+from grafana.panels import COLUMNS, SOURCE, Panel
+from grafana.queries import promql
 
 TAG = "pillarscore"
 SOURCE_UID = "pillarscore-prometheus"

@@ -1,6 +1,7 @@
 """The lower half of the dashboard Pipeline: commits, event loop and batches, and the workers."""
 
-from grafana.panels import GREEN, RED, YELLOW, Column, Panel, Query, board, series, states, top
+from grafana.panels import GREEN, RED, YELLOW, Column, Panel, board, series, states
+from grafana.queries import Query, top
 
 RATE = "[$__rate_interval]"
 

@@ -1,10 +1,5 @@
-"""Panels in the house's form: each has a data source, a unit, and a text that says what to do when it is bad.
+"""Panels in the house's form: each has a data source, a unit, and a text that says what to do when it is bad."""
 
-Queries name what the dashboard's variables have selected by `<J>` (job), `<W>` (job and worker) and `<P>`
-(job, worker and partition), as in `pillarscore_members<P>`; further matchers follow: `<W,stage="emitted">`.
-"""
-
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,20 +20,14 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heat_shapes
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from grafana.queries import TOP, Query, line_label, promql, top
+
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 COLUMNS = 24
 REFS = "ABCDEFGHIJKL"
-TOP = 10
-"""How many lines a panel has at most."""
 GREEN, YELLOW, RED, BLUE = "green", "yellow", "red", "blue"
 Steps = Sequence[tuple[float, str]]
 """From which value on a colour holds; green below the first."""
-
-_SELECTORS = {
-    "J": 'job="$job"',
-    "W": 'job="$job",instance=~"$instance"',
-    "P": 'job="$job",instance=~"$instance",partition=~"$partition"',
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +37,6 @@ class Panel:
     builder: Any
     width: int
     height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A PromQL expression, and how its series are called."""
-
-    expr: str
-    legend: str = "__auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +50,6 @@ class Column:
     words: Mapping[str, tuple[str, str]] | None = None
     below: bool = False
     decimals: int | None = None
-
-
-def top(expr: str, label: str, least: bool = False, count: int = TOP) -> str:
-    """The series of an expression that are largest (least: smallest) in the time range, the same at all times.
-
-    Without this, 64 partitions would be 64 lines; and topk alone decides for each moment, which gives more lines.
-    """
-    pick, of = ("bottomk", "sum_over_time") if least else ("topk", "max_over_time")
-    return f"({expr}) and on ({label}) {pick}({count}, {of}(({expr})[$__range:] @ end()))"
-
-
-def _wide(query: Query) -> str:
-    """The label that makes as many series as there are partitions or workers; empty when there is none."""
-    found = re.search(r"\{\{(partition|source|instance)\}\}", query.legend)
-    return found[1] if found else ""
-
-
-def share(of: str, all_of: str) -> Query:
-    """ "3 of 4", with a value of 0.75. of, all_of: expressions that give one number."""
-    return Query(
-        f"({of}) / ({all_of})"
-        f' * on () group_left (got) count_values("got", {of})'
-        f' * on () group_left (expected) count_values("expected", {all_of})',
-        "{{got}} of {{expected}}",
-    )
-
-
-def promql(text: str) -> str:
-    """An expression with its selectors written out, on one line.
-
-    >>> promql('sum(pillarscore_members<J,partition="0">)')
-    'sum(pillarscore_members{job="$job",partition="0"})'
-    """
-    out = re.sub(r"<([JWP])(,[^>]*)?>", lambda m: "{" + _SELECTORS[m[1]] + (m[2] or "") + "}", text)
-    return " ".join(out.split())
 
 
 def series(
@@ -126,7 +72,7 @@ def series(
     steps: dashed lines; stack: areas on top of each other; least, most: of the axis. What is by partition, source
     partition or worker shows only the largest (lowest: the smallest), and as lines: areas look like a sum.
     """
-    wide = {query: by for query in queries if (by := _wide(query))}
+    wide = {query: by for query in queries if (by := line_label(query))}
     queries = tuple(replace(q, expr=top(q.expr, wide[q], lowest)) if q in wide else q for q in queries)
     if wide:
         about, stack = (

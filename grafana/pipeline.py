@@ -5,7 +5,8 @@ from typing import Any
 from grafana import inside
 from grafana.frame import dashboard
 from grafana.inside import RATE
-from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series, share, states
+from grafana.panels import GREEN, RED, YELLOW, Panel, heat, number, series, states
+from grafana.queries import Query, share
 
 UID = "pillarscore-pipeline"
 ENDS = "scored|duplicate|outside_window|erased|dead_lettered"

@@ -3,7 +3,8 @@
 from typing import Any
 
 from grafana.frame import dashboard
-from grafana.panels import RED, YELLOW, Panel, Query, bars, number, rows, series
+from grafana.panels import RED, YELLOW, Panel, bars, number, rows, series
+from grafana.queries import Query
 
 UID = "pillarscore-quality"
 RATE = "[$__rate_interval]"

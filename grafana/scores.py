@@ -4,7 +4,8 @@ from typing import Any
 
 from grafana.frame import dashboard
 from grafana.inside import quantiles
-from grafana.panels import BLUE, GREEN, RED, YELLOW, Panel, Query, bars, heat, number, series, states, top
+from grafana.panels import BLUE, GREEN, RED, YELLOW, Panel, bars, heat, number, series, states
+from grafana.queries import Query, top
 
 UID = "pillarscore-scores"
 PILLARS = {

@@ -4,7 +4,8 @@ from typing import Any
 
 from grafana.frame import dashboard
 from grafana.inside import RATE, quantiles
-from grafana.panels import GREEN, RED, YELLOW, Panel, Query, heat, number, series, states, top
+from grafana.panels import GREEN, RED, YELLOW, Panel, heat, number, series, states
+from grafana.queries import Query, top
 
 UID = "pillarscore-worker"
 

@@ -11,7 +11,8 @@ from grafana_foundation_sdk.models import units
 from agents.metrics import Metrics
 from grafana.build import dashboards
 from grafana.frame import COLUMNS, SOURCE_UID, dashboard
-from grafana.panels import Query, number
+from grafana.panels import number
+from grafana.queries import Query
 from tests.kit.dashboards import (
     DASHBOARDS,
     ROOT,
