@@ -14,6 +14,12 @@ SLOW_BYTES_PER_S = 25_000
 """What Kafka gives a slow consumer: about half of what one worker has to read, and more than a quarter of it."""
 FRAMES_S = 30.0
 AHEAD_S = 1200
+AGAIN = 20_000
+"""How many events are published again after a loss; far fewer than are remembered."""
+_SCORING_DOWN = dict.fromkeys(
+    ("PillarscorePartitionsMissing", "PillarscorePartitionUnowned", "PillarscoreAvailabilityBurnsFast"),
+    "scoring has to be down for frames to go uncounted, here for longer than a twentieth of 3 minutes",
+)
 
 
 def _kill(site: Site) -> Seat:
@@ -90,6 +96,15 @@ def _no_quota(site: Site) -> None:
 
 def _frames_gone(site: Site) -> Seat:
     """Of a Pillarscore whose scoring is down while ingest goes on, all frames that were not counted."""
+    return _gone(site, events=False)
+
+
+def _events_gone(site: Site) -> Seat:
+    """The same, and with them the events of a source partition."""
+    return _gone(site, events=True)
+
+
+def _gone(site: Site, events: bool) -> Seat:
     ingest = site.seats[WORKERS]
     ingest.start("ingest")
     ingest.wait_ready()
@@ -109,8 +124,22 @@ def _frames_gone(site: Site) -> Seat:
         raise TimeoutError("no new frames")
     for partition in range(partitions):
         asyncio.run(remove_before(site.settings, "frames", partition, -1))
+    if events:
+        asyncio.run(remove_before(site.settings, "events", 1, -1))
     site.usual_workers()
     return site.seats[0]
+
+
+def _publish_again(site: Site) -> None:
+    """All events since long before the loss, most of which were counted; then nothing new until it is checked."""
+    site.upstream.pause()
+    site.upstream.repeat(AGAIN)
+    site.wait_counted()
+
+
+def _as_before(site: Site) -> None:
+    site.upstream.resume()
+    site.usual_workers()
 
 
 def _garbage(site: Site) -> Seat:
@@ -247,15 +276,22 @@ FAULTS = [
         _frames_gone,
         within_s=60,
         over_s=300,
-        also=dict.fromkeys(
-            (
-                "PillarscorePartitionsMissing",
-                "PillarscorePartitionUnowned",
-                "PillarscoreAvailabilityBurnsFast",
-            ),
-            "scoring has to be down for frames to go uncounted, here for longer than a twentieth of 3 minutes",
-        ),
+        also=_SCORING_DOWN,
         restore=Site.usual_workers,
+    ),
+    Fault(
+        "events-gone",
+        "PillarscoreEventsLost",
+        "frames are removed while scoring is down, and events of one source partition too",
+        _events_gone,
+        within_s=60,
+        over_s=300,
+        steps={
+            "Publish the events of these offsets again": _publish_again,
+            "Mark the loss as handled": lambda site: site.upstream.resume(),
+        },
+        also=_SCORING_DOWN,
+        restore=_as_before,
     ),
     Fault(
         "slow-consumer",

@@ -48,6 +48,20 @@ class Upstream:
         if not self._idle.wait(STOP_S):
             raise TimeoutError(f"Kafka has not acknowledged in {STOP_S:.0f} s what was published")
 
+    def repeat(self, count: int) -> None:
+        """Publish the last events again, as many; while paused."""
+        values = self.file.read_bytes().splitlines()[-count:]
+
+        async def send() -> None:
+            producer = AIOKafkaProducer(bootstrap_servers=self._settings.broker)
+            await producer.start()
+            try:
+                await self._send(producer, values)
+            finally:
+                await producer.stop()
+
+        asyncio.run(send())
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Publish nothing meanwhile."""
@@ -96,6 +110,7 @@ class Upstream:
                     sends.append((value, partition, await producer.send(topic, value, partition=partition)))
                     continue
                 sends.append((value, partition, None))
+                await asyncio.sleep(TICK_S)
             done = await asyncio.gather(*(s for *_, s in sends if s is not None), return_exceptions=True)
             answers = iter(done)
             left = [
