@@ -11,14 +11,18 @@ from tests.kit.tools import FAKETIME, tool
 
 DISK_MB, DISK_LEFT_MB = 64, 2
 SLOW_BYTES_PER_S = 25_000
-"""What Kafka gives a slow consumer: about half of what one worker has to read, and more than a quarter of it."""
+"""What Kafka gives a slow consumer: about half of all events, and more than a quarter of them."""
 FRAMES_S = 30.0
 AHEAD_S = 1200
 AGAIN = 20_000
 """How many events are published again after a loss; far fewer than are remembered."""
+_BURNT = {
+    "PillarscoreAvailabilityBurnsFast": "nothing holds it back once Kafka is there again, and the errors of minutes "
+    "without Kafka stay in its windows for as long"
+}
 _SCORING_DOWN = dict.fromkeys(
     ("PillarscorePartitionsMissing", "PillarscorePartitionUnowned", "PillarscoreAvailabilityBurnsFast"),
-    "scoring has to be down for frames to go uncounted, here for longer than a twentieth of 3 minutes",
+    "scoring has to be down for frames to go uncounted, here for longer than a minute",
 )
 
 
@@ -62,11 +66,16 @@ def _silent(site: Site) -> Seat:
 
 
 def _slow(site: Site) -> Seat:
-    """One worker, which Kafka's quota slows down."""
-    seat = site.seats[0]
-    for other in site.seats[1:]:
-        other.stop()
-    site.watch([seat])
+    """Workers with one role each; of the role ingest a single one, which Kafka's quota slows down."""
+    for seat in site.seats[:WORKERS]:
+        seat.stop()
+    seat = site.seats[WORKERS]
+    seat.start("ingest")
+    for other in site.seats[:WORKERS]:
+        other.start("score")
+    site.watch(site.seats[: WORKERS + 1])
+    for one in site.seats[: WORKERS + 1]:
+        one.wait_ready()
     _quota(site, seat, f"--add-config consumer_byte_rate={SLOW_BYTES_PER_S}")
     return seat
 
@@ -82,15 +91,19 @@ def _quota(site: Site, seat: Seat, change: str) -> None:
 
 
 def _add_workers(site: Site) -> None:
-    for seat in site.seats[1:]:
-        seat.start()
+    """Up to the number of partitions of events."""
+    added = site.seats[WORKERS + 1 :]
+    for seat in added:
+        seat.start("ingest")
     site.watch(site.seats)
-    for seat in site.seats[1:]:
+    for seat in added:
         seat.wait_ready()
 
 
 def _no_quota(site: Site) -> None:
-    _quota(site, site.seats[0], "--delete-config consumer_byte_rate")
+    _quota(site, site.seats[WORKERS], "--delete-config consumer_byte_rate")
+    for seat in site.seats:
+        seat.stop()
     site.usual_workers()
 
 
@@ -126,7 +139,7 @@ def _gone(site: Site, events: bool) -> Seat:
         asyncio.run(remove_before(site.settings, "frames", partition, -1))
     if events:
         asyncio.run(remove_before(site.settings, "events", 1, -1))
-    site.usual_workers()
+    site.usual_workers(ready=False)  # events that are lost are a problem, and then a worker is not ready
     return site.seats[0]
 
 
@@ -211,7 +224,7 @@ FAULTS = [
         "PillarscoreWorkerDown",
         "SIGKILL for one of two workers",
         _kill,
-        within_s=60,
+        within_s=100,
         steps={"Restart the worker": _restart},
         restore=Site.usual_workers,
     ),
@@ -220,7 +233,8 @@ FAULTS = [
         "PillarscoreDeadLetterRatioHigh",
         "30 % of the events lack their type",
         _bad_events,
-        within_s=100,
+        within_s=180,
+        over_s=200,
         steps={"Inform the owner of the system": _good_events},
         restore=_good_events,
     ),
@@ -229,7 +243,7 @@ FAULTS = [
         "PillarscoreWorkerDown",
         "SIGSTOP for one of two workers",
         _freeze,
-        within_s=60,
+        within_s=100,
         steps={"Restart the worker": _restart},
         restore=Site.usual_workers,
     ),
@@ -239,7 +253,9 @@ FAULTS = [
         "SIGKILL for the only broker",
         _kafka_away,
         within_s=150,
+        over_s=400,
         steps={"Repair Kafka or the network": lambda site: site.brokers.start()},
+        also=_BURNT,
         restore=lambda site: site.brokers.start(),
     ),
     Fault(
@@ -247,7 +263,7 @@ FAULTS = [
         "PillarscoreNoEvents",
         "nothing is published any more",
         _silent,
-        within_s=180,
+        within_s=450,
         steps={"Call the owner of the publishing system": lambda site: site.upstream.resume()},
         restore=lambda site: site.upstream.resume(),
     ),
@@ -256,7 +272,8 @@ FAULTS = [
         "PillarscoreClockSkew",
         "the clock of one of two workers is 20 minutes ahead",
         _clock_off,
-        within_s=90,
+        within_s=120,
+        over_s=200,
         steps={"Synchronise the clock": _clock_right},
         restore=_real_clock,
     ),
@@ -265,7 +282,7 @@ FAULTS = [
         "PillarscoreDiskAlmostFull",
         f"{DISK_LEFT_MB} of {DISK_MB} MB are free on a disk that is the state folder of one worker alone",
         _disk_full,
-        within_s=60,
+        within_s=100,
         steps={"Free some space at once": _free_space},
         restore=_real_clock,
     ),
@@ -275,7 +292,7 @@ FAULTS = [
         "frames are removed while ingest goes on and scoring is down",
         _frames_gone,
         within_s=60,
-        over_s=300,
+        over_s=750,
         also=_SCORING_DOWN,
         restore=Site.usual_workers,
     ),
@@ -285,7 +302,7 @@ FAULTS = [
         "frames are removed while scoring is down, and events of one source partition too",
         _events_gone,
         within_s=60,
-        over_s=300,
+        over_s=400,
         steps={
             "Publish the events of these offsets again": _publish_again,
             "Mark the loss as handled": lambda site: site.upstream.resume(),
@@ -296,15 +313,15 @@ FAULTS = [
     Fault(
         "slow-consumer",
         "PillarscoreIngestLagGrowing",
-        "a single worker gets only half of the events from Kafka (a quota)",
+        "the only worker that reads events gets half of them from Kafka (a quota)",
         _slow,
-        within_s=300,
-        over_s=300,
+        within_s=330,
+        over_s=400,
         steps={"Add workers": _add_workers},
-        also={
-            "PillarscoreFreshnessBurnsFast": "the events are late, and Kafka's quota does not depend on our windows: "
-            "for an hour with half of the events late it would page too"
-        },
+        also=dict.fromkeys(
+            ("PillarscoreFreshnessBurnsFast", "PillarscoreAvailabilityBurnsFast"),
+            "scores are late by more than the objectives allow while it lasts, so a page has to follow the ticket",
+        ),
         restore=_no_quota,
     ),
     Fault(
@@ -313,15 +330,18 @@ FAULTS = [
         "another program writes to the ledger of every partition",
         _garbage,
         within_s=60,
-        over_s=720,
+        verify_code=1,
+        over_s=750,
     ),
     Fault(
         "lost-quorum",
         "PillarscoreKafkaUnreachable",
         "SIGKILL for two of three brokers",
         _kafka_away,
-        within_s=180,
+        within_s=200,
+        over_s=400,
         steps={"Repair Kafka or the network": lambda site: site.brokers.start()},
+        also=_BURNT,
         restore=lambda site: site.brokers.start(),
         brokers=3,
     ),

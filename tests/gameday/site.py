@@ -24,7 +24,7 @@ from tests.kit.monitoring import Alertmanager, Prometheus
 PREFIX = "gameday."
 RATE = 200.0
 SESSION_S = 6
-WORKERS, MOST_WORKERS = 2, 4
+WORKERS, MOST_WORKERS = 2, 6
 READY_S = 90.0
 COUNTED_S = 90.0
 KNOWN_S, SEEN_S = 10, 90.0
@@ -157,8 +157,8 @@ class Site:
         self.usual_workers()
         self.upstream.resume()
 
-    def usual_workers(self) -> None:
-        """Start whichever is missing of the usual workers, and stop all others."""
+    def usual_workers(self, ready: bool = True) -> None:
+        """Start whichever is missing of the usual workers, and stop all others; ready: wait until they are."""
         for seat in self.seats[WORKERS:]:
             seat.stop()
         for seat in self.seats[:WORKERS]:
@@ -166,8 +166,9 @@ class Site:
                 seat.start()
         if self._watchers is not None:
             self.watch(self.seats[:WORKERS])
-        for seat in self.seats[:WORKERS]:
-            seat.wait_ready()
+        if ready:
+            for seat in self.seats[:WORKERS]:
+                seat.wait_ready()
 
     @property
     def prometheus(self) -> Prometheus:

@@ -116,7 +116,7 @@ never run
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [("1m", "20s"), ("10s", "10s"), ("5m", "20s"), ("10m", "30s"), ("6h", "1080s")]
+    ("given", "expected"), [("1m", "60s"), ("10s", "10s"), ("5m", "60s"), ("10m", "100s"), ("6h", "3600s")]
 )
 def test_windows_are_shortened_but_not_below_what_the_product_needs(given: str, expected: str) -> None:
     assert pace.shortened(given) == expected
