@@ -129,6 +129,32 @@ async def test_what_nobody_can_read_any_more_is_said_exactly(
     assert (await current_status(live)).problems == []
 
 
+async def test_what_was_counted_again_and_is_published_once_more_counts_once(
+    live: Settings, start: Starts, tmp_path: Path
+) -> None:
+    """Who does not know which events are lost publishes all of that time: counted ones are duplicates."""
+    values, bad = random_values(7, 4_000, members=900)
+    await start(role="ingest")
+    await publish(live, values, 0, 2_000)
+    first = await start(role="score")
+    await wait_counted(live, 2_000)
+    await asyncio.to_thread(first.stop)
+    await publish(live, values, 2_000, 3_000)
+    await wait_committed(live, 3_000)
+    for partition in range(live.frame_partitions):
+        await remove_before(live, "frames", partition, -1)
+    await remove_before(live, "events", 1, -1)
+    score = await start(role="score", ready=False)
+    await asyncio.to_thread(score.wait_metric, "pillarscore_lost_offsets", 1)
+    await publish(live, values, 3_000)
+    await wait_counted(live, len(values))
+    again = [*values, *values]
+    await publish(live, again, len(values))
+    await wait_counted(live, len(again))
+    found = await outcome(live, values, bad, tmp_path)
+    assert found.differences == []
+
+
 async def test_foreign_records_in_the_ledger_are_left_out_and_named(
     live: Settings, start: Starts, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ class Upstream:
     def pause(self) -> None:
         """Publish nothing from now on; what was published is acknowledged and in the file."""
         self._going.clear()
+        self._idle.clear()
         if not self._idle.wait(STOP_S):
             raise TimeoutError(f"Kafka has not acknowledged in {STOP_S:.0f} s what was published")
 
