@@ -3,6 +3,7 @@
 import argparse
 import logging
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -98,4 +99,6 @@ def _names(alerts: set[str]) -> str:
 
 
 if __name__ == "__main__":
+    # an exception, so that all that was started is stopped
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main())

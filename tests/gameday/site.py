@@ -27,6 +27,7 @@ SESSION_S = 6
 WORKERS, MOST_WORKERS = 2, 6
 READY_S = 90.0
 COUNTED_S = 90.0
+BROKERS_S = 60.0
 KNOWN_S, SEEN_S = 10, 90.0
 """How long Prometheus has to have seen all workers ready before a fault, and the time limit for that."""
 BY_DESIGN = {"PillarscoreWatchdog", "PillarscoreAvailabilityBurnsSlowly", "PillarscoreFreshnessBurnsSlowly"}
@@ -123,7 +124,7 @@ class Nodes:
         for node in self._made.nodes:
             if _down(node):
                 node.start()
-        self._made.wait()
+        self._made.wait(BROKERS_S)
 
     def stop(self) -> None:
         self._made.stop()

@@ -96,6 +96,7 @@ async def _load(settings: Settings, began: float) -> None:
     try:
         while True:
             seed += 1
+            sent = []
             bad = 3 if BAD_S[0] < time.time() - began < BAD_S[1] else 60
             made = random_events(seed, BATCH, 150, today - 60, today - 1, _KINDS, duplicates=0.05)
             now = (datetime.now(UTC) - timedelta(milliseconds=80)).isoformat()
@@ -107,10 +108,12 @@ async def _load(settings: Settings, began: float) -> None:
                         value.replace(b'"type"', b'"typ"'),
                         value.replace(b"activity.", b"x."),
                     )[seed % 3]
-                await producer.send(
-                    settings.topic("events"), value, partition=number % settings.event_partitions
+                sent.append(
+                    await producer.send(
+                        settings.topic("events"), value, partition=number % settings.event_partitions
+                    )
                 )
-            await producer.flush()
+            await asyncio.gather(*sent)
             await asyncio.sleep(PAUSE_S)
     finally:
         await producer.stop()
