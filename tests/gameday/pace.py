@@ -34,8 +34,9 @@ def shortened(text: str, least: float = LEAST_S) -> str:
 
 def rule(given: dict[str, Any]) -> None:
     """Shorten an alert or a recording rule in place."""
-    if "for" in given:
-        given["for"] = shortened(given["for"])
+    for name in ("for", "keep_firing_for"):
+        if name in given:
+            given[name] = shortened(given[name])
     given["expr"] = re.sub(
         rf"(\[|\boffset )({_DURATION})", lambda found: found[1] + shortened(found[2]), given["expr"]
     )
