@@ -62,6 +62,11 @@ def note(where: str, text: str | None) -> None:
         _seen[where] = text, time.monotonic()
 
 
+def forget() -> None:
+    """Nothing was refused so far: for a process that goes on with another Kafka."""
+    _seen.clear()
+
+
 def current() -> dict[str, str]:
     """The recent refusals: where each happened, and its message."""
     since = time.monotonic() - SHOWN_S

@@ -69,7 +69,9 @@ class _Discreet(logging.Filter):
             return False
         if not str(record.msg).startswith("Sending username and password in the clear"):
             return True
-        first, self.warned = not self.warned, True
+        first = not self.warned
+        # before logging is set up nobody sees it
+        self.warned = self.warned or bool(logging.getLogger().handlers)
         return first
 
 

@@ -175,7 +175,7 @@ async def test_a_backup_is_restored_elsewhere_and_goes_on(
                 with pytest.raises(Interrupted):
                     await restore(Target(other, SSI, folder))
         with pytest.raises(UserError, match="did not finish"):
-            await read_state(KafkaLog(other), other, (SSI, None), 0, today=DAY)
+            await read_state(KafkaLog(other), other, (SSI, None), partition=0, today=DAY)
         assert "is restored" in pillarscore(other, "restore", folder)
         with pytest.raises(UserError, match="has records"):
             await restore(Target(other, SSI, folder))
@@ -200,7 +200,7 @@ async def test_more_partitions_have_the_same_scores(
             await repartition(live, SSI, 6, folder=folder)
     more = live.model_copy(update={"frame_partitions": 6})
     with pytest.raises(UserError, match="did not finish"):
-        await read_state(KafkaLog(more), more, (SSI, None), 5, today=DAY)
+        await read_state(KafkaLog(more), more, (SSI, None), partition=5, today=DAY)
     with pytest.raises(UserError, match="not the backup"):
         await repartition(live, SSI, 6, folder=tmp_path / "another")
     assert "6 partitions" in pillarscore(live, "repartition", 6, folder)
