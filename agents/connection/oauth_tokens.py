@@ -77,7 +77,7 @@ class TokenEndpoint(AbstractTokenProvider):
         self._settings = settings
         self._lock = threading.Lock()
         self._token = ""
-        self._until = 0.0
+        self._until = (0.0, 0.0)
 
     def check(self) -> None:
         """Raise UserError when a file of the settings can't be read."""
@@ -90,10 +90,11 @@ class TokenEndpoint(AbstractTokenProvider):
 
     def _current(self) -> str:
         with self._lock:
-            if time.monotonic() >= self._until:
-                asked = time.monotonic()
+            # by both clocks: a machine that was suspended has a token that is older than the monotonic one says
+            now = time.monotonic(), time.time()
+            if any(one >= until for one, until in zip(now, self._until, strict=True)):
                 self._token, lifetime_s = self._fetch()
-                self._until = asked + lifetime_s / 2
+                self._until = now[0] + lifetime_s / 2, now[1] + lifetime_s / 2
             return self._token
 
     def _context(self) -> ssl.SSLContext:
