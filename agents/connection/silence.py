@@ -45,7 +45,7 @@ class Silence:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._connections: WeakSet[Asking] = WeakSet()
-        self._failing: dict[tuple[str, str], tuple[float, float]] = {}  # since when, and until when of late
+        self._failing: dict[tuple[str, str], tuple[float, float]] = {}  # since when, and the latest failure
         self._known: set[str] = set()
 
     def opened(self, connection: Asking) -> None:

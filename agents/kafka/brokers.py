@@ -4,9 +4,7 @@ aiokafka takes any broker that it has heard of, also one that has just gone.
 """
 
 import random
-from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import NodeNotReadyError
 
@@ -18,11 +16,3 @@ async def any_node(client: AIOKafkaClient) -> int:
         if await client.ready(node):
             return int(node)
     raise NodeNotReadyError(f"none of {len(nodes)} brokers can be connected to")
-
-
-class AdminClient(AIOKafkaAdminClient):
-    """An admin client that asks such a broker."""
-
-    async def _send_request(self, request: Any, node_id: int | None = None) -> Any:
-        node = await any_node(self._client) if node_id is None else node_id
-        return await super()._send_request(request, node)

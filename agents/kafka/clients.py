@@ -20,9 +20,8 @@ from agents.config.settings import Settings
 from agents.connection import refusals
 from agents.connection.security import security
 from agents.connection.silence import ClientId
-from agents.kafka.brokers import AdminClient
 from agents.kafka.connections import attempt
-from agents.kafka.internals import check_version
+from agents.kafka.internals import AdminClient, check_version
 
 BATCH_BYTES = 1 << 20
 """Of one produce batch."""

@@ -24,6 +24,7 @@ from aiokafka.record import default_records, legacy_records
 
 from agents.config.errors import UserError
 from agents.kafka import decompression
+from agents.kafka.brokers import any_node
 from agents.kafka.errors import EndUnanswered, Fenced
 from agents.kafka.outage import root
 from agents.kafka.record_batch import UnreadableRecord
@@ -297,6 +298,14 @@ def assigned_partitions(assignment: bytes) -> list[tuple[str, int]]:
 
 
 # --- administration -----------------------------------------------------------------------------------------
+
+
+class AdminClient(AIOKafkaAdminClient):
+    """An admin client that asks a broker that is there; aiokafka takes any that it has heard of."""
+
+    async def _send_request(self, request: Any, node_id: int | None = None) -> Any:
+        node = await any_node(self._client) if node_id is None else node_id
+        return await super()._send_request(request, node)
 
 
 async def ask(client: AIOKafkaAdminClient, request: Any) -> Any:

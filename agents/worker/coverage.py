@@ -4,16 +4,14 @@ Ingest commits an offset only when every partition of frames has acknowledged a 
 partition all of whose frames are counted has counted up to there; if it has not, frames are gone.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agents.config.settings import Settings
-from agents.kafka.outage import report as report_outage
 from agents.ports import Clock, Log, Offsets
+from agents.worker.offset_watch import OffsetWatch
 
 EVERY_S = 5.0
-ANSWER_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,43 +22,20 @@ class Promise:
     end: int
 
 
-class Coverage:
+class Coverage(OffsetWatch):
     """Promises of the frame partitions that `owned` names."""
 
     def __init__(
         self, topics: Log, clock: Clock, settings: Settings, *, owned: Callable[[], Iterable[int]]
     ) -> None:
-        self._log = topics
-        self._clock = clock
+        super().__init__(topics, clock, name="coverage", every_s=EVERY_S)
         self._settings = settings
         self._owned = owned
         self._known: dict[int, Promise] = {}
-        self._task: asyncio.Task[None] | None = None
 
     def of(self, partition: int) -> Promise | None:
         """The newest promise of a frame partition."""
         return self._known.get(partition)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._task = asyncio.create_task(self._run(), name="coverage")
-
-    async def stop(self) -> None:
-        """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with self._log.offsets() as offsets:
-                    while True:
-                        await asyncio.wait_for(self._look(offsets), ANSWER_S)
-                        await self._clock.sleep(EVERY_S)
-            except Exception as error:
-                report_outage("coverage", error)
-            await self._clock.sleep(EVERY_S)
 
     async def _look(self, offsets: Offsets) -> None:
         s = self._settings

@@ -3,30 +3,26 @@
 A client's own high watermark stands still when it does not fetch, which is when lag matters most.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from agents.kafka.outage import report as report_outage
 from agents.metrics.lag import Lag
 from agents.ports import Clock, Log, Offsets, TopicPartition
+from agents.worker.offset_watch import OffsetWatch
 
 EVERY_S = 3.0
-ANSWER_S = 20.0
 OLD_MS = 10_000
 """From here on it is not taken for granted any more that a partition ends where it did."""
 MAX_LOOKS = 2_000
 
 
-class EndOffsets:
+class EndOffsets(OffsetWatch):
     """The offset after the last message, by partition; of those that `wanted` named recently."""
 
     def __init__(self, topics: Log, clock: Clock, wanted: Callable[[], Iterable[TopicPartition]]) -> None:
-        self._log = topics
-        self._clock = clock
+        super().__init__(topics, clock, name="lag", every_s=EVERY_S, committed=True)
         self._wanted = wanted
         self._looks: dict[TopicPartition, deque[tuple[int, int]]] = {}  # (when last seen, end), ascending
-        self._task: asyncio.Task[None] | None = None
 
     def get(self, partition: TopicPartition) -> int:
         """The end of a partition as of the last look; 0 before the first."""
@@ -52,27 +48,6 @@ class EndOffsets:
         since = read_ms if caught_up is None else max(read_ms, caught_up)
         age = max(0, now - since)
         return Lag(behind, 0.0 if not behind and age < OLD_MS else age / 1000)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._task = asyncio.create_task(self._run(), name="ends")
-
-    async def stop(self) -> None:
-        """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with self._log.offsets(committed=True) as offsets:
-                    while True:
-                        await asyncio.wait_for(self._look(offsets), ANSWER_S)
-                        await self._clock.sleep(EVERY_S)
-            except Exception as error:
-                report_outage("lag", error)
-            await self._clock.sleep(EVERY_S)
 
     async def _look(self, offsets: Offsets) -> None:
         by_topic: dict[str, list[int]] = {}

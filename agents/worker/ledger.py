@@ -188,7 +188,7 @@ class Ledger:
                         error=str(error),
                     )
                 if failures or not isinstance(error, EndUnanswered):
-                    # the group may have moved on meanwhile: so as not to fence in vain who has the partition now
+                    # the group may have moved on meanwhile: so as not to fence its present owner in vain
                     self._check_newest(await self._newest(), stamp)
                 await self._settled_now(stamp)
                 return

@@ -206,8 +206,8 @@ def _notes() -> str:
   has an insight from one word on.
 - A degree of 3 or more is 3rd degree. A 3rd-degree view also counts as a view, a 2nd- or 3rd-degree connection
   also as a connection.
-- A dialogue is counted once per reply, for both sides. It is one with a senior person for who is on the other side
-  of one: `seniority` is the recipient's, `actor_seniority` the actor's.
+- A dialogue is counted once per reply, for both sides. For each side it is one with a senior person if the
+  other side is one: `seniority` is the recipient's, `actor_seniority` the actor's.
 - `reactor`, `commenter`, `sharer`, `endorser`, `spam_reporter`, `decliner` and `dialogue_partner` count each member
   on the other side once a day, however many events there are.
 - A register keeps its newest value by event time. An empty text clears it.

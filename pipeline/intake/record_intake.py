@@ -36,7 +36,7 @@ MAX_KEY_BYTES = 64 << 10
 TRUSTED_MS = 2 * 86_400_000
 """How far a record's timestamp may be behind the time of reading to be trusted in any case, ms."""
 SKEW_MS = 10_000
-"""How far it may be ahead of that: as far as clocks may differ without anybody being told of it."""
+"""How far it may be ahead of that: as far as clocks may differ before a worker reports it."""
 
 
 class _Batch:

@@ -17,7 +17,7 @@ from pipeline.scoring.scorer import Scorer
 from schemas.signals import Signal
 
 TOP = 5
-"""Next steps whose gain together is said."""
+"""Next steps whose gain together is reported."""
 
 
 class Gain(BaseModel):
@@ -42,7 +42,7 @@ class Stop(BaseModel):
 def next_steps(rubric: Rubric, day: Day, member: Member, *, scorer: Scorer | None = None) -> tuple[Gain, ...]:
     """What each of the rubric's steps would gain, the most first; what gains nothing is left out.
 
-    Gains are those before the floor: who has more penalties than points would see none at all otherwise.
+    Gains are those before the floor: otherwise a member with more penalties than points would see none at all.
     A step that is repeated is scored as if it had been kept up for its weeks until today, on top of what the
     member did; one on the profile as if it had been done.
     """

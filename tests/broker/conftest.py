@@ -8,8 +8,10 @@ import asyncio
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from agents.local.kafka_jars import locked
 from agents.topics.creation import delete, ensure
 from tests.kit.cluster import Cluster
 from tests.kit.faults import Starts, starts
+from tests.kit.secured_client import SECRETS, own, tried, wait
+from tests.kit.secured_kafka import Secured, secured_kafka
 from tests.kit.shared_cluster import claimed, shared_cluster
 
 TIMEOUT_S = 300
@@ -129,3 +133,37 @@ async def start(live: Settings, tmp_path: Path) -> AsyncIterator[Starts]:
     """Starts a worker, with further settings; all are stopped at the end."""
     async with starts(live, tmp_path) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[Secured]:
+    with secured_kafka(tmp_path_factory.mktemp("secured")) as made:
+        # a broker that has just started may take longer for its first answer than a command waits
+        wait(lambda: tried(made.environment("OPEN")) is None, 60)
+        yield made
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"t{uuid.uuid4().hex[:12]}."
+
+
+@pytest.fixture
+def run(prefix: str, tmp_path: Path) -> Callable[..., str]:
+    """Run a command in an environment: its output, and no secret in it."""
+
+    def ran(environment: dict[str, str], *arguments: object, code: int = 0, within_s: float = 60) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "agents.cli", *map(str, arguments)],
+            env=os.environ | own(prefix, tmp_path) | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=within_s,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == code, said
+        assert not any(secret in said for secret in SECRETS)
+        return said
+
+    return ran

@@ -301,7 +301,7 @@ async def test_fewer_replicas_than_have_to_acknowledge(load: Load, tmp_path: Pat
 async def one_behind(load: Load, short: str, values: list[bytes]) -> tuple[int, Node, Node]:
     """Events are counted of which one of two replicas knows nothing, and this one is left.
 
-    Returns (the partition, who has all and is away, who is behind).
+    Returns (the partition, the broker that has all and is away, the one that is behind).
     """
     s = load.settings
     [wanted] = [topic for topic in specs(s) if topic.short == short]

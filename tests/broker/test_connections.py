@@ -1,95 +1,24 @@
 """Every way to secure a Kafka: what works, and one line with the cause for what does not."""
 
-import asyncio
 import os
-import re
 import subprocess
 import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import pytest
 
-from agents.config.settings import PREFIX, Settings
-from agents.kafka import clients
-from agents.kafka.clients import check
-from agents.topics.creation import ensure
+from agents.config.settings import PREFIX
 from perf.worker_process import Worker, total
-from tests.kit.chaos import ERASED
-from tests.kit.events import TYPES, random_events
+from tests.kit.secured_client import SAME, SECRETS, events, own, tried, wait
 from tests.kit.secured_kafka import (
-    NEEDED,
-    ROLES,
     SESSION_S,
     TOKEN_S,
-    TOPIC,
     Secured,
-    allow,
-    allow_role,
-    secured_kafka,
     token,
     token_server,
 )
-
-SAME = re.compile(r"\n[1-9][\d,]* members, 0 differences\n$")
-"""The last line of verify, with members to compare."""
-SECRETS = ("-secret", "wrong-one")
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[Secured]:
-    with secured_kafka(tmp_path_factory.mktemp("secured")) as made:
-        # a broker that has just started may take longer for its first answer than a command waits
-        wait(lambda: tried(made.environment("OPEN")) is None, 60)
-        yield made
-
-
-@pytest.fixture
-def prefix() -> str:
-    return f"t{uuid.uuid4().hex[:12]}."
-
-
-@pytest.fixture
-def run(prefix: str, tmp_path: Path) -> Callable[..., str]:
-    """Run a command in an environment: its output, and no secret in it."""
-
-    def ran(environment: dict[str, str], *arguments: object, code: int = 0, within_s: float = 60) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "agents.cli", *map(str, arguments)],
-            env=os.environ | own(prefix, tmp_path) | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=within_s,
-        )
-        said = done.stdout + done.stderr
-        assert done.returncode == code, said
-        assert not any(secret in said for secret in SECRETS)
-        return said
-
-    return ran
-
-
-def own(prefix: str, folder: Path) -> dict[str, str]:
-    return {
-        f"{PREFIX}PREFIX": prefix,
-        f"{PREFIX}STATE_DIR": str(folder / "state"),
-        f"{PREFIX}SESSION_TIMEOUT_S": "6",
-        f"{PREFIX}FRAME_PARTITIONS": "2",
-        f"{PREFIX}EVENT_PARTITIONS": "2",
-    }
-
-
-def settings_of(environment: dict[str, str], **more: object) -> Settings:
-    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items()}
-    return Settings(**given, **more)  # type: ignore[arg-type]
-
-
-def tried(environment: dict[str, str]) -> str | None:
-    return asyncio.run(check(settings_of(environment)))
 
 
 @pytest.mark.parametrize(
@@ -195,30 +124,6 @@ def test_commands_print_it(secured: Secured, run: Callable[..., str], tmp_path: 
     assert len(said.splitlines()) == 1
 
 
-def test_a_missing_acl_is_named(secured: Secured, run: Callable[..., str], prefix: str) -> None:
-    alice = secured.environment("SCRAM")
-    bob = secured.environment("SCRAM", sasl_username="bob", sasl_password="bob-secret")
-    said = run(bob, "topics", code=2)
-    assert said.count("\n") == 1
-    assert "not allowed to use topic" in said
-    asyncio.run(ensure(settings_of(alice, prefix=prefix)))
-    for command in ("status", "top"):
-        said = run(bob, command, code=2)
-        assert f"not allowed to use topic {prefix}" in said
-        assert "needs ACLs Read, Write and Describe" in said
-        assert len(said.splitlines()) == 1, said
-
-
-def events(folder: Path, count: int = 500) -> Path:
-    today = int(time.time()) // 86_400
-    # of many events, erasures would leave no member to be compared
-    types = [name for name in TYPES if name != ERASED]
-    made = random_events(3, count, first=today - 30, last=today - 1, types=types)
-    file = folder / "events.ndjson"
-    file.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in made))
-    return file
-
-
 def test_no_secret_is_logged_even_at_level_debug(secured: Secured, prefix: str, tmp_path: Path) -> None:
     more = {f"{PREFIX}LOG_LEVEL": "debug"}
     worker = Worker(secured.environment("PLAIN") | own(prefix, tmp_path) | more, tmp_path / "worker.log")
@@ -267,92 +172,6 @@ def test_a_running_worker_reports_a_wrong_password_until_it_is_right_again(
     finally:
         worker.stop()
     assert not any(secret in worker.log.read_text() for secret in SECRETS)
-
-
-def test_the_documented_acls_are_enough_and_a_removed_one_is_reported(
-    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path
-) -> None:
-    alice = settings_of(secured.environment("SCRAM"))
-    carol = secured.environment("SCRAM", sasl_username="carol", sasl_password="carol-secret")
-    for kind, operations in NEEDED.items():
-        asyncio.run(allow(alice, "carol", prefix, kind, *operations))
-    worker = Worker(carol | own(prefix, tmp_path), tmp_path / "worker.log")
-    try:
-        worker.wait_ready()
-        run(carol, "publish", events(tmp_path))
-        assert SAME.search(run(carol, "verify"))
-        run(carol, "status")
-        asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC], remove=True))
-        wait(lambda: any("not allowed to use topic" in line for line in worker.problems()), 30)
-        # Faust gives up its consumer for good: there is nothing left to do, and whatever supervises it sees that
-        wait(lambda: worker.exit_code() is not None, 90)
-        assert worker.exit_code() == 3
-        last = worker.log.read_text().splitlines()[-1]
-        assert last.startswith("pillarscore: this worker has left its consumer group and can't join again")
-        assert "not allowed to use" in last
-        # started again while it still may not, it says why and ends
-        again = Worker(carol | own(prefix, tmp_path), tmp_path / "again.log")
-        wait(lambda: again.exit_code() is not None, 60)
-        assert again.exit_code() == 2
-        asyncio.run(allow(alice, "carol", prefix, TOPIC, *NEEDED[TOPIC]))
-        worker = Worker(carol | own(prefix, tmp_path), tmp_path / "worker.log")
-        worker.wait_ready()
-        assert SAME.search(run(carol, "verify"))
-    finally:
-        worker.stop()
-
-
-def test_each_role_needs_no_more_than_its_acls(
-    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path
-) -> None:
-    """Those of k8s/components/strimzi/users.yaml, which are made of the same table."""
-    alice = settings_of(secured.environment("SCRAM"), prefix=prefix, frame_partitions=2, event_partitions=2)
-    asyncio.run(ensure(alice))
-    users = {
-        role: secured.environment("SCRAM", sasl_username=role, sasl_password=f"{role}-secret")
-        for role in ROLES
-    }
-    for role in ROLES:
-        asyncio.run(allow_role(alice, role))
-    workers = [
-        Worker(users[role] | own(prefix, tmp_path), tmp_path / f"{role}.log", "--role", role)
-        for role in ("ingest", "score")
-    ]
-    try:
-        for worker in workers:
-            worker.wait_ready()
-        run(users["tools"], "publish", events(tmp_path))
-        assert SAME.search(run(users["tools"], "verify"))
-        assert "All topics are as required" in run(users["tools"], "topics")
-        for command in (["status"], ["dead-letters", "list"], ["ledger", "show"], ["benchmarks"]):
-            run(users["tools"], *command)
-        outside = [settings_of(users[role], prefix=prefix) for role in ("publisher", "reader")]
-        assert asyncio.run(outsiders(*outside)) > 0
-        assert [worker.problems() for worker in workers] == [[], []]
-    finally:
-        for worker in workers:
-            worker.stop()
-    assert "not allowed" not in "".join(worker.log.read_text() for worker in workers)
-
-
-async def outsiders(publisher: Settings, reader: Settings) -> int:
-    """Publish an event, and read scores in a group: how many came at first."""
-    async with clients.producer(publisher) as sending:
-        await sending.send_and_wait(publisher.topic("events"), b"{}")
-    consumer = clients.consumer(reader, group_id=f"{reader.prefix}pillarscore-reader-crm")
-    consumer.subscribe([reader.topic("scores")])
-    async with consumer, asyncio.timeout(60):
-        while not (found := await consumer.getmany(timeout_ms=500)):
-            pass
-        await consumer.commit()
-    return sum(map(len, found.values()))
-
-
-def wait(true: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)  # between looks, the condition is the wait
 
 
 @pytest.mark.chaos

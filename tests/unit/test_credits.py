@@ -189,7 +189,7 @@ TABLE = [
     # `seniority` is the recipient's, so only the actor has talked with a senior person.
     row("message.sent", ME | {"reply": True, "seniority": "c_level"}, f"{REPLIED} dialogue_senior", ANSWERED),
     row("message.sent", ME | {"reply": True, "seniority": "mid"}, REPLIED, ANSWERED),
-    # A senior person answers: that is a dialogue with one for who is answered.
+    # A senior person answers: that is a dialogue with one for the member who is answered.
     row(
         "message.sent", ME | {"reply": True, "actor_seniority": "vp"}, REPLIED, f"{ANSWERED} dialogue_senior"
     ),

@@ -126,7 +126,7 @@ def test_no_rule_depends_on_the_name_of_the_scrape_job() -> None:
 
 
 def test_every_alert_of_a_worker_keeps_the_job() -> None:
-    """Two Pillarscores in one Prometheus: who is paged has to know which, and inhibitions compare it."""
+    """Two Pillarscores in one Prometheus: whoever is paged has to know which, and inhibitions compare it."""
     for name, rule in ALERTS.items():
         for labels in re.findall(r"\bby \(([^)]*)\)", rule["expr"]):
             assert "job" in labels, name
