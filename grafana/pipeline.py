@@ -134,7 +134,7 @@ def _alerts() -> Panel:
         "fired first.",
         Query(
             "count by (alertname, severity) "
-            '(ALERTS{alertname=~"Pillarscore.+",alertstate="firing",job="$job"})',
+            '(ALERTS{alertname=~"Pillarscore.+",alertstate="firing",severity!="none",job="$job"})',
             "{{alertname}} ({{severity}})",
         ),
         steps=[(1, RED)],

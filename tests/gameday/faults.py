@@ -4,10 +4,6 @@ from tests.gameday import injections as do
 from tests.gameday.drill import Fault
 from tests.gameday.site import Site
 
-_BURNT = {
-    "PillarscoreAvailabilityBurnsFast": "nothing holds it back once Kafka is there again, and the errors of minutes "
-    "without Kafka stay in its windows for as long"
-}
 _SCORING_DOWN = dict.fromkeys(
     ("PillarscorePartitionsMissing", "PillarscorePartitionUnowned", "PillarscoreAvailabilityBurnsFast"),
     "scoring has to be down for frames to go uncounted, here for longer than a minute",
@@ -50,7 +46,6 @@ FAULTS = [
         within_s=150,
         over_s=400,
         steps={"Repair Kafka or the network": lambda site: site.brokers.start()},
-        also=_BURNT,
         restore=lambda site: site.brokers.start(),
     ),
     Fault(
@@ -136,7 +131,6 @@ FAULTS = [
         within_s=200,
         over_s=400,
         steps={"Repair Kafka or the network": lambda site: site.brokers.start()},
-        also=_BURNT,
         restore=lambda site: site.brokers.start(),
         brokers=3,
     ),
