@@ -10,15 +10,16 @@ import argparse
 import statistics
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
+from agents.config.rubric_file import load
 from perf.inprocess import Pipeline, compare, fresh, show
-from perf.scoring import DAY, SSI, crowd
+from perf.scoring import DAY, crowd
 from perf.unmetered import Nothing
 from pipeline.intake.credit_rules import Credit, Data, Rule, credits
 from pipeline.intake.record_intake import Intake
 from pipeline.network.member_hash import COUNTED
 from pipeline.rubric.components import Rate
-from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Scorer
 
 MEMBERS = 1_000
@@ -58,7 +59,7 @@ def distinct(events: int, members: int, batch: int) -> None:
 
 def grace(rounds: int) -> None:
     """Print what a score costs with a grace, as a ratio: the median of rounds in changing order."""
-    rubric = Rubric.parse(SSI.read_text(encoding="utf-8"))
+    rubric = load(Path("ssi"))  # version 1, whose rates have neither
     parts = tuple(
         part.model_copy(update={"grace": 7, "needs_trial": True})
         if isinstance(part, Rate) and part.trials

@@ -1,26 +1,26 @@
 """What a score costs: microseconds for each member by batch size, and making a Scorer.
 
-    python -m perf.scoring
+    python -m perf.scoring [RUBRIC]
 
 Members have 60 tiles of signals drawn by a Zipf law, most of them in the window, and random registers. The
 best of several runs is printed, since the rest is other programs.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from agents.config.rubric_file import load
 from pipeline.common.tile_keys import RING, Pairs
-from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Scorer
 from schemas.registers import TEXTS, Register
 from schemas.signals import Signal
 
 DAY = 20_412
 TILES = 60
-SSI = Path(__file__).parents[1] / "rubrics" / "ssi.toml"
 
 
 def crowd(n: int, seed: int = 1) -> tuple[int, Pairs, np.ndarray]:
@@ -49,8 +49,8 @@ def best(call: Callable[[], object], seconds: float = 1.0) -> float:
 
 def main() -> None:
     """Measure and print."""
-    rubric = Rubric.parse(SSI.read_text(encoding="utf-8"))
-    print(f"{len(rubric.components)} components, {TILES} tiles a member")
+    rubric = load(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    print(f"{rubric.name} {rubric.version}: {len(rubric.components)} components, {TILES} tiles a member")
     print(f"a Scorer      {best(lambda: Scorer(rubric, DAY)) * 1e3:8.2f} ms")
     scorer = Scorer(rubric, DAY)
     for n in (1, 10, 100, 1_000, 5_000):

@@ -6,13 +6,13 @@ from pathlib import Path
 from agents.config.errors import UserError
 from pipeline.rubric.model import MAX_TEXT, Rubric, RubricError
 
-SHIPPED = "ssi.toml"
+SHIPPED = "ssi-2.toml"
 _MOST = 4 * (MAX_TEXT + 1)
 """Bytes after which a file has too many characters, whatever these are."""
 
 
 def load(path: Path | None) -> Rubric:
-    """The rubric in `path`, or a bundled one by its name, such as `ssi-2`; `ssi.toml` for None.
+    """The rubric in `path`, or a bundled one by its name, such as `ssi-2`; the default one, SHIPPED, for None.
 
     Raises UserError, one line that names file and line.
     """

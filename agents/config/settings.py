@@ -165,7 +165,7 @@ class Settings(BaseSettings):
 
     rubric: Path | None = Field(
         None,
-        description="A TOML file, or the name of a bundled rubric, such as `ssi-2`. Empty: the bundled `ssi`.",
+        description="A TOML file, or the name of a bundled rubric: `ssi` is version 1. Empty: `ssi-2`, version 2.",
     )
     shadow_rubric: Path | None = Field(
         None, description="A second rubric, likewise; its scores go to `member.scores.shadow`."

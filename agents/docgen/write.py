@@ -9,18 +9,18 @@ with what they make.
 from pathlib import Path
 
 import agents
+from agents.config.rubric_file import SHIPPED, load
 from agents.docgen import cli, lifecycle, metrics, settings, strimzi, topics
 from pipeline.docgen import factors
-from pipeline.rubric.model import Rubric
 
 ROOT = Path(agents.__file__).parent.parent
 
 
 def pages() -> dict[Path, str]:
     """Every page made here, by its path in the project."""
-    rubric = Rubric.parse((ROOT / "rubrics" / "ssi.toml").read_text(encoding="utf-8"))
     made = {
-        "factors": factors.render(rubric),
+        "factors": factors.render(load(None), SHIPPED, "[Version 1](factors-1.md) is bundled too."),
+        "factors-1": factors.render(load(Path("ssi")), "ssi.toml", "The default is [version 2](factors.md)."),
         "cli": cli.render(),
         "metrics": metrics.render(),
         "topics": topics.render(),

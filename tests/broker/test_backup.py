@@ -29,7 +29,7 @@ from pipeline.shard.member_index import BLOCK_SIZE
 from schemas.scores import Score
 from tests.kit.chaos import ends, outcome, publish, random_values
 from tests.kit.events import DAY
-from tests.kit.rubrics import SSI
+from tests.kit.rubrics import DEFAULT
 
 MANY = int(os.environ.get("BACKUP_EVENTS", "3000"))
 LONG = pytest.mark.skipif("BACKUP_EVENTS" not in os.environ, reason="make chaos runs it")
@@ -154,7 +154,7 @@ async def test_a_backup_is_restored_elsewhere_and_goes_on(
     with pytest.raises(Interrupted):
         await save(live, folder, interrupted)
     with pytest.raises(UserError, match="not complete"):
-        await restore(Target(other, SSI, folder))
+        await restore(Target(other, DEFAULT, folder))
     assert f"{2 * third - third:,} events not counted yet" in pillarscore(live, "backup", folder)
     with pytest.raises(UserError, match="complete backup"):
         await save(live, folder)
@@ -162,10 +162,10 @@ async def test_a_backup_is_restored_elsewhere_and_goes_on(
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + b"x")
     with pytest.raises(UserError, match="has changed"):
-        await restore(Target(other, SSI, folder))
+        await restore(Target(other, DEFAULT, folder))
     file.write_bytes(whole)
     with pytest.raises(UserError, match="has records"):
-        await restore(Target(live, SSI, folder))
+        await restore(Target(live, DEFAULT, folder))
 
     try:
         # from a restore that was interrupted no worker starts, and it goes on
@@ -173,12 +173,12 @@ async def test_a_backup_is_restored_elsewhere_and_goes_on(
             with monkeypatch.context() as only:
                 only.setattr(restoring, part, broken)
                 with pytest.raises(Interrupted):
-                    await restore(Target(other, SSI, folder))
+                    await restore(Target(other, DEFAULT, folder))
         with pytest.raises(UserError, match="did not finish"):
-            await read_state(KafkaLog(other), other, (SSI, None), partition=0, today=DAY)
+            await read_state(KafkaLog(other), other, (DEFAULT, None), partition=0, today=DAY)
         assert "is restored" in pillarscore(other, "restore", folder)
         with pytest.raises(UserError, match="has records"):
-            await restore(Target(other, SSI, folder))
+            await restore(Target(other, DEFAULT, folder))
         await count(other, values, 2 * third, len(values), tmp_path / "other.log")
         (await outcome(other, values, bad, tmp_path)).check()
     finally:
@@ -197,14 +197,14 @@ async def test_more_partitions_have_the_same_scores(
         for name, value in environment(live).items():
             only.setenv(name, value)
         with pytest.raises(Interrupted):
-            await repartition(live, SSI, 6, folder=folder)
+            await repartition(live, DEFAULT, 6, folder=folder)
     more = live.model_copy(update={"frame_partitions": 6})
     with pytest.raises(UserError, match="did not finish"):
-        await read_state(KafkaLog(more), more, (SSI, None), partition=5, today=DAY)
+        await read_state(KafkaLog(more), more, (DEFAULT, None), partition=5, today=DAY)
     with pytest.raises(UserError, match="not the backup"):
-        await repartition(live, SSI, 6, folder=tmp_path / "another")
+        await repartition(live, DEFAULT, 6, folder=tmp_path / "another")
     assert "6 partitions" in pillarscore(live, "repartition", 6, folder)
-    assert not await repartition(more, SSI, 6, folder=folder)
+    assert not await repartition(more, DEFAULT, 6, folder=folder)
     await count(more, values, half, len(values), tmp_path / "more.log")
     (await outcome(more, values, bad, tmp_path)).check()
 
@@ -267,11 +267,11 @@ async def test_an_events_topic_with_the_same_offsets_is_used_as_it_is(live: Sett
         await ensure(other)
         await publish(other, values, 0, 1400)
         with pytest.raises(UserError, match="wait until all is copied"):
-            await restore(Target(other, SSI, folder, same_offsets=True))
+            await restore(Target(other, DEFAULT, folder, same_offsets=True))
         with pytest.raises(UserError, match="other records"):
-            await restore(Target(other, SSI, folder))
+            await restore(Target(other, DEFAULT, folder))
         await publish(other, values, 1400)
-        await restore(Target(other, SSI, folder, same_offsets=True))
+        await restore(Target(other, DEFAULT, folder, same_offsets=True))
         await count(other, values, 0, 0, tmp_path / "other.log")
         (await outcome(other, values, bad, tmp_path)).check()
     finally:

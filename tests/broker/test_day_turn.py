@@ -64,8 +64,8 @@ def _differ(settings: Settings, rubric: Rubric, scores: dict[str, Score], file: 
 @pytest.mark.slow
 async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None:
     second = tmp_path / "second.toml"
-    text = (Path(rubric_file.__file__).parents[2] / "rubrics" / "ssi.toml").read_text()
-    second.write_text(text.replace("version = 1", "version = 2", 1).replace("half = ", "half = 1", 5))
+    text = (Path(rubric_file.__file__).parents[2] / "rubrics" / rubric_file.SHIPPED).read_text()
+    second.write_text(text.replace("version = 2", "version = 3", 1).replace("half = ", "half = 1", 5))
     types = [name for name in TYPES if name != ERASED]
     values = [dumps(made) for made in random_events(5, 4000, members=300, types=types)]
     environment = {
@@ -93,7 +93,7 @@ async def test_days_missed_are_caught_up(live: Settings, tmp_path: Path) -> None
     assert "m-00007" not in scores
     shadow = await published_scores.newest(live, "shadow")
     assert _differ(live, rubric_file.load(second), shadow, file) == []
-    assert {score.rubric.version for score in shadow.values()} == {"2"}
+    assert {score.rubric.version for score in shadow.values()} == {"3"}
     await _check_history(live, scores)
     await _check_line(live, scores)
 

@@ -24,7 +24,7 @@ from pipeline.reports.rubric_comparison import compare
 from schemas.ledger import BLOCK as BLOCK_PREFIX
 from schemas.ledger import FRAME
 from tests.kit.events import DAY, dumps, random_events
-from tests.kit.rubrics import SSI
+from tests.kit.rubrics import DEFAULT
 
 RHYTHM = Path(__file__).parents[2] / "rubrics" / "ssi-rhythm.toml"
 EVENTS = 6_000
@@ -52,7 +52,7 @@ async def _blocks_and_frames(settings: Settings) -> tuple[int, int]:
     """(blocks in the ledger, frames that are in none of them)."""
     blocks = frames = 0
     for partition in range(settings.frame_partitions):
-        found = await restore(KafkaLog(settings), settings, (SSI, None), partition=partition, today=DAY)
+        found = await restore(KafkaLog(settings), settings, (DEFAULT, None), partition=partition, today=DAY)
         blocks += len(found.image.starting(BLOCK_PREFIX))
         frames += len(found.image.starting(FRAME))
     return blocks, frames
@@ -98,22 +98,22 @@ async def test_live_is_what_the_file_says(
     assert blocks > 0
     assert frames > 0
 
-    run = Offline(Settings(), SSI, DAY)
+    run = Offline(Settings(), DEFAULT, DAY)
     run.read(Lines([file]))
     said: list[str] = []
-    found = await live_state.population(live, SSI, DAY, report=said.append)
+    found = await live_state.population(live, DEFAULT, DAY, report=said.append)
     assert said == []
     rhythm = load(RHYTHM)
-    expected = compare(SSI, rhythm, day=DAY, people=run.population.batches())
+    expected = compare(DEFAULT, rhythm, day=DAY, people=run.population.batches())
     assert expected.members > 250
-    assert compare(SSI, rhythm, day=found.day, people=found.batches()) == expected
+    assert compare(DEFAULT, rhythm, day=found.day, people=found.batches()) == expected
     names = [name for people in run.population.batches() for name in people.names]
     for name in names[::17]:
         mine, theirs = (await _one(live, name)).find(name), run.population.find(name)
         assert mine is not None
         assert theirs is not None
         assert mine.role == theirs.role
-        assert explain(SSI, DAY, mine.member) == explain(SSI, DAY, theirs.member)
+        assert explain(DEFAULT, DAY, mine.member) == explain(DEFAULT, DAY, theirs.member)
 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -124,17 +124,17 @@ async def test_live_is_what_the_file_says(
     assert live_says["network"]["connections"] > 0
     assert await asyncio.to_thread(_run, ["whatif", "--live", "--rubric", str(RHYTHM), "--top", "1"]) == 0
     shown = capsys.readouterr()
-    assert shown.out.startswith(f"{expected.members:,} members as of {today}, ssi 1 -> ssi-rhythm 2")
+    assert shown.out.startswith(f"{expected.members:,} members as of {today}, ssi 2 -> ssi-rhythm 2")
     assert await asyncio.to_thread(_run, ["explain", "nobody at all"]) == 2
     assert "No activity of member nobody at all counts on that day" in capsys.readouterr().err
 
 
 async def _one(settings: Settings, member: str) -> Population:
-    return await live_state.population(settings, SSI, DAY, report=print, member=member)
+    return await live_state.population(settings, DEFAULT, DAY, report=print, member=member)
 
 
 async def test_without_workers_nobody_is_there(live: Settings) -> None:
-    found = await live_state.population(live, SSI, DAY, report=print)
+    found = await live_state.population(live, DEFAULT, DAY, report=print)
     assert found.day == DAY
     assert list(found.batches()) == []
     assert found.find("ada") is None

@@ -1,10 +1,11 @@
-"""Random rubrics and members, of every kind of component, and the default rubric."""
+"""Random rubrics and members, of every kind of component, and the bundled rubrics."""
 
 from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import strategies as st
 
+from agents.config.rubric_file import load
 from pipeline.rubric.components import PILLARS, WEEKS
 from pipeline.rubric.model import PILLAR_MAX, Rubric
 from pipeline.scoring.member import Member
@@ -14,6 +15,9 @@ from schemas.signals import Signal
 DAY = 20_412
 SSI_TEXT = (Path(__file__).parents[2] / "rubrics" / "ssi.toml").read_text(encoding="utf-8")
 SSI = Rubric.parse(SSI_TEXT)
+"""Version 1, for tests of its arithmetic."""
+DEFAULT = load(None)
+"""What workers and commands use where no rubric is named."""
 
 SIGNALS = tuple(signal.name.lower() for signal in Signal)
 NUMBERS = tuple(register for register in Register if register not in TEXTS)

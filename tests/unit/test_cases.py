@@ -1,6 +1,7 @@
 """Small files as upstream systems really write them: what counts, what is refused, and what is said of it."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -25,7 +26,8 @@ from tests.kit.files import event, ndjson
 from tests.kit.shards import new_shard
 
 DAY = date(2026, 11, 20)
-POST = 73  # a post alone, by the rubric that ships
+VERSION_1 = Path("ssi")  # so that the scores here stay as they are, whatever the default
+POST = 73  # a post alone, by version 1
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def score(pytestconfig, tmp_path):
             for _ in Writer(made).write(Lines([path])):
                 pass
             path = made
-        engine = Offline(Settings(), rubric_file.load(None), days.number(as_of))
+        engine = Offline(Settings(), rubric_file.load(VERSION_1), days.number(as_of))
         engine.read(Inputs([path]))
         assert engine.counters.difference() == 0
         table = engine.standings()

@@ -21,10 +21,10 @@ from pipeline.reports.explain import explain
 from pipeline.scoring.member import Member
 from schemas.registers import Register
 from schemas.signals import Signal
-from tests.kit.rubrics import DAY, SSI
+from tests.kit.rubrics import DAY, DEFAULT
 
 GIVEN = {
-    "rubric": SSI,
+    "rubric": DEFAULT,
     "day": DAY,
     "Member": Member,
     "Register": Register,

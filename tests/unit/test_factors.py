@@ -7,7 +7,9 @@ from pipeline.docgen.factors import credited, render
 from pipeline.rubric.components import Penalty
 from schemas.registers import Register
 from schemas.signals import DISTINCT, Signal
-from tests.kit.rubrics import SSI
+from tests.kit.rubrics import DEFAULT, SSI
+
+BOTH = pytest.mark.parametrize("rubric", [SSI, DEFAULT], ids=["ssi", "default"])
 
 # The table of factors, row by row: pillar, factor, the articles that name it, and the components made of it.
 FACTORS = [
@@ -45,19 +47,28 @@ FACTORS = [
     ("relate", "accepting good invitations", "BC", {"accepting": "volume"}),
     (None, "spam-like messages", "A", {"spam": "penalty"}),
 ]
+# Since version 2: rhythms beside what is counted, for factors that the articles want to be regular.
+RHYTHMS = [
+    ("engage", "regular engagement", "C", {"engagement-rhythm": "rhythm"}),
+    ("relate", "regular dialogues", "B", {"dialogue-rhythm": "rhythm"}),
+    ("relate", "a growing network", "E", {"network-rhythm": "rhythm"}),
+]
+OF = [*((SSI, *row) for row in FACTORS), *((DEFAULT, *row) for row in FACTORS + RHYTHMS)]
 
 
-@pytest.mark.parametrize(("pillar", "factor", "articles", "made_of"), FACTORS)
-def test_a_factor_has_its_components(pillar, factor, articles, made_of):
+@pytest.mark.parametrize(("rubric", "pillar", "factor", "articles", "made_of"), OF)
+def test_a_factor_has_its_components(rubric, pillar, factor, articles, made_of):
     for name, kind in made_of.items():
-        component = next(part for part in SSI.components if part.name == name)
+        component = next(part for part in rubric.components if part.name == name)
         assert component.kind == kind
         assert component.articles == tuple(articles)
         assert isinstance(component, Penalty) if pillar is None else component.pillar == pillar
 
 
-def test_there_is_no_component_without_a_factor():
-    assert {part.name for part in SSI.components} == {name for *_, parts in FACTORS for name in parts}
+@BOTH
+def test_there_is_no_component_without_a_factor(rubric):
+    rows = FACTORS if rubric is SSI else FACTORS + RHYTHMS
+    assert {part.name for part in rubric.components} == {name for *_, parts in rows for name in parts}
 
 
 @pytest.mark.parametrize("name", [one.name.lower() for one in (*Signal, *Register)])
@@ -65,18 +76,35 @@ def test_every_signal_and_register_is_fed_by_an_event(name):
     assert credited()[name]
 
 
-def test_what_has_no_points_is_said_and_is_no_more_than_this():
-    text = render(SSI)
+# Replaced by the signals that count members.
+COUNTED_ONCE = {
+    "endorsement_received": "endorser",
+    "reaction_received": "reactor",
+    "comment_received": "commenter",
+    "share_received": "sharer",
+    "dialogue": "dialogue_partner",
+    "spam_reported": "spam_reporter",
+}
+
+
+@BOTH
+def test_what_has_no_points_is_said_and_is_no_more_than_this(rubric):
+    """Version 1 stays as it is, so it has no points for signals that are added."""
+    text = render(rubric, "ssi.toml")
     unused = text.split("## Recorded, but without points in this rubric")[1].split("##")[0]
     names = [line.split("`")[1] for line in unused.splitlines() if line.startswith("- ")]
     texts = ["industry", "team", "role", "seniority", "region", "employer"]
     distinct = [signal.name.lower() for signal in DISTINCT]
-    assert names == ["own_invitation_declined", "connection_removed", *distinct, *texts]
+    unpaid = distinct if rubric is SSI else [*COUNTED_ONCE, "decliner"]
+    assert set(distinct) == {*COUNTED_ONCE.values(), "decliner"}
+    added = [signal.name.lower() for signal in Signal if signal > Signal.DIALOGUE_PARTNER and rubric is SSI]
+    assert sorted(names) == sorted(["own_invitation_declined", "connection_removed", *unpaid, *texts, *added])
 
 
-def test_the_page_shows_every_component_with_its_events():
-    text = render(SSI)
-    for component in SSI.components:
+@BOTH
+def test_the_page_shows_every_component_with_its_events(rubric):
+    text = render(rubric, "ssi.toml")
+    for component in rubric.components:
         row = next(line for line in text.splitlines() if f"| `{component.name}` |" in line)
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert cells[0] == component.factor

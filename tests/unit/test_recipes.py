@@ -37,7 +37,7 @@ def test_a_signal(project: Path) -> None:
     (project / "events.ndjson").write_bytes(ndjson(answered))
     said = run(project, *PILLARSCORE, "explain", "ada", "events.ndjson", "--as-of", "2025-11-20", "--json")
     explained = json.loads(said)
-    assert explained["version"] == 2
+    assert explained["version"] == 3
     assert explained["score"] > 0
     sources = [s for p in explained["pillars"] for c in p["components"] for s in c["sources"] if s["count"]]
     assert [(s["name"], s["count"], s["counted"]) for s in sources] == [("poll_answered", 3, 2)]
@@ -58,7 +58,7 @@ def with_component(rubric: str, component: str) -> str:
 def test_a_kind_of_component(project: Path) -> None:
     follow("add-a-component-kind.md", project)
     [component] = blocks("add-a-component-kind.md", "toml")
-    ssi = (project / "rubrics" / "ssi.toml").read_text(encoding="utf-8")
+    ssi = (project / "rubrics" / "ssi-2.toml").read_text(encoding="utf-8")
     ours = with_component(ssi.replace('name = "ssi"', 'name = "ours"', 1), component)
     (project / "rubrics" / "ours.toml").write_text(ours, encoding="utf-8")
     joined = [event("group.joined", f"{n}", "ada", NOON, group=f"g-{n}") for n in range(5)]
@@ -73,7 +73,7 @@ def test_a_kind_of_component(project: Path) -> None:
         assert groups["rule"] == "all points from 5 on"
     code = (
         "from agents.config.rubric_file import load\nfrom pathlib import Path\nfrom pipeline.docgen import factors\n"
-        "print(factors.render(load(Path('rubrics/ours.toml'))))"
+        "print(factors.render(load(Path('rubrics/ours.toml')), 'ours.toml'))"
     )
     assert "| `groups` (register) | `groups` | 1.00 | milestone: all points from 5 on |" in run(
         project, "-c", code
@@ -88,11 +88,13 @@ def test_a_kind_of_component(project: Path) -> None:
 
 
 def test_lines_that_have_changed_are_noticed(project: Path) -> None:
-    path = project / "rubrics" / "ssi.toml"
+    path = project / "rubrics" / "ssi-2.toml"
     path.write_text(
-        path.read_text(encoding="utf-8").replace("version = 1", "version = 9", 1), encoding="utf-8"
+        path.read_text(encoding="utf-8").replace("version = 2", "version = 9", 1), encoding="utf-8"
     )
-    with pytest.raises(AssertionError, match=r"add-a-signal\.md: rubrics/ssi\.toml has these lines 0 times"):
+    with pytest.raises(
+        AssertionError, match=r"add-a-signal\.md: rubrics/ssi-2\.toml has these lines 0 times"
+    ):
         follow("add-a-signal.md", project)
 
 

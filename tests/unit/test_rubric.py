@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.config.rubric_file import SHIPPED
 from pipeline.rubric.components import Penalty, Pillar
 from pipeline.rubric.model import MAX_TEXT, Rubric, RubricError
 from pipeline.rubric.toml_lines import line_of, line_of_keys
 from pipeline.scoring.reference import score
 from schemas.signals import Signal
-from tests.kit.rubrics import DAY, SSI, SSI_TEXT, rubrics
+from tests.kit.rubrics import DAY, DEFAULT, SSI, SSI_TEXT, rubrics
 
 HEAD = 'name = "tiny"\nversion = 1\n'
 
@@ -230,6 +231,18 @@ def test_all_that_ship_are_valid_and_told_apart(pytestconfig):
     }
     assert {"ssi.toml", "ssi-rhythm.toml"} <= shipped.keys()
     assert len({(rubric.name, rubric.version) for rubric in shipped.values()}) == len(shipped)
+
+
+def test_every_number_of_the_default_has_its_reason_beside_it(pytestconfig):
+    """Except the version, and those of the steps, which say themselves what they are."""
+    text = (pytestconfig.rootpath / "rubrics" / SHIPPED).read_text(encoding="utf-8")
+    without = []
+    for line in text.split("[[step]]")[0].splitlines():
+        given, _, reason = line.partition("#")
+        value = re.sub(r"\"[^\"]*\"", "", given.partition("=")[2])
+        if re.search(r"\d", re.sub(r"\w*[a-z]\w*", "", value)) and not reason.strip():
+            without.append(line)
+    assert without == [f"version = {DEFAULT.version}"]
 
 
 def test_the_rhythm_variant_pays_for_regularity(pytestconfig):

@@ -11,7 +11,12 @@ from agents.config.rubric_file import bundled, load
 def test_a_bundled_rubric_has_a_name():
     assert {"ssi", "ssi-rhythm"} <= set(bundled())
     assert load(Path("ssi-rhythm")).name == "ssi-rhythm"
-    assert load(None) == load(Path("ssi"))
+
+
+def test_the_default_is_the_second_version_and_the_first_one_stays():
+    assert load(None) == load(Path("ssi-2"))
+    assert (load(None).name, load(None).version) == ("ssi", 2)
+    assert (load(Path("ssi")).name, load(Path("ssi")).version) == ("ssi", 1)
 
 
 def test_a_file_comes_before_the_name_of_a_bundled_one(tmp_path, monkeypatch):
