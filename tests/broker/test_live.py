@@ -117,10 +117,11 @@ async def test_live_is_what_the_file_says(
 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    member = expected.up[0].member
+    loser = expected.down[0]  # has connections, for which the default pays more
+    member = loser.member
     live_says = await asyncio.to_thread(_explained, capsys, member)
     assert live_says == await asyncio.to_thread(_explained, capsys, member, file)
-    assert live_says["score"] == expected.up[0].before
+    assert live_says["score"] == loser.before
     assert live_says["network"]["connections"] > 0
     assert await asyncio.to_thread(_run, ["whatif", "--live", "--rubric", str(RHYTHM), "--top", "1"]) == 0
     shown = capsys.readouterr()
