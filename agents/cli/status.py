@@ -32,11 +32,11 @@ def status(
     Example: pillarscore status --watch
     """
     import asyncio
-    import contextlib
     import sys
 
     import orjson
 
+    from agents.cli._interrupt import until_interrupted
     from agents.config.settings import Settings
     from agents.screens import console as screen
     from agents.screens.status import as_json
@@ -55,8 +55,8 @@ def status(
     if not watch:
         asyncio.run(_once(settings, show, every))
         return
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_watch(settings, show, every, console if console.is_terminal and not json else None))
+    terminal = console if console.is_terminal and not json else None
+    asyncio.run(until_interrupted(_watch(settings, show, every, terminal)))
 
 
 async def _once(settings: "Settings", show: "Callable[[Status], None]", every: float) -> None:

@@ -1,5 +1,6 @@
 """One fault: inject it, wait for its alert, follow its section of the runbook, and wait until all is well."""
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -189,9 +190,15 @@ def run(command: str, folder: Path, environment: Mapping[str, str], watch: bool)
             out, _ = process.communicate(timeout=WATCH_S if watch else COMMAND_S)
             code = process.returncode
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGINT if watch else signal.SIGKILL)
+            code = TIMED_OUT
+            if watch:
+                os.killpg(process.pid, signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(WATCH_S)
+                    code = 0
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             out, _ = process.communicate(timeout=COMMAND_S)
-            code = 0 if watch else TIMED_OUT
     return code, out.decode(errors="replace"), time.monotonic() - began
 
 
