@@ -9,6 +9,7 @@ COPY pyproject.toml requirements.in README.md LICENSE ./
 COPY schemas ./schemas
 COPY pipeline ./pipeline
 COPY rubrics ./rubrics
+COPY samples ./samples
 COPY agents ./agents
 RUN /opt/venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --no-build-isolation .
 

@@ -17,8 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from agents.config.rubric_file import load
-from perf.life import DAYS, END, Event
-from perf.personas import BURST_DAY, PERSONAS, Persona, events
 from pipeline.common import days
 from pipeline.common.units import Day
 from pipeline.intake.credit_rules import CREDITS, GROUP_PREFIX
@@ -26,6 +24,8 @@ from pipeline.rubric.components import PILLARS, Penalty, Rate, Registers
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member, batch
 from pipeline.scoring.scorer import Points, Scorer
+from samples.life import DAYS, END, Event
+from samples.personas import BURST_DAY, PERSONAS, Persona, events
 from schemas.registers import TEXTS, Register
 from schemas.signals import DISTINCT, Signal
 

@@ -1,13 +1,14 @@
 """`pillarscore run`: everything at once, on this machine."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from agents.config.settings import Settings
     from agents.local.stack import Stack
+    from agents.publish.kept_copies import KeptCopies
 
 app = typer.Typer()
 TOP = 10
@@ -21,21 +22,29 @@ def run(
             "--once", help="Exit when the sample is scored: code 0 if live and offline scores agree."
         ),
     ] = False,
+    sample: Annotated[
+        Literal["network", "collegemsg"] | None,
+        typer.Option(
+            help="network: a simulated one with all kinds of events; collegemsg: real messages of 2004. "
+            "Default: the one played before, or network.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Start a broker and a worker, publish the bundled sample, show the top scores, and serve until Ctrl-C.
+    """Start a broker and a worker, play a bundled sample, show the top scores, and serve until Ctrl-C.
 
-    The sample is real activity from 2004, shifted in time so that it ends now. State is kept: a second run
-    continues from it and does not publish the sample again. PILLARSCORE_BROKER=host:port uses that Kafka
-    instead.
+    The sample's times are shifted by whole days, so that it ends yesterday; its last four weeks are played day by
+    day, so that scores have a history and a trend. State is kept: a second run continues from it and does not play
+    the sample again. PILLARSCORE_BROKER=host:port uses that Kafka instead.
 
     Example: pillarscore run --once
     """
     from agents.config.settings import Settings
 
-    raise typer.Exit(asyncio.run(_supervised(Settings.load(), once)))
+    raise typer.Exit(asyncio.run(_supervised(Settings.load(), once, sample)))
 
 
-async def _supervised(settings: "Settings", once: bool) -> int:
+async def _supervised(settings: "Settings", once: bool, name: str | None) -> int:
     """Run all of it until it is done, a signal comes, or a part dies; the exit code."""
     import signal
 
@@ -44,7 +53,7 @@ async def _supervised(settings: "Settings", once: bool) -> int:
 
     stack = Stack(settings, console.report)
     serving = asyncio.Event()
-    work = asyncio.create_task(_work(stack, once, serving))
+    work = asyncio.create_task(_work(stack, serving, once=once, name=name))
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
 
@@ -73,27 +82,16 @@ async def _supervised(settings: "Settings", once: bool) -> int:
         await stack.stop()
 
 
-async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
+async def _work(stack: "Stack", serving: asyncio.Event, *, once: bool, name: str | None) -> int:
     """What there is to see; 1 when live and offline scores differ."""
     from agents.config import rubric_file
-    from agents.publish import sample
-    from agents.publish.kept_copies import played
     from agents.queries import published_scores
     from agents.queries.commit_progress import counted
     from agents.screens import console
 
     rubric = rubric_file.load(stack.settings.rubric)
-    settings = await stack.start()
-    kept = await played(settings)
-    part = sample.find(kept)
-    if part is not None:
-        console.report("The sample was already published in an earlier run: continuing from the kept state")
-    else:
-        part = sample.prepare(kept)
-        console.report(f"Publishing the sample {sample.SAMPLE.name}. {part.about}")
-        with console.progress("publishing") as advance:
-            await sample.send(settings, part, advance)
-        kept = await played(settings)
+    settings = await stack.connect()
+    kept = await _played(stack, name)
     with console.progress("scoring") as advance:
         counters = await counted(settings, kept.targets(), None, on_progress=advance)
     assert counters is not None
@@ -108,6 +106,38 @@ async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
     serving.set()
     await asyncio.Event().wait()
     return 0
+
+
+async def _played(stack: "Stack", name: str | None) -> "KeptCopies":
+    """Start the worker, and play it the sample if that was not done before; what was played."""
+    from agents.cli import _sample
+    from agents.config.clock import clock
+    from agents.config.errors import UserError
+    from agents.publish import sample
+    from agents.publish.kept_copies import played
+    from agents.screens import console
+
+    kept = await played(stack.settings)
+    part = sample.find(kept)
+    if part is not None:
+        if name not in (None, before := sample.name_of(part)):
+            raise UserError(
+                f"The sample {before} was played here before: choose another PILLARSCORE_PREFIX for {name}"
+            )
+        await stack.start(None)
+        console.report("The sample was already published in an earlier run: continuing from the kept state")
+        return kept
+    name = name or sample.DEFAULT
+    console.report(f"Preparing the sample {name} …")
+    part = await asyncio.to_thread(sample.prepare, kept, name)
+    plan = await asyncio.to_thread(sample.stages, part, clock(stack.settings).zone)
+    # a day that is set, or that has begun, can't be another one
+    day_by_day = stack.settings.as_of is None and await _sample.nothing_counted(stack.settings)
+    await stack.start(plan[0].day if day_by_day else None)
+    console.report(f"Publishing the sample {name}. {part.about}")
+    with console.progress("publishing") as advance:
+        await _sample.play(stack, part, plan, day_by_day=day_by_day, on_progress=advance)
+    return await played(stack.settings)
 
 
 async def _verified(settings: "Settings", paths: list) -> int:

@@ -19,7 +19,9 @@ def worker(
     web_port: Annotated[
         int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Port of /metrics, /live and /ready.")
     ] = None,
-    with_stdin: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input ends.")] = False,
+    with_stdin: Annotated[
+        bool, typer.Option(hidden=True, help="Obey standard input (agents.local.orders).")
+    ] = False,
 ) -> None:
     """Run a worker until Ctrl-C or SIGTERM; several workers share the work.
 
@@ -40,6 +42,7 @@ def worker(
     from agents.config.errors import WorkerEnded
     from agents.config.settings import Settings
     from agents.local.broker import connected
+    from agents.local.orders import Orders
     from agents.local.ports import require_free
     from agents.screens import console
     from agents.topics.creation import differences, ensure
@@ -66,7 +69,8 @@ def worker(
             )
         running = Worker(settings, rubric, time, role=role)
         if with_stdin:
-            asyncio.get_running_loop().add_reader(sys.stdin, running.stop)
+            orders = Orders(sys.stdin.fileno(), time, running.stop)
+            asyncio.get_running_loop().add_reader(sys.stdin, orders.take)
         await running.run()
         return running.ended
 

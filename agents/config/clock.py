@@ -19,9 +19,11 @@ from pipeline.common.units import Day
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Clock:
     """Now and today; as_of: the day that is to be today, for replays; zone: where days begin and end.
+
+    `as_of` may change to a later day, or to None, while a worker runs (`agents.local.orders`).
 
     skew: what is known of how wrong this machine's clock is; one that is far off is corrected by it.
     """

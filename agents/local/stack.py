@@ -7,12 +7,14 @@ broker that ran before is used and left running.
 import asyncio
 import os
 import sys
+from datetime import date
 from pathlib import Path
 
 import aiohttp
 
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
+from agents.local import orders
 from agents.local.broker import Broker, connected
 from agents.local.kafka_jars import Report
 from agents.local.ports import require_free
@@ -24,7 +26,7 @@ _WORKER = "from agents.cli import main; main()"
 
 
 class Stack:
-    """start() gives the settings with the broker's address; stop() ends what start() has begun.
+    """connect() gives the settings with the broker's address; stop() ends what was started.
 
     report: takes lines about what happens.
     """
@@ -44,8 +46,8 @@ class Stack:
         host = self.settings.web_host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.web_port}"
 
-    async def start(self) -> Settings:
-        """Broker, topics, worker; returns once the worker is ready. Raises UserError, one line."""
+    async def connect(self) -> Settings:
+        """Broker and topics. Raises UserError, one line."""
         require_free(self.settings.web_host, self.settings.web_port)
         if not self.settings.broker:
             self._broker = Broker.of(self.settings, self._report)
@@ -55,12 +57,23 @@ class Stack:
             self.settings = self.settings.model_copy(update={"broker": address})
         self.settings = await asyncio.to_thread(connected, self.settings)
         await ensure(self.settings)
-        self._report(f"Kafka answers at {self.settings.broker}. Starting a worker …")
-        await self._launch()
-        await self._ready()
         return self.settings
 
-    async def _launch(self) -> None:
+    async def start(self, today: date | None) -> None:
+        """A worker, to which it is `today` until it is told another day; returns once it is ready."""
+        self._report(f"Kafka answers at {self.settings.broker}. Starting a worker …")
+        await self._launch(today)
+        await self._ready()
+
+    async def set_today(self, day: date | None) -> None:
+        """Tell the worker what day is today; None: the real one."""
+        assert self._worker is not None
+        try:
+            await orders.set_today(self._worker, day)
+        except ConnectionError:
+            raise UserError(f"The worker exited unexpectedly: see {self.log}") from None
+
+    async def _launch(self, today: date | None) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists():
             os.replace(self.log, self.log.with_suffix(".log.1"))
@@ -69,6 +82,8 @@ class Stack:
             f"{PREFIX}STATE_DIR": str(self.settings.state_dir),
             f"{PREFIX}WEB_PORT": str(self.settings.web_port),
         }
+        if today is not None:
+            environment[f"{PREFIX}AS_OF"] = today.isoformat()
         with self.log.open("wb") as log:
             # it stops when our end of its standard input closes, so it can't outlive us unnoticed
             self._worker = await asyncio.create_subprocess_exec(

@@ -1,67 +1,99 @@
-"""The bundled sample: real activity, with made-up profiles, played once so that it ends now."""
+"""The samples that `pillarscore run` plays: once to each Kafka, with their times moved so that they end yesterday."""
 
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import orjson
 
-import agents
 from agents.config.errors import UserError
-from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.files.text_files import read_lines, writer
 from agents.publish import collegemsg
 from agents.publish.kept_copies import KeptCopies, KeptCopy
-from agents.publish.paced import play
 from agents.publish.profiles import with_profiles
-from agents.publish.publisher import publisher
-from agents.publish.time_shift import to_end_at
+from pipeline.common.days import Zone, calendar
+from pipeline.common.units import Day
+from samples import network
+from schemas.times import microseconds
 
-SAMPLE = Path(agents.__file__).parent.parent / "samples" / "collegemsg.txt.gz"
-NAME = "0000-sample"
+RECORDED_DAYS = 28
+"""The last days of a sample, played one by one: as many as a trend is made of."""
+_PREFIX = "0000-sample-"
 _A_DAY_S = 86_400
 
 
+def _collegemsg() -> Iterator[dict[str, Any]]:
+    with resources.as_file(resources.files("samples") / "collegemsg.txt.gz") as path:
+        if not path.is_file():
+            raise UserError(f"{path} is missing: install Pillarscore again")
+        yield from with_profiles(collegemsg.convert(line.decode() for line in read_lines(path)))
+
+
+SAMPLES: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+    "network": network.events,
+    "collegemsg": _collegemsg,
+}
+"""Their events, in the order of their times, by name."""
+DEFAULT = "network"
+
+
 def find(kept: KeptCopies) -> KeptCopy | None:
-    """The sample, if it was played to this Kafka already."""
-    return next((part for part in kept.parts if part.file.name.startswith(NAME)), None)
+    """The sample that was played to this Kafka already, if any was."""
+    return next((part for part in kept.parts if part.file.name.startswith(_PREFIX)), None)
 
 
-def prepare(kept: KeptCopies) -> KeptCopy:
-    """The sample as events that end now, in a file; `about` says how the times were moved."""
+def name_of(part: KeptCopy) -> str:
+    """Which sample it is."""
+    return part.file.name.removeprefix(_PREFIX).partition(".")[0]
+
+
+def prepare(kept: KeptCopies, name: str) -> KeptCopy:
+    """The sample as events in a file; `about` says how the times were moved.
+
+    They are moved by whole days, so that the scores of a day do not depend on the hour at which it is played.
+    """
     kept.folder.mkdir(parents=True, exist_ok=True)
-    part = KeptCopy(kept.folder / f"{NAME}.ndjson.gz")
-    if not SAMPLE.is_file():
-        raise UserError(f"{SAMPLE} is missing: run Pillarscore from its repository")
-    events = with_profiles(collegemsg.convert(line.decode() for line in read_lines(SAMPLE)))
-    lines = [orjson.dumps(event) for event in events]
-    shift = to_end_at(lines, datetime.now(UTC).replace(microsecond=0))
-    assert shift is not None
-    part.about = str(shift)
+    part = KeptCopy(kept.folder / f"{_PREFIX}{name}.ndjson.gz")
     if part.pending and time.time() - part.file.stat().st_mtime < _A_DAY_S:
-        # prepared in a run that was killed, maybe after it was sent: the same again does no harm then
+        # prepared in a run that was killed, maybe after some was sent: the same again does no harm then
         part.about = "All times shifted as in the previous run, which was interrupted"
         return part
     part.forget()
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    events = list(SAMPLES[name]())
+    before = datetime.fromisoformat(events[-1]["time"])
     with writer(part.file) as write:
-        for line in lines:
-            write(shift.line(line) + b"\n")
+        for event in collegemsg.shifted(events, today - timedelta(microseconds=1), whole_days=True):
+            write(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE))
+    after = datetime.fromisoformat(event["time"])
+    part.about = (
+        f"All times shifted by {(after - before).days:+,} days: the last event is on {after:%Y-%m-%d} (UTC)"
+    )
     return part
 
 
-async def send(settings: Settings, part: KeptCopy, on_progress: Callable[[int, float, int], object]) -> None:
-    """Publish a prepared sample in one transaction: all of it, or nothing if this is broken off."""
-    lines = Lines([part.file])
-    count = 0
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is published as of one day: the events of that day, and in the first stage all before it too."""
 
-    def more(events: int) -> None:
-        nonlocal count
-        count += events
-        on_progress(count, lines.done, lines.size or 0)
+    day: date
+    lines: Sequence[bytes]
 
-    async with publisher(settings, transaction=True) as sender:
-        await play(sender, lines, on_progress=more)
-    part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last
-    part.save()
+
+def stages(part: KeptCopy, zone: Zone) -> list[Stage]:
+    """A prepared sample, split by the days of the zone, so that the last ones can be played one by one."""
+    lines = [line for batch in Lines([part.file]).batches() for line in batch.lines]
+    times = [microseconds(orjson.loads(line)["time"]) // 1000 for line in lines]
+    days = np.maximum.accumulate(zone.of(np.array(times, np.int64)))
+    starts = np.searchsorted(days, np.arange(days[-1] - RECORDED_DAYS + 2, days[-1] + 1)).tolist()
+    bounds = [0, *starts, len(lines)]
+    return [
+        Stage(calendar(Day(int(days[-1]) - RECORDED_DAYS + 1 + n)), lines[first:last])
+        for n, (first, last) in enumerate(pairwise(bounds))
+    ]

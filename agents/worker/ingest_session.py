@@ -180,6 +180,7 @@ class IngestSession:
         tracing, clock = self._context.tracing, self._context.clock
         began = 0 if tracing is None else clock.now_ns()
         try:
+            self._intake.horizon_ms = clock.horizon_ms()
             rows = self._intake.rows(records, sources, self._topic, read_ms=clock.now_ms())
         except Exception as error:  # a fault of ours: it must cost one record, not the others
             if len(records) > 1:

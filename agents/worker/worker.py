@@ -9,7 +9,6 @@ import gc
 import os
 import signal
 import threading
-from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -83,7 +82,7 @@ class Worker:
         self, settings: Settings, rubric: Rubric, clock: Clock, *, runners: dict[int, PartitionRunner]
     ) -> Context:
         metrics, skew, log = Metrics(), Skew(), KafkaLog(settings)
-        clock = replace(clock, skew=skew)
+        clock.skew = skew
         budget, rounds = BackgroundBudget(clock), RoundLength(settings.cycle_ms / 1000, clock)
         return Context(
             settings=settings,

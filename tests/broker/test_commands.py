@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer
 
 from agents.config.settings import PREFIX, Settings
 from agents.publish.kept_copies import played
+from agents.publish.sample import DEFAULT, RECORDED_DAYS, SAMPLES
 from agents.topics.creation import delete
 from tests.kit.events import random_events
 from tests.kit.files import event, ndjson
@@ -217,21 +218,35 @@ def test_a_pace_is_kept_and_a_broken_off_publish_can_be_verified(
     assert "0 differences" in program("verify")
 
 
-def test_run_once_and_again(fresh: Settings) -> None:
+PLAYED = {
+    "network": (143, "232,286 events read: 227,626 scored, 0 duplicate, 4,659 outside the window, 1 erased"),
+    "collegemsg": (1107, "47,021 events read: 47,021 scored"),
+}
+"""Members and what becomes of the events, by sample."""
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_run_once_and_again(name: str, fresh: Settings) -> None:
     program = Program(fresh)
-    first = program("run", "--once")
-    assert "Publishing the sample" in first
-    assert "47,021 events read: 47,021 scored" in first
-    assert "Live against offline: 1,107 members, 0 differences" in first
-    _check_a_team(program)
+    members, account = PLAYED[name]
+    first = program("run", "--once", *(() if name == DEFAULT else ("--sample", name)))
+    assert f"Publishing the sample {name}" in first
+    assert account in first
+    assert f"Live against offline: {members:,} members, 0 differences" in first
+    _check_a_team(program, members)
     again = program("run", "--once")
     assert "was already published in an earlier run" in again
-    assert "47,021 events read: 47,021 scored" in again
-    assert "Live against offline: 1,107 members, 0 differences" in again
+    assert account in again
+    assert f"Live against offline: {members:,} members, 0 differences" in again
+    (other,) = SAMPLES.keys() - {name}
+    refused = program("run", "--once", "--sample", other, code=2)
+    assert (
+        f"The sample {name} was played here before: choose another PILLARSCORE_PREFIX for {other}" in refused
+    )
 
 
-def _check_a_team(program: Program) -> None:
-    """The live report of a team is that of the file, but for the week, of which nothing is recorded yet."""
+def _check_a_team(program: Program, members: int) -> None:
+    """The live report of a team, with the change over a week that was played, is that of the file."""
     (kept,) = program.settings.state_dir.glob("played/*/*.ndjson.gz")
 
     def report(*arguments: object) -> Any:
@@ -239,14 +254,15 @@ def _check_a_team(program: Program) -> None:
 
     teams = report()
     assert teams == report("--list", kept)
-    assert sum(team["members"] for team in teams) == 1107
+    assert sum(team["members"] for team in teams) == members
     largest = max(teams, key=lambda team: team["members"])["team"]
     live, offline = report(largest), report(largest, kept)
-    assert {member["change"] for member in live["members"]} == {None}
-    for member in (*live["members"], *offline["members"]):
-        del member["change"]
+    assert {member["change"] for member in live["members"]} != {None}
     assert live["members"] == offline["members"]
     assert live["summary"]["pillars"] == offline["summary"]["pillars"]
+    best = live["members"][0]
+    days = json.loads(program("history", best["member"], "--json"))
+    assert len(days) == RECORDED_DAYS
 
 
 def test_run_serves_and_stops_what_it_started(fresh: Settings, tmp_path: Path) -> None:

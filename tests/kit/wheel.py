@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("schemas", "pipeline", "rubrics", "agents")
+PACKAGES = ("schemas", "pipeline", "rubrics", "samples", "agents")
 FILES = ("pyproject.toml", "requirements.in", "README.md", "LICENSE")
 BUILD_S = 120.0
 RUN_S = 60.0

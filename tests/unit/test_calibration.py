@@ -11,7 +11,7 @@ from agents.files.ndjson import Lines
 from agents.offline.engine import Offline
 from perf.calibration import LAST, SEEDS, Simulation, facts, figures, missed
 from perf.persona_page import render
-from perf.personas import PERSONAS, events
+from samples.personas import PERSONAS, events
 from schemas.registers import TEXTS
 from tests.kit.events import dumps
 

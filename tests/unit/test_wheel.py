@@ -13,9 +13,14 @@ def test_it_is_complete_and_runs(tmp_path):
     assert missing(wheel) == []
     with zipfile.ZipFile(wheel) as archive:
         there = archive.namelist()
-    for name in ("rubrics/ssi.toml", "agents/screens/team_html.css", "schemas/asyncapi.json"):
+    for name in (
+        "rubrics/ssi.toml",
+        "samples/collegemsg.txt.gz",
+        "agents/screens/team_html.css",
+        "schemas/asyncapi.json",
+    ):
         assert name in there
-    assert not [name for name in there if name.startswith(("tests/", "perf/", "samples/", "grafana/"))]
+    assert not [name for name in there if name.startswith(("tests/", "perf/", "grafana/"))]
     assert "dead-letters" in tried(wheel, tmp_path / "venv")
 
 

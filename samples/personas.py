@@ -1,6 +1,6 @@
 """Twenty simulated members with 120 days of events, by weekly rates: who a rubric is calibrated on.
 
-    python -m perf.personas SEED FILE.ndjson
+    python -m samples.personas SEED FILE.ndjson
 
 The same events for the same seed. Each persona draws numbers of its own, so one can be changed without the others.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from perf.life import DAYS, START, Event, Life, Rates
+from samples.life import DAYS, START, Event, Life, Rates
 
 AVERAGE: Rates = {
     **{"login": 3, "post": 0.5, "react": 5, "comment": 1, "substantive": 0.5, "share": 0.3, "read": 2},

@@ -1,4 +1,4 @@
-"""Draws the events of a simulated member by weekly rates; `perf.personas` says who there is."""
+"""Draws the events of a simulated member by weekly rates; `samples.personas` says who there is."""
 
 import math
 import random
