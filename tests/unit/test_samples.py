@@ -63,7 +63,7 @@ def test_all_who_do_something_or_get_something_are_members_with_a_team(events: l
 def test_scores_of_the_network_are_low_and_high(events: list[dict[str, Any]], tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"\n".join(map(orjson.dumps, events)))
-    run = Offline(Settings(), load(Path("ssi-2")), days.number(END + timedelta(days=1)))
+    run = Offline(Settings(), load(None), days.number(END + timedelta(days=1)))
     run.read(Lines([file]))
     scores = sorted(run.standings().score.tolist())
     assert scores[0] < 500
