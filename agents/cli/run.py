@@ -1,11 +1,12 @@
 """`pillarscore run`: everything at once, on this machine."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    import asyncio
+
     from agents.config.settings import Settings
     from agents.local.stack import Stack
 
@@ -30,6 +31,8 @@ def run(
 
     Example: pillarscore run --once
     """
+    import asyncio
+
     from agents.config.settings import Settings
 
     raise typer.Exit(asyncio.run(_supervised(Settings.load(), once)))
@@ -37,6 +40,7 @@ def run(
 
 async def _supervised(settings: "Settings", once: bool) -> int:
     """Run all of it until it is done, a signal comes, or a part dies; the exit code."""
+    import asyncio
     import signal
 
     from agents.local.stack import Stack
@@ -73,8 +77,10 @@ async def _supervised(settings: "Settings", once: bool) -> int:
         await stack.stop()
 
 
-async def _work(stack: "Stack", once: bool, serving: asyncio.Event) -> int:
+async def _work(stack: "Stack", once: bool, serving: "asyncio.Event") -> int:
     """What there is to see; 1 when live and offline scores differ."""
+    import asyncio
+
     from agents.config import rubric_file
     from agents.publish import sample
     from agents.publish.kept_copies import played

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.config import secured
 from agents.config.errors import UserError
-from pipeline.cohorts.membership import EVERYONE, KINDS
+from pipeline.cohorts.kinds import EVERYONE, KINDS
 from pipeline.common.suggestions import nearest
 
 PREFIX = "PILLARSCORE_"
