@@ -17,7 +17,14 @@ def worker(
     ] = "all",
     as_of: AsOf = None,
     web_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Port of /metrics, /live and /ready.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            metavar="PORT",
+            help="Port of /metrics, /live and /ready. Default: PILLARSCORE_WEB_PORT, otherwise 6066 or the next free "
+            "port.",
+        ),
     ] = None,
     with_stdin: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input ends.")] = False,
 ) -> None:
@@ -40,7 +47,7 @@ def worker(
     from agents.config.errors import WorkerEnded
     from agents.config.settings import Settings
     from agents.local.broker import connected
-    from agents.local.ports import require_free
+    from agents.local.ports import reserve_web_port
     from agents.screens import console
     from agents.topics.creation import differences, ensure
     from agents.worker.worker import Worker
@@ -49,8 +56,8 @@ def worker(
     settings = Settings.load(**given)
     rubric = rubric_file.load(settings.rubric)
     time = clock(settings, date_of(as_of))
+    settings, held = reserve_web_port(settings, console.report)
     settings = connected(settings, report=console.report)
-    require_free(settings.web_host, settings.web_port)
     logging_setup.configure(settings)
 
     async def work() -> str | None:
@@ -67,6 +74,7 @@ def worker(
         running = Worker(settings, rubric, time, role=role)
         if with_stdin:
             asyncio.get_running_loop().add_reader(sys.stdin, running.stop)
+        held.close()
         await running.run()
         return running.ended
 

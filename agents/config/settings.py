@@ -294,7 +294,12 @@ class Settings(BaseSettings):
     )
 
     web_host: str = Field("127.0.0.1", min_length=1, description="Address of /metrics, /live and /ready.")
-    web_port: int = Field(6066, ge=1, le=65535, description="Port of /metrics, /live and /ready.")
+    web_port: int = Field(
+        6066,
+        ge=1,
+        le=65535,
+        description="Port of /metrics, /live and /ready. If it is not set and 6066 is in use: the next free port.",
+    )
     web_token: SecretStr | None = Field(
         None, description="Token for /metrics and the details of /ready, sent as `Authorization: Bearer`."
     )

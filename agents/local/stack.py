@@ -15,7 +15,7 @@ from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.local.broker import Broker, connected
 from agents.local.kafka_jars import Report
-from agents.local.ports import require_free
+from agents.local.ports import reserve_web_port
 from agents.topics.creation import ensure
 
 READY_S = 90.0
@@ -46,7 +46,16 @@ class Stack:
 
     async def start(self) -> Settings:
         """Broker, topics, worker; returns once the worker is ready. Raises UserError, one line."""
-        require_free(self.settings.web_host, self.settings.web_port)
+        self.settings, held = reserve_web_port(self.settings, self._report)
+        with held:
+            await self._connect()
+        self._report(f"Kafka answers at {self.settings.broker}. Starting a worker …")
+        await self._launch()
+        await self._ready()
+        return self.settings
+
+    async def _connect(self) -> None:
+        """A broker that answers, and the topics on it."""
         if not self.settings.broker:
             self._broker = Broker.of(self.settings, self._report)
             # set before it starts, so that stop() also ends one whose start was broken off
@@ -55,10 +64,6 @@ class Stack:
             self.settings = self.settings.model_copy(update={"broker": address})
         self.settings = await asyncio.to_thread(connected, self.settings)
         await ensure(self.settings)
-        self._report(f"Kafka answers at {self.settings.broker}. Starting a worker …")
-        await self._launch()
-        await self._ready()
-        return self.settings
 
     async def _launch(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
