@@ -119,7 +119,19 @@ def main(arguments: list[str] | None = None) -> None:
     2 with one line on stderr for a user error (1 for a file that contains no events), 130 on
     Ctrl-C, 1 when the reader of our output has gone. arguments: instead of those of the process.
     """
-    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+    finally:
+        _leave_broker()
+    sys.exit(code)
+
+
+def _leave_broker() -> None:
+    """Stop a local broker that was started for this command."""
+    if "agents.local.in_use" in sys.modules:
+        from agents.local.in_use import leave
+
+        leave()
 
 
 def _run(arguments: list[str]) -> int:

@@ -9,6 +9,9 @@ app = typer.Typer(no_args_is_help=True)
 def broker() -> None:
     """Start, stop or check the local broker: a real Kafka, on this machine only.
 
+    Without PILLARSCORE_BROKER, other commands start it when they need it, and stop it again when they end. One that
+    is started here stays until `pillarscore broker stop`.
+
     Example: export PILLARSCORE_BROKER_PORT=9092; pillarscore broker start
     """
 

@@ -30,9 +30,9 @@ def worker(
 ) -> None:
     """Run a worker until Ctrl-C or SIGTERM; several workers share the work.
 
-    Creates missing topics, and starts the local broker unless PILLARSCORE_BROKER names a Kafka.
-    Serves /metrics, /live and /ready. Logs go to stderr. Exit code 3 when it can't go on by itself, such as after
-    Kafka has refused its consumer group: start it again then.
+    Creates missing topics. Without PILLARSCORE_BROKER, starts the local broker, and stops it at the end. Serves
+    /metrics, /live and /ready. Logs go to stderr. Exit code 3 when it can't go on by itself, such as after Kafka has
+    refused its consumer group: start it again then.
 
     Example: pillarscore worker --role score --web-port 6067
     """

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     broker: Annotated[str, AfterValidator(_addresses)] = Field(
         "",
         description="Kafka bootstrap address, host:port; several separated by commas for redundancy. Empty: a "
-        "local broker, started when needed.",
+        "local broker; a command that needs it starts it and stops it again.",
     )
     prefix: str = Field(
         "",

@@ -5,22 +5,24 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import agents
 from agents.config.errors import UserError
+from agents.local.in_use import Report, opened
 
 POM = Path(agents.__file__).parent.parent / "broker" / "pom.xml"
-Report = Callable[[str], None]
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, waiting for whoever has it; the system frees it if the holder dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+    """Hold the lock file `path`, waiting for whoever has it; the system frees it if the holder dies.
+
+    Raises UserError when there can be no such file.
+    """
+    with opened(path) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -1,7 +1,7 @@
 """All of Pillarscore on this machine: broker, topics, and a worker in a process of its own.
 
 Started in this order and stopped in the reverse one, so that the worker can commit what it has done. A
-broker that ran before is used and left running.
+broker that a person has started is used and left running.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import aiohttp
 from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.local.broker import Broker, connected
-from agents.local.kafka_jars import Report
+from agents.local.in_use import Report, join, leave
 from agents.local.ports import reserve_web_port
 from agents.topics.creation import ensure
 
@@ -34,7 +34,6 @@ class Stack:
         self.log = settings.state_dir / "worker.log"
         self._report = report
         self._broker: Broker | None = None
-        self._ours = False
         self._worker: asyncio.subprocess.Process | None = None
         self._running = asyncio.Event()
 
@@ -58,9 +57,8 @@ class Stack:
         """A broker that answers, and the topics on it."""
         if not self.settings.broker:
             self._broker = Broker.of(self.settings, self._report)
-            # set before it starts, so that stop() also ends one whose start was broken off
-            self._ours = self._broker.status().process is None
-            address = await asyncio.to_thread(self._broker.start)
+            await asyncio.to_thread(join, self._broker, self._report)
+            address = await asyncio.to_thread(self._broker.start, temporary=True)
             self.settings = self.settings.model_copy(update={"broker": address})
         self.settings = await asyncio.to_thread(connected, self.settings)
         await ensure(self.settings)
@@ -120,7 +118,7 @@ class Stack:
             ended.cancel()
 
     async def stop(self) -> None:
-        """End the worker in order, with force after half a minute; then the broker if it was started here."""
+        """End the worker in order, with force after half a minute; then the broker, unless others need it."""
         worker = self._worker
         if worker is not None and worker.returncode is None:
             self._report("Stopping the worker …")
@@ -130,9 +128,7 @@ class Stack:
             except TimeoutError:
                 worker.kill()
                 await worker.wait()
-        if self._broker is not None and self._ours:
-            self._report("Stopping the local broker …")
-            await asyncio.to_thread(self._broker.stop)
+        await asyncio.to_thread(leave)
 
 
 def _last(log: Path) -> str:

@@ -290,6 +290,26 @@ def test_a_worker_does_not_outlive_a_killed_run(fresh: Settings, tmp_path: Path)
     until(lambda: _stopped(fresh) == ["stopped"], "the worker stopped")
 
 
+def test_a_command_without_a_kafka_starts_one_and_stops_it_again(tmp_path: Path, jars: Path) -> None:
+    (tmp_path / "jars").symlink_to(jars)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    environment |= {f"{PREFIX}STATE_DIR": str(tmp_path), f"{PREFIX}BROKER_HEAP_MB": "256"}
+    done = subprocess.run(
+        [*MAIN, "topics", "--json"], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["differences"] == []
+    assert done.stderr.splitlines() == [
+        "Starting the local broker …",
+        "It stops with this command; 'pillarscore broker start' starts one that stays",
+        "Stopping the local broker …",
+    ]
+    stopped = subprocess.run(
+        [*MAIN, "broker", "status"], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (stopped.returncode, stopped.stdout) == (1, "The local broker is not running.\n")
+
+
 def _stopped(settings: Settings) -> list[str]:
     """The last event that the worker of `run` logged."""
     lines = (settings.state_dir / "worker.log").read_text().splitlines()
