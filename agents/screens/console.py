@@ -18,9 +18,10 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from agents.screens.fitting import Fitting
 from agents.screens.visible import identity, visible
 from pipeline.common.points import as_points
 
@@ -51,6 +52,9 @@ def report(line: str) -> None:
 class _Rate(ProgressColumn):
     """Events and events per second."""
 
+    def __init__(self) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+
     def render(self, task: Task) -> Text:
         events = task.fields["events"]
         rate = f", {events / task.elapsed:,.0f}/s" if task.elapsed else ""
@@ -60,7 +64,13 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
     """A bar on stderr, if that is a terminal: to be called with (events so far, done, of how many; 0: unknown)."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        _Rate(),
+        TimeElapsedColumn(),
+    )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=None, events=0)
@@ -108,17 +118,17 @@ def letters(dead: "Mapping[str, Rejected]") -> Iterator[str]:
             yield f"  and {found.count - len(found.first):,} more"
 
 
-def table(score_table: "ScoreTable", rows: Sequence[int]) -> Table:
+def table(score_table: "ScoreTable", rows: Sequence[int]) -> Fitting:
     """The chosen rows of the table, ranked as they come."""
     shown = Table(box=None, pad_edge=False)
-    shown.add_column("#", justify="right")
+    shown.add_column("#", justify="right", no_wrap=True)
     shown.add_column("member", overflow="fold")
     for name in ("score", "brand", "find", "engage", "relate"):
         shown.add_column(name, justify="right", no_wrap=True)
     for rank, row in enumerate(rows, 1):
         points = [int(score_table.score[row]), *score_table.pillars[row].tolist()]
         shown.add_row(str(rank), Text(identity(score_table.members[row])), *map(as_points, points))
-    return shown
+    return Fitting(shown, ("relate", "engage", "find", "brand"))
 
 
 def difference_table(found: "Sequence[Difference]") -> Table:

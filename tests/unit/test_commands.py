@@ -141,6 +141,45 @@ def test_explain_adds_up(here):
     assert "2.50  post: 1 time\n" in shown
 
 
+def test_explain_shows_what_counts_and_all_of_it_when_asked(here):
+    told = ("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20")
+    shown = good(*told).stdout
+    assert "├──  2.50 of 25.00  brand   ██░░░░░░░░░░░░░░░░░░" in shown
+    assert "└──  0.00 of 25.00  relate  ░░░░░░░░░░░░░░░░░░░░\n" in shown
+    assert shown.count("  weakest\n") == 1
+    hidden = re.findall(r"nothing counts yet for (.*)", shown)
+    assert hidden
+    everything = good(*told, "--all").stdout
+    assert "nothing counts yet" not in everything
+    for name in ", ".join(hidden).split(", "):
+        assert re.search(rf" 0\.00 of \d+\.00  {name}:", everything), name
+        assert not re.search(rf" 0\.00 of \d+\.00  {name}:", shown), name
+
+
+def test_explain_keeps_a_pillar_in_one_line_at_60_columns(here, monkeypatch):
+    monkeypatch.setattr("agents.screens.console.WIDTH", 60)
+    shown = good("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20").stdout.splitlines()
+    assert all(len(line) <= 60 for line in shown)
+    pillars = [line for line in shown if re.match(r".── +[\d.]+ of 25\.00  ", line)]
+    assert [len(re.findall("[█░]", line)) for line in pillars] == [20] * 4
+    assert any(line.rstrip().endswith("weakest") for line in pillars)
+
+
+def test_tables_keep_the_member_at_60_columns(here, monkeypatch):
+    monkeypatch.setattr("agents.screens.console.WIDTH", 60)
+    long = "m-" + 30 * "7"
+    team = [event("member.updated", str(n), long + str(n), NOON, team="sales") for n in range(2)]
+    posts = [event("post.published", f"p{n}", long + str(n), NOON) for n in range(2)]
+    (here / "team.ndjson").write_bytes(ndjson([*team, *posts]))
+    for command in (("score",), ("team", "sales")):
+        shown = good(*command, here / "team.ndjson", "--as-of", "2025-11-20").stdout
+        table = [line for line in shown.splitlines() if not line.startswith(("no room", "sales", "average"))]
+        assert all(len(line) <= 60 for line in table[:4])
+        column = table[0].index("member")
+        folded = "".join(line[column:].split("  ")[0].strip() for line in table[1:5])
+        assert long in folded, shown
+
+
 def test_explain_as_json(here):
     reported = json.loads(
         good("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20", "--json").stdout
