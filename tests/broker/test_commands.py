@@ -137,6 +137,10 @@ def test_what_is_published_is_scored_as_offline(program: Program, worker: object
         "members"
     ][0]
     assert best["member"] in program("top", "-n", 1)
+    assert json.loads(program("top", "-n", 1, "--json"))["score"] == best["score"]
+    compared = json.loads(program("verify", "--json"))
+    assert (compared["files"]["members"], compared["files"]["differences"]) == (members, 0)
+    assert compared["ledger"]["problems"] == []
 
     # what only one side has is found
     assert " differences" in program("verify", files[0], code=1)

@@ -209,6 +209,32 @@ def test_help_fits_the_terminal_and_cuts_nothing_off(
         assert not re.search("<[a-z]", "".join(lines)), "a type of Python in the help"
 
 
+WITHOUT_JSON = {
+    ("run",): "goes on until it is stopped; status, top and verify have the results",
+    ("worker",): "goes on until it is stopped; PILLARSCORE_LOG_FORMAT=json is for its log",
+    ("completion",): "prints a script",
+}
+
+
+def leaves(path: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All commands that do something."""
+    own = getattr(command, "commands", {})
+    if not own:
+        yield path, command
+    for name in own:
+        yield from leaves((*path, name), own[name])
+
+
+def test_every_command_with_a_result_prints_it_as_json() -> None:
+    group = typer.main.get_command(cli.app)
+    without = {
+        path
+        for path, one in leaves((), group)
+        if not any("--json" in parameter.opts for parameter in one.params)
+    }
+    assert without == WITHOUT_JSON.keys()
+
+
 def completed(words: str, shell: str = "bash") -> list[str]:
     """What the shell offers for a line of which the last word is not complete."""
     environment = {

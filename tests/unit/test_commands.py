@@ -141,6 +141,20 @@ def test_explain_adds_up(here):
     assert "2.50  post: 1 time\n" in shown
 
 
+def test_json_alone_on_stdout(here):
+    events = here / "events.ndjson"
+    made = json.loads(good("score", events, "--as-of", "2025-11-20", "--json").stdout)
+    assert [member["member"] for member in made["members"]] == ["eve\x1b[31m[red]", "ada", "bob"]
+    roles = json.loads(good("topology", "--json").stdout)["roles"]
+    assert {role["name"] for role in roles} >= {"ingest", "score"}
+    tried = good("whatif", "--set", "ada:post=+1", events, "--as-of", "2025-11-20", "--json").stdout
+    assert len(json.loads(tried)["trials"]) == 1
+    parquet = good("convert", "parquet", events, "--out", here / "events.parquet", "--json").stdout
+    assert json.loads(parquet) == {"events": 7, "skipped": {"invalid_json": 1}}
+    state = json.loads(CliRunner().invoke(app, ["broker", "status", "--json"]).stdout)
+    assert (state["pid"], state["answers"]) == (None, False)
+
+
 def test_explain_shows_what_counts_and_all_of_it_when_asked(here):
     told = ("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20")
     shown = good(*told).stdout
