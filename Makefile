@@ -121,7 +121,7 @@ clean: stop ## stop the broker, remove its data and the environment
 	@if [ -L .venv ]; then echo ".venv is a link: remove it, or set up the folder that it leads to." >&2; exit 2; fi
 	@echo "Setting up .venv (once) …"
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP) install --require-hashes -r requirements.txt
+	@$(BIN)/python deploy/pip_progress.py requirements.txt .venv/pip.log
 	@touch $@
 
 .venv/run: .venv/pinned pyproject.toml
@@ -130,7 +130,7 @@ clean: stop ## stop the broker, remove its data and the environment
 
 .venv/dev: requirements-dev.txt .venv/pinned | .venv/run
 	@echo "Adding the tools for tests and checks (once) …"
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(BIN)/python deploy/pip_progress.py requirements-dev.txt .venv/pip-dev.log
 	@touch $@
 
 python:

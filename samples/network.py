@@ -137,10 +137,10 @@ class Member(Life):
         if kind == "invitation.accepted":
             self.met.append(data["inviter"] if subject is None else subject)
 
-    def introduce(self, day: int) -> None:
+    def join(self, day: int) -> None:
         """The profile, the desk and the groups."""
         kind = self.kind
-        super().introduce(day, (kind.sections, kind.media, kind.connections, 0, self.place["role"]))
+        self.introduce(day, (kind.sections, kind.media, kind.connections, 0, self.place["role"]))
         self.events[-1]["data"] |= self.place
         for group in self.rng.sample(range(12), min(5, kind.media + 1)):
             self.event(day, "group.joined", group=f"group-{group}")
@@ -231,7 +231,7 @@ class Course:
 
 def _live(member: Member) -> None:
     course = Course(0, (1, 1), (DAYS, DAYS)) if member.kind.steady else Course.drawn(member.rng)
-    member.introduce(course.joined)
+    member.join(course.joined)
     for day in range(course.joined, DAYS):
         rates = times(member.kind.rates, course.at(day))
         member.day(day, rates, course.is_away(day))

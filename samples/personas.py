@@ -78,7 +78,7 @@ SHARES = {
 """Of the rates: what is no number of events."""
 
 
-def times(rates: Rates, factor: float, **more: Any) -> Rates:
+def times(rates: Rates, factor: float, **more: Any) -> dict[str, Any]:
     """The rates with so many times the events."""
     return {name: rate if name in SHARES else rate * factor for name, rate in rates.items()} | more
 

@@ -9,11 +9,13 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
+from agents.cli._help import plain
 from agents.config import command_log
 from agents.config.errors import UserError
 from agents.screens.visible import visible
@@ -31,6 +33,7 @@ ORDER = (
     "benchmarks",
     "score",
     "explain",
+    "history",
     "team",
     "whatif",
     "verify",
@@ -40,6 +43,7 @@ ORDER = (
     "repartition",
     "convert",
     "topology",
+    "completion",
 )
 
 
@@ -59,17 +63,11 @@ class _Commands(Mapping[str, Any]):
             raise KeyError(name)
         module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
         module.app._add_completion = False  # not an option of every command
+        module.app.rich_markup_mode = None
         command = typer.main.get_command(module.app)
         command.name = name
-        _unwrap(command)
+        plain(command)
         return command
-
-
-def _unwrap(command: Any) -> None:
-    """Make each paragraph of the help one line; where the code wraps it means nothing to a reader."""
-    command.help = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
-    for own in getattr(command, "commands", {}).values():
-        _unwrap(own)
 
 
 class _Group(TyperGroup):
@@ -83,14 +81,35 @@ class _Group(TyperGroup):
         return list(self.commands)
 
 
-app = typer.Typer(cls=_Group, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# Help is plain text: what draws boxes around it takes longer to import than all the rest.
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,  # `pillarscore completion` instead, which writes into nobody's files
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"pillarscore {version('pillarscore')}")
+        raise typer.Exit
 
 
 @app.callback(
     epilog="Settings are environment variables PILLARSCORE_…: docs/reference/settings.md. "
-    "Details of a command: 'pillarscore COMMAND --help'."
+    "Details of a command: 'pillarscore COMMAND -h'."
 )
-def pillarscore() -> None:
+def pillarscore(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
     """Live scores of 0 to 100 per member, with explanations, from a stream of activity events."""
 
 
@@ -100,11 +119,25 @@ def main(arguments: list[str] | None = None) -> None:
     2 with one line on stderr for a user error (1 for a file that contains no events), 130 on
     Ctrl-C, 1 when the reader of our output has gone. arguments: instead of those of the process.
     """
-    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+    finally:
+        _leave_broker()
+    sys.exit(code)
+
+
+def _leave_broker() -> None:
+    """Stop a local broker that was started for this command."""
+    if "agents.local.in_use" in sys.modules:
+        from agents.local.in_use import leave
+
+        leave()
 
 
 def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
+    if "_PILLARSCORE_COMPLETE" in os.environ:
+        completion_init()
     command_log.install()
     try:
         result = command.main(args=arguments, prog_name="pillarscore", standalone_mode=False)

@@ -81,6 +81,26 @@ class Run:
             self._shown.append(one)
         return takes
 
+    def as_json(self) -> dict[str, Any]:
+        """The summary for programs, with the first letters."""
+        return {
+            "dry_run": not self._yes,
+            "letters": self.chosen,
+            "sent": self.sent if self._yes else 0,
+            "would_fail_again": self.failing,
+            "already_sent": self.known,
+            "shown": [
+                {
+                    "letter": dead_letters.letter_id(one.candidate.found),
+                    "type": one.candidate.found.type or None,
+                    "was": one.candidate.found.letter.reason,
+                    "fails": None if one.fails is None else list(one.fails),
+                    "outcome": self._outcomes[number],
+                }
+                for number, one in enumerate(self._shown)
+            ],
+        }
+
     def show(self, console: Console) -> None:
         """The first letters, and the summary."""
         if not self.chosen:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
+
 app = typer.Typer()
 
 
@@ -13,6 +15,7 @@ def backup(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A new folder, or that of an interrupted backup.")
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Copy the state, and the events that are not counted yet, into a folder of Parquet files.
 
@@ -35,6 +38,9 @@ def backup(
     records = sum(file.records for file in made.files)
     size = sum((folder / file.path).stat().st_size for file in made.files)
     events = sum(file.records for file in made.of("events"))
+    if as_json:
+        emit({"files": len(made.files), "records": records, "bytes": size, "events_not_counted": events})
+        return
     typer.echo(
         f"{records:,} records in {len(made.files)} files, {size / 1e6:,.1f} MB; {events:,} events not counted yet"
     )

@@ -69,7 +69,7 @@ def _is_one(cohort: str | None) -> bool:
     """Whether it is the name of one cohort, not of a kind; raises UserError when there can be none of that name."""
     from agents.config.errors import UserError
     from agents.screens.visible import identity
-    from pipeline.cohorts.membership import KINDS, kind_of
+    from pipeline.cohorts.kinds import KINDS, kind_of
 
     if cohort is None or cohort in KINDS:
         return False
@@ -85,7 +85,7 @@ def _chosen(cohort: str | None, found: "Sequence[Benchmark]") -> "list[Benchmark
     from agents.config.errors import UserError
     from agents.screens import benchmarks as drawn
     from agents.screens.visible import identity
-    from pipeline.cohorts.membership import EVERYONE
+    from pipeline.cohorts.kinds import EVERYONE
 
     chosen = [b for b in found if cohort in (None, b.cohort, b.kind)]
     chosen.sort(key=lambda b: (b.cohort != EVERYONE, -(b.size or 0), b.cohort))

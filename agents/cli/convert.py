@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
 from agents.cli._options import NdjsonFiles, RejectedFile
 from agents.config.errors import UserError
 
@@ -38,6 +39,7 @@ def collegemsg(
         bool,
         typer.Option("--profiles", help="Add a made-up team, role, region and industry for each member."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Convert the CollegeMsg messages to events (NDJSON): sessions, accepted invitations, messages.
 
@@ -54,6 +56,8 @@ def collegemsg(
     end = None if until is None else _time(until)
     if whole_days and end is None:
         raise UserError("--whole-days needs --until")
+    if as_json and out is None:
+        raise UserError("--json needs --out FILE: without it, the events are written to stdout")
     count, members, first, last = 0, set[str](), "", ""
     events = source.convert(line.decode("utf-8", "replace") for line in read_lines(file))
     if profiles:
@@ -68,6 +72,9 @@ def collegemsg(
         raise UserError(f"{file}, {error}") from None
     except OverflowError:
         raise UserError(f"--until {until}: an event would fall outside the years 1 to 9999") from None
+    if as_json:
+        emit({"events": count, "members": len(members), "first": first or None, "last": last or None})
+        return
     period = f", {first} to {last}" if count else ""
     typer.echo(f"{count:,} events of {len(members):,} members{period}", err=True)
 
@@ -77,6 +84,7 @@ def parquet(
     files: NdjsonFiles,
     out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
     rejected: RejectedFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Convert events (NDJSON) to a Parquet file, which `pillarscore score` reads several times faster.
 
@@ -95,6 +103,9 @@ def parquet(
         for count in file.write(lines):
             advance(count)
     skipped = sum(one.count for one in file.dead.values())
+    if as_json:
+        emit({"events": file.written, "skipped": {reason: one.count for reason, one in file.dead.items()}})
+        return
     typer.echo(f"{file.written:,} events written, {skipped:,} lines skipped", err=True)
     for line in console.letters(file.dead):
         console.report(line)

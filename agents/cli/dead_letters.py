@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
 from agents.cli._options import moment
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ Since = Annotated[
         help="Only letters written since TIME: RFC 3339, a date, or an age (90m, 2h, 3d).",
     ),
 ]
+Again = Annotated[bool, typer.Option("--again", help="Also send letters that were already redriven.")]
 Until = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Only letters written before TIME; same formats as --since."),
@@ -101,6 +103,7 @@ def show(
         bool,
         typer.Option("--raw", help="Print only the value, byte for byte, for example to edit it in a file."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a dead letter: its reason, origin and value. JSON is indented, otherwise the value is unchanged.
 
@@ -123,6 +126,9 @@ def show(
             (found,) = [one async for one in box.read(wanted)]
         if raw:
             sys.stdout.buffer.write(found.letter.value or b"")
+            return
+        if as_json:
+            emit(dead_letters.as_json(found, await remembered(settings)))
             return
         max_chars = 1 << 30 if full else 1 << 14
         for line in dead_letters.details(found, await remembered(settings), max_chars):
@@ -161,9 +167,8 @@ def replay(
     force: Annotated[
         bool, typer.Option("--force", help="Also send events that would become dead letters again.")
     ] = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also send letters that were already redriven.")
-    ] = False,
+    again: Again = False,
+    as_json: AsJson = False,
 ) -> None:
     """Redrive dead letters: send their events to activity.events again, unchanged or fixed. Without --yes it
     is a dry run.
@@ -190,7 +195,7 @@ def replay(
     settings = connected(Settings.load(), start=False)
     run = _redrive.Run(settings, change, yes=yes, force=force, again=again)
     asyncio.run(run.work(wanted))
-    run.show(screen.console())
+    emit(run.as_json()) if as_json else run.show(screen.console())
     raise typer.Exit(1 if run.failing and not force else 0)
 
 

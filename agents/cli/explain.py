@@ -14,13 +14,17 @@ def explain(
     member: Annotated[str, typer.Argument(help="The member's id.")],
     files: FilesOrLive = None,
     as_of: AsOf = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also show the components for which nothing counts yet.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON; points in hundredths.")] = False,
     rubric: RubricFile = None,
     rejected: RejectedFile = None,
 ) -> None:
     """Explain a member's score by pillar, component and signal, and show what the next steps would gain.
 
-    The points shown add up to the score; gains are computed by the same function. Without FILE it explains
+    Shows a bar for each pillar, and only what counts: --all shows the rest too. The points shown add up to the
+    score; gains are computed by the same function. Without FILE it explains
     the live score, from the workers' ledger and the frames since. The target is that of the member's role;
     ranks are among all members of the file or of the live state, and among the member's own connections.
 
@@ -43,4 +47,4 @@ def explain(
     if as_json:
         typer.echo(explanation.model_dump_json(indent=2))
     else:
-        console.console().print(tree(member, explanation))
+        console.console().print(tree(member, explanation, everything=everything))

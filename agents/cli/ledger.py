@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from agents.cli._json import AsJson
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -20,6 +22,7 @@ def show(
     member: Annotated[
         str | None, typer.Option(metavar="ID", help="The state of this member, and its partition.")
     ] = None,
+    as_json: AsJson = True,
 ) -> None:
     """Print the newest stamp of each partition and a summary of its ledger records, as JSON.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
 from agents.cli._options import NdjsonFiles
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def publish(
     keep: Annotated[
         bool, typer.Option(help="Keep a copy of the events in the state folder, for `verify`.")
     ] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Publish files of events to activity.events, with the member as key.
 
@@ -59,13 +61,15 @@ def publish(
     settings = connected(settings, report=console.report)
     if shift is not None:
         console.report(str(shift))
-    asyncio.run(_send(settings, lines, shift, rate=rate, keep_as=_name(files) if keep else None))
+    sent = asyncio.run(_send(settings, lines, shift, rate=rate, keep_as=_name(files) if keep else None))
+    if as_json:
+        emit({"published": sent, "topic": settings.topic("events")})
 
 
 async def _send(
     settings: "Settings", lines: "Lines", shift: "Shift | None", *, rate: float | None, keep_as: str | None
-) -> None:
-    """Send all lines; keep_as: the name of their kept copy, None to keep none."""
+) -> int:
+    """Send all lines; how many Kafka has acknowledged. keep_as: the name of their kept copy, None to keep none."""
     from agents.publish.kept_copies import keeping, played
     from agents.publish.paced import play
     from agents.publish.publisher import publisher
@@ -79,6 +83,7 @@ async def _send(
         with console.reading("publishing", lines) as advance, keeping(part) as keeper:
             async with publisher(settings) as sender:
                 await play(sender, lines, shift=shift, rate=rate, keeper=keeper, on_progress=advance)
+        return sender.acknowledged
     finally:
         if part is not None and sender is not None:
             part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
+
 app = typer.Typer()
 
 
@@ -14,6 +16,7 @@ def repartition(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Where the backup is written that this works from.")
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Change the number of partitions of frames, scores, ledger and the other topics by member.
 
@@ -34,7 +37,12 @@ def repartition(
     settings = Settings.load()
     rubric = rubric_file.load(settings.rubric)
     settings = connected(settings, start=False)
-    if asyncio.run(repartitioning.repartition(settings, rubric, count, folder=folder, report=console.report)):
+    changed = asyncio.run(
+        repartitioning.repartition(settings, rubric, count, folder=folder, report=console.report)
+    )
+    if as_json:
+        emit({"partitions": count, "changed": changed})
+    elif changed:
         typer.echo(
             f"{count} partitions: set PILLARSCORE_FRAME_PARTITIONS={count} for all workers and commands, and start "
             "the workers"

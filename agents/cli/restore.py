@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
+
 app = typer.Typer()
 
 
@@ -22,6 +24,7 @@ def restore(
         bool,
         typer.Option("--replace", help="Delete all topics of this prefix except activity.events first."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Restore a backup into an empty Kafka, or under another PILLARSCORE_PREFIX; workers continue from there.
 
@@ -52,6 +55,11 @@ def restore(
     settings = connected(settings, report=console.report)
     target = Target(settings, rubric, folder, replaces=replace, same_offsets=same_offsets)
     made = asyncio.run(write(target, console.report))
+    if as_json:
+        emit(
+            {"backup_of": made.created.isoformat(), "events": sum(file.records for file in made.of("events"))}
+        )
+        return
     typer.echo(
         f"The backup of {made.created:%Y-%m-%d %H:%M} UTC is restored: start the workers, which emit all scores again"
     )

@@ -1,11 +1,12 @@
 """`pillarscore run`: everything at once, on this machine."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    import asyncio
+
     from agents.config.settings import Settings
     from agents.local.stack import Stack
     from agents.publish.kept_copies import KeptCopies
@@ -39,6 +40,8 @@ def run(
 
     Example: pillarscore run --once
     """
+    import asyncio
+
     from agents.config.settings import Settings
 
     raise typer.Exit(asyncio.run(_supervised(Settings.load(), once, sample)))
@@ -46,6 +49,7 @@ def run(
 
 async def _supervised(settings: "Settings", once: bool, name: str | None) -> int:
     """Run all of it until it is done, a signal comes, or a part dies; the exit code."""
+    import asyncio
     import signal
 
     from agents.local.stack import Stack
@@ -82,8 +86,10 @@ async def _supervised(settings: "Settings", once: bool, name: str | None) -> int
         await stack.stop()
 
 
-async def _work(stack: "Stack", serving: asyncio.Event, *, once: bool, name: str | None) -> int:
+async def _work(stack: "Stack", serving: "asyncio.Event", *, once: bool, name: str | None) -> int:
     """What there is to see; 1 when live and offline scores differ."""
+    import asyncio
+
     from agents.config import rubric_file
     from agents.queries import published_scores
     from agents.queries.commit_progress import counted

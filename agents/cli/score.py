@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from agents.cli._json import AsJson
 from agents.cli._options import AsOf, Files, RejectedFile, RubricFile, date_of
 from agents.config.errors import UserError
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 app = typer.Typer()
 Format = Literal["table", "json", "ndjson", "csv", "parquet"]
 TABLE_ROWS = 20
+Top = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help=f"Only the best N. Default: all; {TABLE_ROWS} in a table."),
+]
 _BY_NAME: dict[str, Format] = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".parquet": "parquet"}
 
 
@@ -29,15 +34,13 @@ def score(
             "Default: from the name of --out, otherwise a table."
         ),
     ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help=f"Only the best N. Default: all; {TABLE_ROWS} in a table."),
-    ] = None,
+    top: Top = None,
     out: Annotated[
         Path | None, typer.Option(help="Output file, gzip if it ends in .gz. Default: stdout.")
     ] = None,
     rubric: RubricFile = None,
     rejected: RejectedFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Score the members in files of events, without a broker: the same scores as live.
 
@@ -59,7 +62,9 @@ def score(
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
     day = clock(settings, date_of(as_of)).today()
-    form = format or _form(out)
+    if as_json and format not in (None, "json"):
+        raise UserError(f"--json and --format {format} exclude each other: give one")
+    form = "json" if as_json else format or _form(out)
     if form == "parquet" and out is None:
         raise UserError("Parquet can't be written to the terminal: give --out FILE too")
     inputs = Inputs(files)

@@ -4,14 +4,19 @@ from typing import Annotated
 
 import typer
 
+from agents.cli._json import AsJson
+
 app = typer.Typer()
 
 
 @app.command()
 def top(
     n: Annotated[int, typer.Option("-n", "--n", min=1, help="Number of members.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
     """Show the members with the highest live scores, from member.scores.
+
+    JSON: a record per line, as it is in member.scores.
 
     Example: pillarscore top --n 5
     """
@@ -29,6 +34,10 @@ def top(
         await ensure(settings)
         scores = await published_scores.newest(settings, left_out=console.report)
         table = published_scores.score_table(scores)
+        if as_json:
+            for row in table.best_first()[:n]:
+                typer.echo(scores[table.members[row]].model_dump_json())
+            return
         console.console().print(console.table(table, table.best_first()[:n]))
         rubrics = sorted({f"{score.rubric.name} {score.rubric.version}" for score in scores.values()})
         console.report(console.about(table, " and ".join(rubrics)) if scores else "No member has a score yet")

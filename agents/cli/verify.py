@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
 from agents.cli._options import RejectedFile, RubricFile
 from agents.config.errors import UserError
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from schemas.scores import Score
 
 app = typer.Typer()
+Days = Annotated[
+    int,
+    typer.Option(
+        "--days",
+        min=0,
+        max=90,
+        metavar="N",
+        help="Also recompute up to N of the last recorded days from the files; each takes as long as today's scores.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +62,10 @@ def verify(
             min=0, metavar="SECONDS", help="How long to wait for the workers to count the kept copies."
         ),
     ] = 30,
-    last: Annotated[
-        int,
-        typer.Option(
-            "--days",
-            min=0,
-            max=90,
-            metavar="N",
-            help="Also recompute up to N of the last recorded days from the files; each takes as long as "
-            "today's scores.",
-        ),
-    ] = 7,
+    last: Days = 7,
     rubric: RubricFile = None,
     rejected: RejectedFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the scores in member.scores with scores computed from the published files, and with the scores in
     member.ledger.
@@ -95,7 +97,10 @@ def verify(
     settings = connected(settings, report=console.report)
     live = asyncio.run(_read_live(settings, chosen, files or [], wait))
     found, past = _compare(settings, chosen, live, last=last, rejected=rejected, named=bool(files))
-    _report(live, found, past, limit)
+    if as_json:
+        emit(_as_json(live, found, past, limit))
+    else:
+        _report(live, found, past, limit)
     raise typer.Exit(1 if found or live.checked.differences or live.checked.problems else 0)
 
 
@@ -178,6 +183,28 @@ def _compare(
         )
     )
     return found, look_back(settings, rubric, read, recorded=live.recorded, most=last, horizon=horizon)
+
+
+def _as_json(live: _Live, found: "list[Difference]", past: "Lookback", limit: int) -> "dict[str, object]":
+    """All that was compared; at most `limit` differences of each kind."""
+    from dataclasses import asdict
+
+    checked = live.checked
+    return {
+        "files": {
+            "members": len(live.scores),
+            "differences": len(found),
+            "shown": [asdict(one) for one in found[:limit]],
+        },
+        "ledger": {
+            "members": checked.members,
+            "differences": len(checked.differences),
+            "shown": [asdict(one) for one in checked.differences[:limit]],
+            "rescored_meanwhile": checked.newer,
+            "problems": list(checked.problems),
+        },
+        "days": {"days": past.days, "records": past.records, "differ_from_files": past.changed},
+    }
 
 
 def _report(live: _Live, found: "list[Difference]", past: "Lookback", limit: int) -> None:

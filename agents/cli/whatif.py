@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from agents.cli._json import AsJson
 from agents.cli._options import AsOf, FilesOrLive, RejectedFile
 from agents.config.errors import UserError
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pipeline.rubric.model import Rubric
 
 app = typer.Typer()
+Plot = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also draw the comparison; .png, .svg or .html.")
+]
 
 
 @app.command(no_args_is_help=True)
@@ -41,11 +45,9 @@ def whatif(
     as_of: AsOf = None,
     format: Annotated[Literal["table", "json"], typer.Option(help="json: points in hundredths.")] = "table",
     top: Annotated[int, typer.Option(min=0, metavar="N", help="Show the N largest gains and losses.")] = 10,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also draw the comparison; .png, .svg or .html."),
-    ] = None,
+    plot: Plot = None,
     rejected: RejectedFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two rubrics over all members before switching, or try out changes for one member.
 
@@ -72,7 +74,7 @@ def whatif(
     found = members(settings, old, files or (), as_of=as_of, rejected=rejected)
     trials = list(_trials(settings_ or (), [old] if new is None else [old, new], found))
     comparison = None if new is None or trials else _compared(old, new, found, top)
-    _show(format, comparison, trials)
+    _show("json" if as_json else format, comparison, trials)
     if plot is not None and comparison is not None and new is not None:
         from agents.screens import comparison_plot
 

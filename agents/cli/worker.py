@@ -17,7 +17,14 @@ def worker(
     ] = "all",
     as_of: AsOf = None,
     web_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Port of /metrics, /live and /ready.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            metavar="PORT",
+            help="Port of /metrics, /live and /ready. Default: PILLARSCORE_WEB_PORT, otherwise 6066 or the next free "
+            "port.",
+        ),
     ] = None,
     with_stdin: Annotated[
         bool, typer.Option(hidden=True, help="Obey standard input (agents.local.orders).")
@@ -25,9 +32,9 @@ def worker(
 ) -> None:
     """Run a worker until Ctrl-C or SIGTERM; several workers share the work.
 
-    Creates missing topics, and starts the local broker unless PILLARSCORE_BROKER names a Kafka.
-    Serves /metrics, /live and /ready. Logs go to stderr. Exit code 3 when it can't go on by itself, such as after
-    Kafka has refused its consumer group: start it again then.
+    Creates missing topics. Without PILLARSCORE_BROKER, starts the local broker, and stops it at the end. Serves
+    /metrics, /live and /ready. Logs go to stderr. Exit code 3 when it can't go on by itself, such as after Kafka has
+    refused its consumer group: start it again then.
 
     Example: pillarscore worker --role score --web-port 6067
     """
@@ -43,7 +50,7 @@ def worker(
     from agents.config.settings import Settings
     from agents.local.broker import connected
     from agents.local.orders import Orders
-    from agents.local.ports import require_free
+    from agents.local.ports import reserve_web_port
     from agents.screens import console
     from agents.topics.creation import differences, ensure
     from agents.worker.worker import Worker
@@ -52,8 +59,8 @@ def worker(
     settings = Settings.load(**given)
     rubric = rubric_file.load(settings.rubric)
     time = clock(settings, date_of(as_of))
+    settings, held = reserve_web_port(settings, console.report)
     settings = connected(settings, report=console.report)
-    require_free(settings.web_host, settings.web_port)
     logging_setup.configure(settings)
 
     async def work() -> str | None:
@@ -71,6 +78,7 @@ def worker(
         if with_stdin:
             orders = Orders(sys.stdin.fileno(), time, running.stop)
             asyncio.get_running_loop().add_reader(sys.stdin, orders.take)
+        held.close()
         await running.run()
         return running.ended
 

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.config import secured
 from agents.config.errors import UserError
-from pipeline.cohorts.membership import EVERYONE, KINDS
+from pipeline.cohorts.kinds import EVERYONE, KINDS
 from pipeline.common.suggestions import nearest
 
 PREFIX = "PILLARSCORE_"
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     broker: Annotated[str, AfterValidator(_addresses)] = Field(
         "",
         description="Kafka bootstrap address, host:port; several separated by commas for redundancy. Empty: a "
-        "local broker, started when needed.",
+        "local broker; a command that needs it starts it and stops it again.",
     )
     prefix: str = Field(
         "",
@@ -294,7 +294,12 @@ class Settings(BaseSettings):
     )
 
     web_host: str = Field("127.0.0.1", min_length=1, description="Address of /metrics, /live and /ready.")
-    web_port: int = Field(6066, ge=1, le=65535, description="Port of /metrics, /live and /ready.")
+    web_port: int = Field(
+        6066,
+        ge=1,
+        le=65535,
+        description="Port of /metrics, /live and /ready. If it is not set and 6066 is in use: the next free port.",
+    )
     web_token: SecretStr | None = Field(
         None, description="Token for /metrics and the details of /ready, sent as `Authorization: Bearer`."
     )

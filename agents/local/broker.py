@@ -1,8 +1,9 @@
 """The local broker: Apache Kafka on this machine, one KRaft node on the loopback interface.
 
 So that the project runs and is tested against the real thing with nothing to install but Java. All of it
-lies in one folder: data, properties, log, and who it is. It outlives the command that started it; a broker
-that died is started again on the same data.
+lies in one folder: data, properties, log, and who it is. One that a person has started stays until they stop it, one
+that a command has started until the last command that uses it ends; a broker that died is started again on the same
+data.
 """
 
 import asyncio
@@ -15,14 +16,15 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.local.kafka_jars import Report, fetch, locked
+from agents.local.broker_config import BRIEF, LOGGING, LONG_RUNNING, PROPERTIES
+from agents.local.in_use import Report, join
+from agents.local.kafka_jars import fetch, locked
 from agents.local.processes import Process, find
 
 LASTING = range(20_000, 32_000)
@@ -32,52 +34,6 @@ STOP_S = 30.0
 CLOSE_S = 2.0
 CLUSTER_ID = "cGlsbGFyc2NvcmUtMDAwMQ"
 LARGEST_LOG = 5 << 20
-
-PROPERTIES = """\
-# Rewritten at every start by agents/local/broker.py.
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller}
-listeners=CLIENTS://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=CLIENTS://{host}:{port}
-listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=CLIENTS
-controller.listener.names=CONTROLLER
-log.dirs={data}
-# One node: no replicas, and few partitions for Kafka's internal topics.
-default.replication.factor=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-# Topics are created by agents/topics/specs.py; a misspelt name must not create one.
-auto.create.topics.enable=false
-# A single worker need not wait for others to join its group.
-group.initial.rebalance.delay.ms=0
-# After a crash the node has to wait for its own former session to end.
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
-# Frames and dead letters are sent whole.
-message.max.bytes=8388608
-# The cleaner's share of a small heap, and compaction without a long pause.
-log.cleaner.dedupe.buffer.size=33554432
-log.cleaner.backoff.ms=5000
-num.network.threads=2
-num.io.threads=4
-"""
-
-# Java's quick compiler alone. On 2 cores, 330-byte records at 60,000/s: half the CPU of the default while
-# that warms up (3.4 against 6.2 s for 1.2 million records), 8 % more once it is warm, after a minute.
-_JAVA = ["java", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Djava.awt.headless=true"]
-_BRIEF = [*_JAVA, "-XX:+UseSerialGC"]
-_LASTING = [*_JAVA, "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError"]
-_LOGGING = [
-    f"-Dorg.slf4j.simpleLogger.{option}"
-    for option in ("defaultLogLevel=warn", "showDateTime=true", "dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX")
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +72,7 @@ class Broker:
         self._log_from = 0
 
     @classmethod
-    def of(cls, settings: Settings, report: Callable[[str], None] | None = None) -> "Broker":
+    def of(cls, settings: Settings, report: Report | None = None) -> "Broker":
         """The local broker of the settings."""
         state = settings.state_dir
         return cls(
@@ -127,11 +83,19 @@ class Broker:
             report=report,
         )
 
-    def start(self) -> str:
-        """Its address, host:port, once it answers; starts it unless it runs. UserError when it can't."""
+    def start(self, *, temporary: bool = False) -> str:
+        """Its address, host:port, once it answers; starts it unless it runs. UserError when it can't.
+
+        temporary: if it does not run yet, it is to be stopped by the last command that uses it.
+        """
         with locked(self.folder / "lock"):
             status = self.status()
+            if not temporary:
+                self._temporary.unlink(missing_ok=True)
             if status.process is None:
+                # before it starts, so that one whose start is broken off is stopped too
+                if temporary:
+                    self._temporary.touch()
                 return self._launch()
             if self._port and status.address != f"{HOST}:{self._port}":
                 raise UserError(
@@ -151,6 +115,7 @@ class Broker:
                 self._child.wait()
             self._keep_archive(in_order)
             # the record stays: the next start takes the port from it
+            self._temporary.unlink(missing_ok=True)
             return True
 
     def status(self) -> Status:
@@ -166,6 +131,15 @@ class Broker:
         if not process.alive:
             return Status(None, address, False)
         return Status(process, address, answers(address))
+
+    @property
+    def temporary(self) -> bool:
+        """Whether it is to be stopped by the last command that uses it."""
+        return self._temporary.exists()
+
+    @property
+    def _temporary(self) -> Path:
+        return self.folder / "temporary"
 
     @property
     def _record(self) -> Path:
@@ -221,7 +195,7 @@ class Broker:
         # nothing has ever run on data without the mark
         if not done.exists():
             shutil.rmtree(self._data, ignore_errors=True)
-        command = [*_BRIEF, *_LOGGING, "-cp", f"{self._libs}/*", "kafka.tools.StorageTool", "format"]
+        command = [*BRIEF, *LOGGING, "-cp", f"{self._libs}/*", "kafka.tools.StorageTool", "format"]
         command += ["--cluster-id", CLUSTER_ID, "--config", str(self.folder / "server.properties")]
         made = subprocess.run(
             command,
@@ -240,7 +214,13 @@ class Broker:
     def _run(self, address: str) -> Process:
         if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
             os.replace(self.log, self.log.with_suffix(".log.1"))
-        command = [*_LASTING, f"-Xms{self._heap_mb}m", f"-Xmx{self._heap_mb}m", *self._archive(), *_LOGGING]
+        command = [
+            *LONG_RUNNING,
+            f"-Xms{self._heap_mb}m",
+            f"-Xmx{self._heap_mb}m",
+            *self._archive(),
+            *LOGGING,
+        ]
         command += ["-cp", f"{self._libs}/*", "kafka.Kafka", str(self.folder / "server.properties")]
         with self.log.open("ab") as log:
             self._log_from = log.tell()
@@ -336,7 +316,8 @@ def answers(address: str, timeout_s: float = 2.0) -> bool:
 def connected(settings: Settings, report: Report | None = None, *, start: bool = True) -> Settings:
     """The settings with `broker` filled in, and something that answers there.
 
-    Where none is set it is the local one, started if need be and if `start`. Raises UserError, one line.
+    Where none is set it is the local one, started if need be and if `start`; then `agents.local.in_use.leave` stops
+    it again. Raises UserError, one line.
     """
     if settings.broker:
         from agents.kafka import clients  # takes a moment, which commands without a client need not wait
@@ -355,7 +336,13 @@ def connected(settings: Settings, report: Report | None = None, *, start: bool =
         )
     broker = Broker.of(settings, report)
     if start:
-        return settings.model_copy(update={"broker": broker.start()})
+        report = report or (lambda line: None)
+        join(broker, report)
+        ran = broker.status().process is not None
+        address = broker.start(temporary=True)
+        if not ran:
+            report("It stops with this command; 'pillarscore broker start' starts one that stays")
+        return settings.model_copy(update={"broker": address})
     status = broker.status()
     if not status.answers:
         raise UserError(

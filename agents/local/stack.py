@@ -1,11 +1,12 @@
 """All of Pillarscore on this machine: broker, topics, and a worker in a process of its own.
 
 Started in this order and stopped in the reverse one, so that the worker can commit what it has done. A
-broker that ran before is used and left running.
+broker that a person has started is used and left running.
 """
 
 import asyncio
 import os
+import socket
 import sys
 from datetime import date
 from pathlib import Path
@@ -16,8 +17,8 @@ from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.local import orders
 from agents.local.broker import Broker, connected
-from agents.local.kafka_jars import Report
-from agents.local.ports import require_free
+from agents.local.in_use import Report, join, leave
+from agents.local.ports import reserve_web_port
 from agents.topics.creation import ensure
 
 READY_S = 90.0
@@ -36,7 +37,7 @@ class Stack:
         self.log = settings.state_dir / "worker.log"
         self._report = report
         self._broker: Broker | None = None
-        self._ours = False
+        self._held: socket.socket | None = None
         self._worker: asyncio.subprocess.Process | None = None
         self._running = asyncio.Event()
 
@@ -48,12 +49,12 @@ class Stack:
 
     async def connect(self) -> Settings:
         """Broker and topics. Raises UserError, one line."""
-        require_free(self.settings.web_host, self.settings.web_port)
+        # held until the worker starts, so that nobody else takes the port meanwhile
+        self.settings, self._held = reserve_web_port(self.settings, self._report)
         if not self.settings.broker:
             self._broker = Broker.of(self.settings, self._report)
-            # set before it starts, so that stop() also ends one whose start was broken off
-            self._ours = self._broker.status().process is None
-            address = await asyncio.to_thread(self._broker.start)
+            await asyncio.to_thread(join, self._broker, self._report)
+            address = await asyncio.to_thread(self._broker.start, temporary=True)
             self.settings = self.settings.model_copy(update={"broker": address})
         self.settings = await asyncio.to_thread(connected, self.settings)
         await ensure(self.settings)
@@ -84,6 +85,8 @@ class Stack:
         }
         if today is not None:
             environment[f"{PREFIX}AS_OF"] = today.isoformat()
+        if self._held is not None:
+            self._held.close()
         with self.log.open("wb") as log:
             # it stops when our end of its standard input closes, so it can't outlive us unnoticed
             self._worker = await asyncio.create_subprocess_exec(
@@ -130,7 +133,9 @@ class Stack:
             ended.cancel()
 
     async def stop(self) -> None:
-        """End the worker in order, with force after half a minute; then the broker if it was started here."""
+        """End the worker in order, with force after half a minute; then the broker, unless others need it."""
+        if self._held is not None:
+            self._held.close()
         worker = self._worker
         if worker is not None and worker.returncode is None:
             self._report("Stopping the worker …")
@@ -140,9 +145,7 @@ class Stack:
             except TimeoutError:
                 worker.kill()
                 await worker.wait()
-        if self._broker is not None and self._ours:
-            self._report("Stopping the local broker …")
-            await asyncio.to_thread(self._broker.stop)
+        await asyncio.to_thread(leave)
 
 
 def _last(log: Path) -> str:

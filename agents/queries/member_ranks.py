@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from agents.config.settings import Settings
 from agents.queries.benchmarks import merged
-from pipeline.cohorts.membership import EVERYONE, name_of, registers_of
+from pipeline.cohorts.kinds import EVERYONE, name_of, registers_of
 from pipeline.cohorts.merged_scores import ALL, Source, is_active
 from pipeline.cohorts.rank import CohortRank, rank, rank_among
 from pipeline.cohorts.rank_records import counts_around

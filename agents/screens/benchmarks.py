@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from agents.screens.fitting import Fitting
 from agents.screens.visible import identity
 from pipeline.rubric.components import PILLARS
 from schemas.benchmarks import Benchmark
@@ -24,12 +25,12 @@ def nearest(cohort: str, known: Sequence[str]) -> str:
     return f"; did you mean {identity(near[0])}?" if near else ""
 
 
-def table(found: Iterable[Benchmark]) -> Table:
+def table(found: Iterable[Benchmark]) -> Fitting:
     """Benchmarks, a line each."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("cohort", overflow="fold")
     for column in ("members", "mean", "median", "90th percentile", "7-day change"):
-        shown.add_column(column, justify="right")
+        shown.add_column(column, justify="right", no_wrap=True)
     for b in found:
         name = Text(identity(b.cohort))
         if b.mean is None or b.median is None or b.deciles is None:
@@ -37,7 +38,7 @@ def table(found: Iterable[Benchmark]) -> Table:
             continue
         numbers = [f"{b.size:,}", *(f"{points:.2f}" for points in (b.mean, b.median, b.deciles[8]))]
         shown.add_row(name, *numbers, f"{b.week.mean:+.2f}" if b.week is not None else "")
-    return shown
+    return Fitting(shown, ("7-day change", "90th percentile", "median"))
 
 
 def detail(b: Benchmark) -> Iterator[RenderableType]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from agents.screens.fitting import Fitting
 from agents.screens.visible import identity, visible
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
@@ -15,7 +16,9 @@ from pipeline.rubric.components import PILLARS
 from pipeline.scoring.bands import BANDS
 
 BAR = 24
-"""Characters of the longest bar."""
+"""Characters of the longest bar, where there is room for two."""
+_NUMBERS = 36
+"""Columns beside the two bars."""
 STEP = 1_000
 """Hundredths in a row of the histogram."""
 
@@ -23,7 +26,7 @@ STEP = 1_000
 def tables(comparison: Comparison) -> Iterator[RenderableType]:
     """Everything in the comparison."""
     yield Text(headline(comparison), "bold")
-    yield _histogram(comparison)
+    yield _Histogram(comparison)
     yield _distribution(comparison)
     if not comparison.members:
         return
@@ -66,20 +69,27 @@ def _table(title: str, *numbers: str) -> Table:
     return shown
 
 
-def _histogram(comparison: Comparison) -> Table:
-    shown = _table("score", "before", "")
-    shown.add_column("after", justify="right")
-    shown.add_column("")
-    sides = [_binned(side) for side in (comparison.before, comparison.after)]
-    largest = max([1, *sides[0], *sides[1]])
-    last = max((at for at in range(len(sides[0])) if sides[0][at] or sides[1][at]), default=-1)
-    for at in range(last + 1):
-        cells: list[RenderableType] = []
-        for side, style in zip(sides, ("dim", "cyan"), strict=True):
-            cells += [f"{side[at]:,}", Text(_bar(side[at], largest), style)]
-        shown.add_row(f"{at * STEP // 100} to {(at + 1) * STEP // 100}", *cells)
-    shown.columns[2].justify = "left"
-    return shown
+class _Histogram:
+    """How many members have which score, with bars as long as the terminal allows."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.sides = [_binned(side) for side in (comparison.before, comparison.after)]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table for this width."""
+        longest = max(1, min(BAR, (options.max_width - _NUMBERS) // 2))
+        sides, shown = self.sides, _table("score", "before", "")
+        shown.add_column("after", justify="right", no_wrap=True)
+        shown.add_column("", no_wrap=True)
+        largest = max([1, *sides[0], *sides[1]])
+        last = max((at for at in range(len(sides[0])) if sides[0][at] or sides[1][at]), default=-1)
+        for at in range(last + 1):
+            cells: list[RenderableType] = []
+            for side, style in zip(sides, ("dim", "cyan"), strict=True):
+                cells += [f"{side[at]:,}", Text(_bar(side[at], largest, longest), style)]
+            shown.add_row(f"{at * STEP // 100} to {(at + 1) * STEP // 100}", *cells)
+        shown.columns[2].justify = "left"
+        yield shown
 
 
 def _binned(side: Distribution) -> list[int]:
@@ -90,9 +100,9 @@ def _binned(side: Distribution) -> list[int]:
     return counts
 
 
-def _bar(count: int, largest: int) -> str:
+def _bar(count: int, largest: int, longest: int = BAR) -> str:
     """A bar in eighths of a character; never empty for somebody."""
-    eighths = max(8 * BAR * count // largest, 1 if count else 0)
+    eighths = max(8 * longest * count // largest, 1 if count else 0)
     return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
 
 
@@ -137,9 +147,9 @@ def _parts(title: str, parts: Sequence[Change], members: int) -> Table:
     return shown
 
 
-def _movers(title: str, movers: Sequence[Mover]) -> Table:
+def _movers(title: str, movers: Sequence[Mover]) -> Fitting:
     shown = _table(title, "before", "after", "change", *(str(pillar) for pillar in PILLARS))
-    shown.add_column("band")
+    shown.add_column("band", no_wrap=True)
     for mover in movers:
         was, now = mover.bands
         shown.add_row(
@@ -148,7 +158,7 @@ def _movers(title: str, movers: Sequence[Mover]) -> Table:
             *(signed(mover.pillars[pillar]) if pillar in mover.pillars else "·" for pillar in PILLARS),
             str(was) if was is now else f"{was} -> {now}",
         )
-    return shown
+    return Fitting(shown, ("relate", "engage", "find", "brand", "band"))
 
 
 def trial_table(trial: Trial) -> Table:

@@ -6,7 +6,7 @@ Results go to stdout, all else to stderr, so that a result can be piped on.
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -18,19 +18,20 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from agents.files.inputs import Inputs
-from agents.files.ndjson import Lines
-from agents.files.rejected import Rejected
-from agents.offline.engine import ScoreTable
-from agents.offline.verification import Difference
+from agents.screens.fitting import Fitting
 from agents.screens.visible import identity, visible
-from pipeline.common.days import calendar
 from pipeline.common.points import as_points
-from pipeline.common.units import Day
-from schemas.ledger import Counters
+
+if TYPE_CHECKING:
+    from agents.files.inputs import Inputs
+    from agents.files.ndjson import Lines
+    from agents.files.rejected import Rejected
+    from agents.offline.engine import ScoreTable
+    from agents.offline.verification import Difference
+    from schemas.ledger import Counters
 
 WIDTH = 110
 """Columns where there is no terminal to ask."""
@@ -51,6 +52,9 @@ def report(line: str) -> None:
 class _Rate(ProgressColumn):
     """Events and events per second."""
 
+    def __init__(self) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+
     def render(self, task: Task) -> Text:
         events = task.fields["events"]
         rate = f", {events / task.elapsed:,.0f}/s" if task.elapsed else ""
@@ -60,7 +64,13 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
     """A bar on stderr, if that is a terminal: to be called with (events so far, done, of how many; 0: unknown)."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        _Rate(),
+        TimeElapsedColumn(),
+    )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=None, events=0)
@@ -72,7 +82,7 @@ def progress(what: str) -> Iterator[Callable[[int, float | None, int], None]]:
 
 
 @contextmanager
-def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]:
+def reading(what: str, lines: "Lines | Inputs") -> Iterator[Callable[[int], None]]:
     """A bar for reading files, to be called with the events of each batch; at the end, notes on the files."""
     with progress(what) as advance:
         count = 0
@@ -87,7 +97,7 @@ def reading(what: str, lines: Lines | Inputs) -> Iterator[Callable[[int], None]]
         report(note)
 
 
-def account(counters: Counters, running: bool = False) -> str:
+def account(counters: "Counters", running: bool = False) -> str:
     """What became of the events, as a line: `5 events read: 4 scored, 1 duplicate, …`.
 
     running: what is not settled is still under way.
@@ -98,7 +108,7 @@ def account(counters: Counters, running: bool = False) -> str:
     return f"{counters.read:,} events read: {', '.join(parts)}{missing}"
 
 
-def letters(dead: Mapping[str, Rejected]) -> Iterator[str]:
+def letters(dead: "Mapping[str, Rejected]") -> Iterator[str]:
     """A line per reason of dead letters, the most frequent first, each followed by the first lines where it is."""
     for reason, found in sorted(dead.items(), key=lambda item: (-item[1].count, item[0])):
         yield f"{found.count:,} × {reason}"
@@ -108,20 +118,20 @@ def letters(dead: Mapping[str, Rejected]) -> Iterator[str]:
             yield f"  and {found.count - len(found.first):,} more"
 
 
-def table(score_table: ScoreTable, rows: Sequence[int]) -> Table:
+def table(score_table: "ScoreTable", rows: Sequence[int]) -> Fitting:
     """The chosen rows of the table, ranked as they come."""
     shown = Table(box=None, pad_edge=False)
-    shown.add_column("#", justify="right")
+    shown.add_column("#", justify="right", no_wrap=True)
     shown.add_column("member", overflow="fold")
     for name in ("score", "brand", "find", "engage", "relate"):
         shown.add_column(name, justify="right", no_wrap=True)
     for rank, row in enumerate(rows, 1):
         points = [int(score_table.score[row]), *score_table.pillars[row].tolist()]
         shown.add_row(str(rank), Text(identity(score_table.members[row])), *map(as_points, points))
-    return shown
+    return Fitting(shown, ("relate", "engage", "find", "brand"))
 
 
-def difference_table(found: Sequence[Difference]) -> Table:
+def difference_table(found: "Sequence[Difference]") -> Table:
     """Differences between live and offline."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("member", overflow="fold")
@@ -135,8 +145,11 @@ def difference_table(found: Sequence[Difference]) -> Table:
     return shown
 
 
-def about(score_table: ScoreTable, rubric: str) -> str:
+def about(score_table: "ScoreTable", rubric: str) -> str:
     """`1,107 members as of 2025-11-20 by ssi 1`."""
+    from pipeline.common.days import calendar
+    from pipeline.common.units import Day
+
     members = "1 member" if len(score_table) == 1 else f"{len(score_table):,} members"
     return f"{members} as of {calendar(Day(score_table.day))} by {rubric}"
 

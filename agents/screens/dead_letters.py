@@ -11,6 +11,7 @@ from rich.text import Text
 from agents.dead_letters.redrive import Judged, Memory
 from agents.dead_letters.store import StoredLetter
 from agents.screens import raw_json
+from agents.screens.fitting import Fitting
 from agents.screens.visible import visible
 from schemas.replays import Replay
 
@@ -40,17 +41,22 @@ class Newest:
 
 def reasons(newest: Newest) -> Table:
     """How many of each reason, the most frequent first, and since when there was none."""
-    table = Table("reason", box=None, pad_edge=False)
-    table.add_column("letters", justify="right")
-    table.add_column("newest")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("reason", no_wrap=True)
+    table.add_column("letters", justify="right", no_wrap=True)
+    table.add_column("newest", no_wrap=True)
     for reason, count in newest.count.most_common():
         table.add_row(Text(visible(reason)), f"{count:,}", moment(newest.latest[reason]))
     return table
 
 
-def listing(letters: Iterable[StoredLetter], memory: Memory) -> Table:
+def listing(letters: Iterable[StoredLetter], memory: Memory) -> Fitting:
     """A row for each letter."""
-    table = Table("letter", "written", "reason", "type", "message", "", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("letter", "written", "reason"):
+        table.add_column(name, no_wrap=True)
+    for name in ("type", "message", ""):
+        table.add_column(name, overflow="fold")
     for found in letters:
         table.add_row(
             letter_id(found),
@@ -60,7 +66,7 @@ def listing(letters: Iterable[StoredLetter], memory: Memory) -> Table:
             _cell(found.letter.message),
             "redriven" if _before(found, memory) else "",
         )
-    return table
+    return Fitting(table, ("written", "type"))
 
 
 def as_json(found: StoredLetter, memory: Memory) -> dict[str, Any]:

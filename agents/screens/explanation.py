@@ -1,5 +1,7 @@
 """An explanation as a tree for the terminal: score, pillars, components, signals, next steps."""
 
+from collections.abc import Sequence
+
 from rich.text import Text
 from rich.tree import Tree
 
@@ -7,14 +9,21 @@ from agents.screens.visible import identity, visible
 from pipeline.common.days import calendar
 from pipeline.common.points import as_points
 from pipeline.reports.advice import TOP
-from pipeline.reports.explain import ComponentReport, Explanation, Source, TargetReport
+from pipeline.reports.explain import ComponentReport, Explanation, PillarReport, Source, TargetReport
+from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import GENERAL
 from schemas.network import NetworkStanding
 from schemas.scores import Rank
 
+BAR = 20
+"""Cells of a bar for a whole pillar."""
 
-def tree(member: str, explanation: Explanation, max_steps: int = 10) -> Tree:
-    """The explanation of a member's score, with at most so many next steps."""
+
+def tree(member: str, explanation: Explanation, max_steps: int = 10, *, everything: bool = False) -> Tree:
+    """The explanation of a member's score, with at most so many next steps.
+
+    everything: also the components for which nothing counts; otherwise they are only named.
+    """
     title = f"{as_points(explanation.score)}  {identity(member)}"
     about = f"as of {calendar(explanation.day)} by {explanation.rubric} {explanation.version}"
     top = Tree(Text.assemble((title, "bold"), f", {about}"), guide_style="dim")
@@ -25,12 +34,11 @@ def tree(member: str, explanation: Explanation, max_steps: int = 10) -> Tree:
     if explanation.network is not None:
         top.add(Text(_network(explanation.network)))
     for pillar in explanation.pillars:
-        weakest = ", weakest pillar" if pillar.name == explanation.weakest else ""
-        branch = top.add(Text.assemble((_of(pillar.points, pillar.max, pillar.name), "bold"), weakest))
-        for component in pillar.components:
-            _add(branch, component)
+        branch = top.add(_pillar(pillar, pillar.name == explanation.weakest))
+        _add_all(branch, pillar.components, everything)
     for penalty in explanation.penalties:
-        _add(top, penalty)
+        if everything or _counts(penalty):
+            _add(top, penalty)
     if explanation.before_floor < explanation.score:
         full = as_points(explanation.before_floor)
         top.add(Text(f"{full:>5} in all, but a score never falls below 0: gains count once this is above 0"))
@@ -93,6 +101,32 @@ def _network(network: NetworkStanding) -> str:
 
 def _of(points: int, max_points: int, name: str) -> str:
     return f"{as_points(points):>5} of {as_points(max_points)}  {name}"
+
+
+def _pillar(pillar: PillarReport, weakest: bool) -> Text:
+    """`12.50 of 25.00  engage  ██████████░░░░░░░░░░  weakest`."""
+    filled = round(BAR * max(0, pillar.points) / pillar.max) if pillar.max else 0
+    width = max(len(name) for name in PILLARS)
+    return Text.assemble(
+        (_of(pillar.points, pillar.max, f"{pillar.name:{width}}"), "bold"),
+        ("  " + "█" * filled, "cyan"),
+        ("░" * (BAR - filled), "dim"),
+        ("  weakest" if weakest else "", "yellow"),
+    )
+
+
+def _counts(component: ComponentReport) -> bool:
+    """Whether there is anything to show of a component."""
+    return component.full != 0 or any(source.count for source in component.sources)
+
+
+def _add_all(branch: Tree, components: Sequence[ComponentReport], everything: bool) -> None:
+    for component in components:
+        if everything or _counts(component):
+            _add(branch, component)
+    silent = [component.name for component in components if not _counts(component)]
+    if silent and not everything:
+        branch.add(Text(f"nothing counts yet for {', '.join(silent)}", "dim"))
 
 
 def _add(branch: Tree, component: ComponentReport) -> None:

@@ -12,6 +12,7 @@ from agents.kafka.consumer_groups import Group as Members
 from agents.queries.next_steps import LATE_S, next_steps
 from agents.queries.status import Lag, Status
 from agents.screens.console import account
+from agents.screens.fitting import Fitting
 from agents.screens.visible import visible
 from pipeline.common.days import calendar
 from pipeline.common.units import Day
@@ -70,8 +71,8 @@ def _moving(group: Members) -> bool:
     return group.state in ("PreparingRebalance", "CompletingRebalance")
 
 
-def _sources(status: Status) -> Table:
-    table = Table("events", "read by", box=None, pad_edge=False)
+def _sources(status: Status) -> Fitting:
+    table = _table("events", "read by")
     _numbers(table, "end", "unread", "lag")
     for row in status.sources:
         table.add_row(
@@ -80,11 +81,11 @@ def _sources(status: Status) -> Table:
             f"{row.end:,}",
             *_lag(row.lag),
         )
-    return table
+    return Fitting(table, ("end",))
 
 
-def _partitions(status: Status) -> Table:
-    table = Table("members", "scored by", box=None, pad_edge=False)
+def _partitions(status: Status) -> Fitting:
+    table = _table("members", "scored by")
     _numbers(table, "unread frames", "lag", "scored/s", "members", "last commit", "as of")
     for row in status.partitions:
         age = row.committed_age_s
@@ -97,6 +98,13 @@ def _partitions(status: Status) -> Table:
             Text("never", _DIM) if age is None else f"{_seconds(age)} ago",
             f"{_day(row.day) or ''}{f', {row.unrolled:,} to roll over' if row.unrolled else ''}",
         )
+    return Fitting(table, ("as of", "scored/s", "last commit"))
+
+
+def _table(number: str, owner: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(number, no_wrap=True)
+    table.add_column(owner, overflow="fold")
     return table
 
 

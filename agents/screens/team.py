@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.screens.comparison import signed
+from agents.screens.fitting import Fitting
 from agents.screens.scores_export import harmless
 from agents.screens.visible import identity
 from pipeline.common.days import calendar
@@ -23,7 +24,7 @@ COLUMNS = ("place", "member", "score", *map(str, PILLARS), "band", "weakest", "c
 _AT_ONCE = 10_000
 
 
-def table(team: Team, rows: int) -> Table:
+def table(team: Team, rows: int) -> Fitting:
     """The best `rows` members."""
     shown = Table(box=None, pad_edge=False)
     for name in ("rank", *COLUMNS[1:]):
@@ -35,7 +36,7 @@ def table(team: Team, rows: int) -> Table:
     for row in range(min(rows, len(team))):
         rank, _, *more = _cells(team, row)
         shown.add_row(rank, Text(identity(team.members[row])), *more)
-    return shown
+    return Fitting(shown, ("weakest", "relate", "engage", "find", "brand", "band", "change"))
 
 
 def _cells(team: Team, row: int, sign: bool = True) -> list[str]:

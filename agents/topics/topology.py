@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from agents.config.settings import Settings
 from agents.topics.specs import Topic, specs
@@ -62,6 +63,30 @@ def text(settings: Settings) -> Iterator[str]:
     width = max(len(settings.topic(topic.short)) for topic in topics)
     for topic in topics:
         yield f"{settings.topic(topic.short):{width}}  {_size(topic):29}  {topic.why}"
+
+
+def as_json(settings: Settings) -> dict[str, Any]:
+    """The graph for programs, with full names of topics."""
+    return {
+        "roles": [
+            {
+                "name": role.name,
+                "purpose": role.why,
+                "reads": [settings.topic(short) for short in role.reads],
+                "writes": [settings.topic(short) for short in role.writes],
+            }
+            for role in ROLES
+        ],
+        "topics": [
+            {
+                "topic": settings.topic(topic.short),
+                "partitions": topic.partitions,
+                "cleanup_policy": topic.policy,
+                "purpose": topic.why,
+            }
+            for topic in _used(settings)
+        ],
+    }
 
 
 def mermaid(settings: Settings) -> Iterator[str]:

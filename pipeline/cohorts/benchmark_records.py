@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 import orjson
 
-from pipeline.cohorts.membership import kind_of
+from pipeline.cohorts.kinds import kind_of
 from pipeline.cohorts.merged_scores import ALL, MergedScores
 from pipeline.common.days import calendar, number
 from pipeline.common.json_columns import TEXTS, ZERO

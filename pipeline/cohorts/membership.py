@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.cohorts.kinds import registers_of
 from pipeline.common.growable import grown
 from pipeline.common.json_columns import Piece
 from pipeline.common.rubric_id import RubricId
@@ -28,11 +29,7 @@ from schemas.distributions import (
     names_key,
     rows_key,
 )
-from schemas.registers import TEXTS, Register
 
-EVERYONE = "everyone"
-KINDS = {register.name.lower(): register for register in TEXTS}
-"""The registers that can be kinds of cohorts, by name."""
 _PIECE = 8192
 _HEAVY = 3
 """A chunk of which one slot in so many has changed is written whole."""
@@ -63,7 +60,7 @@ class CohortMembership:
         self.ranker = ranker
         self.number = 0
         self.names: list[tuple[str, str]] = [("", "")]
-        self._registers = [KINDS[kind] for kind in self.kinds]
+        self._registers = registers_of(self.kinds)
         self._columns = np.arange(len(self.kinds))
         self._codes = np.zeros((1, len(self.kinds)), np.uint32)  # by number of the text and kind
         self._cohort = np.zeros((0, len(self.kinds)), np.uint32)
@@ -214,27 +211,3 @@ class CohortMembership:
         """Bytes allocated in arrays."""
         parts = (self._cohort, self._marked, self._codes)
         return sum(part.nbytes for part in parts)
-
-
-def kind_of(cohort: str) -> tuple[str, str]:
-    """(kind, value) of a cohort's name, as `industry:software`; ValueError for a name that can't be one.
-
-    >>> kind_of("industry:R: and D"), kind_of("everyone")
-    (('industry', 'R: and D'), ('everyone', ''))
-    """
-    if cohort == EVERYONE:
-        return EVERYONE, ""
-    kind, colon, value = cohort.partition(":")
-    if not colon or kind not in KINDS or not value:
-        raise ValueError(f"a cohort is 'everyone', or KIND:VALUE with a KIND of {', '.join(KINDS)}")
-    return kind, value
-
-
-def name_of(kind: str, value: str) -> str:
-    """The name of a cohort: `everyone`, or `industry:software`."""
-    return EVERYONE if kind == EVERYONE else f"{kind}:{value}"
-
-
-def registers_of(kinds: Sequence[str]) -> list[Register]:
-    """The registers that these kinds are."""
-    return [KINDS[kind] for kind in kinds]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.cohorts.histograms import CohortHistograms
-from pipeline.cohorts.membership import EVERYONE, name_of
+from pipeline.cohorts.kinds import EVERYONE, name_of
 from pipeline.cohorts.sorted_scores import SortedScores, empty, entries_of
 from pipeline.common.growable import grown
 from schemas.distributions import GONE, WIDTH, Head, Rows, load_names, parse_key

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from pipeline.cohorts.membership import EVERYONE
+from pipeline.cohorts.kinds import EVERYONE
 from pipeline.cohorts.merged_scores import ALL, NONE, MergedScores, Source
 from pipeline.cohorts.rank import top_of
 from pipeline.cohorts.sorted_scores import SortedScores

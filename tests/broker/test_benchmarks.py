@@ -18,7 +18,7 @@ from agents.offline.engine import Offline
 from agents.queries import published_scores
 from agents.queries.commit_progress import counted
 from perf.worker_process import Worker, total
-from pipeline.cohorts.membership import kind_of, registers_of
+from pipeline.cohorts.kinds import kind_of, registers_of
 from pipeline.common import days
 from pipeline.rubric.components import PILLARS
 from schemas.benchmarks import Benchmark

@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ import pytest
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.local.broker import Broker, answers, connected
+from agents.local.in_use import leave
 from agents.topics.creation import ensure
 
 
@@ -106,15 +109,73 @@ def test_connected_starts_the_local_broker_or_says_that_none_runs(tmp_path: Path
     settings = Settings(broker="", state_dir=tmp_path, broker_heap_mb=256)
     with pytest.raises(UserError, match="broker start"):
         connected(settings, start=False)
+    lines: list[str] = []
     try:
-        started = connected(settings)
+        started = connected(settings, lines.append)
         assert answers(started.broker)
+        assert "It stops with this command" in lines[-1]
         assert connected(settings, start=False) == started
         assert connected(started) == started
     finally:
-        Broker.of(settings).stop()
+        leave()
+    assert lines[-1] == "Stopping the local broker …"
+    assert not answers(started.broker)
     with pytest.raises(UserError, match=f"No Kafka answers at {started.broker}"):
         connected(started)
+
+
+def test_a_command_stops_only_a_broker_that_was_started_for_commands(tmp_path: Path, jars: Path) -> None:
+    (tmp_path / "jars").symlink_to(jars)
+    settings = Settings(broker="", state_dir=tmp_path, broker_heap_mb=256)
+    lines: list[str] = []
+    try:
+        address = Broker.of(settings).start()
+        assert connected(settings, lines.append).broker == address
+        leave()
+        assert lines == []
+        assert answers(address)
+    finally:
+        Broker.of(settings).stop()
+
+
+def test_a_broker_that_another_command_uses_goes_on_until_that_ends(tmp_path: Path, jars: Path) -> None:
+    (tmp_path / "jars").symlink_to(jars)
+    settings = Settings(broker="", state_dir=tmp_path, broker_heap_mb=256)
+    lines: list[str] = []
+    program = (
+        "import sys\nfrom agents.config.settings import Settings\nfrom agents.local.broker import connected\n"
+        "from agents.local.in_use import leave\n"
+        f"connected(Settings(broker='', state_dir={str(tmp_path)!r}, broker_heap_mb=256))\n"
+        "print('uses it', flush=True)\nsys.stdin.read()\nleave()"
+    )
+    address = connected(settings, lines.append).broker
+    other = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "uses it\n"
+        leave()
+        assert "goes on" in lines[-1]
+        assert answers(address)
+        other.communicate(timeout=60)
+        assert not answers(address)
+    finally:
+        other.kill()
+        other.wait(10)
+        Broker.of(settings).stop()
+
+
+def test_a_broker_that_a_person_starts_too_stays(tmp_path: Path, jars: Path) -> None:
+    (tmp_path / "jars").symlink_to(jars)
+    settings = Settings(broker="", state_dir=tmp_path, broker_heap_mb=256)
+    try:
+        address = connected(settings).broker
+        assert Broker.of(settings).start() == address
+        leave()
+        assert answers(address)
+    finally:
+        Broker.of(settings).stop()
 
 
 def wait_until_gone(broker: Broker) -> None:

@@ -138,6 +138,10 @@ def test_what_is_published_is_scored_as_offline(program: Program, worker: object
         "members"
     ][0]
     assert best["member"] in program("top", "-n", 1)
+    assert json.loads(program("top", "-n", 1, "--json"))["score"] == best["score"]
+    compared = json.loads(program("verify", "--json"))
+    assert (compared["files"]["members"], compared["files"]["differences"]) == (members, 0)
+    assert compared["ledger"]["problems"] == []
 
     # what only one side has is found
     assert " differences" in program("verify", files[0], code=1)
@@ -219,7 +223,11 @@ def test_a_pace_is_kept_and_a_broken_off_publish_can_be_verified(
 
 
 PLAYED = {
-    "network": (143, 142, "232,286 events read: 227,626 scored, 0 duplicate, 4,659 outside the window, 1 erased"),
+    "network": (
+        143,
+        142,
+        "232,286 events read: 227,626 scored, 0 duplicate, 4,659 outside the window, 1 erased",
+    ),
     "collegemsg": (1107, 1107, "47,021 events read: 47,021 scored"),
 }
 """Members, how many have a team (one is erased), and what becomes of the events, by sample."""
@@ -261,7 +269,9 @@ def _check_a_team(program: Program, members: int) -> None:
     assert live["members"] == offline["members"]
     assert live["summary"]["pillars"] == offline["summary"]["pillars"]
     best = live["members"][0]
-    days = [line for line in program("history", best["member"], "--json").splitlines() if line.startswith("{")]
+    days = [
+        line for line in program("history", best["member"], "--json").splitlines() if line.startswith("{")
+    ]
     assert len(days) == RECORDED_DAYS
 
 
@@ -304,6 +314,26 @@ def test_a_worker_does_not_outlive_a_killed_run(fresh: Settings, tmp_path: Path)
     process.kill()
     process.wait(30)
     until(lambda: _stopped(fresh) == ["stopped"], "the worker stopped")
+
+
+def test_a_command_without_a_kafka_starts_one_and_stops_it_again(tmp_path: Path, jars: Path) -> None:
+    (tmp_path / "jars").symlink_to(jars)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    environment |= {f"{PREFIX}STATE_DIR": str(tmp_path), f"{PREFIX}BROKER_HEAP_MB": "256"}
+    done = subprocess.run(
+        [*MAIN, "topics", "--json"], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["differences"] == []
+    assert done.stderr.splitlines() == [
+        "Starting the local broker …",
+        "It stops with this command; 'pillarscore broker start' starts one that stays",
+        "Stopping the local broker …",
+    ]
+    stopped = subprocess.run(
+        [*MAIN, "broker", "status"], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (stopped.returncode, stopped.stdout) == (1, "The local broker is not running.\n")
 
 
 def _stopped(settings: Settings) -> list[str]:

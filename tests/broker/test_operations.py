@@ -171,6 +171,9 @@ def test_a_letter_is_mended_sent_again_and_scored(
     edit = ["--set", f"time={datetime.now(UTC).isoformat()}"]
     assert "2 would fail again" in pillarscore("dead-letters", "replay", late, old, code=1)
     assert "1 to be sent" in pillarscore("dead-letters", "replay", late, *edit)
+    dry = json.loads(pillarscore("dead-letters", "replay", late, *edit, "--json"))
+    assert (dry["dry_run"], dry["letters"], dry["sent"], dry["would_fail_again"]) == (True, 1, 0, 0)
+    assert json.loads(pillarscore("dead-letters", "show", late, "--json"))["letter"] == late
     assert "0 sent, 3 would fail" in pillarscore("dead-letters", "replay", "--all", "--yes", code=1)
     assert "1 letter: 1 sent" in pillarscore("dead-letters", "replay", late, *edit, "--yes")
     # a transaction's marker has an offset too

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.cohorts.benchmark_records import Benchmarks
-from pipeline.cohorts.membership import CohortMembership, registers_of
+from pipeline.cohorts.kinds import registers_of
+from pipeline.cohorts.membership import CohortMembership
 from pipeline.cohorts.merged_scores import MergedScores
 from pipeline.scoring.bands import BANDS
 from pipeline.shard import distribution_feed

@@ -1,8 +1,10 @@
 """The command line: help that teaches, errors of one line, exit codes."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,13 +134,152 @@ def program(code: str, **environment: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def test_help_imports_nothing_heavy() -> None:
+HEAVY = (
+    *("numpy", "pyarrow", "faust", "mode", "aiokafka", "aiohttp", "structlog", "orjson", "pydantic"),
+    *("pydantic_settings", "rich", "markdown_it", "asyncio", "ssl"),
+)
+"""What takes long to import; `pillarscore --help` needs about 0.1 s with none of it, and 1 s with all."""
+
+
+def imported(*arguments: str) -> list[bytes]:
+    """Which of the heavy modules a call of the program imports."""
     code = (
-        "import sys\nfrom agents import cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass\n"
-        "print([m for m in ('numpy', 'pyarrow', 'faust', 'aiokafka', 'pydantic') if m in sys.modules])"
+        f"import sys\nfrom agents import cli\ntry: cli.main({list(arguments)!r})\nexcept SystemExit: pass\n"
+        f"print(*(m for m in {HEAVY!r} if m in sys.modules))"
     )
     out, _ = program(code).communicate(timeout=60)
-    assert out.splitlines()[-1] == b"[]"
+    return out.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("--version",)])
+def test_the_program_itself_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert imported(*arguments) == []
+
+
+def test_help_of_no_command_imports_anything_heavy() -> None:
+    code = "\n".join(
+        [
+            "import sys, contextlib\nfrom agents import cli",
+            "for name in cli._Commands():",
+            "    with contextlib.suppress(SystemExit): cli.main([name, '--help'])",
+            f"print(*(m for m in {HEAVY!r} if m in sys.modules))",
+        ]
+    )
+    out, err = program(code).communicate(timeout=60)
+    assert err == b""
+    # Typer itself checks values by pydantic
+    assert out.splitlines()[-1].split() in ([], [b"pydantic"])
+
+
+@pytest.mark.parametrize(
+    "module", ["agents.config.settings", "agents.screens.console", "agents.local.broker"]
+)
+def test_what_most_commands_need_imports_no_tables(module: str) -> None:
+    code = f"import sys\nimport {module}\nprint(*(m for m in ('numpy', 'pyarrow', 'aiokafka') if m in sys.modules))"
+    out, _ = program(code).communicate(timeout=60)
+    assert out.split() == []
+
+
+def test_version(capsys: pytest.CaptureFixture[str], pytestconfig: pytest.Config) -> None:
+    about = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text())
+    assert run("--version") == 0
+    assert capsys.readouterr() == (f"pillarscore {about['project']['version']}\n", "")
+
+
+def test_h_is_help_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ([], ["score"], ["broker"], ["broker", "start"]):
+        shown = []
+        for option in ("-h", "--help"):
+            assert run(*command, option) == 0
+            shown.append(capsys.readouterr().out)
+        assert shown[0] == shown[1]
+        assert "-h, --help" in shown[0]
+
+
+def test_help_fits_the_terminal_and_cuts_nothing_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    for command in ([], *([name] for name in cli._Commands())):
+        assert run(*command, "--help") == 0
+        lines = capsys.readouterr().out.splitlines()
+        # an example can be longer than the line
+        assert all(len(line) <= 60 or " " not in line.strip() for line in lines)
+        assert not any(re.search(r"[a-z,]\.\.\.$", line) for line in lines)
+        assert not re.search("<[a-z]", "".join(lines)), "a type of Python in the help"
+
+
+WITHOUT_JSON = {
+    ("run",): "goes on until it is stopped; status, top and verify have the results",
+    ("worker",): "goes on until it is stopped; PILLARSCORE_LOG_FORMAT=json is for its log",
+    ("completion",): "prints a script",
+}
+
+
+def leaves(path: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All commands that do something."""
+    own = getattr(command, "commands", {})
+    if not own:
+        yield path, command
+    for name in own:
+        yield from leaves((*path, name), own[name])
+
+
+def test_every_command_with_a_result_prints_it_as_json() -> None:
+    group = typer.main.get_command(cli.app)
+    without = {
+        path
+        for path, one in leaves((), group)
+        if not any("--json" in parameter.opts for parameter in one.params)
+    }
+    assert without == WITHOUT_JSON.keys()
+
+
+def completed(words: str, shell: str = "bash") -> list[str]:
+    """What the shell offers for a line of which the last word is not complete."""
+    environment = {
+        "_PILLARSCORE_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    out, err = program("from agents.cli import main; main()", **environment).communicate(timeout=60)
+    assert err == b""
+    return out.decode().split()
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    assert completed("pillarscore expl") == ["explain"]
+    assert completed("pillarscore broker sta") == ["start", "status"]
+    assert "--as-of" in completed("pillarscore score --a")
+    assert completed("pillarscore worker --role sc") == ["score"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_a_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("completion", shell) == 0
+    script = capsys.readouterr().out
+    assert f"_PILLARSCORE_COMPLETE=complete_{shell}" in script
+
+
+def test_bash_completes_with_the_script(tmp_path: Path) -> None:
+    (tmp_path / "pillarscore").write_text(
+        f"#!/bin/sh\nexec {sys.executable} -c 'from agents.cli import main; main()' \"$@\"\n"
+    )
+    (tmp_path / "pillarscore").chmod(0o755)
+    script = (
+        'eval "$(pillarscore completion bash)"; COMP_WORDS=(pillarscore dead-letters re); COMP_CWORD=2; '
+        "_pillarscore_completion pillarscore; echo ${COMPREPLY[@]}"
+    )
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("replay\n", "")
 
 
 def test_a_reader_that_left_is_no_traceback(tmp_path: Path) -> None:

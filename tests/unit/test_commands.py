@@ -141,6 +141,59 @@ def test_explain_adds_up(here):
     assert "2.50  post: 1 time\n" in shown
 
 
+def test_json_alone_on_stdout(here):
+    events = here / "events.ndjson"
+    made = json.loads(good("score", events, "--as-of", "2025-11-20", "--json").stdout)
+    assert [member["member"] for member in made["members"]] == ["eve\x1b[31m[red]", "ada", "bob"]
+    roles = json.loads(good("topology", "--json").stdout)["roles"]
+    assert {role["name"] for role in roles} >= {"ingest", "score"}
+    tried = good("whatif", "--set", "ada:post=+1", events, "--as-of", "2025-11-20", "--json").stdout
+    assert len(json.loads(tried)["trials"]) == 1
+    parquet = good("convert", "parquet", events, "--out", here / "events.parquet", "--json").stdout
+    assert json.loads(parquet) == {"events": 7, "skipped": {"invalid_json": 1}}
+    state = json.loads(CliRunner().invoke(app, ["broker", "status", "--json"]).stdout)
+    assert (state["pid"], state["answers"]) == (None, False)
+
+
+def test_explain_shows_what_counts_and_all_of_it_when_asked(here):
+    told = ("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20")
+    shown = good(*told).stdout
+    assert "├──  2.50 of 25.00  brand   ██░░░░░░░░░░░░░░░░░░" in shown
+    assert "└──  0.00 of 25.00  relate  ░░░░░░░░░░░░░░░░░░░░\n" in shown
+    assert shown.count("  weakest\n") == 1
+    hidden = re.findall(r"nothing counts yet for (.*)", shown)
+    assert hidden
+    everything = good(*told, "--all").stdout
+    assert "nothing counts yet" not in everything
+    for name in ", ".join(hidden).split(", "):
+        assert re.search(rf" 0\.00 of \d+\.00  {name}:", everything), name
+        assert not re.search(rf" 0\.00 of \d+\.00  {name}:", shown), name
+
+
+def test_explain_keeps_a_pillar_in_one_line_at_60_columns(here, monkeypatch):
+    monkeypatch.setattr("agents.screens.console.WIDTH", 60)
+    shown = good("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20").stdout.splitlines()
+    assert all(len(line) <= 60 for line in shown)
+    pillars = [line for line in shown if re.match(r".── +[\d.]+ of 25\.00  ", line)]
+    assert [len(re.findall("[█░]", line)) for line in pillars] == [20] * 4
+    assert any(line.rstrip().endswith("weakest") for line in pillars)
+
+
+def test_tables_keep_the_member_at_60_columns(here, monkeypatch):
+    monkeypatch.setattr("agents.screens.console.WIDTH", 60)
+    long = "m-" + 30 * "7"
+    team = [event("member.updated", str(n), long + str(n), NOON, team="sales") for n in range(2)]
+    posts = [event("post.published", f"p{n}", long + str(n), NOON) for n in range(2)]
+    (here / "team.ndjson").write_bytes(ndjson([*team, *posts]))
+    for command in (("score",), ("team", "sales")):
+        shown = good(*command, here / "team.ndjson", "--as-of", "2025-11-20").stdout
+        table = [line for line in shown.splitlines() if not line.startswith(("no room", "sales", "average"))]
+        assert all(len(line) <= 60 for line in table[:4])
+        column = table[0].index("member")
+        folded = "".join(line[column:].split("  ")[0].strip() for line in table[1:5])
+        assert long in folded, shown
+
+
 def test_explain_as_json(here):
     reported = json.loads(
         good("explain", "ada", here / "events.ndjson", "--as-of", "2025-11-20", "--json").stdout

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from agents.config.errors import UserError
-from agents.local.broker import PROPERTIES
+from agents.local.broker_config import PROPERTIES
 from agents.worker.worker import STOP_S
 from tests.kit import container
 from tests.kit.settings import load

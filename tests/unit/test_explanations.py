@@ -4,7 +4,7 @@ import doctest
 
 import pytest
 
-import pipeline.cohorts.membership
+import pipeline.cohorts.kinds
 import pipeline.cohorts.rank
 import pipeline.common.points
 import pipeline.common.rubric_id
@@ -49,7 +49,7 @@ def test_ranks(pytestconfig):
 
 
 MODULES = [
-    pipeline.cohorts.membership,
+    pipeline.cohorts.kinds,
     pipeline.cohorts.rank,
     pipeline.reports.apportion,
     pipeline.scoring.bands,
