@@ -16,21 +16,46 @@ from schemas.replays import Replay
 
 LONGEST = 100
 """Characters of a text in a table."""
+MAX_NAMES = 100
+"""Sources that are counted one by one: upstream chooses their names, so there may be any number."""
+NONE = "(none)"
+
+
+class Counts:
+    """How many letters of each name, such as a reason, and when the newest of them was written.
+
+    max_names: how many names are told apart, the first to come; `others` counts the letters of all further names.
+    """
+
+    def __init__(self, max_names: int) -> None:
+        self.count: Counter[str] = Counter()
+        self.latest: dict[str, int] = {}
+        self.others = 0
+        self._max_names = max_names
+
+    def add(self, name: str, timestamp: int) -> None:
+        """Count one more."""
+        if name not in self.count and len(self.count) == self._max_names:
+            self.others += 1
+            return
+        self.count[name] += 1
+        self.latest[name] = max(timestamp, self.latest.get(name, 0))
 
 
 class Newest:
-    """Counts letters by reason as they come, and keeps the newest; max_letters: how many, 0 for all."""
+    """Counts letters by reason and by source as they come, and keeps the newest; max_letters: how many, 0 for all."""
 
     def __init__(self, max_letters: int) -> None:
-        self.count: Counter[str] = Counter()
-        self.latest: dict[str, int] = {}
+        self.by_reason = Counts(MAX_NAMES)
+        self.by_source = Counts(MAX_NAMES)
         self.letters: deque[StoredLetter] = deque(maxlen=max_letters or None)
+        self.total = 0
 
     def add(self, found: StoredLetter) -> None:
         """Take one more."""
-        reason = found.letter.reason
-        self.count[reason] += 1
-        self.latest[reason] = max(found.timestamp, self.latest.get(reason, 0))
+        self.total += 1
+        self.by_reason.add(found.letter.reason, found.timestamp)
+        self.by_source.add(found.source, found.timestamp)
         self.letters.append(found)
 
     def ordered(self) -> list[StoredLetter]:
@@ -40,22 +65,32 @@ class Newest:
 
 def reasons(newest: Newest) -> Table:
     """How many of each reason, the most frequent first, and since when there was none."""
-    table = Table("reason", box=None, pad_edge=False)
+    return _counts("reason", newest.by_reason)
+
+
+def sources(newest: Newest) -> Table:
+    """How many of each source, in the same way; `(none)`: an event in which no source can be read."""
+    return _counts("source", newest.by_source)
+
+
+def _counts(what: str, counts: Counts) -> Table:
+    table = Table(what, box=None, pad_edge=False)
     table.add_column("letters", justify="right")
     table.add_column("newest")
-    for reason, count in newest.count.most_common():
-        table.add_row(Text(visible(reason)), f"{count:,}", moment(newest.latest[reason]))
+    for name, count in counts.count.most_common():
+        table.add_row(_cell(name or NONE), f"{count:,}", moment(counts.latest[name]))
     return table
 
 
 def listing(letters: Iterable[StoredLetter], memory: Memory) -> Table:
     """A row for each letter."""
-    table = Table("letter", "written", "reason", "type", "message", "", box=None, pad_edge=False)
+    table = Table("letter", "written", "reason", "source", "type", "message", "", box=None, pad_edge=False)
     for found in letters:
         table.add_row(
             letter_id(found),
             moment(found.timestamp),
             Text(visible(found.letter.reason)),
+            _cell(found.source),
             _cell(found.type),
             _cell(found.letter.message),
             "redriven" if _before(found, memory) else "",
@@ -71,6 +106,7 @@ def as_json(found: StoredLetter, memory: Memory) -> dict[str, Any]:
         "written": moment(found.timestamp),
         "reason": letter.reason,
         "type": found.type or None,
+        "source": found.source or None,
         "message": letter.message,
         "topic": letter.topic,
         "partition": letter.partition,
