@@ -24,6 +24,7 @@ ORDER = (
     "broker",
     "topics",
     "worker",
+    "check",
     "publish",
     "top",
     "status",

@@ -94,8 +94,6 @@ def list_letters(
         console.print(dead_letters.reasons(newest))
         console.print()
         console.print(dead_letters.sources(newest))
-        if newest.by_source.others:
-            console.print(f"and {newest.by_source.others:,} of other sources")
         console.print()
         console.print(dead_letters.listing(newest.ordered(), memory))
         if total > len(newest.letters):

@@ -10,34 +10,24 @@ from rich.text import Text
 
 from agents.dead_letters.redrive import Judged, Memory
 from agents.dead_letters.store import StoredLetter
+from agents.metrics.event_sources import EventSources
 from agents.screens import raw_json
 from agents.screens.visible import visible
 from schemas.replays import Replay
 
 LONGEST = 100
 """Characters of a text in a table."""
-MAX_NAMES = 100
-"""Sources that are counted one by one: upstream chooses their names, so there may be any number."""
-NONE = "(none)"
 
 
 class Counts:
-    """How many letters of each name, such as a reason, and when the newest of them was written.
+    """How many letters of each name, such as a reason, and when the newest of them was written."""
 
-    max_names: how many names are told apart, the first to come; `others` counts the letters of all further names.
-    """
-
-    def __init__(self, max_names: int) -> None:
+    def __init__(self) -> None:
         self.count: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
-        self.others = 0
-        self._max_names = max_names
 
     def add(self, name: str, timestamp: int) -> None:
         """Count one more."""
-        if name not in self.count and len(self.count) == self._max_names:
-            self.others += 1
-            return
         self.count[name] += 1
         self.latest[name] = max(timestamp, self.latest.get(name, 0))
 
@@ -46,16 +36,17 @@ class Newest:
     """Counts letters by reason and by source as they come, and keeps the newest; max_letters: how many, 0 for all."""
 
     def __init__(self, max_letters: int) -> None:
-        self.by_reason = Counts(MAX_NAMES)
-        self.by_source = Counts(MAX_NAMES)
+        self.by_reason = Counts()
+        self.by_source = Counts()
         self.letters: deque[StoredLetter] = deque(maxlen=max_letters or None)
         self.total = 0
+        self._sources = EventSources()
 
     def add(self, found: StoredLetter) -> None:
         """Take one more."""
         self.total += 1
         self.by_reason.add(found.letter.reason, found.timestamp)
-        self.by_source.add(found.source, found.timestamp)
+        self.by_source.add(self._sources.label(found.source), found.timestamp)
         self.letters.append(found)
 
     def ordered(self) -> list[StoredLetter]:
@@ -69,7 +60,7 @@ def reasons(newest: Newest) -> Table:
 
 
 def sources(newest: Newest) -> Table:
-    """How many of each source, in the same way; `(none)`: an event in which no source can be read."""
+    """How many of each source, in the same way, with the labels of the metric."""
     return _counts("source", newest.by_source)
 
 
@@ -78,7 +69,7 @@ def _counts(what: str, counts: Counts) -> Table:
     table.add_column("letters", justify="right")
     table.add_column("newest")
     for name, count in counts.count.most_common():
-        table.add_row(_cell(name or NONE), f"{count:,}", moment(counts.latest[name]))
+        table.add_row(_cell(name), f"{count:,}", moment(counts.latest[name]))
     return table
 
 

@@ -345,7 +345,7 @@ def test_the_newest_are_kept_and_all_are_counted() -> None:
         newest.add(StoredLetter((0, offset), NOW + offset, letter(b"").letter))
     assert newest.total == 5
     assert newest.by_reason.count == {"bad_time": 5}
-    assert newest.by_source.count == {"": 5}
+    assert newest.by_source.count == {"(none)": 5}
     assert [found.place[1] for found in newest.ordered()] == [3, 4]
 
 
