@@ -12,7 +12,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-fast chaos fuzz gameday bench calibration coverage profile lint format docs dashboards \
+.PHONY: help run check test-one test test-fast chaos fuzz gameday bench calibration coverage profile lint format docs new-signal \
+  dashboards \
   dashboards-shots rules wheel broker \
   stop clean python java tools
 
@@ -90,6 +91,9 @@ docs: .venv/run ## regenerate the reference pages
 	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export
 	@$(BIN)/python -m perf.persona_page
+
+new-signal: .venv/dev .venv/run ## lines for a new signal in every table: NAME=poll_answered, EVENT=poll.answered if it is called otherwise
+	@$(BIN)/python -m tests.kit.new_signal "$(NAME)" $(if $(EVENT),--event "$(EVENT)")
 
 dashboards: .venv/dev ## regenerate the Grafana dashboards' JSON from grafana/*.py, and what contains them
 	@$(BIN)/python -m grafana.build

@@ -122,6 +122,22 @@ def _letters() -> list[list[Panel]]:
             ),
         ],
         [
+            series(
+                "Dead letters by event source",
+                "eps",
+                "The same, by the `source` of the event: the first 100 that a worker meets have a line of their own. "
+                "(none): no source can be read.",
+                "Inform the owner of the system that the line names. `pillarscore dead-letters list --source SOURCE` "
+                "shows its letters.",
+                Query(
+                    f"sum by (event_source) (rate(pillarscore_event_source_dead_letters_total<W>{RATE}))",
+                    "{{event_source}}",
+                ),
+                stack=True,
+                width=24,
+            ),
+        ],
+        [
             bars(
                 "Dead letters by reason, in the time range",
                 "short",

@@ -326,4 +326,4 @@ DATA: dict[str, type] = {
     "activity.spam.reported": SpamReported,
     "activity.member.erased": MemberErased,
 }
-"""The type of `data` for each event type, in the order of the contract."""
+"""The type of `data` for each event type, in the order in which the pages list them."""

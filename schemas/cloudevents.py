@@ -243,6 +243,25 @@ def _is_event(value: bytes) -> bool:
     return isinstance(found, dict) and found.keys() >= REQUIRED
 
 
+def attribute(headers: Headers, value: bytes | None, name: str) -> str:
+    """An attribute of what may be no valid event, as far as it can be read; empty where it can't.
+
+    name: one of ATTRIBUTES.
+    """
+    try:
+        in_value = content_mode(headers, value) is Mode.STRUCTURED
+    except NotAnEvent:
+        in_value = False
+    if not in_value and (raw := _EventHeaders(headers).attributes.get(name)) is not None:
+        return raw.decode("utf-8", "replace")
+    try:
+        event: Any = from_json((value or b"").removeprefix(BOM))
+    except ValueError:
+        return ""
+    found = event.get(name) if isinstance(event, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def is_utf8(name: str) -> bool:
     """Whether a name can be written in UTF-8: one that was read from other bytes has parts that can't."""
     try:

@@ -25,6 +25,7 @@ from schemas.ledger import Stamp
 from schemas.letters import DeadLetter
 from schemas.network import NetworkStanding
 from schemas.reasons import REASONS
+from schemas.record_examples import FRAME_ROWS, LETTER, RECORD_EXAMPLES
 from schemas.replays import Replay
 from schemas.scores import Score
 
@@ -47,14 +48,19 @@ RECORDS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A topic: what it is for, whether we `receive` from it or `send` to it, and the names of its records."""
+    """A topic: what it is for, whether we `receive` from it or `send` to it, and the names of its records.
+
+    key: of its records, in words. examples: of a record that has no schema, as AsyncAPI has them.
+    """
 
     topic: str
     action: str
     summary: str
+    key: str
     records: tuple[str, ...] = ()
     content_type: str = "application/json"
     headers: dict[str, Any] | None = None
+    examples: tuple[dict[str, Any], ...] = ()
 
 
 def _letter_headers() -> dict[str, Any]:
@@ -67,68 +73,94 @@ def _letter_headers() -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": names}
 
 
+def _letter_example() -> dict[str, Any]:
+    """The example of a dead letter: the value of the event in text, and the headers that are added."""
+    headers = {name: value.decode() for name, value in LETTER.out_headers()}
+    return {"headers": headers, "payload": (LETTER.value or b"").decode()}
+
+
 CHANNELS = (
-    Channel("activity.events", "receive", "Activity events of members, as CloudEvents 1.0.", tuple(DATA)),
+    Channel(
+        "activity.events",
+        "receive",
+        "Activity events of members, as CloudEvents 1.0.",
+        "any; with the subject as key, a member's events stay in one partition",
+        tuple(DATA),
+    ),
     Channel(
         "activity.frames",
         "send",
         "Credits of members in Arrow micro-batches, by member partition. Internal.",
+        "none",
         content_type="application/vnd.apache.arrow.stream",
+        examples=(
+            {"summary": "The rows of a frame; in Kafka they are Arrow columns.", "payload": FRAME_ROWS},
+        ),
     ),
     Channel(
         "activity.dead-letters",
         "send",
         "Events that can't be counted, unchanged; headers with reason and origin are added.",
+        "that of the event",
         content_type="application/octet-stream",
         headers=_letter_headers(),
+        examples=(_letter_example(),),
     ),
     Channel(
         "activity.replays",
         "send",
-        "Which dead letters were redriven, keyed by their partition:offset. Internal.",
+        "Which dead letters were redriven. Internal.",
+        "partition:offset of the letter",
         ("replay",),
     ),
     Channel(
         "member.scores",
         "send",
         "Compacted: the newest score of each member; no value: the member no longer has a score.",
+        "the member",
         ("score",),
     ),
     Channel(
         "member.scores.shadow",
         "send",
         "The same by a second (shadow) rubric, if one is configured.",
+        "the member",
         ("score",),
     ),
-    Channel("member.bands", "send", "Band changes, for alerting.", ("band.changed",)),
+    Channel("member.bands", "send", "Band changes, for alerting.", "the member", ("band.changed",)),
     Channel(
         "member.history",
         "send",
         "Each member's score at the end of each day; no value: the record was deleted.",
+        "date and member, as in `2026-11-20 m-1`",
         ("history.day",),
     ),
     Channel(
         "member.networks",
         "send",
         "Compacted: each member's rank among their connections; no value: no longer any connections.",
+        "the member",
         ("network.standing",),
     ),
     Channel(
         "member.ledger",
         "send",
         "Compacted: the checkpoint of each partition: stamp, and state in blocks (Arrow). Internal.",
+        "what the record is; `stamp` for the stamp",
         ("ledger.stamp",),
     ),
     Channel(
         "score.distributions",
         "send",
         "Compacted: all scores in columns, without names (Arrow), and a head for each partition. Internal.",
+        "partition and part, as in `0/head`",
         ("distribution.head",),
     ),
     Channel(
         "score.benchmarks",
         "send",
         "Compacted: the newest benchmark of each cohort; no value: the cohort no longer has members.",
+        "the cohort, as in `industry:software`",
         ("benchmark",),
     ),
 )
@@ -148,13 +180,18 @@ def json_schema(name: str) -> dict[str, Any]:
     # What others send is described as we accept it, what we send as we write it.
     mode: JsonSchemaMode = "validation" if name == "event" or name in DATA else "serialization"
     schema: dict[str, Any] = {"$schema": DIALECT} | adapter.json_schema(mode=mode)
-    if name in DATA:
-        schema["examples"] = examples(name)
+    if name != "event":
+        schema["examples"] = record_examples(name)
     return schema
 
 
+def record_examples(name: str) -> list[dict[str, Any]]:
+    """Examples of a record by its name, but for `event`, which is any of the types."""
+    return examples(name) if name in DATA else list(RECORD_EXAMPLES[name])
+
+
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document: every topic, its messages, and whether we send or receive."""
+    """The AsyncAPI 3.1 document: every topic, its messages, and whether we send or receive."""
     messages: dict[str, Any] = {}
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
@@ -173,7 +210,7 @@ def asyncapi() -> dict[str, Any]:
             "messages": [{"$ref": f"#/channels/{channel.topic}/messages/{name}"} for name in names],
         }
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Pillarscore",
             "version": "0.1.0",
@@ -188,19 +225,23 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _message(name: str, channel: Channel) -> dict[str, Any]:
-    message: dict[str, Any] = {"name": name, "contentType": channel.content_type}
+    key = {"type": "string", "description": channel.key}
+    message: dict[str, Any] = {
+        "name": name,
+        "contentType": channel.content_type,
+        "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}},
+    }
     if channel.headers is not None:
         message["headers"] = channel.headers
     if name not in RECORDS:
-        return message
+        return message | {"summary": channel.summary, "examples": list(channel.examples)}
     message["payload"] = {
         "schemaFormat": f"application/schema+json;version={DIALECT.split('/')[4]}",
         "schema": {"$ref": f"./json/{name}.json"},
     }
     description = json_schema(name).get("description", "")
     message["summary"] = description.split("\n", 1)[0]
-    if name in DATA:
-        message["examples"] = [{"payload": example} for example in examples(name)]
+    message["examples"] = [{"payload": example} for example in record_examples(name)]
     return message
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from schemas.cloudevents import attribute
+
 _SIZES = struct.Struct("<III")
 _NONE = 0xFFFFFFFF
 _OURS = "pillarscore-"
@@ -27,6 +29,10 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+    def attribute(self, name: str) -> str:
+        """An attribute of the event, such as `source`, as far as it can be read; empty where it can't."""
+        return attribute(self.headers, self.value, name)
 
     def pack(self) -> bytes:
         """As bytes, for the way through a frame."""

@@ -32,6 +32,14 @@ _MINUTES = re.compile(r"[0-9]{2}:[0-9]{2}")
 _SECONDS = re.compile(r":[0-9]{2}")
 _FRACTION = re.compile(r"[.][0-9]+")
 _OFFSET = re.compile(r"[Zz]|[+-][0-9]{2}:[0-9]{2}")
+# a day alone, or a time of day with nothing behind it that could be a zone, in any spelling
+_UNZONED = re.compile(
+    r"^[0-9]{4}([-/.]?)[0-9]{2}\1[0-9]{2}$"
+    r"|(^|[^0-9:.,+-])[0-9]{1,2}(:[0-9]{1,2}){1,2}([.,][0-9]*)?\s*([ap][.]?m[.]?)?(\s+[0-9]{4})?\s*$"
+    r"|[0-9]t[0-9]{4,6}([.,][0-9]*)?\s*$",
+    re.IGNORECASE | re.ASCII,
+)
+_NO_OFFSET = "the offset (time zone) is missing: end with Z or +01:00"
 
 
 def is_time(text: str) -> bool:
@@ -59,57 +67,67 @@ def microseconds(text: str) -> int:
 
 
 def fault(text: str) -> str:
-    """What keeps a text from being a time, in a few words; empty when it is one."""
+    """What keeps a text from being a time, in a few words; empty when it is one.
+
+    A missing offset is named whatever else is wrong: without it nobody can say when the event happened.
+    """
     if is_time(text):
         return ""
     if len(text) > MAX_LENGTH:
         return f"a time is at most {MAX_LENGTH} characters long"
-    return _fault(text) or f"should be a time in RFC 3339 with an offset, {HINT}"
+    found = _form_fault(text)
+    if not found:
+        return _range_fault(text)
+    if found != _NO_OFFSET and _UNZONED.search(text):
+        found = f"{found}, and {_NO_OFFSET}"
+    return f"{found}, {HINT}"
 
 
-def _fault(text: str) -> str:
+def _form_fault(text: str) -> str:
+    """The first part of a text that is not as in RFC 3339; empty when only a number is out of range."""
+    other = "should be a time in RFC 3339 with an offset"
     if re.fullmatch(r"[+-]?[0-9]+([.][0-9]*)?", text):
-        return f"is a number, not a time: write RFC 3339, {HINT}"
+        return "is a number, not a time: write RFC 3339 with an offset"
     day = _DAY.match(text)
     if day is None:
-        return ""
+        return other
     rest = text[day.end() :]
     if not rest:
-        return f"the time of day is missing, {HINT}"
+        return "the time of day is missing"
     if rest[0] not in "Tt" and _MINUTES.match(rest[1:]):
         what = "a blank" if rest[0] == " " else "another character"
-        return f"there is {what} instead of the T between date and time, {HINT}"
+        return f"there is {what} instead of the T between date and time"
     minutes = _MINUTES.match(rest, 1)
     if rest[0] not in "Tt" or minutes is None:
-        return ""
+        return other
     rest = rest[minutes.end() :]
     seconds = _SECONDS.match(rest)
     if seconds is None:
-        return f"the seconds are missing, {HINT}"
+        return "the seconds are missing"
     rest = rest[seconds.end() :]
     fraction = _FRACTION.match(rest)
     if fraction is not None:
         rest = rest[fraction.end() :]
     elif rest[:1] in (".", ","):
-        return f"a fraction of a second is a dot and digits, {HINT}"
-    return _offset_fault(rest) or _range_fault(text)
+        return "a fraction of a second is a dot and digits"
+    return _offset_fault(rest)
 
 
 def _offset_fault(rest: str) -> str:
     """What is wrong with what follows the seconds."""
     if not rest:
-        return f"the offset (time zone) is missing: end with Z or +01:00, {HINT}"
+        return _NO_OFFSET
     offset = _OFFSET.match(rest)
     if offset is None:
         if rest[0] == " ":
-            return f"there is a blank after the seconds, {HINT}"
+            return "there is a blank after the seconds"
         if rest[0] in "+-":
-            return f"the offset should be hours and minutes with a colon between, {HINT}"
-        return f"the offset should be Z or +01:00, {HINT}"
+            return "the offset should be hours and minutes with a colon between"
+        return "the offset should be Z or +01:00"
     if rest[offset.end() :].startswith("["):
-        return f"a zone name in brackets is no part of RFC 3339, {HINT}"
+        return "a zone name in brackets is no part of RFC 3339"
     if offset.end() < len(rest):
-        return f"there is more after the offset, {HINT}"
+        return "there is more after the offset"
     return ""
 
 

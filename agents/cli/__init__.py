@@ -26,6 +26,7 @@ ORDER = (
     "broker",
     "topics",
     "worker",
+    "check",
     "publish",
     "top",
     "status",

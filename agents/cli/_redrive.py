@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from agents.config.settings import Settings
+from agents.dead_letters.outcomes import Outcome, Outcomes
 from agents.dead_letters.redrive import Candidate, Judge, Judged, remembered, sender
 from agents.dead_letters.store import StoredLetter, Wanted, letters, now_ms
 from agents.kafka.errors import is_fencing
@@ -30,11 +31,14 @@ class Run:
         self._settings = settings
         self._change = change
         self._yes = yes
-        self._force = force
-        self._again = again
         self._shown: list[Judged] = []
-        self._outcomes: dict[int, str] = {}
-        self.chosen = self.sent = self.failing = self.known = 0
+        self._said: dict[int, str] = {}
+        self._outcomes = Outcomes(yes=yes, force=force, again=again)
+
+    @property
+    def held_back(self) -> int:
+        """Letters that were not sent because they would fail again."""
+        return self._outcomes[Outcome.HELD_BACK]
 
     async def work(self, wanted: Wanted) -> None:
         """Judge all that are wanted, and send them with --yes. Raises UserError."""
@@ -53,7 +57,6 @@ class Run:
                 chosen = [one for one in judged if self._takes(one)]
                 if sending is not None and chosen:
                     await sending.send(chosen)
-                self.sent += len(chosen)
 
     def _candidate(self, found: StoredLetter) -> Candidate:
         if self._change is None:
@@ -62,40 +65,28 @@ class Run:
 
     def _takes(self, one: Judged) -> bool:
         """Whether to send it; counts it, and keeps its outcome for the table."""
-        self.chosen += 1
-        outcome = "sent" if self._yes else "to be sent"
-        takes = True
-        if one.fails is not None:
-            self.failing += 1
-            if not self._force:
-                outcome, takes = "not sent", False
-        if one.before is not None:
-            self.known += 1
-            at = f"already sent {one.before.at:%Y-%m-%d %H:%M} UTC"
-            if self._again:
-                outcome = f"{outcome}; {at}"
-            else:
-                outcome, takes = at, False
+        outcome, said = self._outcomes.add(one)
         if len(self._shown) < SHOWN:
-            self._outcomes[len(self._shown)] = outcome
+            self._said[len(self._shown)] = said
             self._shown.append(one)
-        return takes
+        return outcome is Outcome.SENT
 
     def as_json(self) -> dict[str, Any]:
-        """The summary for programs, with the first letters."""
+        """The summary for programs, whose counts add up to `letters`, with the first letters."""
         return {
             "dry_run": not self._yes,
-            "letters": self.chosen,
-            "sent": self.sent if self._yes else 0,
-            "would_fail_again": self.failing,
-            "already_sent": self.known,
+            "letters": self._outcomes.total,
+            "sent": self._outcomes[Outcome.SENT] if self._yes else 0,
+            "to_be_sent": 0 if self._yes else self._outcomes[Outcome.SENT],
+            "would_fail_again": self._outcomes[Outcome.HELD_BACK],
+            "already_sent": self._outcomes[Outcome.SKIPPED],
             "shown": [
                 {
                     "letter": dead_letters.letter_id(one.candidate.found),
                     "type": one.candidate.found.type or None,
                     "was": one.candidate.found.letter.reason,
                     "fails": None if one.fails is None else list(one.fails),
-                    "outcome": self._outcomes[number],
+                    "outcome": self._said[number],
                 }
                 for number, one in enumerate(self._shown)
             ],
@@ -103,22 +94,14 @@ class Run:
 
     def show(self, console: Console) -> None:
         """The first letters, and the summary."""
-        if not self.chosen:
+        total = self._outcomes.total
+        if not total:
             console.print("No matching dead letters")
             return
-        console.print(dead_letters.plan(self._shown, self._outcomes))
-        if self.chosen > len(self._shown):
-            console.print(f"… and {self.chosen - len(self._shown):,} more")
-        parts = [f"{self.sent:,} {'sent' if self._yes else 'to be sent'}"]
-        if self.failing:
-            parts.append(
-                f"{self.failing:,} would fail again{'' if self._force else ' (--force sends them anyway)'}"
-            )
-        if self.known:
-            parts.append(f"{self.known:,} already sent{'' if self._again else ' (--again sends them again)'}")
-        hint = "" if self._yes or not self.sent else ". Dry run: nothing was sent; use --yes to send"
-        letters_ = "1 letter" if self.chosen == 1 else f"{self.chosen:,} letters"
-        console.print(f"{letters_}: {', '.join(parts)}{hint}")
+        console.print(dead_letters.plan(self._shown, self._said))
+        if total > len(self._shown):
+            console.print(f"… and {total - len(self._shown):,} more")
+        console.print(self._outcomes.summary())
 
 
 def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -26,6 +26,14 @@ Types = Annotated[
         "--type", metavar="TYPE", help="Only this event type; activity.post.* matches a prefix; repeatable."
     ),
 ]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="SOURCE",
+        help="Only events of this source; /crm/* matches a prefix, '' events without one; repeatable.",
+    ),
+]
 Since = Annotated[
     str | None,
     typer.Option(
@@ -44,14 +52,15 @@ Until = Annotated[
 def list_letters(
     reason: Reasons = None,
     type: Types = None,
+    source: Sources = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the newest N; 0 shows all.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="JSON, one letter per line, with its value.")] = False,
 ) -> None:
-    """Count the dead letters by reason, and show the newest.
+    """Count the dead letters by reason and by source, and show the newest.
 
-    Example: pillarscore dead-letters list --reason bad_time --since 2h
+    Example: pillarscore dead-letters list --reason bad_time --source '/crm/*' --since 2h
     """
     import asyncio
     import sys
@@ -65,7 +74,7 @@ def list_letters(
     from agents.screens import console as screen
     from agents.screens import dead_letters
 
-    wanted = _wanted((), reason=reason, type=type, since=since, until=until)
+    wanted = _wanted((), reason=reason, type=type, source=source, since=since, until=until)
     settings = connected(Settings.load(), start=False)
 
     async def work() -> None:
@@ -80,11 +89,13 @@ def list_letters(
                 sys.stdout.buffer.write(line)
             return
         console = screen.console()
-        total = newest.count.total()
+        total = newest.total
         if not total:
             console.print("none match" if wanted.filters else "none")
             return
         console.print(dead_letters.reasons(newest))
+        console.print()
+        console.print(dead_letters.sources(newest))
         console.print()
         console.print(dead_letters.listing(newest.ordered(), memory))
         if total > len(newest.letters):
@@ -145,6 +156,7 @@ def replay(
     ] = None,
     reason: Reasons = None,
     type: Types = None,
+    source: Sources = None,
     since: Since = None,
     until: Until = None,
     every: Annotated[bool, typer.Option("--all", help="Select all letters.")] = False,
@@ -174,29 +186,37 @@ def replay(
     is a dry run.
 
     Every event is validated first, with the code of ingest and the settings of this shell. Events that would
-    fail again are not sent, nor are letters that were already redriven, by anybody. Exit code 1 if any would
-    fail again.
+    fail again are not sent, nor are letters that were already redriven, by anybody. Exit code 1 if any was
+    held back because it would fail again.
 
     Example: pillarscore dead-letters replay 0:123 --set time=2026-11-20T08:30:00Z --yes
     """
     import asyncio
 
     from agents.cli import _redrive
-    from agents.config.errors import UserError
     from agents.config.settings import Settings
     from agents.dead_letters.store import places
     from agents.local.broker import connected
     from agents.screens import console as screen
 
-    wanted = _wanted(places(letter or ()), reason=reason, type=type, since=since, until=until)
-    if not (wanted.places or wanted.filters or every):
-        raise UserError("Select letters: PARTITION:OFFSET, --reason, --type, --since, --until, or --all")
+    wanted = _wanted(places(letter or ()), reason=reason, type=type, source=source, since=since, until=until)
+    _require_choice(wanted, every)
     change = _change(wanted, set_ or [], value, edit)
     settings = connected(Settings.load(), start=False)
     run = _redrive.Run(settings, change, yes=yes, force=force, again=again)
     asyncio.run(run.work(wanted))
     emit(run.as_json()) if as_json else run.show(screen.console())
-    raise typer.Exit(1 if run.failing and not force else 0)
+    raise typer.Exit(1 if run.held_back else 0)
+
+
+def _require_choice(wanted: "Wanted", every: bool) -> None:
+    """Raise UserError when neither letters nor --all are given."""
+    from agents.config.errors import UserError
+
+    if not (wanted.places or wanted.filters or every):
+        raise UserError(
+            "Select letters: PARTITION:OFFSET, --reason, --type, --source, --since, --until, or --all"
+        )
 
 
 def _change(wanted: "Wanted", fields: list[str], value: Path | None, edit: bool) -> "Change | None":
@@ -220,6 +240,7 @@ def _wanted(
     *,
     reason: list[str] | None = None,
     type: list[str] | None = None,
+    source: list[str] | None = None,
     since: str | None = None,
     until: str | None = None,
 ) -> "Wanted":
@@ -231,5 +252,10 @@ def _wanted(
         if code not in (*REASONS, "unreadable"):
             raise UserError(f"--reason {code}: give one of {', '.join(REASONS)}")
     return Wanted(
-        letter_ids, tuple(reason or ()), tuple(type or ()), moment("--since", since), moment("--until", until)
+        letter_ids,
+        tuple(reason or ()),
+        types=tuple(type or ()),
+        sources=tuple(source or ()),
+        since=moment("--since", since),
+        until=moment("--until", until),
     )

@@ -10,6 +10,7 @@ from agents.cli._options import NdjsonFiles
 
 if TYPE_CHECKING:
     from agents.config.settings import Settings
+    from agents.files.event_check import EventCheck
     from agents.files.ndjson import Lines
     from agents.publish.time_shift import Shift
 
@@ -43,7 +44,8 @@ def publish(
 ) -> None:
     """Publish files of events to activity.events, with the member as key.
 
-    Lines are sent unchanged, invalid ones too: the workers validate them. Ctrl-C stops cleanly.
+    Lines are sent unchanged, invalid ones too: the workers make dead letters of them. A warning says how many, and
+    why. Ctrl-C stops cleanly.
 
     Example: pillarscore publish events.ndjson.gz --until now --rate 1000
     """
@@ -70,19 +72,29 @@ async def _send(
     settings: "Settings", lines: "Lines", shift: "Shift | None", *, rate: float | None, keep_as: str | None
 ) -> int:
     """Send all lines; how many Kafka has acknowledged. keep_as: the name of their kept copy, None to keep none."""
+    from agents.files.event_check import EventCheck
     from agents.publish.kept_copies import keeping, played
     from agents.publish.paced import play
     from agents.publish.publisher import publisher
-    from agents.screens import console
+    from agents.screens import console, event_check
     from agents.topics.creation import ensure
 
+    check = EventCheck(settings)
     await ensure(settings)
     part = None if keep_as is None else (await played(settings)).new(keep_as)
     sender = None
     try:
         with console.reading("publishing", lines) as advance, keeping(part) as keeper:
             async with publisher(settings) as sender:
-                await play(sender, lines, shift=shift, rate=rate, keeper=keeper, on_progress=advance)
+                warn = _Warning(check)
+
+                def progress(events: int) -> None:
+                    advance(events)
+                    warn.once()
+
+                await play(
+                    sender, lines, shift=shift, rate=rate, keeper=keeper, check=check, on_progress=progress
+                )
         return sender.acknowledged
     finally:
         if part is not None and sender is not None:
@@ -91,6 +103,25 @@ async def _send(
             part.save()
         if sender is not None:
             console.report(f"{sender.acknowledged:,} events published to {settings.topic('events')}")
+            for line in event_check.warnings(check):
+                console.report(line)
+
+
+class _Warning:
+    """Says once, and at once, that something is sent that will be refused: standard input may never end."""
+
+    def __init__(self, check: "EventCheck") -> None:
+        self._check = check
+        self._said = False
+
+    def once(self) -> None:
+        """Look, and say it."""
+        from agents.screens import console
+
+        if not self._said and self._check.refused:
+            self._said = True
+            (where, message), *_ = next(iter(self._check.refused.values())).first
+            console.report(f"warning: {where} will be refused, and more may be: {message}")
 
 
 def _name(files: list[Path]) -> str:

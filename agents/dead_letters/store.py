@@ -6,7 +6,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
-from pydantic_core import from_json
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
@@ -14,7 +13,6 @@ from agents.kafka.clients import admin
 from agents.kafka.multi_reader import MultiReader, partitions
 from agents.topics.creation import existing
 from agents.topics.watch import require_allowed
-from schemas.cloudevents import BOM, Mode, NotAnEvent, content_mode
 from schemas.letters import DeadLetter
 
 LetterId = tuple[int, int]
@@ -32,21 +30,12 @@ class StoredLetter:
     @property
     def type(self) -> str:
         """The event's type as far as one can be read, else an empty text."""
-        letter = self.letter
-        try:
-            in_value = content_mode(letter.headers, letter.value) is Mode.STRUCTURED
-        except NotAnEvent:
-            in_value = False
-        if not in_value:
-            for name, value in letter.headers:
-                if name.lower() == "ce_type" and value is not None:
-                    return value.decode("utf-8", "replace")
-        try:
-            event = from_json((letter.value or b"").removeprefix(BOM))
-        except ValueError:
-            return ""
-        kind = event.get("type") if isinstance(event, dict) else None
-        return kind if isinstance(kind, str) else ""
+        return self.letter.attribute("type")
+
+    @property
+    def source(self) -> str:
+        """The event's source as far as one can be read, else an empty text."""
+        return self.letter.attribute("source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +45,30 @@ class Wanted:
     places: tuple[LetterId, ...] = ()
     reasons: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
 
     @property
     def filters(self) -> bool:
         """Whether there is any condition beside places."""
-        return bool(self.reasons or self.types or self.since is not None or self.until is not None)
+        return bool(
+            self.reasons or self.types or self.sources or self.since is not None or self.until is not None
+        )
 
     def takes(self, found: StoredLetter) -> bool:
-        """Whether a letter is wanted, apart from its place. A type that ends in * is a beginning."""
+        """Whether a letter is wanted, apart from its place. A type or source that ends in * is a beginning."""
         return (
             (not self.reasons or found.letter.reason in self.reasons)
             and (not self.types or any(_matches(found.type, wanted) for wanted in self.types))
+            and (not self.sources or any(_matches(found.source, wanted) for wanted in self.sources))
             and (self.since is None or found.timestamp >= self.since)
             and (self.until is None or found.timestamp < self.until)
         )
 
 
-def _matches(kind: str, wanted: str) -> bool:
-    return kind.startswith(wanted[:-1]) if wanted.endswith("*") else kind == wanted
+def _matches(text: str, wanted: str) -> bool:
+    return text.startswith(wanted[:-1]) if wanted.endswith("*") else text == wanted
 
 
 class Letters:

@@ -6,7 +6,7 @@ from math import prod
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import Histogram
 
-from agents.metrics.ingest import MAX_SOURCES
+from agents.metrics.event_sources import MAX_SOURCES
 from agents.metrics.partition import LATENCY_BUCKETS
 from agents.worker.health import KINDS
 from pipeline.scoring.bands import BANDS

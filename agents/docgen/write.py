@@ -11,7 +11,7 @@ from pathlib import Path
 import agents
 from agents.config.rubric_file import SHIPPED, load
 from agents.docgen import cli, lifecycle, metrics, settings, strimzi, topics
-from pipeline.docgen import factors
+from pipeline.docgen import asyncapi, factors
 
 ROOT = Path(agents.__file__).parent.parent
 
@@ -26,6 +26,7 @@ def pages() -> dict[Path, str]:
         "topics": topics.render(),
         "lifecycle": lifecycle.render(),
         "settings": settings.render(),
+        "messages": asyncapi.render(),
     }
     manifests = {"topics": strimzi.topics(), "users": strimzi.users()}
     return {Path("docs/reference") / f"{name}.md": text for name, text in made.items()} | {

@@ -53,10 +53,12 @@ class MultiReader:
 
 
 @asynccontextmanager
-async def partitions(settings: Settings, tps: Iterable[TopicPartition]) -> AsyncIterator[MultiReader]:
-    """Partitions of a Kafka, for the time of the context."""
+async def partitions(
+    settings: Settings, tps: Iterable[TopicPartition], **options: Any
+) -> AsyncIterator[MultiReader]:
+    """Partitions of a Kafka, for the time of the context; options: of the consumer."""
     wanted = list(tps)
-    consumer = clients.consumer(settings, max_partition_fetch_bytes=FETCH_BYTES)
+    consumer = clients.consumer(settings, **({"max_partition_fetch_bytes": FETCH_BYTES} | options))
     consumer.assign(wanted)
     consumer.pause(*wanted)
     try:

@@ -38,7 +38,13 @@ ADVICE: dict[str, tuple[str, str]] = {
     "pillarscore_ingest_invalid_events_total": (
         "a rising share of `pillarscore_ingest_events_total`",
         "An upstream system has changed its events: `pillarscore_dead_letters_total` shows how, "
-        "`pillarscore_source_dead_letters_total` in which source partition.",
+        "`pillarscore_event_source_dead_letters_total` of which system, `pillarscore_source_dead_letters_total` in "
+        "which source partition.",
+    ),
+    "pillarscore_event_source_dead_letters_total": (
+        "rising",
+        "The label `event_source` names the upstream system: inform its owner. `pillarscore dead-letters list "
+        "--source` shows its letters.",
     ),
     "pillarscore_untrusted_timestamps_total": (
         "rising",

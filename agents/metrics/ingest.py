@@ -7,17 +7,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from agents.metrics.event_sources import EventSources
 from agents.metrics.lag import Lag
 from pipeline.intake.rows import Rows
 from schemas.frames import Side
 
 _BYTES_BUCKETS = tuple(1 << n for n in range(10, 25, 2))
-MAX_SOURCES = 100
-"""Sources of events that have a label of their own."""
-MAX_LENGTH = 80
-"""Characters of a source in a label."""
-OTHER = "(other)"
-"""The label of all further sources."""
 _COUNT_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
 
 
@@ -65,7 +60,7 @@ class IngestMetrics:
             ["event_source"],
             registry=registry,
         )
-        self._sources: set[str] = set()
+        self._sources = EventSources()
         self.lags = _Lags()
         registry.register(self.lags)
 
@@ -79,22 +74,13 @@ class IngestMetrics:
         if rows.untrusted:
             self.untrusted.inc(rows.untrusted)
         for source, count in rows.conflicting.items():
-            self.conflicting.labels(self._named(source)).inc(count)
+            self.conflicting.labels(self._sources.label(source)).inc(count)
         for count in framed.values():
             self.frame_rows.observe(count)
         counterparts = int(np.count_nonzero(rows.side == Side.COUNTERPART))
         difference = records - (sum(framed.values()) - counterparts)
         if difference:
             self.difference.inc(difference)
-
-    def _named(self, source: str) -> str:
-        """The label of an event's source: upstream chooses these, so there is no end of them but ours."""
-        name = source if len(source) <= MAX_LENGTH else f"{source[:MAX_LENGTH]}…"
-        if name not in self._sources:
-            if len(self._sources) == MAX_SOURCES:
-                return OTHER
-            self._sources.add(name)
-        return name
 
 
 class _Lags(Collector):

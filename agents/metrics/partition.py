@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from agents.metrics.event_sources import EventSources
 from agents.metrics.latency import Latencies
 from pipeline.shard.score_records import Emission
 from pipeline.shard.source_counts import SourceCounts
@@ -52,6 +53,13 @@ class ScoreMetrics:
         self.source_letters = Counter(
             "pillarscore_source_dead_letters", "Dead letters, by source partition.", source, registry=r
         )
+        self.event_source_letters = Counter(
+            "pillarscore_event_source_dead_letters",
+            "Dead letters, by the `source` of the event.",
+            ["event_source"],
+            registry=r,
+        )
+        self.event_sources = EventSources()
         self.flush_members = Histogram(
             "pillarscore_flush_members",
             "Members whose scores were emitted in one flush.",
@@ -209,9 +217,10 @@ class PartitionMetrics:
             self._all.latency.observe("emitted", now_ms - times)
             self._queued.append(times)
 
-    def letter(self, reason: str) -> None:
-        """A dead letter went out."""
+    def letter(self, reason: str, source: str) -> None:
+        """A dead letter went out. source: that of the event, empty where none can be read."""
         self._all.letters.labels(self._partition, reason).inc()
+        self._all.event_source_letters.labels(self._all.event_sources.label(source)).inc()
 
     def committed(self, seconds: float, block_bytes: int, arrivals: SourceCounts, *, now_ms: int) -> None:
         """All that was queued is committed, which took so long."""

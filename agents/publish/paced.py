@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.config.errors import UserError
+from agents.files.event_check import EventCheck
 from agents.files.ndjson import STDIN, Batch, Lines
 from agents.publish.kept_copies import Keeper
 from agents.publish.publisher import Publisher
@@ -23,16 +24,20 @@ async def play(
     shift: Shift | None = None,
     rate: float | None = None,
     keeper: Keeper | None = None,
+    check: EventCheck | None = None,
     on_progress: Callable[[int], object] = lambda events: None,
 ) -> int:
     """Send all lines, moved by `shift`, at most `rate` of them a second; how many there were.
 
-    keeper: gets what is sent. on_progress: gets the number of events, after each part.
+    keeper: gets what is sent. check: gets it before; what it refuses is sent all the same.
+    on_progress: gets the number of events, after each part.
     """
     clock = asyncio.get_running_loop().time
     began, sent = clock(), 0
     for part in _parts(lines, AT_ONCE if rate is None else max(1, min(AT_ONCE, int(rate / SLICES)))):
-        out = part if shift is None else [shift.line(line) for line in part]
+        out = part.lines if shift is None else [shift.line(line) for line in part.lines]
+        if check is not None:
+            check.add(Batch(part.numbers, out, part.file), lines.place)
         sending = asyncio.ensure_future(publisher.send(out))
         try:
             await asyncio.shield(sending)
@@ -60,11 +65,11 @@ def move_of(paths: Sequence[Path], until: str | None, whole_days: bool) -> Shift
     return to_end_at(lines, _moment(until), whole_days)
 
 
-def _parts(lines: Lines, most: int) -> Iterator[Sequence[bytes]]:
+def _parts(lines: Lines, most: int) -> Iterator[Batch]:
     batch: Batch
     for batch in lines.batches():
         for at in range(0, len(batch), most):
-            yield batch.lines[at : at + most]
+            yield Batch(batch.numbers[at : at + most], batch.lines[at : at + most], batch.file)
 
 
 def _moment(text: str) -> datetime:

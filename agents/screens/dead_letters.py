@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agents.dead_letters.redrive import Judged, Memory
 from agents.dead_letters.store import StoredLetter
+from agents.metrics.event_sources import EventSources
 from agents.screens import raw_json
 from agents.screens.fitting import Fitting
 from agents.screens.visible import visible
@@ -19,19 +20,34 @@ LONGEST = 100
 """Characters of a text in a table."""
 
 
-class Newest:
-    """Counts letters by reason as they come, and keeps the newest; max_letters: how many, 0 for all."""
+class Counts:
+    """How many letters of each name, such as a reason, and when the newest of them was written."""
 
-    def __init__(self, max_letters: int) -> None:
+    def __init__(self) -> None:
         self.count: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
+
+    def add(self, name: str, timestamp: int) -> None:
+        """Count one more."""
+        self.count[name] += 1
+        self.latest[name] = max(timestamp, self.latest.get(name, 0))
+
+
+class Newest:
+    """Counts letters by reason and by source as they come, and keeps the newest; max_letters: how many, 0 for all."""
+
+    def __init__(self, max_letters: int) -> None:
+        self.by_reason = Counts()
+        self.by_source = Counts()
         self.letters: deque[StoredLetter] = deque(maxlen=max_letters or None)
+        self.total = 0
+        self._sources = EventSources()
 
     def add(self, found: StoredLetter) -> None:
         """Take one more."""
-        reason = found.letter.reason
-        self.count[reason] += 1
-        self.latest[reason] = max(found.timestamp, self.latest.get(reason, 0))
+        self.total += 1
+        self.by_reason.add(found.letter.reason, found.timestamp)
+        self.by_source.add(self._sources.label(found.source), found.timestamp)
         self.letters.append(found)
 
     def ordered(self) -> list[StoredLetter]:
@@ -41,12 +57,21 @@ class Newest:
 
 def reasons(newest: Newest) -> Table:
     """How many of each reason, the most frequent first, and since when there was none."""
+    return _counts("reason", newest.by_reason)
+
+
+def sources(newest: Newest) -> Table:
+    """How many of each source, in the same way, with the labels of the metric."""
+    return _counts("source", newest.by_source)
+
+
+def _counts(what: str, counts: Counts) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("reason", no_wrap=True)
+    table.add_column(what, no_wrap=True)
     table.add_column("letters", justify="right", no_wrap=True)
     table.add_column("newest", no_wrap=True)
-    for reason, count in newest.count.most_common():
-        table.add_row(Text(visible(reason)), f"{count:,}", moment(newest.latest[reason]))
+    for name, count in counts.count.most_common():
+        table.add_row(_cell(name), f"{count:,}", moment(counts.latest[name]))
     return table
 
 
@@ -55,13 +80,14 @@ def listing(letters: Iterable[StoredLetter], memory: Memory) -> Fitting:
     table = Table(box=None, pad_edge=False)
     for name in ("letter", "written", "reason"):
         table.add_column(name, no_wrap=True)
-    for name in ("type", "message", ""):
+    for name in ("source", "type", "message", ""):
         table.add_column(name, overflow="fold")
     for found in letters:
         table.add_row(
             letter_id(found),
             moment(found.timestamp),
             Text(visible(found.letter.reason)),
+            _cell(found.source),
             _cell(found.type),
             _cell(found.letter.message),
             "redriven" if _before(found, memory) else "",
@@ -77,6 +103,7 @@ def as_json(found: StoredLetter, memory: Memory) -> dict[str, Any]:
         "written": moment(found.timestamp),
         "reason": letter.reason,
         "type": found.type or None,
+        "source": found.source or None,
         "message": letter.message,
         "topic": letter.topic,
         "partition": letter.partition,

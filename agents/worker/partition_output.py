@@ -101,7 +101,7 @@ class PartitionOutput:
             await ledger.put_record(
                 topic, target, letter.key, value=letter.value, headers=letter.out_headers()
             )
-            self._metrics.letter(letter.reason)
+            self._metrics.letter(letter.reason, letter.attribute("source"))
         elapsed = clock.monotonic() - self._blocks_at
         overdue = schedule.blocks_overdue(len(shard.dirty), elapsed, s.block_cycle_s)
         news = self.publishing_in() <= 0

@@ -183,8 +183,8 @@ def _credits() -> str:
         "",
     ]
     rows += ["| type | data | actor | counterpart |", "|---|---|---|---|"]
-    for event_type, datas in DATA_EXAMPLES.items():
-        for data in datas:
+    for event_type in DATA:
+        for data in DATA_EXAMPLES[event_type]:
             if data == {}:
                 continue  # shows nothing that absent data doesn't
             actor, counterpart, received, registers = CREDITS[event_type](data)

@@ -11,6 +11,7 @@ from pipeline.intake.credit_rules import CREDITS, GROUP_PREFIX, Data
 from pipeline.reports.explain import rule
 from pipeline.rubric.components import PILLARS, Component, Pillar, Rate, Registers, Rhythm, Use
 from pipeline.rubric.model import GENERAL, Rubric, Step
+from schemas.activities import DATA
 from schemas.examples import DATA_EXAMPLES
 from schemas.registers import Register
 from schemas.signals import Signal
@@ -37,9 +38,9 @@ def credited() -> dict[str, list[str]]:
         if event not in events:
             events.append(event)
 
-    for event_type, datas in DATA_EXAMPLES.items():
+    for event_type in DATA:
         short = event_type.removeprefix("activity.")
-        for data in (variant for one in datas for variant in _variants(one)):
+        for data in (variant for one in DATA_EXAMPLES[event_type] for variant in _variants(one)):
             actor, _, received, registers = CREDITS[event_type](data)
             for signal in Signal:
                 if actor >> signal & 1:

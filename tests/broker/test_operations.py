@@ -161,6 +161,9 @@ def test_a_letter_is_mended_sent_again_and_scored(
     assert [one["reason"] for one in listed] == ["invalid_json", "bad_time", "bad_specversion"]
     assert [(one["partition"], one["offset"]) for one in listed] == [(1, 0), (1, 1), (1, 2)]
     hostile, late, old = (one["letter"] for one in listed)
+    assert [one["source"] for one in listed] == [None, "/test", "/test"]
+    assert len(pillarscore("dead-letters", "list", "--source", "/te*", "--json").splitlines()) == 2
+    assert json.loads(pillarscore("dead-letters", "list", "--source", "", "--json"))["letter"] == hostile
     assert "\x1b" not in pillarscore("dead-letters", "show", hostile)
     chosen = pillarscore(
         "dead-letters", "list", "--type", "activity.post.*", "--reason", "bad_time", "--json"
@@ -180,14 +183,22 @@ def test_a_letter_is_mended_sent_again_and_scored(
     assert _counted(live, 4).scored == 1
     assert set(asyncio.run(published_scores.newest(live))) == {"bob"}
 
+    # each letter is counted once: the one that was redriven would also fail again as it is
+    said = pillarscore("dead-letters", "replay", "--all", code=1)
+    assert "3 letters: 0 to be sent, 2 would fail again (--force sends them anyway), 1 already sent" in said
+
     # once more is held back; when it is meant, it is a duplicate to the score
     assert "0 sent, 1 already sent" in pillarscore("dead-letters", "replay", late, *edit, "--yes")
-    assert "1 sent, 1 already sent" in pillarscore("dead-letters", "replay", late, *edit, "--yes", "--again")
+    assert "1 sent (among them 1 already sent)" in pillarscore(
+        "dead-letters", "replay", late, *edit, "--yes", "--again"
+    )
     found = _counted(live, 6)
     assert (found.scored, found.duplicate, found.dead_lettered) == (1, 1, 3)
 
     # what fails again when forced is a letter that says of which it came
-    assert "1 sent, 1 would fail again" in pillarscore("dead-letters", "replay", hostile, "--yes", "--force")
+    assert "1 sent (among them 1 that would fail again)" in pillarscore(
+        "dead-letters", "replay", hostile, "--yes", "--force"
+    )
     assert _counted(live, 8).dead_lettered == 4
     newest = asyncio.run(_letters(live))[-1].letter
     assert newest.value == HOSTILE

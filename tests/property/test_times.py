@@ -175,6 +175,59 @@ def test_a_message_names_what_is_wrong(text, says):
         assert reason(caught.value) == ("bad_time", message)
 
 
+days = st.sampled_from(
+    [
+        "2026-11-20",
+        "2026/11/20",
+        "20.11.2026",
+        "11/20/2026",
+        "20261120",
+        "2026-W47-5",
+        "Fri Nov 20",
+        "2026-02-30",
+    ]
+)
+clocks = st.sampled_from(
+    [
+        "08:30",
+        "8:30",
+        "08:30:00",
+        "8:30:5",
+        "08:30:00.5",
+        "08:30:00,123",
+        "08:30:00.",
+        "08:30:00 ",
+        "8:30 AM",
+        "08:30:00 p.m.",
+        "24:00:00",
+        "08:30:61",
+    ]
+)
+
+
+@given(days, st.sampled_from(["T", "t", " ", "  ", "_", ", "]), clocks)
+def test_a_missing_zone_is_named_in_every_spelling(day, between, clock):
+    assert "offset (time zone) is missing" in time_message(f"{day}{between}{clock}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-11-20", "20261120T083000", "20261120T0830", "2026-11-20T083000.5", "Fri Nov 20 08:30:00 2026"],
+)
+def test_a_missing_zone_is_named_in_rarer_spellings_too(text):
+    assert "offset (time zone) is missing" in time_message(text)
+
+
+@given(
+    days,
+    st.sampled_from(["T", " "]),
+    st.sampled_from(["08:30", "08:30:00", "08:30:00.5"]),
+    st.sampled_from(["Z", "+01:00", "-0130", "+01", " +01:00", " UTC", "CET", "[Europe/Berlin]", " GMT+1"]),
+)
+def test_a_zone_that_is_there_is_not_called_missing(day, between, clock, zone):
+    assert "is missing" not in time_message(f"{day}{between}{clock}{zone}").replace("seconds are missing", "")
+
+
 @pytest.mark.parametrize(
     ("text", "same"),
     [

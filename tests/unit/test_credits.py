@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipeline.docgen import events as events_page
+from pipeline.docgen import factors
 from pipeline.docgen.events import render
 from pipeline.intake.credit_rules import CREDITS, credits
 from schemas.activities import DATA
@@ -219,8 +221,17 @@ def test_erasing_is_no_signal():
 
 
 def test_every_type_has_a_rule_an_example_and_a_row():
-    assert list(CREDITS) == list(DATA) == list(DATA_EXAMPLES)
+    assert CREDITS.keys() == DATA.keys() == DATA_EXAMPLES.keys()
     assert {f"activity.{row[0]}" for row in TABLE} == set(DATA) - {"activity.member.erased"}
+
+
+def test_the_order_of_the_tables_does_not_matter(monkeypatch):
+    """Whoever adds a type may put it anywhere: the pages have the types in the order of DATA."""
+    pages = render(), factors.credited()
+    for module in (events_page, factors):
+        for name in ("DATA_EXAMPLES", "CREDITS"):
+            monkeypatch.setattr(module, name, dict(reversed(getattr(module, name).items())))
+    assert (render(), factors.credited()) == pages
 
 
 def test_every_signal_is_credited_by_some_row():

@@ -1,6 +1,7 @@
 """Dead letters: what is wanted of them, how they are edited, judged and shown."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from agents.cli._options import moment
 from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.dead_letters import edits
-from agents.dead_letters.redrive import HEADER, Candidate, Judge
+from agents.dead_letters.outcomes import Outcome, Outcomes
+from agents.dead_letters.redrive import HEADER, Candidate, Judge, Judged
 from agents.dead_letters.store import StoredLetter, Wanted, places
 from agents.screens import dead_letters, raw_json
 from schemas.letters import DeadLetter
@@ -66,6 +68,10 @@ def test_a_record_of_somebody_else_is_no_letter(keep: slice) -> None:
         (Wanted(types=("activity.session.started",)), True),
         (Wanted(types=("activity.session.*",)), True),
         (Wanted(types=("activity.session",)), False),
+        (Wanted(sources=("/test",)), True),
+        (Wanted(sources=("/crm", "/te*")), True),
+        (Wanted(sources=("/tes",)), False),
+        (Wanted(sources=("",)), False),
         (Wanted(since=NOW - 4_000, until=NOW), True),
         (Wanted(since=NOW - 3_999), False),
         (Wanted(until=NOW - 4_000), False),
@@ -93,6 +99,62 @@ def test_all_conditions_must_hold(wanted: Wanted, takes: bool) -> None:
 )
 def test_the_type_is_read_as_far_as_it_can_be(value: Any, headers: Any, kind: str) -> None:
     assert letter(value, *headers).type == kind
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "source"),
+    [
+        (b'{"source": "/crm"}', (), "/crm"),
+        (b'{"source": "/crm", "x": NaN}', (("content-type", b"application/cloudevents+json"),), "/crm"),
+        (b"{}", (("ce_source", b"/c\xffrm"),), "/c\ufffdrm"),
+        (b'{"source": "/value"}', (("ce_source", b"/header"),), "/header"),
+        (b'{"source": 5}', (), ""),
+        (b'{"source": "\\ud800"}', (), ""),
+        (b"{oops", (), ""),
+        (None, (), ""),
+    ],
+)
+def test_the_source_is_read_as_far_as_it_can_be(value: Any, headers: Any, source: str) -> None:
+    assert letter(value, *headers).source == source
+
+
+def judged(fails: bool, sent_before: bool) -> Judged:
+    note = Replay(at=datetime.now(UTC), letter_timestamp=0, edited=False, forced=False)
+    reason = ("bad_time", "time: is none") if fails else None
+    return Judged(Candidate(letter(b""), b"", False), reason, note if sent_before else None)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans())), st.booleans(), st.booleans(), st.booleans())
+def test_each_letter_of_a_redrive_is_counted_once(found: Any, yes: bool, force: bool, again: bool) -> None:
+    outcomes = Outcomes(yes=yes, force=force, again=again)
+    sent = [outcomes.add(judged(*one))[0] is Outcome.SENT for one in found]
+    assert sent == [(force or not fails) and (again or not before) for fails, before in found]
+    assert sum(outcomes[one] for one in Outcome) == outcomes.total == len(found)
+    numbers = re.findall(r"\d[\d,]*", re.sub(r"\(.*?\)", "", outcomes.summary()))
+    total, *parts = (int(number.strip(",").replace(",", "")) for number in numbers)
+    assert total == sum(parts) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "summary"),
+    [
+        (
+            {},
+            "3 letters: 0 to be sent, 1 would fail again (--force sends them anyway), "
+            "2 already sent (--again sends them again)",
+        ),
+        (
+            {"yes": True, "force": True, "again": True},
+            "3 letters: 3 sent (among them 2 that would fail again and 2 already sent)",
+        ),
+        ({"again": True}, "3 letters: 1 to be sent (among them 1 already sent), 2 would fail again"),
+    ],
+)
+def test_a_redrive_is_summed_up(options: dict[str, bool], summary: str) -> None:
+    outcomes = Outcomes(**{"yes": False, "force": False, "again": False} | options)
+    for one in (judged(True, False), judged(True, True), judged(False, True)):
+        outcomes.add(one)
+    assert outcomes.summary().startswith(summary)
 
 
 def test_places_and_moments_as_typed() -> None:
@@ -281,7 +343,9 @@ def test_the_newest_are_kept_and_all_are_counted() -> None:
     newest = dead_letters.Newest(2)
     for offset in range(5):
         newest.add(StoredLetter((0, offset), NOW + offset, letter(b"").letter))
-    assert newest.count == {"bad_time": 5}
+    assert newest.total == 5
+    assert newest.by_reason.count == {"bad_time": 5}
+    assert newest.by_source.count == {"(none)": 5}
     assert [found.place[1] for found in newest.ordered()] == [3, 4]
 
 

@@ -16,7 +16,7 @@ from agents.docgen.metrics import Described, described
 from agents.docgen.series import counts
 from agents.metrics import Metrics
 from agents.metrics.advice import ADVICE
-from agents.metrics.ingest import MAX_LENGTH, MAX_SOURCES, OTHER
+from agents.metrics.event_sources import MAX_LENGTH, MAX_SOURCES, OTHER
 from agents.metrics.lag import Lag
 from agents.metrics.latency import Latencies
 from agents.metrics.moved import KEPT_S
@@ -128,6 +128,19 @@ def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
     return shard, metrics
 
 
+def test_dead_letters_are_counted_by_upstream_system_and_the_labels_stay_few() -> None:
+    mine = Metrics()
+    for n in range(2 * MAX_SOURCES):
+        mine.of(n % 2).letter("bad_time", f"/crm/{n:03d}")
+    mine.of(0).letter("invalid_json", "")
+    found = {name: value for name, value in _samples(mine).items() if "event_source_dead" in name}
+    name = "pillarscore_event_source_dead_letters_total"
+    assert len(found) == MAX_SOURCES + 2
+    assert found[f'{name}{{event_source="/crm/000"}}'] == 1
+    assert found[f'{name}{{event_source="{OTHER}"}}'] == MAX_SOURCES
+    assert found[f'{name}{{event_source="(none)"}}'] == 1
+
+
 def test_gauges_are_those_of_the_shard() -> None:
     values = [dumps(made) for made in random_events(5, 600, duplicates=0.1)] + [b"{"] * 6
     shard, metrics = _shard(values)
@@ -194,7 +207,7 @@ def test_counters_of_a_partition_that_has_moved_are_kept_for_a_few_scrapes_and_t
     metrics.state.runners = owned
     for partition in owned:
         metrics.of(partition).scores.inc(7)
-        metrics.of(partition).letter("bad_time")
+        metrics.of(partition).letter("bad_time", "/test")
         metrics.of(partition).commit_seconds.observe(0.1)
     moved = 'pillarscore_scores_total{partition="1"}'
     assert _samples(metrics)[moved] == 7

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.files import event, ndjson
-from tests.kit.recipes import HOW_TO, blocks, copy, follow, run, run_tests
+from tests.kit.new_signal import NotAdded, add, places
+from tests.kit.recipes import HOW_TO, ROOT, blocks, copy, follow, run, run_tests
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 NOON = "2025-11-20T12:00:00Z"
@@ -43,6 +44,44 @@ def test_a_signal(project: Path) -> None:
     assert [(s["name"], s["count"], s["counted"]) for s in sources] == [("poll_answered", 3, 2)]
     pages = ("tests/unit/test_credits.py", "tests/unit/test_factors.py", "tests/unit/test_export.py")
     run_tests(project, *pages, "tests/property/test_oracle.py", "-k", "not very_many")
+
+
+def test_the_lines_of_a_signal_are_scaffolded(project: Path) -> None:
+    """Without the steps that are left to a person, everything is consistent, and the signal is counted."""
+    changed = add("poll_answered", root=project)
+    assert set(changed) < set(follow("add-a-signal.md", copy(project / "by-hand")))
+    regenerate(project)
+    answered = [event("poll.answered", str(number), "ada", NOON) for number in range(3)]
+    (project / "events.ndjson").write_bytes(ndjson(answered))
+    assert "3 events: all valid" in run(project, *PILLARSCORE, "check", "events.ndjson")
+    pages = ("tests/unit/test_credits.py", "tests/unit/test_export.py", "tests/unit/test_schema_compat.py")
+    run_tests(project, *pages, "tests/property/test_oracle.py", "-k", "not very_many")
+    style = ("check", "-q", "--config", str(ROOT / "pyproject.toml"), *changed)
+    run(project, "-m", "ruff", *style)
+    run(project, "-m", "ruff", "format", "--check", "-q", "--config", str(ROOT / "pyproject.toml"), *changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("Poll", "", "such as NAME=poll_answered"),
+        ("poll", "", "such as NAME=poll_answered"),
+        ("reaction_given", "", "there is a signal of this name"),
+        ("poll_answered", "polls", "such as EVENT=poll.answered"),
+        ("live_joined", "live.watched", "there is an event of this type"),
+    ],
+)
+def test_a_signal_that_is_not_scaffolded_changes_nothing(
+    tmp_path: Path, name: str, given: str, says: str
+) -> None:
+    for file in {place.file for place in places("a_b", "a.b")} | {"schemas/signals.py"}:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes((ROOT / file).read_bytes())
+    with pytest.raises(NotAdded, match=re.escape(says)) as error:
+        add(name, given, tmp_path)
+    assert "\n" not in str(error.value)
+    for file in tmp_path.rglob("*.py"):
+        assert file.read_bytes() == (ROOT / file.relative_to(tmp_path)).read_bytes()
 
 
 def with_component(rubric: str, component: str) -> str:
