@@ -84,7 +84,7 @@ class Offline:
     day: days since 1970. The same (source, id, subject) counts once, for both sides, among as many events as all
     partitions together remember rows of live. Scores don't depend on the order of the lines, unless an id is used
     again for something else: then the first counts. networks: whether to keep who is connected with whom; scoring
-    alone does without. rejected: gets every dead letter.
+    alone does without. rejected: gets every dead letter. on_rows: see FileShard.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class Offline:
         networks: bool = False,
         rejected: Sink | None = None,
         as_live: "AsLive | None" = None,
+        on_rows: Callable[[Frame, np.ndarray], object] | None = None,
     ) -> None:
         as_live = as_live or AsLive()
         self.rubric = rubric
@@ -115,7 +116,14 @@ class Offline:
         self._intake = Intake(*how, networks, 0)
         self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks)
         horizon = settings.dedupe_events * settings.frame_partitions
-        self._shard = FileShard(rubric, day, RecentIds(horizon, _FOR_EVER), zone=days_in, networks=networks)
+        self._shard = FileShard(
+            rubric,
+            day,
+            RecentIds(horizon, _FOR_EVER),
+            zone=days_in,
+            networks=networks,
+            on_rows=on_rows,
+        )
         self._frames = 0
         self._next = 0
 

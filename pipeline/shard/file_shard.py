@@ -4,6 +4,7 @@ It takes frames as a shard does and comes to the same state, but remembers neith
 history, which would be the larger part of its memory.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +27,9 @@ class FileShard:
     """Counts frames that are given once, in order, and never again, as of `day`.
 
     Both rows of an event are in one frame, so whether an event is a duplicate is decided once, for both sides.
-    recent_ids: of the events counted. networks: whether to keep who is connected with whom.
+    recent_ids: of the events counted. networks: whether to keep who is connected with whom. on_rows: gets each frame,
+    its members dictionary-encoded, and int64[k], the rows of events that are no dead letters and seen for the first
+    time.
     """
 
     def __init__(
@@ -37,8 +40,10 @@ class FileShard:
         *,
         zone: Zone = UTC,
         networks: bool = False,
+        on_rows: Callable[[Frame, np.ndarray], object] | None = None,
     ) -> None:
         self.rubric = rubric
+        self.on_rows = on_rows
         self.networks = networks
         self.day = Day(day)
         self.recent_ids = recent_ids
@@ -55,6 +60,8 @@ class FileShard:
         admission = self.watermarks.admit(frame)
         live = np.flatnonzero(admission.rows & (frame.side != Side.DEAD))
         fresh = self._fresh(frame, live)
+        if self.on_rows is not None:
+            self.on_rows(frame, live[fresh])
         frame = once_a_day(frame, live[fresh], self.state.zone, seen=self.recent_ids)
         if not self.networks:
             frame = replace(frame, peer=None)
