@@ -82,7 +82,7 @@ class Worker:
     def _context(
         self, settings: Settings, rubric: Rubric, clock: Clock, *, runners: dict[int, PartitionRunner]
     ) -> Context:
-        metrics, skew, log = Metrics(), Skew(), KafkaLog(settings)
+        metrics, health, skew, log = Metrics(), Health(), Skew(), KafkaLog(settings)
         clock = replace(clock, skew=skew)
         budget, rounds = BackgroundBudget(clock), RoundLength(settings.cycle_ms / 1000, clock)
         return Context(
@@ -93,7 +93,7 @@ class Worker:
             log=log,
             group=FaustGroup(self.app, settings),
             metrics=metrics,
-            health=Health(),
+            health=health,
             skew=skew,
             ends=EndOffsets(log, clock, self._partitions),
             topics=TopicWatch(settings),
@@ -106,7 +106,9 @@ class Worker:
             ),
             benchmarks=None
             if settings.cohort_kinds is None
-            else RankFollower(log, clock, settings, metrics=metrics, budget=budget, rounds=rounds),
+            else RankFollower(
+                log, clock, settings, metrics=metrics, health=health, budget=budget, rounds=rounds
+            ),
             tracing=tracing(settings),
         )
 
