@@ -319,6 +319,14 @@ def _truth() -> list[list[Panel]]:
                 Query("sum(increase(pillarscore_missing_frames_total<P>[1h]))", "frames missing"),
                 Query("sum(increase(pillarscore_unreadable_frames_total<P>[1h]))", "frames unreadable"),
                 Query("sum(increase(pillarscore_foreign_records_total<P>[1h]))", "foreign records ignored"),
+                Query(
+                    "sum(increase(pillarscore_foreign_distributions_total<P>[1h]))",
+                    "foreign distributions ignored",
+                ),
+                Query(
+                    "max(pillarscore_incomplete_distributions<P>)",
+                    "partitions whose distributions do not add up",
+                ),
                 steps=[(1, RED)],
             ),
         ],

@@ -126,6 +126,14 @@ ADVICE: dict[str, tuple[str, str]] = {
         "above 0",
         "Another program writes to `member.ledger` or `member.scores`: the log has offset and key.",
     ),
+    "pillarscore_foreign_distributions_total": (
+        "above 0",
+        "Another program writes to `score.distributions`: `/ready` has the offset.",
+    ),
+    "pillarscore_incomplete_distributions": (
+        "above 0 for minutes",
+        "Another program writes to `score.distributions`, or no worker has the partition that `/ready` names.",
+    ),
     "pillarscore_produce_failures_total": (
         "rising",
         "Kafka refuses records, so their partition's scores do not change: the log has topic, size and cause.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -24,6 +24,16 @@ class RankMetrics(Collector):
         )
         self.failures = Counter(
             "pillarscore_benchmark_failures", "Failed attempts to publish benchmarks.", registry=registry
+        )
+        self.foreign = Counter(
+            "pillarscore_foreign_distributions",
+            "Records of score.distributions that can't be read; ignored.",
+            registry=registry,
+        )
+        self.incomplete = Gauge(
+            "pillarscore_incomplete_distributions",
+            "Partitions whose scores in score.distributions do not add up; benchmarks and ranks stay as they were.",
+            registry=registry,
         )
         registry.register(self)
 

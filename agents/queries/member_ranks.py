@@ -6,9 +6,10 @@ import pyarrow as pa
 from agents.config.settings import Settings
 from agents.queries.benchmarks import merged
 from pipeline.cohorts.kinds import EVERYONE, name_of, registers_of
-from pipeline.cohorts.merged_scores import ALL, Source, is_active
+from pipeline.cohorts.merged_scores import ALL, is_active
 from pipeline.cohorts.rank import CohortRank, rank, rank_among
 from pipeline.cohorts.rank_records import counts_around
+from pipeline.cohorts.sources import Source
 from pipeline.common.partitioner import partitions
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.units import MemberSlot

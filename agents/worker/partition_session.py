@@ -103,6 +103,8 @@ class PartitionSession:
         self.progress = 0.0
         self.networks.close()
         self.refill.close()
+        if self._context.benchmarks is not None:
+            self._context.benchmarks.release(self.partition)
         self._metrics.dropped()
         self._traces.dropped()
         self._inbox.take()

@@ -16,8 +16,10 @@ from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
 from agents.kafka.outage import away, of_kafka
 from agents.kafka.outage import report as report_outage
 from agents.metrics import Metrics
-from agents.ports import Clock, Log
+from agents.ports import Clock, Log, Record
 from agents.worker.background_budget import BackgroundBudget
+from agents.worker.distribution_check import DistributionCheck
+from agents.worker.health import Health
 from agents.worker.rank_publisher import RankPublisher
 from agents.worker.round_length import RoundLength
 from pipeline.cohorts.membership import CohortMembership
@@ -40,6 +42,7 @@ class RankFollower:
         settings: Settings,
         *,
         metrics: Metrics,
+        health: Health,
         budget: BackgroundBudget,
         rounds: RoundLength,
     ) -> None:
@@ -51,6 +54,7 @@ class RankFollower:
         self._clock = clock
         self._budget = budget
         self._rounds = rounds
+        self._check = DistributionCheck(settings, clock, metrics=metrics.ranks, health=health)
         self.merged = MergedScores(settings.frame_partitions, kinds)
         self.ranks = RankWriter(self.merged, settings.rank_kinds, settings.cohort_minimum)
         self._current_at = self._clock.monotonic()
@@ -64,7 +68,13 @@ class RankFollower:
 
     def cohorts(self, partition: int) -> CohortMembership:
         """The cohorts of a partition whose life begins now."""
-        return CohortMembership(partition, self._clock.now_ns(), self.merged.kinds, ranker=self.ranks)
+        made = CohortMembership(partition, self._clock.now_ns(), self.merged.kinds, ranker=self.ranks)
+        self._check.owned[partition] = made
+        return made
+
+    def release(self, partition: int) -> None:
+        """The life of a partition has ended here."""
+        self._check.release(partition)
 
     def start(self) -> None:
         """Begin to follow."""
@@ -118,8 +128,7 @@ class RankFollower:
                 wait = max(due, since + GATHER * interval) - self._clock.monotonic()
                 records = await tail.poll(min(max(wait, 0.005), interval / 2, 0.5))
                 for record in records:
-                    if record.value is not None:
-                        self.merged.take(record.key, record.value, record.offset)
+                    self._take(record)
                 if await tail.position() < tail.end:
                     continue  # what was there at the start comes first
                 now = self._clock.monotonic()
@@ -132,9 +141,19 @@ class RankFollower:
                     spent = await self._bring_up()
                     due = now + self._budget.rest_after_merge(spent, interval, self._rounds.behind)
                     since = math.inf
-                if not records and not self.merged.waiting:
+                if self._check.give_up(self.merged):
+                    return  # reads all of it again
+                if not records and not self.merged.waiting and not self.merged.incomplete:
                     # a poll that Kafka has not answered says nothing
                     self._current_at = max(self._current_at, self._clock.monotonic() - tail.silent_s())
+
+    def _take(self, record: Record) -> None:
+        """A record of the topic; one that can't be read is left out."""
+        if record.value is not None:
+            try:
+                self.merged.take(record.key, record.value, record.offset)
+            except ValueError as error:
+                self._check.refused(record.offset, error)
 
     async def _bring_up(self) -> float:
         """Merge what has come, and publish it where that is done; seconds of CPU."""
@@ -150,6 +169,9 @@ class RankFollower:
         for _ in work:
             await work.breathe()
         worked = work.seconds
+        self._check.merged(self.merged)
+        if self.merged.incomplete:
+            return worked
         if had:
             self.metrics.ranks.merge_seconds.observe(worked)
             self._current_at = began

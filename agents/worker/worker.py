@@ -81,7 +81,7 @@ class Worker:
     def _context(
         self, settings: Settings, rubric: Rubric, clock: Clock, *, runners: dict[int, PartitionRunner]
     ) -> Context:
-        metrics, skew, log = Metrics(), Skew(), KafkaLog(settings)
+        metrics, health, skew, log = Metrics(), Health(), Skew(), KafkaLog(settings)
         clock.skew = skew
         budget, rounds = BackgroundBudget(clock), RoundLength(settings.cycle_ms / 1000, clock)
         return Context(
@@ -92,7 +92,7 @@ class Worker:
             log=log,
             group=FaustGroup(self.app, settings),
             metrics=metrics,
-            health=Health(),
+            health=health,
             skew=skew,
             ends=EndOffsets(log, clock, self._partitions),
             topics=TopicWatch(settings),
@@ -105,7 +105,9 @@ class Worker:
             ),
             benchmarks=None
             if settings.cohort_kinds is None
-            else RankFollower(log, clock, settings, metrics=metrics, budget=budget, rounds=rounds),
+            else RankFollower(
+                log, clock, settings, metrics=metrics, health=health, budget=budget, rounds=rounds
+            ),
             tracing=tracing(settings),
         )
 

@@ -16,6 +16,7 @@ from pipeline.common.growable import grown
 from pipeline.common.json_columns import Piece
 from pipeline.common.rubric_id import RubricId
 from pipeline.common.units import Day
+from schemas.distribution_digest import digest_of, name_hash, names_sum, rows_sum
 from schemas.distributions import (
     CHUNK,
     GONE,
@@ -67,6 +68,9 @@ class CohortMembership:
         self._marked = np.zeros(0, bool)
         self._waiting: np.ndarray | None = None  # by chunk, the first publication with changes it has not
         self._written = 1  # names already published
+        self._names = np.zeros(1, np.uint64)  # hashes
+        self._hashes = np.zeros(0, np.uint64)  # of what was published, by slot
+        self._total = 0
         self._as_of: int | None = None
         self.dirty = False
         self.held = False
@@ -75,6 +79,7 @@ class CohortMembership:
         """Make room for members 0..members-1."""
         self._cohort = grown(self._cohort, members)
         self._marked = grown(self._marked, members)
+        self._hashes = grown(self._hashes, members)
 
     def update(
         self, members: np.ndarray, score: np.ndarray, registers: np.ndarray, *, texts: Sequence[str]
@@ -118,6 +123,12 @@ class CohortMembership:
                     self.names.append((self.kinds[column], texts[text]))
             cohort = self._codes[code, self._columns]
         return cohort
+
+    def start_over(self, epoch: int) -> None:
+        """Publish everything again, as of a new epoch: what readers have is not what was published."""
+        self.epoch = max(epoch, self.epoch + 1)
+        self._waiting, self._written, self.dirty = None, 1, True
+        self._names, self._hashes, self._total = self._names[:1], np.zeros(len(self._hashes), np.uint64), 0
 
     def due(self, as_of: Day) -> bool:
         """Whether there is something to publish: changes, another day, or nothing was published yet."""
@@ -178,6 +189,8 @@ class CohortMembership:
             rubric_version=rubric.version,
             kinds=list(self.kinds),
             places=slots,
+            names=len(self.names),
+            digest=digest_of(self._total, names_sum(self._names)),
         )
         records.append((head_key(self.partition), head.model_dump_json().encode()))
         return records
@@ -194,9 +207,14 @@ class CohortMembership:
         emitted = numbers[slots].astype(np.uint16)
         gone = numbers[slots, 0] < 0
         emitted[gone, 0], emitted[gone, 1:] = GONE, 0
-        return Rows(self.epoch, slots, emitted, self._cohort[slots]).dump(self.kinds)
+        rows = Rows.of(self.epoch, slots, emitted, cohort=self._cohort[slots], kinds=self.kinds)
+        self._total += rows_sum(rows.hashes) - rows_sum(self._hashes[slots])
+        self._hashes[slots] = rows.hashes
+        return rows.dump(self.kinds)
 
     def _new_names(self) -> list[tuple[bytes, bytes]]:
+        new = [name_hash(*name) for name in self.names[self._written :]]
+        self._names = np.concatenate([self._names, np.array(new, np.uint64)])
         first = self._written // NAMES if self._written < len(self.names) else len(self.names)
         self._written = len(self.names)
         return [
@@ -209,5 +227,5 @@ class CohortMembership:
 
     def nbytes(self) -> int:
         """Bytes allocated in arrays."""
-        parts = (self._cohort, self._marked, self._codes)
+        parts = (self._cohort, self._marked, self._codes, self._hashes, self._names)
         return sum(part.nbytes for part in parts)

@@ -2,47 +2,26 @@
 
 It is a function of `score.distributions` up to an offset, and that offset is its name: two workers that have
 read equally far hold the same. Records are taken as they come and count with their partition's next head;
-`merge` then brings all in at once, in steps so short that it can share an event loop.
+`merge` then brings all in at once, in steps so short that it can share an event loop; or nothing, when records
+are missing.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.cohorts.histograms import CohortHistograms
 from pipeline.cohorts.kinds import EVERYONE, name_of
+from pipeline.cohorts.publications import Publications
 from pipeline.cohorts.sorted_scores import SortedScores, empty, entries_of
-from pipeline.common.growable import grown
-from schemas.distributions import GONE, WIDTH, Head, Rows, load_names, parse_key
+from pipeline.cohorts.sources import Incomplete, Source, Update, updated
+from schemas.distributions import GONE
 
 NONE, ALL = 0, 1
 """Numbers of cohorts: none, and everyone."""
 _PIECE = 16_384
 """Changes that are brought into the totals in one step."""
-
-
-@dataclass(slots=True)
-class _Staged:
-    """What came of one epoch of a partition and is not merged yet."""
-
-    epoch: int
-    names: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
-    rows: list[Rows] = field(default_factory=list)
-    head: Head | None = None
-
-
-@dataclass(slots=True)
-class Source:
-    """A partition as merged: by slot its numbers (score GONE for nobody) and its own numbers of cohorts.
-
-    cohort: int64, the merged number of each of its own numbers.
-    """
-
-    head: Head
-    numbers: np.ndarray
-    codes: np.ndarray
-    cohort: np.ndarray
 
 
 @dataclass(slots=True)
@@ -55,24 +34,11 @@ class _Change:
     is_in: np.ndarray
 
 
-@dataclass(slots=True)
-class _Update:
-    """What a partition will be: its slots with new values; replaces: nothing of what it was stays."""
-
-    partition: int
-    head: Head
-    replaces: bool
-    cohort: np.ndarray
-    slots: np.ndarray
-    numbers: np.ndarray
-    codes: np.ndarray
-    change: _Change
-
-
 class MergedScores:
     """The merged view. kinds: of cohorts, beside `everyone`; totals: whether benchmarks are made of it.
 
-    active: int64[cohorts], how many members of each cohort are active.
+    active: int64[cohorts], how many members of each cohort are active. incomplete: why the last merge changed
+    nothing, by partition.
     """
 
     def __init__(self, partitions: int, kinds: Sequence[str], totals: bool = False) -> None:
@@ -88,6 +54,7 @@ class MergedScores:
         self.offset = -1
         self.taken = -1
         self.sources: dict[int, Source] = {}
+        self.incomplete: dict[int, str] = {}
         self.cohorts: list[tuple[str, str]] = [("", ""), (EVERYONE, "")]
         # everyone first, which has no others beside it
         self.sorted_scores: list[SortedScores] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
@@ -97,58 +64,52 @@ class MergedScores:
         self.changed = np.zeros(2, bool)
         self.active = np.zeros(2, np.int64)
         self._numbers = {cohort: number for number, cohort in enumerate(self.cohorts)}
-        self._staged: dict[int, _Staged] = {}
-        self._ready: dict[int, list[_Staged]] = {}
+        self._publications = Publications(self.partitions, self.kinds)
 
     @property
     def waiting(self) -> bool:
-        """Whether anything complete has been taken that is not merged."""
-        return bool(self._ready)
+        """Whether there is anything to merge."""
+        return self._publications.fresh
 
     @property
     def gathered(self) -> bool:
         """Whether every partition has something complete that is not merged."""
-        return len(self._ready) == self.partitions
+        return len(self._publications.ready) == self.partitions
 
     @property
     def complete(self) -> bool:
         """Whether every partition has published."""
         return len(self.sources) == self.partitions
 
-    def take(self, key: bytes, value: bytes, offset: int) -> None:
-        """A committed record of the topic, in order; ValueError when it can't be read."""
-        partition, what = parse_key(key)
+    def take(self, key: bytes | None, value: bytes, offset: int) -> None:
+        """A committed record of the topic, in order; ValueError when it is none of ours, or can't be read."""
         self.taken = offset
-        if what == "head":
-            head = Head.model_validate_json(value)
-            staged = self._of(partition, head.epoch)
-            staged.head = head
-            self._ready.setdefault(partition, []).append(staged)
-            del self._staged[partition]
-        elif what == "cohorts":
-            epoch, first, names = load_names(value)
-            self._of(partition, epoch).names[first] = names
-        else:
-            rows = Rows.load(value, self.kinds)
-            self._of(partition, rows.epoch).rows.append(rows)
-
-    def _of(self, partition: int, epoch: int) -> _Staged:
-        staged = self._staged.get(partition)
-        if staged is None or staged.epoch != epoch:
-            staged = self._staged[partition] = _Staged(epoch)
-        return staged
+        self._publications.take(key, value)
 
     def merge(self) -> Iterator[None]:
-        """Bring in all that is complete, in steps; the view changes in the last one, all at once."""
-        ready, self._ready = self._ready, {}
+        """Bring in all that is complete, in steps; the view changes in the last one, all at once.
+
+        Nothing of it changes while records of a partition are missing: `incomplete` says why. What has come waits
+        for the partition's next publication.
+        """
+        ready = self._publications.get()
         offset = self.taken
-        updates = []
-        for partition, lots in ready.items():
-            updates.append(self._update(partition, lots))
+        updates, missing = [], {}
+        for partition, made in ready.items():
+            try:
+                updates.append(
+                    updated(self.sources.get(partition), made, len(self.kinds), number=self._number)
+                )
+            except Incomplete as error:
+                missing[partition] = str(error)
             yield
+        self.incomplete = missing
+        if missing:
+            self._publications.put_back(ready)
+            return
         if not updates:
             return
-        change = _joined([update.change for update in updates])
+        change = _joined([_change(update) for update in updates])
         size = len(self.cohorts)
         moved_scores = []
         before, after = (part[:, 0].astype(np.int64) for part in (change.before, change.after))
@@ -169,66 +130,8 @@ class MergedScores:
         active += _active(change.after, change.is_in, size) - _active(change.before, change.was_in, size)
         self.active = active
         self.changed, self.sorted_scores, self.offset = changed, moved_scores, offset
-        for update in updates:
-            self._install(update)
-
-    def _update(self, partition: int, lots: list[_Staged]) -> _Update:
-        """What was staged for a partition against what it is; nothing is changed yet."""
-        old = self.sources.get(partition)
-        epoch = lots[-1].epoch
-        lots = [staged for staged in lots if staged.epoch == epoch]
-        head = lots[-1].head
-        assert head is not None
-        replaces = old is None or old.head.epoch != epoch
-        empty = self._nobody(head)
-        was = old or self._nobody(head)
-        cohort = empty.cohort if replaces else was.cohort
-        for staged in lots:
-            for first, names in sorted(staged.names.items()):
-                numbered = np.array([self._number(name) for name in names], np.int64)
-                cohort = np.concatenate([cohort[:first], numbered])
-        slots, numbers, codes = self._newest([rows for staged in lots for rows in staged.rows], head.places)
-        if replaces:
-            empty.numbers[slots], empty.codes[slots] = numbers, codes
-            slots = np.arange(max(len(was.numbers), head.places))
-            numbers, codes = _padded(empty.numbers, len(slots), GONE), _padded(empty.codes, len(slots), 0)
-        before = _padded(was.numbers, head.places, GONE)[slots]
-        was_codes = _padded(was.codes, head.places, 0)[slots]
-        change = _Change(before, _in(before, was_codes, was.cohort), numbers, _in(numbers, codes, cohort))
-        return _Update(partition, head, replaces, cohort, slots, numbers, codes, change)
-
-    def _newest(self, rows: list[Rows], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(slots, their numbers, their codes), each slot once, as it was published last."""
-        if not rows:
-            return np.zeros(0, np.int64), np.zeros((0, WIDTH), np.uint16), self._codes(0)
-        slots = np.concatenate([part.place for part in rows])
-        last = np.zeros(size, np.int64)
-        last[slots] = np.arange(len(slots))
-        keep = last[slots] == np.arange(len(slots))
-        numbers = np.concatenate([part.numbers for part in rows])[keep]
-        return slots[keep], numbers, np.concatenate([part.cohort for part in rows])[keep]
-
-    def _install(self, update: _Update) -> None:
-        source = self.sources.get(update.partition)
-        if source is None or update.replaces:
-            source = self.sources[update.partition] = self._nobody(update.head)
-        source.head, source.cohort = update.head, update.cohort
-        size = update.head.places
-        have = len(source.numbers)
-        source.numbers = grown(source.numbers, size)
-        source.numbers[have:, 0] = GONE
-        source.codes = grown(source.codes, size)
-        here = update.slots < len(source.numbers)
-        source.numbers[update.slots[here]] = update.numbers[here]
-        source.codes[update.slots[here]] = update.codes[here]
-
-    def _nobody(self, head: Head) -> Source:
-        numbers = np.zeros((head.places, WIDTH), np.uint16)
-        numbers[:, 0] = GONE
-        return Source(head, numbers, self._codes(head.places), np.zeros(1, np.int64))
-
-    def _codes(self, n: int) -> np.ndarray:
-        return np.zeros((n, len(self.kinds)), np.uint32)
+        for partition, update in zip(ready, updates, strict=True):
+            self.sources[partition] = update.install()
 
     def _number(self, cohort: tuple[str, str]) -> int:
         if cohort[0] not in self.kinds:
@@ -269,14 +172,10 @@ class MergedScores:
         return members + scores + (self.totals.nbytes() if self.totals else 0)
 
 
-def _padded(array: np.ndarray, rows: int, score: int) -> np.ndarray:
-    """The array with at least so many rows, new ones with `score` first and zeros."""
-    if len(array) >= rows:
-        return array
-    more = np.zeros((rows - len(array), *array.shape[1:]), array.dtype)
-    if array.shape[1]:
-        more[:, 0] = score
-    return np.concatenate([array, more])
+def _change(update: Update) -> _Change:
+    """What the members of a partition were and will be; all of its old cohorts still have their numbers."""
+    was_in = _in(update.was, update.was_codes, update.source.cohort)
+    return _Change(update.was, was_in, update.numbers, _in(update.numbers, update.codes, update.cohort))
 
 
 def _in(numbers: np.ndarray, codes: np.ndarray, cohort: np.ndarray) -> np.ndarray:

@@ -13,9 +13,10 @@ import orjson
 import pyarrow as pa
 
 from pipeline.cohorts.kinds import EVERYONE
-from pipeline.cohorts.merged_scores import ALL, NONE, MergedScores, Source
+from pipeline.cohorts.merged_scores import ALL, NONE, MergedScores
 from pipeline.cohorts.rank import top_of
 from pipeline.cohorts.sorted_scores import SortedScores
+from pipeline.cohorts.sources import Source
 from pipeline.common.json_columns import Piece, Table, joined, whole
 from schemas.distributions import GONE
 

@@ -46,9 +46,9 @@ class _Tail:
             return []
         self._log.ask()
         found = [record for record in self._part.records if record.offset >= self._next]
+        self._next = self._part.end  # before sleeping: what comes meanwhile is found next time
         if not found:
             await self._log.clock.sleep(seconds)
-        self._next = self._part.end
         return found
 
     async def position(self) -> int:

@@ -34,7 +34,7 @@ class SimWorker:
         s, log, clock = world.settings, world.log, world.clock
         runners: dict[int, PartitionRunner] = {}
         budget, rounds = BackgroundBudget(clock), RoundLength(s.cycle_ms / 1000, clock)
-        metrics = Metrics()
+        metrics, health = Metrics(), Health()
         self.group = SimGroup(log, world.owners, name)
         self.context = Context(
             settings=s,
@@ -44,7 +44,7 @@ class SimWorker:
             log=log,
             group=self.group,
             metrics=metrics,
-            health=Health(),
+            health=health,
             skew=Skew(clock.monotonic),
             ends=EndOffsets(log, clock, self._partitions),
             topics=SimpleNamespace(ids=world.ids),  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ class SimWorker:
             ),
             benchmarks=None
             if s.cohort_kinds is None
-            else RankFollower(log, clock, s, metrics=metrics, budget=budget, rounds=rounds),
+            else RankFollower(log, clock, s, metrics=metrics, health=health, budget=budget, rounds=rounds),
         )
         self.score = ScoreRole(self.context, runners)
         self.ingest = IngestRole(self.context)
