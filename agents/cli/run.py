@@ -116,6 +116,8 @@ async def _work(stack: "Stack", serving: "asyncio.Event", *, once: bool, name: s
 
 async def _played(stack: "Stack", name: str | None) -> "KeptCopies":
     """Start the worker, and play it the sample if that was not done before; what was played."""
+    import asyncio
+
     from agents.cli import _sample
     from agents.config.clock import clock
     from agents.config.errors import UserError
