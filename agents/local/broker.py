@@ -133,6 +133,11 @@ class Broker:
         return Status(process, address, answers(address))
 
     @property
+    def started_here(self) -> bool:
+        """Whether this process has started it."""
+        return self._child is not None
+
+    @property
     def temporary(self) -> bool:
         """Whether it is to be stopped by the last command that uses it."""
         return self._temporary.exists()

@@ -18,13 +18,16 @@ Report = Callable[[str], None]
 
 
 class Stoppable(Protocol):
-    """The local broker. temporary: it was started by a command, to be stopped again."""
+    """The local broker. temporary: it was started by a command, to be stopped again; started_here: by this one."""
 
     @property
     def folder(self) -> Path: ...
 
     @property
     def temporary(self) -> bool: ...
+
+    @property
+    def started_here(self) -> bool: ...
 
     def stop(self) -> bool: ...
 
@@ -47,7 +50,8 @@ def leave() -> None:
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if broker.temporary:
+                # who has only used it expects that
+                if broker.temporary and broker.started_here:
                     report("The local broker goes on, because another command uses it")
                 continue
             if broker.temporary:

@@ -14,9 +14,10 @@ from agents.local.broker import connected
 class Fake:
     """A broker that only knows whether it was stopped."""
 
-    def __init__(self, folder: Path, temporary: bool) -> None:
+    def __init__(self, folder: Path, temporary: bool, started_here: bool = True) -> None:
         self.folder = folder
         self.temporary = temporary
+        self.started_here = started_here
         self.stops = 0
 
     def stop(self) -> bool:
@@ -42,15 +43,16 @@ def test_only_a_temporary_one_is_stopped_and_once(tmp_path: Path, lines: list[st
     assert lines == ["Stopping the local broker …"] * temporary
 
 
-def test_the_last_one_stops_it(tmp_path: Path, lines: list[str]) -> None:
-    first, second = Fake(tmp_path, True), Fake(tmp_path, True)
+@pytest.mark.parametrize("started", [True, False])
+def test_the_last_one_stops_it(tmp_path: Path, lines: list[str], started: bool) -> None:
+    first, second = Fake(tmp_path, True), Fake(tmp_path, True, started)
     for broker in (first, second):
         in_use.join(broker, lines.append)
     in_use.leave()
     assert (second.stops, first.stops) == (0, 1)
-    assert lines == [
-        "The local broker goes on, because another command uses it",
-        "Stopping the local broker …",
+    # who only used it is told nothing
+    assert lines == ["The local broker goes on, because another command uses it"] * started + [
+        "Stopping the local broker …"
     ]
 
 
