@@ -126,7 +126,7 @@ class Broker:
             known = json.loads(self._record.read_text())
             process = Process(known["pid"], known["started"])
             address = known["address"]
-        except (FileNotFoundError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError):
             return Status(None, "", False)
         if not process.alive:
             return Status(None, address, False)
