@@ -96,7 +96,12 @@ class Broker:
                 # before it starts, so that one whose start is broken off is stopped too
                 if temporary:
                     self._temporary.touch()
-                return self._launch()
+                try:
+                    return self._launch()
+                except UserError:
+                    if self.status().process is None:
+                        self._temporary.unlink(missing_ok=True)
+                    raise
             if self._port and status.address != f"{HOST}:{self._port}":
                 raise UserError(
                     f"The local broker runs at {status.address}: stop it first to start it on port {self._port}"
@@ -126,7 +131,7 @@ class Broker:
             known = json.loads(self._record.read_text())
             process = Process(known["pid"], known["started"])
             address = known["address"]
-        except (FileNotFoundError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError):
             return Status(None, "", False)
         if not process.alive:
             return Status(None, address, False)

@@ -45,7 +45,7 @@ def fetch(folder: Path, report: Report) -> Path:
     """
     if not POM.is_file():
         raise UserError(f"{POM} is missing: run Pillarscore from its repository, or set PILLARSCORE_BROKER")
-    jars = folder / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    jars = _jars(folder)
     if jars.is_dir():
         return jars
     with locked(folder / "jars.lock"):
@@ -63,6 +63,15 @@ def fetch(folder: Path, report: Report) -> Path:
                 shutil.rmtree(old, ignore_errors=True)
         os.replace(new, jars)
     return jars
+
+
+def fetched(folder: Path) -> bool:
+    """Whether the jars are there."""
+    return POM.is_file() and _jars(folder).is_dir()
+
+
+def _jars(folder: Path) -> Path:
+    return folder / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 
 
 def _maven(into: Path, folder: Path) -> None:

@@ -23,7 +23,7 @@ class Fitting:
         """The table with as many columns as fit, and a line about the others."""
         columns, left_out = list(self.table.columns), list[str]()
         for header in self.spare:
-            if _needed(console, options, columns) <= options.max_width:
+            if needed(console, options, columns) <= options.max_width:
                 break
             if len(kept := [column for column in columns if column.header != header]) < len(columns):
                 columns = kept
@@ -45,7 +45,7 @@ def _of(columns: Sequence[Column]) -> Table:
     return table
 
 
-def _needed(console: Console, options: ConsoleOptions, columns: Sequence[Column]) -> int:
+def needed(console: Console, options: ConsoleOptions, columns: Sequence[Column]) -> int:
     """How wide a terminal must be for these columns."""
     return sum(_least(console, options, column) for column in columns) + _BETWEEN * (len(columns) - 1)
 

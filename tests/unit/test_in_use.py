@@ -56,6 +56,16 @@ def test_the_last_one_stops_it(tmp_path: Path, lines: list[str], started: bool) 
     ]
 
 
+def test_what_could_not_be_started_is_not_stopped(
+    tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="Java is missing"):
+        connected(Settings(broker="", state_dir=tmp_path / "state"), lines.append)
+    in_use.leave()
+    assert lines == []
+
+
 def test_a_state_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"Can't write to .*set PILLARSCORE_STATE_DIR") as caught:
