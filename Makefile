@@ -86,11 +86,12 @@ lint: .venv/dev .venv/run ## ruff, import-linter, mypy
 format: .venv/dev ## format the code
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
-docs: .venv/run ## regenerate the reference pages
+docs: .venv/dev .venv/run ## regenerate the reference pages, and the figures and outputs that other pages show
 	@$(BIN)/python -m pipeline.docgen.events > docs/reference/events.md
 	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export
 	@$(BIN)/python -m perf.persona_page
+	@$(BIN)/python -m tests.kit.shown_output
 
 new-signal: .venv/dev .venv/run ## lines for a new signal in every table: NAME=poll_answered, EVENT=poll.answered if it is called otherwise
 	@$(BIN)/python -m tests.kit.new_signal "$(NAME)" $(if $(EVENT),--event "$(EVENT)")

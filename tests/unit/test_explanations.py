@@ -16,22 +16,7 @@ import pipeline.rubric.toml_lines
 import pipeline.scoring.bands
 import pipeline.scoring.decay
 import pipeline.scoring.reference
-from pipeline.common.points import as_points
-from pipeline.reports.explain import explain
-from pipeline.scoring.member import Member
-from schemas.registers import Register
-from schemas.signals import Signal
-from tests.kit.rubrics import DAY, DEFAULT
-
-GIVEN = {
-    "rubric": DEFAULT,
-    "day": DAY,
-    "Member": Member,
-    "Register": Register,
-    "Signal": Signal,
-    "as_points": as_points,
-    "explain": explain,
-}
+from tests.kit.shown_output import GIVEN
 
 
 def test_how_the_score_works(pytestconfig):
