@@ -112,10 +112,10 @@ Of all these aims, {kept}.
 ## Promises
 
 `explain` says what each [next step](../reference/glossary.md#next-step) would gain: the difference that it would make
-today if it had been kept up for the last four weeks. For that day it is exact. This table follows the advice in the
-four weeks after it, by {heads[-1]}: what was promised {7 * WEEKS} days before the end, and how much more the score is
-at the end than without it. The step shown is the first one of most simulations. Meanwhile the personas live on. So the
-two differ where a persona's own activity has changed, as that of the starter and in the quiet week.
+today if it had been kept up for the last four weeks. For that day it is exact. This table follows the advice for the
+four weeks after it, by {heads[-1]}. It shows what was promised {7 * WEEKS} days before the end, and how much more the
+score is at the end than without it. The step shown is the first one of most simulations. Meanwhile the personas live
+on. So the two differ where a persona's own activity has changed, as that of the starter and in the quiet week.
 
 {chr(10).join(_promises(promises))}
 
