@@ -25,14 +25,14 @@ from agents.files.ndjson import Batch
 from agents.offline.engine import Offline
 from agents.publish.collegemsg import convert
 from perf.calibration import LAST
-from perf.life import Event
-from perf.personas import POD, events
 from perf.town import EAGER, town
 from pipeline.abuse.exchanges import Exchanges
 from pipeline.abuse.findings import Report
 from pipeline.abuse.search import audit
 from pipeline.common import days
 from pipeline.common.units import Day
+from samples.life import Event
+from samples.personas import POD, events
 
 SEEDS = tuple(range(1, 21))
 FOUND, WRONG = 0.95, 0.01

@@ -22,6 +22,7 @@ from perf.calibration import (
     figures,
     missed,
 )
+from perf.promises import WEEKS, Advised, advised
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 from samples.life import DAYS
@@ -66,8 +67,8 @@ DESCRIBED = {
 }
 
 
-def page(found: Mapping[str, tuple[Rubric, Figures]]) -> str:
-    """The page, as Markdown."""
+def page(found: Mapping[str, tuple[Rubric, Figures]], promises: Mapping[str, Advised]) -> str:
+    """The page, as Markdown; promises: by persona, of the last rubric."""
     heads = [f"{rubric.name} {rubric.version}" for rubric, _ in found.values()]
     rows = [
         f"| persona | what they do | aim | {' | '.join(heads)} | {' | '.join(PILLARS)} |",
@@ -108,10 +109,31 @@ nothing.
 
 Of all these aims, {kept}.
 
+## Promises
+
+`explain` says what each [next step](../reference/glossary.md#next-step) would gain: the difference that it would make
+today if it had been kept up for the last four weeks. For that day it is exact. This table follows the advice for the
+four weeks after it, by {heads[-1]}. It shows what was promised {7 * WEEKS} days before the end, and how much more the
+score is at the end than without it. The step shown is the first one of most simulations. Meanwhile the personas live
+on. So the two differ where a persona's own activity has changed, as that of the starter and in the quiet week.
+
+{chr(10).join(_promises(promises))}
+
 ## Curves
 
 ![Scores of nine personas over {DAYS} days, by each version of the rubric](../images/personas.svg)
 """
+
+
+def _promises(found: Mapping[str, Advised]) -> list[str]:
+    rows = [
+        "| persona | first step | promised | gained | first five together: promised | gained |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for name, one in found.items():
+        figures = (one.first.promised, one.first.gained, one.together.promised, one.together.gained)
+        rows.append(f"| {name} | {one.text} | {' | '.join(f'{points:.2f}' for points in figures)} |")
+    return rows
 
 
 def _aim(name: str) -> str:
@@ -198,7 +220,7 @@ def render(simulations: Sequence[Simulation]) -> dict[Path, str]:
     rubrics = [load(Path(name)) for name in RUBRICS]
     found = {f"{one.name} {one.version}": (one, figures(one, simulations)) for one in rubrics}
     drawn = dict(zip(found, curves(rubrics, simulations, [*CURVES], step=_STEP), strict=True))
-    return {PAGE: page(found), PICTURE: picture(drawn)}
+    return {PAGE: page(found, advised(rubrics[-1], simulations)), PICTURE: picture(drawn)}
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
     python -m perf.town SEED FILE.ndjson
 
-The personas of `perf.personas` live among contacts who do nothing else. Here everybody is a contact of others, and
+The personas of `samples.personas` live among contacts who do nothing else. Here everybody is a contact of others, and
 half of what they do is with a circle of acquaintances, so that engagement is returned as it is among people. A
 third are in teams of close colleagues, who react to a good part of what each of them posts. So it is known who
 is in a pod, and who merely looks a little like it.
@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from perf.life import DAYS, START, Event, Life, Rates
-from perf.personas import AVERAGE, EXECUTIVE, HR, MARKETER, RECRUITER, SELLER, SOCIAL_MEDIA, TOP
+from samples.life import DAYS, START, Event, Life, Rates
+from samples.personas import AVERAGE, EXECUTIVE, HR, MARKETER, RECRUITER, SELLER, SOCIAL_MEDIA, TOP
 
 LURKER: Rates = {"login": 4, "view": 5, "read": 2, "react": 0.2, "got_view": 2, "accept": 0.2}
 PEOPLE: Mapping[str, tuple[Rates, int]] = {

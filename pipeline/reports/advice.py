@@ -6,6 +6,7 @@ whose penalties are larger than their points.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
@@ -87,7 +88,12 @@ def stops(rubric: Rubric, full: Sequence[int]) -> Iterator[Stop]:
 
 
 def with_step(step: Step, day: Day, member: Member) -> Member:
-    """The member as if the step had been kept up for its weeks until `day`.
+    """The member as if the step had been kept up for its weeks until `day`."""
+    return member.plus(kept_up(step, day, member), step.registers)
+
+
+def kept_up(step: Step, day: Day, member: Member) -> dict[tuple[Signal, int], int]:
+    """What a step that is kept up for its weeks until `day` adds on which days.
 
     What is done weekly is put on days of the week on which the member did least of it: on a day that is at its cap
     already it would gain nothing, so what it gains would depend on today's weekday.
@@ -101,14 +107,15 @@ def with_step(step: Step, day: Day, member: Member) -> Member:
             if step.every == "day":
                 more |= {(signal, newest - age): amount for age in range(7)}
                 continue
-            for age, count in _spread(amount, shift).items():
+            for age, count in _spread(amount, shift):
                 more[signal, newest - age] = count
-    return member.plus(more, step.registers)
+    return more
 
 
-def _spread(amount: int, shift: int) -> Counter[int]:
-    """How many of `amount` a week are how many days back in it, spread evenly: 2 on days 0 and 3."""
-    return Counter((at * 7 // amount + shift) % 7 for at in range(amount))
+@lru_cache(maxsize=512)
+def _spread(amount: int, shift: int) -> tuple[tuple[int, int], ...]:
+    """(days back in a week, how many of `amount` are on it), spread evenly: 2 on days 0 and 3."""
+    return tuple(Counter((at * 7 // amount + shift) % 7 for at in range(amount)).items())
 
 
 def _done(step: Step, newest: int, shift: int, *, member: Member) -> int:
@@ -116,5 +123,5 @@ def _done(step: Step, newest: int, shift: int, *, member: Member) -> int:
     return sum(
         member.tiles.get((signal, newest - age), 0)
         for signal, amount in step.signals.items()
-        for age in _spread(amount, shift)
+        for age, _ in _spread(amount, shift)
     )

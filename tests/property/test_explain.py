@@ -19,7 +19,7 @@ from pipeline.scoring.reference import share
 from pipeline.scoring.scorer import Scorer
 from schemas.registers import Register
 from schemas.signals import Signal
-from tests.kit.rubrics import DAY, SSI, members, rubrics
+from tests.kit.rubrics import DAY, DEFAULT, SSI, members, rubrics
 
 SCORER = Scorer(SSI, DAY)
 
@@ -62,29 +62,32 @@ def test_the_parts_of_any_rubric_add_up(rubric, member):
     assert_adds_up(explain(rubric, DAY, member), score(member, rubric))
 
 
-@given(members)
-def test_next_steps_gain_what_they_say(member):
+@pytest.mark.parametrize("rubric", [SSI, DEFAULT], ids=["ssi", "default"])
+@given(member=members)
+def test_next_steps_gain_what_they_say(rubric, member):
     """Each gain is the score of the member who has taken the step, less the score now; the most first.
 
     Both before the floor: advice helps those most who have lost more than they have.
     """
-    gains = next_steps(SSI, DAY, member, scorer=SCORER)
-    by_text = {step.text: step for step in SSI.steps}
+    gains = next_steps(rubric, DAY, member)
+    by_text = {step.text: step for step in rubric.steps}
+    now = before_floor(member, rubric)
     for gain in gains:
         after = with_step(by_text[gain.text], DAY, member)
-        assert gain.gain == before_floor(after) - before_floor(member)
+        assert gain.gain == before_floor(after, rubric) - now
         assert gain.gain > 0
     assert [gain.gain for gain in gains] == sorted((gain.gain for gain in gains), reverse=True)
     explained = {gain.text for gain in gains}
-    for step in SSI.steps:
+    for step in rubric.steps:
         if step.text not in explained:
-            assert before_floor(with_step(step, DAY, member)) <= before_floor(member)
+            assert before_floor(with_step(step, DAY, member), rubric) <= now
 
 
-def test_every_step_of_the_default_rubric_helps_somebody_new():
+@pytest.mark.parametrize("rubric", [SSI, DEFAULT], ids=["ssi", "default"])
+def test_every_step_helps_somebody_new(rubric):
     """A step that could never gain anything would be a mistake in the rubric."""
     busy = Member({(Signal.SESSION, DAY): 1})
-    assert {gain.text for gain in next_steps(SSI, DAY, busy)} == {step.text for step in SSI.steps}
+    assert {gain.text for gain in next_steps(rubric, DAY, busy)} == {step.text for step in rubric.steps}
 
 
 def test_what_is_done_already_is_not_recommended():

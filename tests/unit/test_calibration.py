@@ -9,8 +9,9 @@ from agents.config.rubric_file import load
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.offline.engine import Offline
-from perf.calibration import LAST, SEEDS, Simulation, facts, figures, missed
+from perf.calibration import LAST, RANGES, SEEDS, Simulation, facts, figures, missed
 from perf.persona_page import render
+from perf.promises import advised
 from samples.personas import PERSONAS, events
 from schemas.registers import TEXTS
 from tests.kit.events import dumps
@@ -38,6 +39,16 @@ def test_what_is_missed_is_said(simulations):
     said = missed(figures(load(Path("ssi")), simulations))
     for what in ("average has ", "pod-0 has ", "at its caps earns ", "a burst of two days gains "):
         assert any(what in line for line in said), said
+
+
+def test_who_follows_the_advice_for_four_weeks_gains_about_what_was_promised(simulations):
+    """Of personas whose own activity stays the same: what they do by chance is all that differs."""
+    found = advised(load(None), simulations)
+    for name in RANGES:
+        first, together = found[name].first, found[name].together
+        assert first.promised > 0
+        assert abs(first.gained - first.promised) < 0.25, name
+        assert abs(together.gained - together.promised) < 1, name
 
 
 def test_personas_are_counted_as_the_program_counts_them(tmp_path):
