@@ -123,6 +123,7 @@ class Offline:
             zone=days_in,
             networks=networks,
             on_rows=on_rows,
+            quiet_days=settings.erasure_quiet_days,
         )
         self._frames = 0
         self._next = 0
@@ -260,7 +261,7 @@ class Offline:
         one = np.array([shard.state.index[name]])
         if one[0] not in shard.scored():
             return None
-        return Member.of(self.day, shard.state.tiles.read(one), shard.state.registers.numbers(one))
+        return Member.of(self.day, shard.state.counting(one, shard.day), shard.state.registers.numbers(one))
 
     def like(self, name: str, most: int = 3) -> list[str]:
         """Members with a name like this one, for who has mistyped it."""
