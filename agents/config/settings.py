@@ -148,6 +148,18 @@ class Settings(BaseSettings):
         le=86_400,
         description="How far in the future an event's time may be, seconds; later events become dead letters.",
     )
+    late_days: float = Field(
+        90,
+        ge=0,
+        le=90,
+        description="How many days before its record an event may lie, unless its rule in `sources` says otherwise; "
+        "later events become dead letters, `too_late`. 90, the window: no limit. Recommended in production: 7.",
+    )
+    sources: Path | None = Field(
+        None,
+        description="A TOML file that says which sources may publish what, or the name of one that ships: `open`. "
+        "Empty: `default`, by which nobody may erase.",
+    )
     dedupe_events: int = Field(
         1_000_000,
         ge=0,
