@@ -64,6 +64,11 @@ class Grant:
     subjects: re.Pattern[str] | None = None
     counterparts: re.Pattern[str] | None = None
 
+    @property
+    def free(self) -> bool:
+        """Whether all events are allowed, whenever they come."""
+        return not self.checked and self.late_ms == NO_LIMIT
+
     def refusal(self, subject: str, counterpart: str | None) -> str:
         """Why an event about these members is not allowed, in one line; empty if it is."""
         if self.denied:
