@@ -9,7 +9,7 @@ from grafana.panels import GREEN, RED, YELLOW, Panel, heat, number, series, stat
 from grafana.queries import Query, share
 
 UID = "pillarscore-pipeline"
-ENDS = "scored|duplicate|outside_window|erased|dead_lettered"
+ENDS = "scored|duplicate|outside_window|erased|too_late|dead_lettered"
 
 
 def build() -> dict[str, Any]:

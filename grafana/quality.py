@@ -214,12 +214,12 @@ def _uncounted() -> list[list[Panel]]:
                 "Not scored",
                 "eps",
                 "Events per second with another disposition than scored: duplicate, outside the last 90 days, "
-                "erased (from before their member was erased), or a dead letter.",
+                "erased (from before their member was erased), too late for their source, or another dead letter.",
                 "outside_window: an upstream system publishes old events, which do not count. erased: a system "
                 "does not know yet that the member was erased; inform its owner.",
                 Query(
                     "sum by (disposition) (rate(pillarscore_events"
-                    f'<P,disposition=~"duplicate|outside_window|erased|dead_lettered">{RATE}))',
+                    f'<P,disposition=~"duplicate|outside_window|erased|too_late|dead_lettered">{RATE}))',
                     "{{disposition}}",
                 ),
                 stack=True,
@@ -271,6 +271,39 @@ def _uncounted() -> list[list[Panel]]:
                 "A producer sets wrong timestamps on a topic with CreateTime: set LogAppendTime.",
                 Query(f"sum(rate(pillarscore_untrusted_timestamps_total<W>{RATE}))", "all"),
                 width=12,
+            ),
+        ],
+        [
+            series(
+                "Late events by source",
+                "eps",
+                "Events per second that were more than a day late when Kafka received them, counted or refused.",
+                "A backfill, a queue that was stuck, or somebody who makes up history: PillarscoreLateEventsBurst.",
+                Query(
+                    f"sum by (event_source) (rate(pillarscore_ingest_late_events_total<W>{RATE}))",
+                    "{{event_source}}",
+                ),
+                width=8,
+            ),
+            series(
+                "Late events of one member",
+                "short",
+                "The most events more than a day late about one member within an hour.",
+                "100 or more: PillarscoreLateEventsOfOneMember. The log of ingest names the member.",
+                Query("max(pillarscore_member_late_events<W>)", "the most"),
+                width=8,
+            ),
+            series(
+                "Events not allowed by source",
+                "eps",
+                "Events per second that their source may not publish. They are dead letters.",
+                "A source that has no permission yet, or one that pretends to be another: "
+                "PillarscoreEventsNotAllowed.",
+                Query(
+                    f"sum by (event_source) (rate(pillarscore_ingest_not_allowed_events_total<W>{RATE}))",
+                    "{{event_source}}",
+                ),
+                width=8,
             ),
         ],
     ]

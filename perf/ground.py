@@ -18,7 +18,7 @@ from agents.local.broker import Broker, connected
 from agents.topics import creation
 from perf.worker_process import Worker, total
 
-ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
+ENDS = ("scored", "duplicate", "outside_window", "erased", "too_late", "dead_lettered")
 """What can become of an event."""
 
 

@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from agents.config.new_intake import new_intake
 from agents.config.rubric_file import load
+from agents.config.settings import Settings
 from agents.metrics.lag import Lag
 from perf.fake_records import FakeRecord
 from perf.unmetered import Nothing
 from perf.workload import events
 from pipeline.cohorts.membership import CohortMembership
 from pipeline.common import days
-from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer, runs_of
-from pipeline.intake.record_intake import Intake
 from pipeline.shard import checkpoint
 from pipeline.shard.shard import Shard, ShardConfig
 from schemas.frames import decode
@@ -67,7 +67,8 @@ class Pipeline:
         commit: int = COMMIT_EVENTS,
     ) -> None:
         self.metrics = metrics
-        self.intake, self.framer = Intake(0, 900_000, credits(5)), Framer(PARTITIONS)
+        # as a worker has it
+        self.intake, self.framer = new_intake(Settings(), None), Framer(PARTITIONS)
         rubric, today = load(None), days.number(datetime.now(UTC).date())
         self.shards = [Shard(ShardConfig(rubric, 1 << 20, 1 << 40), today, of) for of in cohorts]
         if isinstance(metrics, Nothing):  # what is kept up for metrics alone goes with them

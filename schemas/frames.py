@@ -21,6 +21,10 @@ VERSION = 2
 """1 had no column `peer`; it is still read."""
 
 
+TOO_LATE = 1
+"""In `signals` of the row of a dead letter: the event came too late. 0: any other, and all in frames of before."""
+
+
 class Side(IntEnum):
     """Which side of an event a row is."""
 

@@ -16,8 +16,10 @@ import orjson
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-VERSION = 2
-"""1 had neither redo nor ids, so that a restore needed the frames themselves; it is still read."""
+VERSION = 3
+"""1 had neither redo nor ids, so that a restore needed the frames themselves; 2 no events that were too late."""
+_BEFORE_LATE = 2
+"""What is written as long as no event was too late: programs that read up to this version go on from it."""
 BLOCK_VERSION = 1
 HISTORY_VERSION = 2
 """1 had the names in its head, and was always whole."""
@@ -61,15 +63,15 @@ def load_redo(data: bytes) -> tuple[int, bytes]:
     return int.from_bytes(data[:8], "little", signed=True), data[8:]
 
 
-ENDS = ("scored", "duplicate", "outside_window", "erased", "dead_lettered")
+ENDS = ("scored", "duplicate", "outside_window", "erased", "too_late", "dead_lettered")
 """What can become of an event."""
 
 
 class Counters(BaseModel):
     """Everything read, by disposition, each exactly once; the conservation law is `difference() == 0`.
 
-    The first six count events (by the row of their actor; `read` and `dead_lettered` in the source's home
-    partition). So the law holds for the sum over all partitions once all have processed the same events.
+    The first seven count events (by the row of their actor; `read`, `too_late` and `dead_lettered` in the source's
+    home partition). So the law holds for the sum over all partitions once all have processed the same events.
     """
 
     read: int = 0
@@ -77,6 +79,7 @@ class Counters(BaseModel):
     duplicate: int = 0
     outside_window: int = 0
     erased: int = 0
+    too_late: int = Field(0, description="Dead letters too; 0 in stamps of before there was a limit.")
     dead_lettered: int = 0
     credits: int = Field(0, description="Counterpart rows that were scored.")
     repeated: int = Field(0, description="Rows that ingest delivered again; dropped.")
@@ -97,8 +100,12 @@ class Counters(BaseModel):
         """Events of which it is settled what became of them."""
         return sum(getattr(self, name) for name in ENDS)
 
+    def letters(self) -> int:
+        """Events of which there is a dead letter."""
+        return self.too_late + self.dead_lettered
+
     def difference(self) -> int:
-        """read - (scored + duplicate + outside_window + erased + dead_lettered)."""
+        """read - (scored + duplicate + outside_window + erased + too_late + dead_lettered)."""
         return self.read - self.ended()
 
     def unaccounted(self) -> int:
@@ -185,8 +192,12 @@ class Stamp(BaseModel):
     )
 
     def dump(self) -> bytes:
-        """As a ledger record."""
-        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_NON_STR_KEYS)
+        """As a ledger record, of the oldest version that has room for it."""
+        data = self.model_dump(mode="json")
+        if not self.counters.too_late:
+            data["version"] = min(self.version, _BEFORE_LATE)
+            del data["counters"]["too_late"]
+        return orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
 
 
 def readable_stamp(data: bytes | None) -> Stamp | None:

@@ -21,6 +21,8 @@ Reason = Literal[
     "bad_specversion",
     "bad_time",
     "future_time",
+    "too_late",
+    "not_allowed",
     "too_long",
     "bad_field",
     "bad_batch",
@@ -28,7 +30,8 @@ Reason = Literal[
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 """All codes. `reason` gives those that validation can find; a record without value, headers that make no event, a
-format that is not read, and a time too far ahead are found by who reads the record. `bad_batch`: Kafka's
+format that is not read, a time too far ahead or back, and what a source may not publish are found by who reads the
+record. `bad_batch`: Kafka's
 bytes can't be read; `internal_error`: our own code failed on the record."""
 
 MAX_MESSAGE = 300

@@ -60,7 +60,7 @@ RECORD_EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "ledger.stamp": (
         {
-            "version": 2,
+            "version": 3,
             "sequence": 1843,
             "frame": 170,
             "replay_from": 162,
@@ -82,7 +82,8 @@ RECORD_EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
                 "duplicate": 20,
                 "outside_window": 5,
                 "erased": 2,
-                "dead_lettered": 6,
+                "too_late": 2,
+                "dead_lettered": 4,
                 "credits": 810,
                 "repeated": 0,
                 "refused": 0,

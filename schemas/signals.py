@@ -86,6 +86,32 @@ DISTINCT = (
 )
 """Signals that count each counterpart once a day. A credit has one of them at most."""
 
+FROM_OTHERS = (
+    Signal.REACTION_RECEIVED,
+    Signal.COMMENT_RECEIVED,
+    Signal.SHARE_RECEIVED,
+    Signal.MENTION_RECEIVED,
+    Signal.PROFILE_VIEW_RECEIVED,
+    Signal.OWN_INVITATION_ACCEPTED,
+    Signal.OWN_INVITATION_DECLINED,
+    Signal.CONNECTION,
+    Signal.CONNECTION_2ND,
+    Signal.CONNECTION_3RD,
+    Signal.CONNECTION_SENIOR,
+    Signal.CONNECTION_JUNIOR,
+    Signal.CONNECTION_REMOVED,
+    Signal.REPLY_RECEIVED,
+    Signal.DIALOGUE,
+    Signal.DIALOGUE_SENIOR,
+    Signal.INMAIL_ANSWERED,
+    Signal.ENDORSEMENT_RECEIVED,
+    Signal.RECOMMENDATION_RECEIVED,
+    Signal.FOLLOWER,
+    Signal.SPAM_REPORTED,
+    *DISTINCT,
+)
+"""Signals that an event of somebody else may credit. Each of the others shows that the member was active."""
+
 ERASE_BIT = 63
 """Not a signal: a credit with this bit erases the member up to and including the event's day."""
 

@@ -37,14 +37,14 @@ class _Live:
     """What the workers have emitted.
 
     files: the events that they counted; recorded: the days of `member.history`; checked: the scores against the
-    ledger; refused: by id (`event_id`) how many events were dead letters since they were ahead of their time.
+    ledger; refused: by id (`event_id`) why events were dead letters for what a file does not say.
     """
 
     files: list[Path]
     scores: "dict[str, Score]"
     recorded: "RecordedHistory"
     checked: "Checked"
-    refused: dict[int, int]
+    refused: dict[int, list[str]]
 
 
 @app.command()
@@ -75,8 +75,9 @@ def verify(
     anything differs or a member is missing on either side. The files must contain everything that the workers
     have counted.
 
-    Events that are dead letters because their time was ahead when they were read are left out of the files,
-    unless they were sent again since.
+    Events that are dead letters because their time was ahead when they were read, because they came too late, or
+    because their source was not allowed to publish them, are left out of the files, unless they were sent again
+    since.
 
     Recorded days are compared with the files too, but differences there are only reported: a recorded day is
     never changed, even if late events arrive.
@@ -107,7 +108,7 @@ def verify(
 async def _read_live(settings: "Settings", rubric: "Rubric", files: list[Path], wait: float) -> _Live:
     """What the workers have emitted, once they have counted the kept copies, if no files are given."""
     from agents.config.clock import clock
-    from agents.dead_letters.refused import ahead
+    from agents.dead_letters.refused import refused
     from agents.queries import published_scores
     from agents.queries.ledger_check import check
     from agents.screens import console
@@ -124,7 +125,7 @@ async def _read_live(settings: "Settings", rubric: "Rubric", files: list[Path], 
     with console.progress("restoring from the ledger") as advance:
         checked = await check(settings, rubric, clock(settings).today(), scores=newest, on_progress=advance)
     recorded = await published_scores.recorded(settings, rubric)
-    return _Live(files, scores, recorded, checked, await ahead(settings))
+    return _Live(files, scores, recorded, checked, await refused(settings))
 
 
 async def _counted_copies(settings: "Settings", wait: float) -> list[Path]:

@@ -7,19 +7,16 @@ variable that is misspelt is an error too: a setting which silently does nothing
 import difflib
 import os
 import re
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from agents.config import secured
+from agents.config import field_checks, secured
 from agents.config.errors import UserError
-from pipeline.cohorts.kinds import EVERYONE, KINDS
-from pipeline.common.suggestions import nearest
+from pipeline.cohorts.kinds import EVERYONE
 
 PREFIX = "PILLARSCORE_"
 
@@ -40,44 +37,6 @@ TOPICS = {
 """The topics' short names in the code, and what Kafka knows them as."""
 
 
-def _addresses(value: str) -> str:
-    """Addresses with commas between, without blanks."""
-    addresses = [address.strip() for address in value.split(",")] if value.strip() else []
-    for address in addresses:
-        found = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:,/]+):(\d{1,5})", address)
-        if not found or not 1 <= int(found[2]) <= 65535:
-            raise ValueError("must be host:port, such as 127.0.0.1:9092, or several separated by commas")
-    return ",".join(addresses)
-
-
-def _zone(value: str) -> str:
-    if value != "UTC" and value not in available_timezones():
-        near = difflib.get_close_matches(value, available_timezones(), 1)
-        raise ValueError(f"unknown time zone{f'; did you mean {near[0]}?' if near else ', use an IANA name'}")
-    return value
-
-
-def _names(value: str, known: Sequence[str], what: str) -> str:
-    """A list of names with commas between, each known and there once; `none` is the empty one."""
-    names = [name.strip() for name in value.split(",")]
-    if names == ["none"]:
-        return "none"
-    for name in names:
-        if name not in known:
-            raise ValueError(f"unknown {what} '{name}'{nearest(name, known)}; known: {', '.join(known)}")
-        if names.count(name) > 1:
-            raise ValueError(f"{name} is listed twice")
-    return ",".join(names)
-
-
-def _cohorts(value: str) -> str:
-    return _names(value, list(KINDS), "text register")
-
-
-def _ranks(value: str) -> str:
-    return _names(value, [EVERYONE, *KINDS], "kind of cohort")
-
-
 FilePath = Annotated[Path | None, AfterValidator(lambda path: path and path.expanduser().absolute())]
 
 
@@ -86,7 +45,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
-    broker: Annotated[str, AfterValidator(_addresses)] = Field(
+    broker: Annotated[str, AfterValidator(field_checks.addresses)] = Field(
         "",
         description="Kafka bootstrap address, host:port; several separated by commas for redundancy. Empty: a "
         "local broker; a command that needs it starts it and stops it again.",
@@ -173,7 +132,7 @@ class Settings(BaseSettings):
     as_of: date | None = Field(
         None, description="The day of the scores, YYYY-MM-DD. Empty: today, in `PILLARSCORE_ZONE`."
     )
-    zone: Annotated[str, AfterValidator(_zone)] = Field(
+    zone: Annotated[str, AfterValidator(field_checks.zone)] = Field(
         "UTC", description="Time zone (IANA name) that defines days. Never change it while state is kept."
     )
     substantive_words: int = Field(
@@ -189,6 +148,18 @@ class Settings(BaseSettings):
         le=86_400,
         description="How far in the future an event's time may be, seconds; later events become dead letters.",
     )
+    late_days: float = Field(
+        90,
+        ge=0,
+        le=90,
+        description="How many days before its record an event may lie, unless its rule in `sources` says otherwise; "
+        "later events become dead letters, `too_late`. 90, the window: no limit. Recommended in production: 7.",
+    )
+    sources: Path | None = Field(
+        None,
+        description="A TOML file that says which sources may publish what, or the name of one that ships: `open`. "
+        "Empty: `default`, by which nobody may erase.",
+    )
     dedupe_events: int = Field(
         1_000_000,
         ge=0,
@@ -201,6 +172,12 @@ class Settings(BaseSettings):
         le=24 * 90,
         description="Events older than this, in hours, may be forgotten even within `dedupe_events`.",
     )
+    erasure_quiet_days: int = Field(
+        30,
+        ge=0,
+        le=90,
+        description="Days after an erasure on which events of others do not bring the erased member back.",
+    )
     hash_seed: int = Field(
         0,
         ge=0,
@@ -208,12 +185,12 @@ class Settings(BaseSettings):
         description="Seed of the 64-bit hash of (source, id). Never change it while state is kept.",
     )
 
-    cohorts: Annotated[str, AfterValidator(_cohorts)] = Field(
+    cohorts: Annotated[str, AfterValidator(field_checks.cohorts)] = Field(
         "industry,team,role,seniority,region",
         description="Registers that define cohorts in addition to `everyone`, separated by commas; any text "
         "register. `none`: no benchmarks and no ranks.",
     )
-    ranks: Annotated[str, AfterValidator(_ranks)] = Field(
+    ranks: Annotated[str, AfterValidator(field_checks.ranks)] = Field(
         "everyone,industry",
         description="Cohorts with a rank in score records: `everyone` and kinds from `cohorts`, or `none`.",
     )

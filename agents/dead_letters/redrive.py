@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from agents.config.clock import clock
 from agents.config.errors import UserError
-from agents.config.seniority_file import credit_table
+from agents.config.new_intake import new_intake
 from agents.config.settings import Settings
 from agents.connection.refusals import explained
 from agents.dead_letters.edits import headers_of
@@ -26,7 +26,6 @@ from agents.kafka.errors import EndUnanswered, Fenced, ProduceFailed
 from agents.kafka.range_reader import reader
 from agents.kafka.transactions import Transactions
 from agents.topics.creation import existing
-from pipeline.intake.record_intake import Intake
 from schemas.letters import DeadLetter
 from schemas.replays import Replay
 
@@ -76,12 +75,7 @@ class Judge:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.topic("events")
-        self._intake = Intake(
-            settings.hash_seed,
-            int(settings.ahead_s * 1000),
-            credit_table(settings),
-            clock(settings).horizon_ms(),
-        )
+        self._intake = new_intake(settings, clock(settings).horizon_ms())
 
     def judge(self, candidates: Sequence[Candidate], memory: Memory, now: int) -> list[Judged]:
         """The candidates in their order, as if they were sent at `now`, ms since 1970."""

@@ -1,6 +1,6 @@
-"""Events that were refused live because their time was ahead: later a file would count them."""
+"""Events that were refused live for what a file does not say: when they were read, and by which permissions."""
 
-from collections import Counter
+from collections import defaultdict
 
 from pydantic import ValidationError
 
@@ -11,17 +11,18 @@ from pipeline.intake.record_intake import event_id
 from schemas.cloudevents import NotAnEvent, structured
 from schemas.events import parse
 
-_AHEAD = "future_time"
+REASONS = ("future_time", "too_late", "not_allowed")
 
 
-async def ahead(settings: Settings) -> dict[int, int]:
-    """By id (`event_id`) how many events are dead letters for their time, and were not sent again since."""
+async def refused(settings: Settings) -> dict[int, list[str]]:
+    """By id (`event_id`) the reasons of the dead letters with it that were not sent again since."""
     memory = await remembered(settings)
-    found: Counter[int] = Counter()
+    found: dict[int, list[str]] = defaultdict(list)
     async with letters(settings) as box:
-        async for one in box.read(Wanted(reasons=(_AHEAD,))):
+        async for one in box.read(Wanted(reasons=REASONS)):
             if one.place not in memory:
-                found.update(ids_of(one, settings.hash_seed))
+                for which in ids_of(one, settings.hash_seed):
+                    found[which].append(one.letter.reason)
     return dict(found)
 
 

@@ -126,6 +126,7 @@ def _dispositions() -> str:
         "duplicate": "An event with the same source and id was seen before.",
         "outside_window": "Not within the last 90 days.",
         "erased": "On or before the day up to which its member was erased.",
+        "too_late": "Later than a source may be (`PILLARSCORE_LATE_DAYS`); it is in `activity.dead-letters`.",
         "dead_lettered": "Could not be counted; it is in `activity.dead-letters`.",
     }
     rows = ["## Dispositions", "", "The label `disposition` of `pillarscore_events`:", ""]

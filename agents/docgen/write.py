@@ -10,7 +10,7 @@ from pathlib import Path
 
 import agents
 from agents.config.rubric_file import SHIPPED, load
-from agents.docgen import cli, lifecycle, metrics, settings, strimzi, topics
+from agents.docgen import acls, cli, lifecycle, metrics, settings, strimzi, topics
 from pipeline.docgen import asyncapi, factors
 
 ROOT = Path(agents.__file__).parent.parent
@@ -27,11 +27,14 @@ def pages() -> dict[Path, str]:
         "lifecycle": lifecycle.render(),
         "settings": settings.render(),
         "messages": asyncapi.render(),
+        "acls": acls.page(),
     }
     manifests = {"topics": strimzi.topics(), "users": strimzi.users()}
-    return {Path("docs/reference") / f"{name}.md": text for name, text in made.items()} | {
-        Path("k8s/components/strimzi") / f"{name}.yaml": text for name, text in manifests.items()
-    }
+    return (
+        {Path("docs/reference") / f"{name}.md": text for name, text in made.items()}
+        | {Path("k8s/components/strimzi") / f"{name}.yaml": text for name, text in manifests.items()}
+        | {Path(acls.SCRIPT): acls.script()}
+    )
 
 
 def main() -> None:

@@ -4,12 +4,13 @@ It is the intake of the workers, with the settings of this shell; only scoring i
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from agents.config.clock import clock, zone
+from agents.config.new_intake import new_intake
 from agents.config.seniority_file import credit_table
 from agents.config.settings import Settings
 from agents.files.ndjson import Batch
@@ -18,7 +19,7 @@ from agents.files.rejected import Rejected, Sink
 from agents.metrics.event_sources import EventSources
 from pipeline.common.tile_keys import WINDOW
 from pipeline.intake.column_intake import ColumnIntake
-from pipeline.intake.record_intake import Intake
+from pipeline.intake.event_columns import EventColumns
 from pipeline.intake.rows import Line, Rows, SourceRecord
 from schemas.frames import Side
 from schemas.letters import DeadLetter
@@ -31,7 +32,7 @@ class EventCheck:
     """Validates events and keeps what is refused; everything is judged as if it was published now.
 
     Args:
-        settings: those of the workers, as far as they concern events (`ahead_s`, `as_of`, `seniority_file`).
+        settings: those of the workers, as far as they concern events, such as `ahead_s`, `late_days` and `sources`.
         rejected: gets every refused event of a file.
 
     Attributes:
@@ -55,7 +56,8 @@ class EventCheck:
         self._labels = EventSources()
         ahead_ms, horizon_ms = int(settings.ahead_s * 1000), self._clock.horizon_ms()
         table = credit_table(settings)
-        self._intake = Intake(settings.hash_seed, ahead_ms, table, horizon_ms)
+        self._intake = new_intake(settings, horizon_ms)
+        self._topic = settings.topic("events")
         fixed = self._clock.now_ms() if horizon_ms is None else horizon_ms
         self._columns = ColumnIntake(settings.hash_seed, ahead_ms, table, fixed, first=_ALL)
 
@@ -85,7 +87,7 @@ class EventCheck:
             self._refuse(letter.reason, letter.message, where, letter.attribute("source"))
 
     def _letters(self, records: Sequence[SourceRecord], sources: np.ndarray) -> list[DeadLetter]:
-        rows = self._intake.rows(records, sources, "", read_ms=self._clock.now_ms())
+        rows = self._intake.rows(records, sources, self._topic, read_ms=self._clock.now_ms())
         self._count(len(records), rows)
         letters = map(DeadLetter.unpack, rows.letters.values())
         return sorted(letters, key=lambda letter: letter.offset)
@@ -94,9 +96,31 @@ class EventCheck:
         outcome = self._columns.rows(batch.events, 0)
         self._count(len(batch), outcome.rows)
         dead = [(at, reason, text) for reason, (_, found) in outcome.dead.items() for at, text in found]
+        dead += self._not_permitted(EventColumns(batch.events), {at for at, _, _ in dead})
         for at, reason, message in sorted(dead):
             source = _text(batch.events.column("source")[at])
             self._refuse(reason, message, place(at + batch.number), source)
+
+    def _not_permitted(self, events: EventColumns, dead: set[int]) -> Iterator[tuple[int, str, str]]:
+        """(row, reason, message) of events that are valid, but too late or not allowed; dead: the others."""
+        kinds = list(zip(events.source.at.tolist(), events.kind.at.tolist(), strict=True))
+        free = {kind: self._free(events, kind) for kind in set(kinds)}
+        some = [row for row, kind in enumerate(kinds) if row not in dead and not free[kind]]
+        values = zip(some, events.json(np.array(some, np.int64)), strict=True)
+        records = [Line(value, row) for row, value in values if isinstance(value, bytes)]
+        rows = self._intake.rows(
+            records, np.zeros(len(records), np.int64), self._topic, read_ms=self._clock.now_ms()
+        )
+        for letter in map(DeadLetter.unpack, rows.letters.values()):
+            yield letter.offset, letter.reason, letter.message
+
+    def _free(self, events: EventColumns, kind: tuple[int, int]) -> bool:
+        """Whether all events of a source and type (places among the texts) are allowed, whenever they come."""
+        permissions = self._intake.permissions
+        if permissions is None or min(kind) < 0:
+            return True  # an event without one of them is not valid
+        source, type_ = events.source.values[kind[0]], events.kind.values[kind[1]]
+        return permissions.of_topic(self._topic).find(_text(source), _text(type_)).free
 
     def _count(self, events: int, rows: Rows) -> None:
         self.read += events

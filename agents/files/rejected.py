@@ -14,8 +14,8 @@ from agents.files.text_files import writer
 
 PLACES = 3
 """How many of a reason are shown."""
-_EVENTS = frozenset({"future_time", "outside_window"})
-"""Reasons of what is an event all the same, of another time."""
+_EVENTS = frozenset({"future_time", "too_late", "not_allowed", "outside_window"})
+"""Reasons of what is an event all the same, of another time or of a source that may not publish it."""
 
 Sink = Callable[[str, str, str, bytes | None], object]
 """Takes a rejected line or row: its place (`file:line`), reason, message, and the line (None for a row)."""

@@ -83,6 +83,8 @@ class Stack:
             f"{PREFIX}STATE_DIR": str(self.settings.state_dir),
             f"{PREFIX}WEB_PORT": str(self.settings.web_port),
         }
+        if self.settings.sources is None:
+            environment[f"{PREFIX}SOURCES"] = "open"  # a member of the sample leaves and is erased
         if today is not None:
             environment[f"{PREFIX}AS_OF"] = today.isoformat()
         if self._held is not None:

@@ -56,6 +56,20 @@ ADVICE: dict[str, tuple[str, str]] = {
         "An upstream system reuses event ids for different events; only the first of them counts. Tell its owner: "
         "`id` must be new for each event of a `source`, and the label `event_source` names it.",
     ),
+    "pillarscore_ingest_late_events_total": (
+        "a burst",
+        "A backfill, a queue that was stuck, or somebody who makes up history; the label `event_source` says whose. "
+        "See PillarscoreLateEventsBurst in the runbook.",
+    ),
+    "pillarscore_member_late_events": (
+        "100 or more",
+        "Somebody may be buying a score by backdated events: the log of ingest names the member. See "
+        "PillarscoreLateEventsOfOneMember in the runbook.",
+    ),
+    "pillarscore_ingest_not_allowed_events_total": (
+        "rising",
+        "A source publishes what it may not: give it the permission, or tell its owner. The dead letters say what.",
+    ),
     "pillarscore_ingest_failures_total": (
         "rising",
         "Nothing is lost: ingest restarts from its committed offsets. The log has the error; often Kafka is not "

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.metrics.event_sources import EventSources
 from agents.metrics.lag import Lag
+from agents.metrics.late_members import BURST, LateMembers
 from pipeline.intake.rows import Rows
 from schemas.frames import Side
 
+log = structlog.get_logger()
 _BYTES_BUCKETS = tuple(1 << n for n in range(10, 25, 2))
 _COUNT_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
 
@@ -60,6 +63,19 @@ class IngestMetrics:
             ["event_source"],
             registry=registry,
         )
+        self.late = Counter(
+            "pillarscore_ingest_late_events",
+            "Events more than a day late when Kafka received them, whether they count or not.",
+            ["event_source"],
+            registry=registry,
+        )
+        self.not_allowed = Counter(
+            "pillarscore_ingest_not_allowed_events",
+            "Events that their source may not publish.",
+            ["event_source"],
+            registry=registry,
+        )
+        self.late_members = LateMembers(registry)
         self._sources = EventSources()
         self.lags = _Lags()
         registry.register(self.lags)
@@ -73,8 +89,15 @@ class IngestMetrics:
             self.invalid.inc(dead)
         if rows.untrusted:
             self.untrusted.inc(rows.untrusted)
-        for source, count in rows.conflicting.items():
-            self.conflicting.labels(self._sources.label(source)).inc(count)
+        for counter, counts in (
+            (self.conflicting, rows.conflicting),
+            (self.late, rows.late),
+            (self.not_allowed, rows.not_allowed),
+        ):
+            for source, count in counts.items():
+                counter.labels(self._sources.label(source)).inc(count)
+        for member in self.late_members.add(rows.late_members) if rows.late_members else ():
+            log.warning("many late events about one member within an hour", member=member, at_least=BURST)
         for count in framed.values():
             self.frame_rows.observe(count)
         counterparts = int(np.count_nonzero(rows.side == Side.COUNTERPART))

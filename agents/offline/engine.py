@@ -37,8 +37,11 @@ from schemas.letters import DeadLetter
 _FOR_EVER = 1 << 62
 _AT_ONCE = 4_000
 _ALL = 1 << 62
-_AHEAD = "future_time"
-_WAS_AHEAD = "time: was too far ahead when it was read live"
+_WAS_REFUSED = {
+    "future_time": "time: was too far ahead when it was read live",
+    "too_late": "time: was too long ago when it was read live",
+    "not_allowed": "source: was not allowed to publish it when it was read live",
+}
 
 
 @dataclass(slots=True)
@@ -70,12 +73,12 @@ class AsLive:
     """What live has decided, and files alone can't know.
 
     latest_ms: what happened later is a dead letter (`future_time`), as it would have been live at that moment; the
-    end of the day unless given (`Clock.latest_ms`). refused: by id (`event_id`) how many of the events with it are
-    left out, as they were dead letters live; these are dead letters here too.
+    end of the day unless given (`Clock.latest_ms`). refused: by id (`event_id`) the reasons for which events with it
+    were dead letters live; so many of them are left out, and are dead letters here too.
     """
 
     latest_ms: int | None = None
-    refused: Mapping[int, int] = field(default_factory=dict)
+    refused: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 class Offline:
@@ -111,7 +114,7 @@ class Offline:
             credit_table(settings),
             days_in.end_ms(day) if as_live.latest_ms is None else as_live.latest_ms,
         )
-        self._refused = dict(as_live.refused)
+        self._refused = {which: list(reasons) for which, reasons in as_live.refused.items()}
         self._refused_ids = np.array(list(self._refused), np.uint64)
         self._intake = Intake(*how, networks, 0)
         self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks)
@@ -123,6 +126,7 @@ class Offline:
             zone=days_in,
             networks=networks,
             on_rows=on_rows,
+            quiet_days=settings.erasure_quiet_days,
         )
         self._frames = 0
         self._next = 0
@@ -155,10 +159,11 @@ class Offline:
         records = [Line(*one) for one in zip(batch.lines, numbers.tolist(), strict=True)]
         rows = self._intake.rows(records, np.zeros(len(records), np.int64), "")
         out = self._apply(rows, runs_of(numbers))
-        self.counters.dead_lettered += len(out)
+        for _, reason in out:
+            self._count_dead(reason, 1)
         letters = map(DeadLetter.unpack, rows.letters.values())
         dead = [(letter.offset, letter.reason, letter.message) for letter in letters]
-        dead += [(offset, _AHEAD, _WAS_AHEAD) for offset in out]
+        dead += [(offset, reason, _WAS_REFUSED[reason]) for offset, reason in out]
         for offset, reason, message in sorted(dead):
             where = place(offset - base)
             self._bury(batch.file, reason, 1, [(where, message)])
@@ -170,15 +175,12 @@ class Offline:
         first = base + batch.number
         outcome = self._columns.rows(batch.events, first)
         out = self._apply(outcome.rows, [(first, first + len(batch))])
-        if out:
-            count, before = outcome.dead.get(_AHEAD, (0, []))
-            outcome.dead[_AHEAD] = (
-                count + len(out),
-                sorted([*before, *((offset - first, _WAS_AHEAD) for offset in out)]),
-            )
+        for offset, reason in out:
+            count, before = outcome.dead.get(reason, (0, []))
+            outcome.dead[reason] = count + 1, sorted([*before, (offset - first, _WAS_REFUSED[reason])])
         dead: list[tuple[int, str, str]] = []
         for reason, (count, shown) in outcome.dead.items():
-            self.counters.dead_lettered += count
+            self._count_dead(reason, count)
             self._bury(
                 batch.file, reason, count, [(place(at + batch.number), text) for at, text in shown[:PLACES]]
             )
@@ -187,26 +189,33 @@ class Offline:
             for at, reason, text in sorted(dead):
                 self._rejected(place(at + batch.number), reason, text, None)
 
-    def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> list[int]:
-        """Count the rows, but for those of events that were dead letters live; returns the offsets of these."""
+    def _count_dead(self, reason: str, count: int) -> None:
+        if reason == "too_late":
+            self.counters.too_late += count
+        else:
+            self.counters.dead_lettered += count
+
+    def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> list[tuple[int, str]]:
+        """Count the rows, but for those of events that were dead letters live: (offset, reason) of these."""
         out = self._left_out(rows)
         stop = runs[-1][1]
         cover = Cover(0, self._next, stop, tuple(runs))
         self._next = stop
-        self._shard.apply(_frame(without(rows, out) if out else rows, cover), self._frames, 1)
+        self._shard.apply(
+            _frame(without(rows, [offset for offset, _ in out]) if out else rows, cover), self._frames, 1
+        )
         self._frames += 1
         return out
 
-    def _left_out(self, rows: Rows) -> list[int]:
-        """The offsets of events that were dead letters live."""
+    def _left_out(self, rows: Rows) -> list[tuple[int, str]]:
+        """(offset, reason) of events that were dead letters live."""
         if not self._refused:
             return []
         out = []
         for row in np.flatnonzero((rows.side == Side.ACTOR) & np.isin(rows.id, self._refused_ids)).tolist():
             which = int(rows.id[row])
             if self._refused[which]:
-                self._refused[which] -= 1
-                out.append(int(rows.offset[row]))
+                out.append((int(rows.offset[row]), self._refused[which].pop()))
         return out
 
     def _bury(self, file: str, reason: str, count: int, shown: Sequence[tuple[str, str]]) -> None:  # noqa: PLR0917
@@ -260,7 +269,7 @@ class Offline:
         one = np.array([shard.state.index[name]])
         if one[0] not in shard.scored():
             return None
-        return Member.of(self.day, shard.state.tiles.read(one), shard.state.registers.numbers(one))
+        return Member.of(self.day, shard.state.counting(one, shard.day), shard.state.registers.numbers(one))
 
     def like(self, name: str, most: int = 3) -> list[str]:
         """Members with a name like this one, for who has mistyped it."""

@@ -5,7 +5,7 @@ So they are compared with what the recorded days and the score give, and the day
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.config.settings import Settings
@@ -30,14 +30,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """What was ahead when it was read live, and so is left out of the files too.
+    """What live has refused when it was read, and so is left out of the files too.
 
-    latest_ms: the latest time of an event for scores as of a day. refused: by id the number of events that are dead
-    letters live because they were ahead then; later they are not, and only the letters say that they were.
+    latest_ms: the latest time of an event for scores as of a day. refused: by id why events are dead letters live
+    that a file can't tell from others: they were ahead, too late, or not allowed (`agents.dead_letters.refused`).
     """
 
     latest_ms: Callable[[int], int]
-    refused: Mapping[int, int]
+    refused: Mapping[int, Sequence[str]]
 
 
 def _run(settings: Settings, rubric: Rubric, day: int, *, horizon: Horizon | None) -> Offline:
@@ -61,7 +61,7 @@ def differences(
     read: feeds the files to the engine given; called once for each day that scores are as of, or for `today`
     when there are none. Members that only the files know are looked for on the latest of these days.
     recorded: the days by which band, trend, changes and weakest pillar are judged; None: these are not.
-    horizon: what was ahead live; None: what is after the day.
+    horizon: what live has refused; None: what is after the day.
     """
     by_day: dict[int, list[Score]] = defaultdict(list)
     for score in live.values():

@@ -120,6 +120,6 @@ async def _letters(settings: Settings, restored: list[Restored], found: Checked)
                 return
             async for _ in reading.read(tp, first, end):
                 count += 1
-    wanted = sum(stamp.counters.dead_lettered for stamp in stamps)
+    wanted = sum(stamp.counters.letters() for stamp in stamps)
     if count < wanted:
         found.problems.append(f"{topic} has {count:,} letters, but the stamps count {wanted:,}")

@@ -40,6 +40,7 @@ _DISPOSITIONS = (
     ("duplicate", "duplicate"),
     ("outside_window", "outside the window"),
     ("erased", "erased"),
+    ("too_late", "too late"),  # only with a limit, and never from files alone
     ("dead_lettered", "dead letters"),
 )
 
@@ -102,7 +103,8 @@ def account(counters: "Counters", running: bool = False) -> str:
 
     running: what is not settled is still under way.
     """
-    parts = [f"{getattr(counters, name):,} {shown}" for name, shown in _DISPOSITIONS]
+    known = ((getattr(counters, name), name, shown) for name, shown in _DISPOSITIONS)
+    parts = [f"{count:,} {shown}" for count, name, shown in known if count or name != "too_late"]
     difference = counters.difference()
     missing = f"; {difference:,} {'in progress' if running else 'NOT ACCOUNTED FOR'}" if difference else ""
     return f"{counters.read:,} events read: {', '.join(parts)}{missing}"

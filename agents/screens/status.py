@@ -186,7 +186,5 @@ def _letters(status: Status) -> list[RenderableType]:
     if not status.letters:
         return [Text("Dead letters: none")]
     listed = ", ".join(f"{count:,} {visible(reason)}" for reason, count in status.letters.items())
-    newest = (
-        f" (the newest {status.letters_seen:,})" if status.letters_seen < status.events.dead_lettered else ""
-    )
+    newest = f" (the newest {status.letters_seen:,})" if status.letters_seen < status.events.letters() else ""
     return [Text(f"Dead letters{newest}: {listed}; details: 'pillarscore dead-letters list'")]

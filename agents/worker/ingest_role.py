@@ -10,7 +10,7 @@ import math
 import structlog
 
 from agents.config.errors import UserError
-from agents.config.seniority_file import credit_table
+from agents.config.new_intake import new_intake
 from agents.kafka.outage import of_kafka
 from agents.kafka.outage import report as report_outage
 from agents.metrics.lag import Lag
@@ -19,7 +19,6 @@ from agents.worker.context import Context
 from agents.worker.ending import end
 from agents.worker.ingest_session import WHERE, EventsTruncated, IngestSession, Reading
 from agents.worker.lifecycle import INGEST, IngestState, StateMachine
-from pipeline.intake.record_intake import Intake
 
 log = structlog.get_logger()
 REFUSED_S = 15.0
@@ -32,12 +31,7 @@ class IngestRole:
     def __init__(self, context: Context) -> None:
         settings = context.settings
         self._context = context
-        self._intake = Intake(
-            settings.hash_seed,
-            int(settings.ahead_s * 1000),
-            credit_table(settings),
-            context.clock.horizon_ms(),
-        )
+        self._intake = new_intake(settings, context.clock.horizon_ms())
         self._unready_since: float | None = -math.inf
         self._life = StateMachine(INGEST, IngestState.JOINING, self._moved)
         self._session: IngestSession | None = None

@@ -183,4 +183,7 @@ class NetworkRefresh:
     def _record_context(self) -> RecordContext:
         shard = self.shard
         emitter, names = shard.emitter, shard.state.index.names
-        return RecordContext(names, self.settings.cohort_minimum, emitter.next_revision(), emitter.rubric_id)
+        hidden = shard.state.hidden(shard.day)
+        return RecordContext(
+            names, self.settings.cohort_minimum, emitter.next_revision(), emitter.rubric_id, hidden
+        )

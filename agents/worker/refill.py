@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from agents.config.seniority_file import credit_table
+from agents.config.new_intake import new_intake
 from agents.kafka.outage import report as report_outage
 from agents.worker.context import Context
 from agents.worker.coverage import Promise
@@ -89,12 +89,7 @@ class Refill:
     async def _frames(self, source: int, start: int, stop: int, *, events: str) -> Any:
         """The frames of our partition that cover [start, stop) of a source."""
         s = self._settings
-        intake = Intake(
-            s.hash_seed,
-            int(s.ahead_s * 1000),
-            credit_table(s),
-            self._clock.horizon_ms(),
-        )
+        intake = new_intake(s, self._clock.horizon_ms())
         framer = Framer(s.frame_partitions, events)
         async with self._topics.reader(s.topic("events"), source) as r:
             first, end = await r.bounds()

@@ -75,7 +75,9 @@ async def restore(
             )
         rubric, shadow = rubrics
         day, horizon_ms = (today if stamp is None else Day(stamp.day)), int(s.dedupe_hours * 3_600_000)
-        config = ShardConfig(rubric, s.dedupe_events, horizon_ms, shadow, zone(s.zone))
+        config = ShardConfig(
+            rubric, s.dedupe_events, horizon_ms, shadow, zone(s.zone), quiet_days=s.erasure_quiet_days
+        )
         shard = Shard(config, day, cohorts)
         found = recover(shard, image, stamp)
     except Unreadable as error:

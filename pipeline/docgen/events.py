@@ -10,12 +10,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from pipeline.common.tile_keys import WINDOW
 from pipeline.intake.credit_rules import CREDITS, JUNIOR, SENIOR, SUBSTANTIVE_WORDS
+from pipeline.intake.permissions import UNDATED
+from pipeline.shard.quiet_period import DAYS
 from schemas.activities import DATA, MAX_BYTES
 from schemas.examples import DATA_EXAMPLES, examples
 from schemas.reasons import REASONS
 from schemas.seniority import LEVELS, NO_LEVEL, SPELLINGS, TITLES
-from schemas.signals import ERASE_BIT, Signal
+from schemas.signals import ERASE_BIT, FROM_OTHERS, Signal
 
 _INTRODUCTION = f"""# Events
 
@@ -99,6 +102,10 @@ _TIMES = f"""## Times
 "Too far ahead" means more than `PILLARSCORE_AHEAD_S` after the timestamp of the record. A timestamp that cannot be
 right is not trusted; the time of reading takes its place. That is one of 0 or less, one that is more than ten seconds
 ahead of the time of reading, and one more than two days behind it, if the event would be too far ahead of it.
+
+An event that lies more than `PILLARSCORE_LATE_DAYS` before the timestamp of its record is a dead letter, `too_late`,
+unless the rule for its source says otherwise. {", ".join(f"`{one}`" for one in sorted(UNDATED))} are never too
+late. With 90 days, the default, no event is.
 """
 
 _IDS = """## Ids
@@ -136,7 +143,7 @@ def render() -> str:
     """The page, as Markdown that ends with a newline."""
     example = json.dumps(examples("activity.reaction.given")[-1], indent=2)
     head = [_INTRODUCTION, f"```json\n{example}\n```\n", _RECORDS, _TIMES, _IDS, _USED_AGAIN]
-    return "\n".join([*head, _fields(), _credits(), _notes(), _seniority(), _reasons()])
+    return "\n".join([*head, _fields(), _credits(), _notes(), _erasure(), _seniority(), _reasons()])
 
 
 def signals(bits: int) -> str:
@@ -214,6 +221,31 @@ def _notes() -> str:
 """
 
 
+def _erasure() -> str:
+    others = ", ".join(f"`{signal.name.lower()}`" for signal in FROM_OTHERS)
+    return f"""## Erasure
+
+`activity.member.erased` erases its subject up to and including the day of the event, in whatever order events come:
+counts, registers, the days in `member.history`, and the score. What the member did for others, such as a comment that
+somebody received, stays with them.
+
+- **The whole day is lost**, also what the member does later on that day: counts are kept by day, and nothing tells
+  which came first. Whoever is active again on the next day has a score from then on.
+- **Others do not bring the member back.** For {DAYS} days after that day (setting `PILLARSCORE_ERASURE_QUIET_DAYS`)
+  only the member's own activity does, and then what others do counts from that day on. What others did before the
+  return, or in these days without one, never counts. Reports about the member (`activity.profile.updated`,
+  `activity.member.updated`, groups) bring nobody back either. They count once the member is back, or these days are
+  over.
+- **Own activity** is an event with the member as its subject that credits any signal but these, which others'
+  events credit too: {others}. To follow, endorse, report, decline or remove a connection brings nobody back.
+- All this follows from the events and the day alone, not from their order. The return is remembered as long as its
+  day is within the window: if a member does nothing else for {WINDOW} days after it, others' events of the rest of
+  these days stop counting with it.
+- What others do stays in `member.ledger`, unpublished, until it leaves the window; the member's id stays there too.
+  The events stay in `activity.events` until its retention ends.
+"""
+
+
 def _seniority() -> str:
     def levels(chosen: frozenset[str]) -> str:
         return ", ".join(level for level in LEVELS if level in chosen)
@@ -252,6 +284,8 @@ def _reasons() -> str:
     return f"""## Reason codes of dead letters
 
 {", ".join(f"`{code}`" for code in REASONS)}
+
+`too_late` and `not_allowed`: [Limit what sources may publish](../how-to/limit-what-sources-may-publish.md).
 """
 
 

@@ -7,6 +7,7 @@ as the memory of `pipeline.intake.repeats` reaches.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,13 +18,14 @@ from pydantic import ValidationError
 
 from pipeline.common.partitioner import murmur2
 from pipeline.intake.credit_rules import Rule
+from pipeline.intake.permissions import DAY_MS, Grant, Permissions
 from pipeline.intake.repeats import ROOM, Repeats
 from pipeline.intake.rows import Rows, SourceRecord
 from pipeline.intake.times import read_times
 from pipeline.network.member_hash import member_hashes, tied
 from schemas.cloudevents import NotAnEvent, explained, structured
 from schemas.events import Event, checked, fast, parse, reason, second_look
-from schemas.frames import Side
+from schemas.frames import TOO_LATE, Side
 from schemas.letters import DeadLetter
 from schemas.reasons import line, quote, time_message
 
@@ -52,7 +54,9 @@ class _Batch:
         self.peer: list[str] = []
         self.peer_signals: list[int] = []
         self.registers: dict[int, bytes] = {}  # by event
+        self.grant: list[Grant] = []  # by event, unless everything is allowed
         self.dead: dict[int, tuple[str, str]] = {}  # by record: reason, message
+        self.not_allowed: Counter[str] = Counter()  # by source
 
 
 class Intake:
@@ -62,7 +66,8 @@ class Intake:
     horizon of its record: its timestamp in the log, or `horizon_ms` where a replay gives one. ties: whether
     rows of ties are to name their peers too, not only those that count members. remember: about how many events,
     to notice ids that are used again. table: what each type of event credits
-    (`pipeline.intake.credit_rules.credits`).
+    (`pipeline.intake.credit_rules.credits`). permissions: who may publish what and how late; None: everybody
+    everything. How late is not judged where `horizon_ms` is given: all of a replay is old.
     """
 
     def __init__(
@@ -73,12 +78,15 @@ class Intake:
         horizon_ms: int | None = None,
         ties: bool = True,
         remember: int = ROOM,
+        *,
+        permissions: Permissions | None = None,
     ) -> None:
         self.seed = seed
         self.ahead_ms = ahead_ms
         self.horizon_ms = horizon_ms
         self.ties = ties
         self.table = table
+        self.permissions = permissions
         self._repeats = Repeats(remember) if remember else None
 
     def rows(
@@ -90,7 +98,7 @@ class Intake:
         1970: what a timestamp is judged by that can't be trusted. Without it every timestamp is trusted.
         """
         batch = _Batch()
-        self._gather(records, batch)
+        self._gather(records, batch, topic)
         record = np.array(batch.record, np.int64)
         times, bad = read_times(pa.array(batch.time, pa.string()))
         untrusted = 0
@@ -103,6 +111,7 @@ class Intake:
         else:
             horizon = np.full(len(record), self.horizon_ms)
         self._check(batch, times, bad, horizon)
+        late = self._check_late(batch, times, bad, horizon)
         for event in np.flatnonzero(times < 0).tolist():
             # a placeholder such as 0001-01-01, which does not say when a register was as the event has it
             batch.registers.pop(event, None)
@@ -111,6 +120,9 @@ class Intake:
         again = self._used_again(batch, record, rows, of)
         made = _with_letters(records, sources, topic, batch, of, rows, again)
         made.untrusted = untrusted
+        made.not_allowed = batch.not_allowed
+        made.late = Counter(batch.grant[event].source for event in late)
+        made.late_members = _members_of(batch, late)
         for which in record[again].tolist():
             source = _source_of(records[which])
             made.conflicting[source] = made.conflicting.get(source, 0) + 1
@@ -143,17 +155,21 @@ class Intake:
         again[live] = self._repeats.conflicting(rows.id[live], contents[live])
         return again
 
-    def _gather(self, records: Sequence[SourceRecord], batch: _Batch) -> None:
+    def _gather(self, records: Sequence[SourceRecord], batch: _Batch, topic: str) -> None:
         table, seed, hashed = self.table, self.seed, xxhash.xxh3_64_digest
         record_, subject_, time_ = batch.record.append, batch.subject.append, batch.time.append
         signals_, id_ = batch.signals.append, batch.id.append
+        grant_, permissions = batch.grant.append, self.permissions
+        ours = None if permissions is None else permissions.of_topic(topic)
         peer_of_, peer_, peer_signals_ = batch.peer_of.append, batch.peer.append, batch.peer_signals.append
         for i, record in enumerate(records):
-            raw = record.value
+            raw, grants = record.value, ours
             if raw is None or record.headers:
                 if problem := getattr(record, "problem", ""):  # of a record that Kafka's client can't read
                     batch.dead[i] = problem, record.message  # type: ignore[attr-defined]
                     continue
+                if permissions is not None:
+                    grants = permissions.of_record(record.headers or (), topic)
                 try:
                     raw = structured(record.headers or (), raw)
                 except NotAnEvent as error:
@@ -169,6 +185,16 @@ class Intake:
                     continue
             subject = event["subject"]
             actor, peer, peer_signals, registers = table[event["type"]](event.get("data"))
+            if grants is not None:
+                try:
+                    grant = grants.known[event["source"]][event["type"]]
+                except KeyError:
+                    grant = grants.find(event["source"], event["type"])
+                if grant.checked and (refusal := grant.refusal(subject, peer)):
+                    batch.dead[i] = "not_allowed", line(refusal)
+                    batch.not_allowed[grant.source] += 1
+                    continue
+                grant_(grant)
             if peer == subject:
                 actor = 0
             elif peer is not None and peer_signals:
@@ -190,6 +216,31 @@ class Intake:
             batch.dead[batch.record[at]] = ("bad_time", time_message(batch.time[at]))
         for at in np.flatnonzero(~bad & (times > horizon + self.ahead_ms)):
             batch.dead[batch.record[at]] = ("future_time", future(batch.time[at], self.ahead_ms))
+
+    def _check_late(
+        self, batch: _Batch, times: np.ndarray, bad: np.ndarray, horizon: np.ndarray
+    ) -> list[int]:
+        """Marks as dead the events that come too late; returns those that are more than a day late."""
+        if self.permissions is None or self.horizon_ms is not None:
+            return []
+        behind = horizon - times
+        late: list[int] = np.flatnonzero(~bad & (behind > DAY_MS)).tolist()
+        least = self.permissions.least_ms
+        for event in late if least >= DAY_MS else np.flatnonzero(~bad & (behind > least)).tolist():
+            limit = batch.grant[event].late_ms
+            if behind[event] > limit:
+                batch.dead[batch.record[event]] = "too_late", too_late(batch.time[event], limit)
+        return late
+
+
+def _members_of(batch: _Batch, events: Sequence[int]) -> dict[str, int]:
+    """How many of these events are about each member, as the subject or as a counterpart who is credited."""
+    found: Counter[str] = Counter()
+    if events:
+        found.update(map(batch.subject.__getitem__, events))
+        wanted = set(events)
+        found.update(peer for event, peer in zip(batch.peer_of, batch.peer, strict=True) if event in wanted)
+    return found
 
 
 def _untrusted(stamps: np.ndarray, times: np.ndarray, ahead_ms: int, read_ms: int) -> np.ndarray:
@@ -216,6 +267,11 @@ def event_id(event: Event, seed: int) -> int:
 def future(time: str, ahead_ms: int) -> str:
     """What is said of a time that is too far ahead."""
     return f"time: {quote(time)} is over {ahead_ms // 1000} s ahead"
+
+
+def too_late(time: str, limit_ms: int) -> str:
+    """What is said of an event that comes later than so many milliseconds after its time."""
+    return f"time: {quote(time)} is over {limit_ms / DAY_MS:g} days before the record"
 
 
 def _assemble(
@@ -272,11 +328,12 @@ def _with_letters(
     moved = {int(old): new for new, old in enumerate(keep)}
     live, n = len(keep), len(dead)
     none = np.zeros(n, np.uint64)
+    marks = np.array([TOO_LATE if batch.dead[i][0] == "too_late" else 0 for i in dead.tolist()], np.uint64)
     offsets = np.array([records[i].offset for i in dead.tolist()], np.int64)
     return Rows(
         pa.concat_arrays([rows.member.take(pa.array(keep)), pa.array([""] * n, pa.string())]),
         np.concatenate([rows.time[keep], np.zeros(n, np.int64)]),
-        np.concatenate([rows.signals[keep], none]),
+        np.concatenate([rows.signals[keep], marks]),
         np.concatenate([rows.source[keep], sources[dead].astype(np.int32)]),
         np.concatenate([rows.offset[keep], offsets]),
         np.concatenate([rows.id[keep], none]),

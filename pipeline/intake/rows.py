@@ -40,7 +40,9 @@ class Rows:
 
     peer: uint64[n], the hash of whom the row ties its member to, 0 without; None where it was not asked.
     untrusted: of how many events the record's timestamp was not trusted. conflicting: by the `source` of the event,
-    how many have the id of an earlier one with another content.
+    how many have the id of an earlier one with another content. late: by source, how many events are more than a day
+    late; late_members: by member, how many of these are about them, dead letters or not. not_allowed: by source, how
+    many it may not publish.
     """
 
     member: pa.Array
@@ -56,6 +58,9 @@ class Rows:
     traces: dict[int, TraceContext] = field(default_factory=dict)  # by row
     untrusted: int = 0
     conflicting: dict[str, int] = field(default_factory=dict)
+    late: dict[str, int] = field(default_factory=dict)
+    late_members: dict[str, int] = field(default_factory=dict)
+    not_allowed: dict[str, int] = field(default_factory=dict)
 
 
 def without(rows: Rows, offsets: Sequence[int]) -> Rows:

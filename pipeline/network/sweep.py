@@ -5,7 +5,7 @@ may be large, so between two pieces others may go on; only the networks must not
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -43,12 +43,16 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class RecordContext:
-    """What goes into records besides the ranks; names: of the shard's members by index."""
+    """What goes into records besides the ranks; names: of the shard's members by index.
+
+    hidden: int64[k], members of whom there is no record whatever their links (`MemberState.hidden`).
+    """
 
     names: Sequence[str | None]
     minimum: int
     revision: int
     rubric: RubricId
+    hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def sweep_block(sweep: Sweep, entries: Journal, number: int, *, context: RecordContext) -> Iterator[Piece]:
@@ -79,8 +83,9 @@ def _records(
     """The records of the owners at slots `some`, and tombstones of those who have no connection any more."""
     network, names = entries.network, context.names
     member, has_record = network.member[some], network.has_record[some]
-    rows = np.flatnonzero((member >= 0) & (found.connections > 0))
-    gone = np.flatnonzero((member >= 0) & has_record & (found.connections == 0))
+    shown = (found.connections > 0) & ~np.isin(member, context.hidden)
+    rows = np.flatnonzero((member >= 0) & shown)
+    gone = np.flatnonzero((member >= 0) & has_record & ~shown)
     records: list[KeyedRecord] = [(str(names[i]).encode(), None) for i in member[gone].tolist()]
     has_record[gone] = False
     has_record[rows] = True

@@ -71,7 +71,9 @@ class Population:
             for start in range(0, len(members), _AT_ONCE):
                 part = members[start : start + _AT_ONCE]
                 people = [str(names[index]) for index in part.tolist()]
-                yield People(people, shard.state.tiles.read(part), shard.state.registers.numbers(part))
+                yield People(
+                    people, shard.state.counting(part, self.day), shard.state.registers.numbers(part)
+                )
 
     def find(self, name: str) -> Known | None:
         """What is counted and known of a member; None when nothing is."""
@@ -83,7 +85,7 @@ class Population:
                 return None
             numbers = shard.state.registers.numbers(one)
             role = shard.state.registers.texts.names[int(numbers[0, Register.ROLE])]
-            return Known(Member.of(self.day, shard.state.tiles.read(one), numbers), role or None)
+            return Known(Member.of(self.day, shard.state.counting(one, self.day), numbers), role or None)
         return None
 
     def like(self, name: str, max_names: int = 3) -> list[str]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.shard.member_state import Applied
 from pipeline.shard.watermarks import Admission
-from schemas.frames import Frame, Side
+from schemas.frames import TOO_LATE, Frame, Side
 from schemas.ledger import Counters
 
 
@@ -44,5 +44,7 @@ def count_dispositions(
     counters.credits += len(counted) - len(acted)
     counters.erased += int(actor[known[late]].sum())
     counters.outside_window += int(actor[live[fresh]].sum()) - int(actor[known].sum())
-    counters.dead_lettered += len(letters)
+    too_late = int(np.count_nonzero(frame.signals[letters] == TOO_LATE))
+    counters.too_late += too_late
+    counters.dead_lettered += len(letters) - too_late
     return again, acted, letters

@@ -53,7 +53,7 @@ class DayRecorder:
     def _record(self, members: np.ndarray, day: Day, today: Day) -> None:
         if self._scorer is None or self._scorer.day != day:
             self._scorer = Scorer(self.rubric, day)
-        pairs, numbers = self.state.tiles.read(members), self.state.registers.numbers(members)
+        pairs, numbers = self.state.counting(members, day), self.state.registers.numbers(members)
         points = self._scorer.points(len(members), pairs, numbers)
         there = self._was_there(members, pairs, day, today=today)
         self.state.history.record(members, day, points, there=there, bands=self.rubric.bands)
@@ -69,6 +69,7 @@ class DayRecorder:
             self.state.history.score(members, Day(day - 1)) != UNKNOWN
         )
         there |= self.state.registers.known_before(members, self.state.zone.end_ms(day))
+        there &= ~self.state.quiet(members, day)
         if not there.all():
             on = key_days(today)[pairs.key]
             there[pairs.row[(on <= day) & (on > day - WINDOW)]] = True

@@ -13,7 +13,7 @@ from pipeline.common.units import Day
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.bands import BANDS, next_bands
 from pipeline.scoring.scorer import Points, Scorer
-from pipeline.shard.last_emitted import LastEmitted, columns_of
+from pipeline.shard.last_emitted import WITHDRAWN, LastEmitted, columns_of
 from pipeline.shard.member_state import MemberState
 from pipeline.shard.score_distribution import ScoreDistribution
 from pipeline.shard.score_extras import ScoreExtras, band_changes
@@ -103,12 +103,14 @@ class Emitter:
         if not len(members):
             return
         self.next_revision()
-        pairs = self.state.tiles.read(members)
+        pairs = self.state.counting(members, self.scorer.day)
         there = self.state.has_score(members, self.scorer.day, pairs)
         if not there.all():
-            self._withdraw(members[~there], emission)
+            gone = members[~there]
+            # of an erased member others' events change nothing that is to be seen
+            self._withdraw(gone[self.last.day[gone] != WITHDRAWN], emission)
             members = members[there]
-            pairs = self.state.tiles.read(members)
+            pairs = self.state.counting(members, self.scorer.day)
         if len(members):
             self._emit(members, pairs, emission, unrecorded=unrecorded(members))
 
@@ -125,7 +127,7 @@ class Emitter:
         for at in range(0, len(members), size):
             some = members[at : at + size]
             registers = self.state.registers.numbers(some)
-            points = self.scorer.points(len(some), self.state.tiles.read(some), registers)
+            points = self.scorer.points(len(some), self.state.counting(some, self.scorer.day), registers)
             band = self._bands(some, points)
             self.distribution.replace(self.last.columns(some), columns := columns_of(points, band))
             self.last.set(some, columns, points.components)

@@ -14,6 +14,7 @@ from pipeline.common.days import UTC, Zone
 from pipeline.common.units import Day, Offset
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Points, Scorer
+from pipeline.shard import quiet_period
 from pipeline.shard.accounting import count_dispositions
 from pipeline.shard.dedupe import RecentIds
 from pipeline.shard.distinct import once_a_day
@@ -30,6 +31,7 @@ class FileShard:
     recent_ids: of the events counted. networks: whether to keep who is connected with whom. on_rows: gets each frame,
     its members dictionary-encoded, and int64[k], the rows of events that are no dead letters and seen for the first
     time.
+    quiet_days: see `pipeline.shard.quiet_period`.
     """
 
     def __init__(
@@ -41,13 +43,14 @@ class FileShard:
         zone: Zone = UTC,
         networks: bool = False,
         on_rows: Callable[[Frame, np.ndarray], object] | None = None,
+        quiet_days: int = quiet_period.DAYS,
     ) -> None:
         self.rubric = rubric
         self.on_rows = on_rows
         self.networks = networks
         self.day = Day(day)
         self.recent_ids = recent_ids
-        self.state = MemberState(zone)
+        self.state = MemberState(zone, quiet_days=quiet_days)
         self.scorer = Scorer(rubric, self.day)
         self.watermarks = Watermarks()
         self.counters = Counters()
@@ -89,5 +92,5 @@ class FileShard:
 
     def points(self, members: np.ndarray) -> Points:
         """The points of `members` (int64[n]) as of the day."""
-        pairs, registers = self.state.tiles.read(members), self.state.registers.numbers(members)
+        pairs, registers = self.state.counting(members, self.day), self.state.registers.numbers(members)
         return self.scorer.points(len(members), pairs, registers)

@@ -16,7 +16,7 @@ from pipeline.common.growable import grown
 from pipeline.common.tile_keys import WINDOW, Pairs, key_days, key_signals, tile_key
 from pipeline.common.units import Day, MemberSlot, Offset
 from pipeline.network.graph import NetworkGraph
-from pipeline.shard import erasures
+from pipeline.shard import erasures, quiet_period
 from pipeline.shard.daily_history import DailyHistory
 from pipeline.shard.member_index import BLOCK_SIZE, MemberIndex
 from pipeline.shard.registers import Registers
@@ -53,10 +53,16 @@ class Applied:
 
 
 class MemberState:
-    """Tiles, registers, networks and histories by member. zone: where days begin and end."""
+    """Tiles, registers, networks and histories by member.
 
-    def __init__(self, zone: Zone = UTC, block_size: int = BLOCK_SIZE) -> None:
+    zone: where days begin and end. quiet_days: see `pipeline.shard.quiet_period`.
+    """
+
+    def __init__(
+        self, zone: Zone = UTC, block_size: int = BLOCK_SIZE, quiet_days: int = quiet_period.DAYS
+    ) -> None:
         self.zone = zone
+        self.quiet_days = quiet_days
         self.index = MemberIndex(block_size)
         self.tiles = Tiles()
         self.registers = Registers()
@@ -126,9 +132,25 @@ class MemberState:
         index = self.index.get(name)
         return NO_DAY if index is None else Day(int(self.erased[index]))
 
+    def counting(self, members: np.ndarray, as_of: Day) -> Pairs:
+        """The tiles of `members` int64[n] that count as of a day, but for the window."""
+        return quiet_period.counting(
+            self.tiles.read(members), self.erased[members], as_of, days=self.quiet_days
+        )
+
+    def quiet(self, members: np.ndarray, as_of: Day) -> np.ndarray:
+        """bool[n]: of whom registers alone make no score on a day, since they were erased not long ago."""
+        return quiet_period.under_way(self.erased[members], as_of, days=self.quiet_days)
+
+    def hidden(self, as_of: Day) -> np.ndarray:
+        """int64[n]: the members erased not long ago, and not back: nothing of them is to be published."""
+        self.resize()
+        members = np.flatnonzero(quiet_period.under_way(self.erased, as_of, days=self.quiet_days))
+        return members[~self.has_score(members, as_of, self.counting(members, as_of))]
+
     def has_score(self, members: np.ndarray, as_of: Day, pairs: Pairs) -> np.ndarray:
         """bool[n]: of whom of `members` int64[n], with these tiles, something counts: a tile, or a register."""
-        there = self.registers.slot[members] > 0
+        there = (self.registers.slot[members] > 0) & ~self.quiet(members, as_of)
         there[pairs.row[key_days(as_of)[pairs.key] > as_of - WINDOW]] = True
         return there
 
@@ -136,7 +158,7 @@ class MemberState:
         """int64[n]: the members that have a score, because something is known of them."""
         self.resize()
         parts = (self.index.block(number) for number in range(self.index.blocks))
-        there = [part[self.has_score(part, as_of, self.tiles.read(part))] for part in parts]
+        there = [part[self.has_score(part, as_of, self.counting(part, as_of))] for part in parts]
         return np.concatenate([_NONE, *there])
 
     def load(self, block: Block, before: Day) -> None:

@@ -14,6 +14,7 @@ from pipeline.common.days import UTC, Zone
 from pipeline.common.units import NO_OFFSET, Day, MemberSlot, Offset
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.scorer import Points
+from pipeline.shard import quiet_period
 from pipeline.shard.accounting import count_dispositions
 from pipeline.shard.dedupe import RecentIds
 from pipeline.shard.distinct import once_a_day
@@ -35,6 +36,7 @@ class ShardConfig:
 
     keep, horizon_ms: how many ids are remembered, and how long. shadow: a second rubric, served from the same state
     beside the first. zone: where days begin and end. block_size: members of a block of the ledger.
+    quiet_days: see `pipeline.shard.quiet_period`.
     """
 
     rubric: Rubric
@@ -43,6 +45,7 @@ class ShardConfig:
     shadow: Rubric | None = None
     zone: Zone = UTC
     block_size: int = BLOCK_SIZE
+    quiet_days: int = quiet_period.DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Shard:
     """
 
     def __init__(self, config: ShardConfig, day: Day, cohorts: CohortMembership | None = None) -> None:
-        self.state = MemberState(config.zone, config.block_size)
+        self.state = MemberState(config.zone, config.block_size, config.quiet_days)
         self.rollover = Rollover(config.rubric, day, self.state)
         self.emitter = Emitter(config.rubric, day, self.state, shadow=config.shadow, cohorts=cohorts)
         self.watermarks = Watermarks()
@@ -182,7 +185,7 @@ class Shard:
 
     def points(self, members: np.ndarray) -> Points:
         """The points of `members` (int64[n]) as of the shard's day."""
-        pairs, registers = self.state.tiles.read(members), self.state.registers.numbers(members)
+        pairs, registers = self.state.counting(members, self.day), self.state.registers.numbers(members)
         return self.emitter.scorer.points(len(members), pairs, registers)
 
     def in_ledger(self, member: MemberSlot) -> bool:

@@ -91,6 +91,14 @@ def _count(users: Path) -> int:
     return int(users.read_text()) if users.exists() else 0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def everybody_may_erase() -> Iterator[None]:
+    """The tests erase as the source that also publishes everything else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PILLARSCORE_SOURCES", "open")
+        yield
+
+
 @pytest.fixture
 def settings(kafka: str, tmp_path: Path) -> Settings:
     """Settings of the real Kafka with a prefix, state folder and web port of the test's own."""

@@ -1,15 +1,38 @@
 """What each user of a secured Kafka has to be allowed, and what happens without it."""
 
 import asyncio
+import contextlib
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.config.settings import Settings
+from aiokafka import TopicPartition
+from aiokafka.errors import TopicAuthorizationFailedError
+
+from agents.config.settings import TOPICS, Settings
 from agents.kafka import clients
 from agents.topics.creation import ensure
 from perf.worker_process import Worker
+from tests.kit.dashboards import ROOT
 from tests.kit.secured_client import SAME, events, own, settings_of, wait
-from tests.kit.secured_kafka import NEEDED, ROLES, TOPIC, Secured, allow, allow_role
+from tests.kit.secured_kafka import NEEDED, ROLES, TOPIC, Secured, allow
+
+READS = {
+    "ingest": "events ledger",
+    "score": "events frames scores ledger distributions",
+    "publisher": "",
+    "reader": "scores bands history networks benchmarks",
+    "tools": " ".join(TOPICS),
+}
+WRITES = {
+    "ingest": "frames",
+    "score": "frames scores shadow bands history networks dead-letters ledger distributions benchmarks",
+    "publisher": "events",
+    "reader": "",
+    "tools": "events replays ledger",
+}
+"""What each role can do, and nothing else."""
 
 
 def test_a_missing_acl_is_named(secured: Secured, run: Callable[..., str], prefix: str) -> None:
@@ -60,17 +83,16 @@ def test_the_documented_acls_are_enough_and_a_removed_one_is_reported(
 
 
 def test_each_role_needs_no_more_than_its_acls(
-    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path
+    secured: Secured, run: Callable[..., str], prefix: str, tmp_path: Path, jars: Path
 ) -> None:
-    """Those of k8s/components/strimzi/users.yaml, which are made of the same table."""
+    """Those of deploy/acls.sh, which are made of the same table as k8s/components/strimzi/users.yaml."""
     alice = settings_of(secured.environment("SCRAM"), prefix=prefix, frame_partitions=2, event_partitions=2)
     asyncio.run(ensure(alice))
     users = {
         role: secured.environment("SCRAM", sasl_username=role, sasl_password=f"{role}-secret")
         for role in ROLES
     }
-    for role in ROLES:
-        asyncio.run(allow_role(alice, role))
+    script(secured, prefix, jars, *ROLES)
     workers = [
         Worker(users[role] | own(prefix, tmp_path), tmp_path / f"{role}.log", "--role", role)
         for role in ("ingest", "score")
@@ -90,6 +112,62 @@ def test_each_role_needs_no_more_than_its_acls(
         for worker in workers:
             worker.stop()
     assert "not allowed" not in "".join(worker.log.read_text() for worker in workers)
+    everything = frozenset(TOPICS)
+    assert asyncio.run(tried(alice)) == (everything, everything)
+    for role in ROLES:
+        mine = settings_of(users[role], prefix=prefix)
+        wanted = frozenset(READS[role].split()), frozenset(WRITES[role].split())
+        assert asyncio.run(tried(mine)) == wanted, role
+    script(secured, prefix, jars, "publisher", action="--remove")
+    reads, writes = asyncio.run(tried(settings_of(users["publisher"], prefix=prefix)))
+    assert not reads | writes
+
+
+def script(secured: Secured, prefix: str, jars: Path, *users: str, action: str = "--add") -> None:
+    """Run deploy/acls.sh with the kafka-acls of our Kafka, as a user who may do anything."""
+    classes = next(jars.glob("kafka-*"))
+    environment = os.environ | {
+        "BOOTSTRAP": f"127.0.0.1:{secured.ports['OPEN']}",
+        "PREFIX": prefix,
+        "PRINCIPAL": "User:",
+        "ACTION": action,
+        "KAFKA_ACLS": f"java -cp {classes}/* org.apache.kafka.tools.AclCommand",
+    }
+    done = subprocess.run(
+        ["bash", "-f", ROOT / "deploy" / "acls.sh", *users],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def tried(settings: Settings) -> tuple[frozenset[str], frozenset[str]]:
+    """Which topics a user can read, and which write to; each has a record once a user has tried who may."""
+    reads, writes = set(), set()
+    # an idempotent one is refused as a whole if it may write nowhere
+    async with clients.producer(settings, enable_idempotence=False) as producer:
+        for short in TOPICS:
+            with contextlib.suppress(TopicAuthorizationFailedError):
+                async with asyncio.timeout(30):
+                    await producer.send_and_wait(settings.topic(short), b"{}", key=b"k", partition=0)
+                writes.add(short)
+    for short in TOPICS:
+        tp = TopicPartition(settings.topic(short), 0)
+        consumer = clients.consumer(settings, auto_offset_reset="earliest")
+        consumer.assign([tp])
+        try:
+            async with asyncio.timeout(30):
+                await consumer.start()
+                await consumer.getone(tp)
+            reads.add(short)
+        except TopicAuthorizationFailedError:
+            pass
+        finally:
+            await consumer.stop()
+    return frozenset(reads), frozenset(writes)
 
 
 async def outsiders(publisher: Settings, reader: Settings) -> int:

@@ -28,6 +28,15 @@ ONCE_A_DAY = {
     "dialogue": "dialogue_partner",
 }
 """A signal, and the one that counts each member on the other side of it once a day."""
+QUIET = 30
+"""Days after an erasure on which only the member's own activity brings them back."""
+FROM_OTHERS = {
+    *ONCE_A_DAY,
+    *ONCE_A_DAY.values(),
+    *("mention_received", "profile_view_received", "own_invitation_accepted", "connection", "connection_2nd"),
+    *("connection_3rd", "connection_senior", "connection_junior", "connection_removed", "reply_received"),
+    *("dialogue_senior", "inmail_answered", "recommendation_received", "follower"),
+}
 
 
 class Facts:
@@ -76,10 +85,16 @@ class Facts:
     def members(self):
         """{member: ({(signal, day): count}, {register: value})}, without what was erased."""
         found = defaultdict(lambda: ({}, defaultdict(int)))
+        returned = defaultdict(lambda: self.day + 1)
+        for member, signal, day in self.counts:
+            if signal not in FROM_OTHERS and day > self.erased.get(member, -1):
+                returned[member] = min(returned[member], day)
         for (member, signal, day), count in self.counts.items():
-            if day > self.erased.get(member, -1):
+            if day > self._until(member, returned[member] - 1):
                 found[member][0][signal, day] = count
         for (member, register), (time, value) in self.latest.items():
+            if self.day <= self._until(member, returned[member] - 1):
+                continue
             if time // DAY_MS > self.erased.get(member, -1):
                 known = found[member][1]
                 if isinstance(register, tuple):  # ("group", name)
@@ -87,6 +102,13 @@ class Facts:
                 else:
                     known[register] = value
         return dict(found)
+
+    def _until(self, member, before):
+        """The last day of a member that counts for nothing; before: the day before they were active again."""
+        if member not in self.erased:
+            return -1
+        erased = self.erased[member]
+        return max(erased, min(erased + QUIET, before))
 
 
 def milliseconds(text):

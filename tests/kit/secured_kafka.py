@@ -14,9 +14,7 @@ from pathlib import Path
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
 
 from agents.config.settings import Settings
-from agents.kafka.brokers import any_node
 from agents.kafka.clients import kafka_client
-from agents.topics.access import access
 from perf.worker_process import free_port
 from tests.kit.certificates import Authority
 from tests.kit.cluster import Cluster, Listener, cluster
@@ -86,30 +84,7 @@ NEEDED = {
 
 
 ROLES = ("ingest", "score", "publisher", "reader", "tools")
-"""Users with what `agents.topics.access` gives them, once `allow_role` was called."""
-_KINDS = {"topic": TOPIC, "group": GROUP, "transactionalId": TRANSACTIONS}
-_OPERATIONS = {"Read": READ, "Write": WRITE, "Describe": DESCRIBE, "DescribeConfigs": DESCRIBE_CONFIGS}
-
-
-async def allow_role(settings: Settings, user: str) -> None:
-    """Give a user of ROLES what its role needs, and no more. settings: of a user who may."""
-    async with kafka_client(settings) as client:
-        requests = [
-            CreateAclsRequest(
-                _KINDS[one.resource],
-                one.name,
-                _PREFIXED if one.prefixed else _LITERAL,
-                f"User:{user}",
-                "*",
-                _OPERATIONS[operation],
-                _ALLOW,
-            )
-            for one in access(settings, user)
-            for operation in one.operations
-        ]
-        for request in requests:
-            answer = await client.send(await any_node(client), request)
-            assert answer.creation_responses[0][0] == 0, answer
+"""Users with what `deploy/acls.sh` gives them, once it was run."""
 
 
 async def allow(

@@ -259,10 +259,26 @@ def test_the_ledger_of_the_version_before_restores_to_the_same_scores(partition)
 def test_a_field_more_in_a_stamp_is_a_new_version():
     """A version that is out refuses what it does not know, so with a new field it could not be gone back to."""
     assert (VERSION, sorted(Stamp.model_fields), sorted(Counters.model_fields)) == (
-        2,
+        3,
         STAMP_2,
-        COUNTERS_2,
+        sorted([*COUNTERS_2, "too_late"]),
     ), "raise VERSION in schemas/ledger.py, and say in upgrades.md how to go back"
+
+
+def test_the_new_version_is_written_only_once_an_event_was_too_late():
+    """So who has no limit can go back to a program that reads version 2."""
+    stamp = Stamp(
+        **dict.fromkeys(("sequence", "frame", "replay_from", "day", "rolled", "turned_from"), 0),
+        watermarks={},
+        counters=Counters(read=3, scored=2, dead_lettered=1),
+    )
+    written = orjson.loads(stamp.dump())
+    assert (written["version"], sorted(written), sorted(written["counters"])) == (2, STAMP_2, COUNTERS_2)
+    assert Stamp.model_validate(written).counters == stamp.counters
+    stamp.counters.too_late = 1
+    written = orjson.loads(stamp.dump())
+    assert (written["version"], written["counters"]["too_late"]) == (3, 1)
+    assert Stamp.model_validate(written) == stamp
 
 
 def _topics(file: Path, partition: int) -> dict[str, list]:

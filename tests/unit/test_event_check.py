@@ -72,7 +72,7 @@ def test_it_refuses_what_a_score_of_the_file_refuses(tmp_path: Path) -> None:
     lines = [dumps(one) for one in random_events(3, 6_000, first=DAY - 100, last=DAY + 2, duplicates=0.1)]
     made = event("activity.session.started", time=NOW.isoformat())
     lines[50:50] = [spoil(made) for ways in BAD.values() for spoil in ways]
-    settings = Settings(as_of=calendar(Day(DAY)))
+    settings = Settings(as_of=calendar(Day(DAY)), sources=Path("open"))  # files have no permissions
     found = checked(tmp_path, lines, settings)
     inputs = Inputs([tmp_path / "events.ndjson"])
     offline = Offline(settings, SSI, DAY)
@@ -95,6 +95,26 @@ def test_parquet_is_checked_too(tmp_path: Path, capsys: pytest.CaptureFixture[st
     found = json.loads(out)
     assert (found["events"], found["refused"], found["sources"]) == (3, 1, {"/crm": 1})
     assert found["reasons"]["future_time"]["first"][0]["place"] == f"{table}:2"
+
+
+@pytest.mark.parametrize("suffix", ["ndjson", "parquet"])
+def test_what_a_source_may_not_publish_or_too_late_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    rules = tmp_path / "sources.toml"
+    rules.write_text('[[rule]]\nsource = "/crm"\nbackfill = true\n[[rule]]\nsource = "*"\nsubjects = ["m-*"]')
+    monkeypatch.setenv("PILLARSCORE_SOURCES", str(rules))
+    monkeypatch.setenv("PILLARSCORE_LATE_DAYS", "7")
+    old = (NOW - timedelta(days=20)).isoformat()
+    lines = [good(1), good(2, time=old), good(3, time=old, source="/crm"), good(4, subject="x"), b"{"]
+    (tmp_path / "a.ndjson").write_bytes(b"\n".join(lines[: 5 if suffix == "ndjson" else 4]))
+    _run(["convert", "parquet", str(tmp_path / "a.ndjson"), "--out", str(tmp_path / "a.parquet")])
+    capsys.readouterr()
+    _, out, _ = run(capsys, tmp_path / f"a.{suffix}", "--json")
+    reasons = json.loads(out)["reasons"]
+    found = {reason: (one["count"], one["first"][0]["place"][-2:]) for reason, one in reasons.items()}
+    found.pop("invalid_json", None)
+    assert found == {"too_late": (1, ":2"), "not_allowed": (1, ":4")}
 
 
 def test_an_event_is_judged_as_if_it_was_published_now(tmp_path: Path) -> None:

@@ -193,13 +193,18 @@ def test_what_was_refused_live_is_left_out_as_often(tmp_path, kind):
             pass
     rubric = rubric_file.load(small_rubric(tmp_path))
     ids = [event_id(one, 0) for one in lines]
-    refused = {ids[0]: 1, ids[1]: 1, ids[4]: 3}
+    ahead, late = ["future_time"], ["too_late"]
+    refused = {ids[0]: ahead, ids[1]: ahead, ids[4]: late * 3}
     engine = Offline(Settings(), rubric, days.number(DAY), as_live=AsLive(refused=refused))
     engine.read(Inputs(inputs))
-    assert accounted(engine) == (5, 2, 0, 0, 0, 3)
+    assert accounted(engine) == (5, 2, 0, 0, 0, 2)
     assert points(engine) == {"ada": (250, [0, 0, 250, 0]), "bob": (0, [0] * 4)}
-    assert engine.dead["future_time"].count == 3
-    assert [place for place, _ in engine.dead["future_time"].first] == [f"{inputs[0]}:{n}" for n in (1, 2, 5)]
+    assert engine.counters.too_late == 1
+    places = {reason: [place for place, _ in found.first] for reason, found in engine.dead.items()}
+    assert places == {
+        "future_time": [f"{inputs[0]}:{n}" for n in (1, 2)],
+        "too_late": [f"{inputs[0]}:5"],
+    }
 
 
 def test_titles_of_an_installation_count(scored, tmp_path):

@@ -29,6 +29,8 @@ def test_spoilt_event_has_its_reason(validate, code, number):
 def test_every_code_that_validation_can_give_has_a_bad_event():
     found_elsewhere = {
         "future_time",
+        "too_late",
+        "not_allowed",
         "bad_headers",
         "no_value",
         "unsupported_format",

@@ -94,7 +94,7 @@ def test_what_live_refused_as_ahead_is_no_difference(rubric, live, read, monkeyp
     noon = end - 12 * 3_600_000
     assert found(noon, {}) == ([], Lookback(0, 0, 0))
     assert [one.member for one in found(end, {})[0]] == ["ada", "ada"]
-    assert found(end, {identity: 1}) == ([], Lookback(0, 0, 0))
+    assert found(end, {identity: ["future_time"]}) == ([], Lookback(0, 0, 0))
 
 
 @pytest.mark.parametrize(

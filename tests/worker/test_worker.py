@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 import orjson
 import pytest
@@ -24,7 +25,13 @@ START_MS = days.end_ms(DAY) - 6 * 3_600_000
 
 
 def new_world(**more) -> World:
-    given_ = {"frame_partitions": 2, "event_partitions": 2, "block_cycle_s": 2.0, "benchmark_ms": 2000.0}
+    given_ = {
+        "frame_partitions": 2,
+        "event_partitions": 2,
+        "block_cycle_s": 2.0,
+        "benchmark_ms": 2000.0,
+        "sources": Path("open"),  # erasures too
+    }
     return World(Settings(**(given_ | more)), SSI, START_MS)
 
 

@@ -1,0 +1,1 @@
+"""Source permissions that ship, as TOML: see `agents.config.sources_file`."""
