@@ -87,7 +87,9 @@ class Emitter:
 
     def add_rolled(self, members: np.ndarray) -> None:
         """`members` int64[n] were brought to the as-of day: those whose newest record is older get another."""
-        late = members[self.last.day[members] < self.scorer.day]
+        day = self.last.day[members]
+        # who was withdrawn may be back from this day on, by an event counted before the day began
+        late = members[(day < self.scorer.day) | (day == WITHDRAWN)]
         names = self.state.index.names
         # those of whom nothing is left too: they are withdrawn, if they are not yet
         late = late[[names[index] is not None for index in late.tolist()]]

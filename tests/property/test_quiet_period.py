@@ -168,6 +168,29 @@ def test_a_hidden_member_is_withdrawn_once_and_emitted_when_back():
     assert said == [True, False, True, True]
 
 
+def test_a_member_who_came_back_on_a_day_that_had_not_begun_is_emitted_when_it_begins():
+    """Around midnight events of a day are counted before it begins; no further event has to show the member."""
+    said = []
+    for log in ingest(
+        records(
+            [dumps(one) for one in (came(DAY - 40), erased(DAY - 9), came(DAY + 1))],
+            timestamp=NOW + 86_400_000,
+        ),
+        [1],
+        [],
+    ):
+        shard = make_shard(10**6)
+        for offset, data in enumerate(log.frames):
+            shard.apply(decode(data), offset, NOW + offset)
+            said += [value is not None for key, value in shard.drain().scores if key == ADA.encode()]
+        shard.start_day(DAY + 1)
+        while shard.rollover.under_way:
+            shard.roll_block()
+            said += [value is not None for key, value in shard.drain().scores if key == ADA.encode()]
+        assert live(shard).keys() == ({ADA} if said else set())
+    assert said == [True, False, True]
+
+
 def test_a_hidden_member_has_no_record_of_their_network():
     """Somebody accepts an invitation of the erased member: a link, but no record until the member is back."""
     accepted = event(
