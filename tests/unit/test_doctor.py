@@ -10,13 +10,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
 from typer.testing import CliRunner
 
 from agents.cli import app
 from agents.config.clock_skew import Skew
+from agents.config.errors import UserError
 from agents.config.settings import PREFIX, Settings
 from agents.local import java, kafka_jars
 from agents.queries.doctor import connection as connecting
+from agents.queries.doctor import examination
 from agents.queries.doctor import machine as checks
 from agents.queries.doctor.access_check import acls
 from agents.queries.doctor.clock_check import judged, synchronised
@@ -304,6 +307,28 @@ def test_findings_fit_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, tmp_pat
     _, out = invoked(monkeypatch, tmp_path, BROKER="127.0.0.1:1,127.0.0.1:2")
     assert all(len(line) <= 60 for line in out.splitlines())
     assert "\x1b" not in out
+
+
+async def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "PATIENCE_S", 0.05)
+
+    async def checked(error: BaseException | None) -> Finding:
+        async def work() -> list[Finding]:
+            if error is None:
+                await asyncio.Event().wait()
+            raise error or AssertionError
+
+        (one,) = await examination._checked("topics", work)
+        assert (one.check, one.state) == ("topics", "problem")
+        return one
+
+    assert (await checked(None)).found == "no answer of Kafka within 0.05 s"
+    assert (await checked(UserError("No topic:\n make it"))).found == "No topic: make it"
+    assert "needs ACLs Read" in (await checked(TopicAuthorizationFailedError("x"))).found
+    assert "Connection refused" in (await checked(ConnectionRefusedError(111, "Connection refused"))).found
+    assert "2.3" in (await checked(NotImplementedError())).found
+    with pytest.raises(ZeroDivisionError):
+        await checked(ZeroDivisionError())
 
 
 def test_what_the_findings_come_to() -> None:

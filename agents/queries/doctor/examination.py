@@ -80,11 +80,13 @@ async def _checked(check: str, work: Callable[[], Awaitable[list[Finding]]]) -> 
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await work()
+    except TimeoutError:  # an OSError too
+        return [Finding(check, "problem", f"no answer of Kafka within {PATIENCE_S:g} s")]
+    except NotImplementedError:
+        return [Finding(check, "problem", "this Kafka lacks a request of version 2.3", "use a newer one")]
     except (UserError, KafkaError, OSError) as error:
-        said = str(error) if isinstance(error, UserError) else explained(error) or f"Kafka: {error!r}"
+        said = str(error) if isinstance(error, UserError) else explained(error) or f"Kafka: {error}"
         return [Finding(check, "problem", " ".join(said.split()))]
-    except TimeoutError:
-        return [Finding(check, "problem", f"no answer of Kafka within {PATIENCE_S:.0f} s")]
 
 
 async def _all(findings: AsyncIterator[Finding]) -> list[Finding]:
