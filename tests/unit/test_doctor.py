@@ -315,7 +315,8 @@ async def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) 
     async def checked(error: BaseException | None) -> Finding:
         async def work() -> list[Finding]:
             if error is None:
-                await asyncio.Event().wait()
+                async with asyncio.timeout(60):
+                    await asyncio.Event().wait()
             raise error or AssertionError
 
         (one,) = await examination._checked("topics", work)
