@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-fast chaos fuzz gameday bench calibration coverage profile lint format docs new-signal \
+.PHONY: help run check test-one test test-pythons test-fast chaos fuzz gameday bench calibration coverage profile lint format docs new-signal \
   dashboards \
   dashboards-shots rules wheel broker \
   stop clean python java tools
@@ -36,6 +36,9 @@ test-one: .venv/dev .venv/run ## tests by name, from any folder: K=name (or an e
 test: java tools lint ## all checks and tests, including those on a real broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
 	@$(if $(REAL),$(BIN)/python -m pytest -n 3 --dist worksteal $(REAL))
+
+test-pythons: .venv/dev .venv/run ## the quick unit tests under every other Python that is here (3.11 to 3.14); V=3.13 for one
+	@$(BIN)/python -m tests.kit.pythons $(if $(V),--only $(V)) $(if $(TESTS),-- $(TESTS))
 
 test-fast: tools ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)

@@ -14,9 +14,14 @@ default_md = sha256
 policy = any
 copy_extensions = copy
 unique_subject = no
+x509_extensions = leaf
 [any]
 commonName = supplied
+[leaf]
+authorityKeyIdentifier = keyid
 """
+# what RFC 5280 asks of a CA, and Python from 3.13 on too
+_USAGE = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -32,7 +37,7 @@ class Authority:
         (folder / "index.txt").touch()
         (folder / "serial").write_text("1000\n")
         _openssl(
-            *("req", "-x509", *_KEY, "-days", "30", "-subj", f"/CN={name}"),
+            *("req", "-x509", *_KEY, "-days", "30", "-subj", f"/CN={name}", *_USAGE),
             *("-keyout", str(folder / "ca.key"), "-out", str(self.file)),
         )
 
