@@ -90,6 +90,7 @@ docs: .venv/run ## regenerate the reference pages
 	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export
 	@$(BIN)/python -m perf.persona_page
+	@$(BIN)/python -m perf.golden
 
 dashboards: .venv/dev ## regenerate the Grafana dashboards' JSON from grafana/*.py, and what contains them
 	@$(BIN)/python -m grafana.build

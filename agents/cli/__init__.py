@@ -33,6 +33,7 @@ ORDER = (
     "explain",
     "team",
     "whatif",
+    "rubric",
     "verify",
     "ledger",
     "backup",
