@@ -94,6 +94,7 @@ docs: .venv/dev .venv/run ## regenerate the reference pages, and the figures and
 	@$(BIN)/python -m agents.docgen.write
 	@$(BIN)/python -m schemas.export
 	@$(BIN)/python -m perf.persona_page
+	@$(BIN)/python -m perf.golden
 	@$(BIN)/python -m tests.kit.shown_output
 
 new-signal: .venv/dev .venv/run ## lines for a new signal in every table: NAME=poll_answered, EVENT=poll.answered if it is called otherwise

@@ -22,6 +22,7 @@ from perf.calibration import (
     figures,
     missed,
 )
+from perf.descriptions import DESCRIBED
 from perf.promises import WEEKS, Advised, advised
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
@@ -43,28 +44,6 @@ CURVES = {
 }
 """Whose scores are drawn, and how."""
 _STEP, _WIDTH, _HEIGHT, _LEFT, _TOP = 5, 420, 300, 40, 40
-DESCRIBED = {
-    "average": "a member who logs in three times a week",
-    "seller": "a business-to-business seller",
-    "recruiter": "a recruiter",
-    "hr": "somebody in human resources",
-    "marketer": "a marketer",
-    "social-media": "a social-media manager",
-    "top-performer": "1.6 times the seller, and with more answers",
-    "executive": "posts twice a week, and does little else",
-    "lurker": "reads and looks",
-    "new-joiner": "joined a week ago, and invites many",
-    "returning": "six weeks away, back for one",
-    "starter": "average, and for 30 days a seller",
-    "quiet-week": "the seller, in the last week away",
-    "burst": "average, with two days at six times the seller's rate, 44 days ago",
-    "burst-poster": "twenty posts on one day, three weeks ago",
-    "invitation-spammer": "400 invitations a week, 8 % accepted",
-    "comment-bot": "600 reactions and 300 comments of few words a week",
-    "message-spammer": "400 messages a week, none answered",
-    "attention-only": "much is received, nothing is done",
-    "pod-0": "one of eight who engage with each other every working day",
-}
 
 
 def page(found: Mapping[str, tuple[Rubric, Figures]], promises: Mapping[str, Advised]) -> str:

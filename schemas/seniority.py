@@ -96,22 +96,22 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_ASSISTANTS = _set(
+ASSISTANTS = _set(
     "assistant assistants assistent assistentin assistenz assistante assistantes asistente assistente "
     "sekretar sekretaer sekretarin sekretaerin secretary secretaire secretario secretaria segretario segretaria "
     "referent referentin vorstandsassistent vorstandsassistentin vorstandsassistenz vorstandsreferent "
     "vorstandsreferentin geschaftsfuhrungsassistenz geschaeftsfuehrungsassistenz direktionsassistent "
     "direktionsassistentin"
 )
-_PAST = _set(
+PAST = _set(
     "ex former formerly past retired aspiring future ehemals ehemalige ehemaliger ehem angehende angehender ancien "
     "ancienne antiguo antigua"
 )
-_TO = _set(
+TO = _set(
     "to for of by with under from du de des del della dello dell al alla au aux van der zum zur beim vom im fur fuer"
 )
-_ARTICLES = _set("the our a an den dem die la le l el il lo")
-_COMPANY = _set("at bei chez")
+ARTICLES = _set("the our a an den dem die la le l el il lo")
+COMPANY = _set("at bei chez")
 
 _PARTS = re.compile(r"[,;|/&+•·\n]|\s[-–—]\s|\s(?:and|und|et|y|e|en)\s")
 _WORDS = re.compile(r"[^\W_]+")
@@ -120,7 +120,7 @@ _DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _FEMININE = re.compile(r"(?<=\w)(?:[:*_/]-?|\(-?)(?:in|innen)\b\)?")
 _OPTIONAL = re.compile(r"\((\w+)\)")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
-_MOST = 200
+MOST = 200
 """Characters of a title that are looked at."""
 _REMEMBERED = 1 << 16
 
@@ -154,7 +154,7 @@ class Titles:
         if found is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            found = self._known[text] = self._read(text[:_MOST])
+            found = self._known[text] = self._read(text[:MOST])
         return found
 
     def _read(self, text: str) -> str:
@@ -167,18 +167,18 @@ class Titles:
 
     def _of_part(self, words: list[str]) -> str | None:
         """The level of a part of a title; None when it says nothing of it."""
-        cut = next((at for at, word in enumerate(words) if at and word in _COMPANY), len(words))
+        cut = next((at for at, word in enumerate(words) if at and word in COMPANY), len(words))
         words = words[:cut]
         if words == ["head"]:
             return "director"
         found, rest, past = [], [], False
         for start, phrase, level in self._found(words):
-            past |= bool(_PAST.intersection(phrase))
+            past |= bool(PAST.intersection(phrase))
             if level is None:
                 rest += phrase
             elif level != "other" and not past and not _is_anothers(words[:start]):
                 found.append(level)
-        if not _ASSISTANTS.isdisjoint(rest):
+        if not ASSISTANTS.isdisjoint(rest):
             found = [level for level in found if level in JUNIOR]
         juniors = [level for level in found if level in JUNIOR]
         return max(juniors or found, key=LEVELS.index, default=None)
@@ -207,9 +207,9 @@ class Titles:
 
 def _is_anothers(before: list[str]) -> bool:
     """Whether the words before a phrase make it that of somebody else: "to the", "du"."""
-    if before and before[-1] in _ARTICLES and before[-1] not in _TO:
+    if before and before[-1] in ARTICLES and before[-1] not in TO:
         before = before[:-1]
-    return bool(before) and before[-1] in _TO
+    return bool(before) and before[-1] in TO
 
 
 def _phrases(listed: str) -> Iterator[tuple[str, ...]]:

@@ -38,6 +38,7 @@ ORDER = (
     "history",
     "team",
     "whatif",
+    "rubric",
     "verify",
     "ledger",
     "backup",

@@ -72,12 +72,20 @@ def write(path: Path, comparison: Comparison, after: Bands) -> None:
     """Write the picture in the format the name ends in; raises UserError. after: the bands it shows."""
     check(path)
     kind = path.suffix.lower()
-    with mpl.rc_context(_STYLE):
-        figure = draw(comparison, after)
-        drawn = _saved(figure, "svg" if kind == ".html" else kind[1:])
-    content = _page(comparison, drawn).encode() if kind == ".html" else drawn
+    if kind == ".html":
+        content = _page(comparison, svg(comparison, after)).encode()
+    else:
+        with mpl.rc_context(_STYLE):
+            content = _saved(draw(comparison, after), kind[1:])
     with replacing(path) as file:
         file.write(content)
+
+
+def svg(comparison: Comparison, after: Bands) -> str:
+    """The picture as an element of an HTML page."""
+    with mpl.rc_context(_STYLE):
+        drawn = _saved(draw(comparison, after), "svg").decode()
+    return drawn[drawn.index("<svg") :]
 
 
 def _saved(figure: Figure, kind: str) -> bytes:
@@ -185,16 +193,15 @@ def _binned(histogram: Mapping[int, int], step: int) -> tuple[list[float], list[
     return [at * step / 100 for at in bins], [counts[at] for at in bins]
 
 
-def _page(comparison: Comparison, drawing: bytes) -> str:
+def _page(comparison: Comparison, drawing: str) -> str:
     console = Console(file=io.StringIO(), width=WIDTH, highlight=False)
     for table in tables(comparison):
         console.print(table)
         console.print()
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    svg = drawing.decode()
     return _PAGE.format(
         title=html.escape(headline(comparison)),
         ink=INK,
-        drawing=svg[svg.index("<svg") :],
+        drawing=drawing,
         tables=html.escape(text.rstrip()),
     )

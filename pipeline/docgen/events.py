@@ -6,18 +6,20 @@ A test compares the committed page with `render()`, so it can't go stale.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from pipeline.common.tile_keys import WINDOW
-from pipeline.intake.credit_rules import CREDITS, JUNIOR, SENIOR, SUBSTANTIVE_WORDS
+from pipeline.docgen import seniority
+from pipeline.intake.credit_rules import CREDITS, SUBSTANTIVE_WORDS
 from pipeline.intake.permissions import UNDATED
 from pipeline.shard.quiet_period import DAYS
 from schemas.activities import DATA, MAX_BYTES
 from schemas.examples import DATA_EXAMPLES, examples
 from schemas.reasons import REASONS
-from schemas.seniority import LEVELS, NO_LEVEL, SPELLINGS, TITLES
+from schemas.registers import SECTIONS
 from schemas.signals import ERASE_BIT, FROM_OTHERS, Signal
 
 _INTRODUCTION = f"""# Events
@@ -143,7 +145,7 @@ def render() -> str:
     """The page, as Markdown that ends with a newline."""
     example = json.dumps(examples("activity.reaction.given")[-1], indent=2)
     head = [_INTRODUCTION, f"```json\n{example}\n```\n", _RECORDS, _TIMES, _IDS, _USED_AGAIN]
-    return "\n".join([*head, _fields(), _credits(), _notes(), _erasure(), _seniority(), _reasons()])
+    return "\n".join([*head, _fields(), _credits(), _notes(), _erasure(), seniority.section(), _reasons()])
 
 
 def signals(bits: int) -> str:
@@ -154,7 +156,12 @@ def signals(bits: int) -> str:
 
 
 def _fields() -> str:
-    rows = ["## Data by type", "", "| type | required | optional | meaning |", "|---|---|---|---|"]
+    rows = [
+        *("## Data by type", ""),
+        "bool is true or false. Numbers are whole, within the bounds. id and text are strings; an id is not empty,",
+        "and is that of a member or a group. [Seniority](#seniority) says which texts are which level.",
+        *("", "| type | required | optional | meaning |", "|---|---|---|---|"),
+    ]
     for event_type, data in DATA.items():
         properties = TypeAdapter(data).json_schema().get("properties", {})
         required: frozenset[str] = data.__required_keys__  # type: ignore[attr-defined]
@@ -165,17 +172,34 @@ def _fields() -> str:
 
 
 def _field(name: str, schema: dict[str, Any]) -> str:
-    kinds = []
+    """`media` (true or false, or 0–100000)."""
+    kinds = dict.fromkeys(kind for one in _alternatives(schema) if (kind := _kind(name, one)))
+    return f"`{name}` ({' or '.join(kinds)})"
+
+
+def _alternatives(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for one in schema.get("anyOf", [schema]):
-        if "enum" in one:
-            kinds.append(", ".join(one["enum"]))
-        elif "minimum" in one:
-            kinds.append(f"{one['minimum']}–{one['maximum']}")
-        elif one.get("type") == "boolean":
-            kinds.append("bool")
-        elif "$ref" in one:
-            kinds.append("section: bool, …")
-    return f"`{name}`" + (f" ({' or '.join(kinds)})" if kinds else "")
+        if "anyOf" in one:
+            yield from _alternatives(one)
+        else:
+            yield one
+
+
+def _kind(name: str, schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    if "minimum" in schema:
+        return f"{schema['minimum']}–{schema['maximum']}"
+    if "$ref" in schema:
+        return f"object of `{'`, `'.join(section.name.lower() for section in SECTIONS)}`, each bool"
+    match schema.get("type"):
+        case "boolean":
+            return "bool"
+        case "string":
+            if name.endswith("seniority"):
+                return "level or title"
+            return "id" if schema.get("minLength") else "text"
+    return ""
 
 
 def _first_line(data: type) -> str:
@@ -217,7 +241,11 @@ def _notes() -> str:
   other side is one: `seniority` is the recipient's, `actor_seniority` the actor's.
 - `reactor`, `commenter`, `sharer`, `endorser`, `spam_reporter`, `decliner` and `dialogue_partner` count each member
   on the other side once a day, however many events there are.
-- A register keeps its newest value by event time. An empty text clears it.
+- A register keeps its newest value by event time, to the millisecond. Of two updates of one millisecond it depends on
+  a hash of their ids which one holds, so their order does not matter. An empty text clears it.
+- `groups` is the number of groups whose newest event is a join, among the first 512 names of a member's groups in
+  alphabetical order.
+- `media` of a profile is 1 for true and 0 for false. A share with `words` of 1 or more has an insight.
 """
 
 
@@ -243,40 +271,6 @@ somebody received, stays with them.
   these days stop counting with it.
 - What others do stays in `member.ledger`, unpublished, until it leaves the window; the member's id stays there too.
   The events stay in `activity.events` until its retention ends.
-"""
-
-
-def _seniority() -> str:
-    def levels(chosen: frozenset[str]) -> str:
-        return ", ".join(level for level in LEVELS if level in chosen)
-
-    neither = levels(frozenset(LEVELS) - SENIOR - JUNIOR)
-    rows = ["| level | phrases in a title | as a whole text also |", "|---|---|---|"]
-    rows += [f"| {level} | {TITLES.get(level, '')} | {SPELLINGS.get(level, '')} |" for level in LEVELS]
-    rows += [f"| (none) | {NO_LEVEL} | |"]
-    return f"""## Seniority
-
-A text is a level, or a job title as people write it. {levels(SENIOR)} count as senior (and as
-decision makers); {levels(JUNIOR)} as junior; {neither} as neither. What is not known is `other`.
-
-A title is read in whole words, without regard to case, accents, hyphens and dots. It is cut into parts at commas,
-bars, slashes, `&` and "and"; what follows "at" or `@` is a company. In each part the phrases of this table are
-found, the longest first, and the highest level counts. But an intern or a junior is one whatever else the part says.
-A phrase does not count if it is somebody else's ("assistant to the CEO", "director's assistant"), or past or hoped
-for ("former CEO"). A part about an assistant or a secretary has no level.
-
-{chr(10).join(rows)}
-
-(in) and the like mean a form with these letters and one without. ä, ö and ü may be written as ae, oe and ue.
-
-`PILLARSCORE_SENIORITY_FILE` names a TOML file with more phrases. They come before those of the table; `other` takes a
-phrase out of it. Give all workers the same file.
-
-```toml
-[titles]
-"account executive" = "manager"
-ninja = "senior"
-```
 """
 
 

@@ -3,12 +3,14 @@
 import os
 import tomllib
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.config.rubric_file import load, read
 from agents.config.settings import Settings
 from agents.files.ndjson import Lines
 from agents.offline.engine import Offline
@@ -56,38 +58,43 @@ def shuffled_events(seed, count, crowd, day, drawn=30_000, twice=0.02):
         yield event
 
 
-def compare(count, crowd, folder, seed):
-    """All members' scores, pillars and components from a file against the oracle's; how many there were."""
+def compare(count, crowd, folder, seed, name="ssi"):
+    """All members' scores, pillars and components from a file against the oracle's; how many there were.
+
+    name: of a bundled rubric.
+    """
+    rubric, toml = load(Path(name)), tomllib.loads(read(Path(name)), parse_float=Decimal)
     facts = oracle.Facts(DAY)
     path = folder / "events.ndjson"
     with path.open("wb") as file:
         for event in shuffled_events(seed, count, crowd, DAY):
             facts.add(event)
             file.write(kit.dumps(event) + b"\n")
-    offline = Offline(Settings(), SSI, DAY)
+    offline = Offline(Settings(), rubric, DAY)
     offline.read(Lines([path]))
     path.unlink()
     assert not offline.dead
     standings = offline.standings()
     expected = facts.members()
     assert set(standings.members) == set(expected)
-    scorer = Scorer(SSI, DAY)
+    scorer = Scorer(rubric, DAY)
     for at, name in enumerate(standings.members):
-        total, parts = oracle.score(TOML, DAY, *expected[name])
+        total, parts = oracle.score(toml, DAY, *expected[name])
         assert standings.score[at] == total, name
         for pillar, column in zip(PILLARS, standings.pillars[at].tolist(), strict=True):
-            mine = [part["name"] for part in TOML["component"] if part.get("pillar") == pillar]
+            mine = [part["name"] for part in toml["component"] if part.get("pillar") == pillar]
             assert column == sum(parts[one] for one in mine), name
         points = scorer.points(*batch(DAY, [offline.member(name)]))
         assert points.components[0].tolist() == list(parts.values()), name
     assert all(
-        any(oracle.share(part, DAY, *known) for known in expected.values()) for part in TOML["component"]
+        any(oracle.share(part, DAY, *known) for known in expected.values()) for part in toml["component"]
     )
     return len(expected)
 
 
-def test_events_of_every_type(tmp_path):
-    assert compare(20_000, 60, tmp_path, seed=11) == 60
+@pytest.mark.parametrize("name", ["ssi", "ssi-2"])
+def test_events_of_every_type(name, tmp_path):
+    assert compare(20_000, 60, tmp_path, seed=11, name=name) == 60
 
 
 @pytest.mark.slow
