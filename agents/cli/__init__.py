@@ -39,6 +39,7 @@ ORDER = (
     "team",
     "whatif",
     "verify",
+    "audit",
     "ledger",
     "backup",
     "restore",
