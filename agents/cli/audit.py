@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
 from agents.cli._options import AsOf, FilesOrLive, RejectedFile, RubricFile
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from pipeline.rubric.model import Rubric
 
 app = typer.Typer(no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="JSON; points in hundredths.")]
 
 
 @app.callback()
@@ -75,7 +75,7 @@ def rubric(
             found.append(price)
             advance(0, len(found), len(lengths) * len(numbers))
     if as_json:
-        _json({"rubric": _named(chosen), "prices": [price.model_dump(mode="json") for price in found]})
+        emit({"rubric": _named(chosen), "prices": [price.model_dump(mode="json") for price in found]})
         return
     _print(shown.prices(found), *(shown.plans(found) if plans else ()))
     console.report(f"A new account by {chosen.name} {chosen.version}, if nobody reports it as spam")
@@ -102,7 +102,7 @@ def members(
 
     report, _, account = _audited(files, as_of=as_of, rubric=rubric, rejected=rejected)
     if as_json:
-        _json(report.model_dump(mode="json"))
+        emit(report.model_dump(mode="json"))
     else:
         _print(*shown.report(report, most=top))
     _account(report, account)
@@ -130,7 +130,7 @@ def member(
     whole, table, account = _audited(files, as_of=as_of, rubric=rubric, rejected=rejected, member=member)
     report, exchanged = whole.about(member), partners(whole, table, member)
     if as_json:
-        _json(report.model_dump(mode="json") | {"partners": [one.model_dump() for one in exchanged]})
+        emit(report.model_dump(mode="json") | {"partners": [one.model_dump() for one in exchanged]})
     else:
         _print(*shown.report(report, most=20), *([shown.partners(exchanged)] if exchanged else []))
     _account(whole, account)
@@ -200,12 +200,6 @@ def _account(report: "Report", account: str) -> None:
 
 def _named(rubric: "Rubric") -> dict[str, str]:
     return {"name": rubric.name, "version": str(rubric.version)}
-
-
-def _json(content: object) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
 
 
 def _print(*parts: "RenderableType") -> None:

@@ -13,30 +13,11 @@ def test_the_pages_with_commands_are_found():
 
 
 @pytest.mark.slow
-<<<<<<< HEAD
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_print_what_is_shown(page, tmp_path):
     run = runner(tmp_path)
     shown = list(commands(page.read_text("utf-8")))
     assert shown
-=======
-@pytest.mark.parametrize("name", ["audit.md", "change-a-rubric.md", "team-report.md"])
-def test_the_commands_print_what_is_shown(name, tmp_path):
-    for folder in ("rubrics", "samples"):
-        (tmp_path / folder).symlink_to(ROOT / folder)
-    for program_name, arguments in (("pillarscore", "-m agents.cli "), ("python", "")):
-        program = tmp_path / program_name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
-        program.chmod(0o755)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PILLARSCORE_")}
-    environment |= {
-        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "PYTHONUTF8": "1",
-    }
-    shown = list(commands((ROOT / "docs" / "how-to" / name).read_text(encoding="utf-8")))
-    assert len(shown) > 2
->>>>>>> 92ae1aa (pillarscore audit: prices of scores by a rubric, who looks as if they had bought one, and the evidence about a member; measured on towns of twenty seeds)
     for command, output in shown:
         assert run(command) == output, f"{command}: run make docs"
 
