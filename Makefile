@@ -92,6 +92,7 @@ format: .venv/dev ## format the code
 docs: .venv/dev .venv/run ## regenerate the reference pages, and the figures and outputs that other pages show
 	@$(BIN)/python -m pipeline.docgen.events > docs/reference/events.md
 	@$(BIN)/python -m agents.docgen.write
+	@$(BIN)/python -m agents.docgen.buying
 	@$(BIN)/python -m schemas.export
 	@$(BIN)/python -m perf.persona_page
 	@$(BIN)/python -m perf.golden

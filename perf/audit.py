@@ -150,13 +150,11 @@ def main() -> None:
     parser.add_argument("--file", type=Path)
     given = parser.parse_args()
     if given.file is not None:
-        began, before = time.perf_counter(), _peak_mb()
+        began, before = time.process_time(), _peak_mb()
         report = audited(Inputs([given.file]))
-        took = time.perf_counter() - began
-        print(
-            f"{report.members:,} members, {len(report.named)} named; {took:.1f} s, {_peak_mb():.0f} MB at most"
-        )
-        print(f"(before the events were read: {before:.0f} MB)")
+        took = time.process_time() - began
+        print(f"{report.members:,} members, {len(report.named)} named; {took:.1f} s of CPU")
+        print(f"{_peak_mb():.0f} MB at most, {before:.0f} MB of them before the events were read")
         return
     tallies = {"towns": Tally(), "personas": Tally(), "messages": Tally(), "messages as comments": Tally()}
     for seed in given.seeds:

@@ -40,6 +40,7 @@ ORDER = (
     "whatif",
     "rubric",
     "verify",
+    "audit",
     "ledger",
     "backup",
     "restore",

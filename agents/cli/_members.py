@@ -9,9 +9,12 @@ from agents.cli._options import date_of
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from agents.config.settings import Settings
     from pipeline.reports.population import Known, Population
     from pipeline.rubric.model import Rubric
+    from schemas.frames import Frame
     from schemas.network import NetworkStanding
     from schemas.scores import Rank
 
@@ -53,11 +56,12 @@ def members(
     member: str | None = None,
     week: bool = False,
     rejected: Path | None = None,
+    on_rows: "Callable[[Frame, np.ndarray], object] | None" = None,
 ) -> Members:
     """The members of `files`, or without any those of the live state: all, or the partition of `member`.
 
     week: those of the files as of a week before, too; the live state has its own history. rejected: where to write
-    the lines of the files that are no events.
+    the lines of the files that are no events. on_rows: gets the rows of the files (`FileShard`); live there are none.
     """
     from agents.config.clock import clock
     from agents.files.inputs import Inputs
@@ -77,7 +81,13 @@ def members(
     with rejected_file(rejected) as sink, console.reading("reading", lines) as advance:
         runs = [
             Offline(
-                settings, rubric, of, networks=member is not None, as_live=AsLive(latest_ms(of)), rejected=to
+                settings,
+                rubric,
+                of,
+                networks=member is not None,
+                as_live=AsLive(latest_ms(of)),
+                rejected=to,
+                on_rows=on_rows,
             )
             for of, to in (((day, sink), (day - 7, None)) if week else ((day, sink),))
         ]

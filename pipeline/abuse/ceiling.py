@@ -8,6 +8,7 @@ choices and the bounds of `pipeline.abuse.plans` rest on these three; tests hold
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import fsum
 
 from pipeline.abuse.actions import Action
 from pipeline.common.units import Day
@@ -81,7 +82,7 @@ class Ceiling:
         self._touched: dict[tuple[str, int], _Touched] = {}
         self._credited: dict[str, tuple[dict[Signal, int], dict[Register, int]]] = {}
         self._sections = [part for part in rubric.components if isinstance(part, Registers)]
-        self.points = sum(self._earned(at, 0.0) for at in range(len(rubric.components)))
+        self.points = fsum(self._earned(at, 0.0) for at in range(len(rubric.components)))
 
     def units(self, actions: tuple[Action, ...]) -> Iterator[Unit]:
         """Every action on every day; a lasting one on the first day."""
@@ -221,7 +222,7 @@ class Ceiling:
 
     def _more(self, effect: _Effect) -> float:
         counts = self._counts
-        return sum(
+        return fsum(
             worth * (min(counts[place] + count, cap) - min(counts[place], cap))
             for place, count, cap, worth in effect.parts
         )
@@ -241,7 +242,7 @@ class Ceiling:
     def _profile(self, known: Mapping[Register, int]) -> float:
         found = 0.0
         for part in self._sections:
-            reached = sum(
+            reached = fsum(
                 section.weight * min(known.get(register, 0), section.target) / section.target
                 for register, section in part.registers.items()
             )

@@ -40,11 +40,14 @@ def fans(table: Table) -> Iterator[Fans]:
     got = np.bincount(receiver, count, members).astype(np.int64)
     devoted = (days >= DAYS) & (count >= DEVOTED * given[giver])
     devoted &= ~np.isin(receiver * members + giver, pair)
-    for member in np.unique(receiver[devoted]).tolist():
-        mine = devoted & (receiver == member)
+    giver, receiver, count = giver[devoted], receiver[devoted], count[devoted]
+    for member, many in zip(*np.unique(receiver, return_counts=True), strict=True):
+        if many < FEWEST:
+            continue
+        mine = receiver == member
         of_fans = int(count[mine].sum())
-        if mine.sum() >= FEWEST and of_fans >= MOST_OF * got[member]:
-            yield Fans(member, tuple(giver[mine].tolist()), int(got[member]), of_fans)
+        if of_fans >= MOST_OF * got[member]:
+            yield Fans(int(member), tuple(giver[mine].tolist()), int(got[member]), of_fans)
 
 
 def _first_of_day(engaged: Table) -> np.ndarray:

@@ -44,12 +44,12 @@ class FoundPod(_Found):
 
 
 class FoundBurst(Suspect):
-    """A member who did far more on a few days than usual, and how many of all things they did unasked."""
+    """A member who did far more on a few days than on a usual one (None: there are too few of these)."""
 
     days: tuple[date, ...]
     done: int
     of: int
-    usual: int
+    usual: int | None
 
 
 class FoundFlood(Suspect):

@@ -81,12 +81,15 @@ _WEEK = 7
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """days: of the bursts, ascending; done: on these; of: in the whole window; usual: on a usual active day."""
+    """days: of the bursts, ascending; done: on these; of: in the whole window.
+
+    usual: on a usual active day; None where there were too few.
+    """
 
     days: tuple[int, ...]
     done: int
     of: int
-    usual: int
+    usual: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +132,19 @@ def activity(n: int, pairs: Pairs, day: Day) -> Iterator[tuple[int, Burst | None
 
 
 def _burst(done: np.ndarray, posts: np.ndarray, first: int) -> Burst | None:
-    usual = _usual(done, USUAL)
-    high = (done >= BURST) & (done >= TIMES * usual)
-    high |= (posts >= BURST_POSTS) & (posts >= TIMES * _usual(posts, USUAL_POSTS))
+    usual, usual_posts = _usual(done), _usual(posts)
+    high = (done >= BURST) & (done >= TIMES * (USUAL if usual is None else usual))
+    high |= (posts >= BURST_POSTS) & (posts >= TIMES * (USUAL_POSTS if usual_posts is None else usual_posts))
     total, burst = int(done.sum()), int(done[high].sum())
     if not burst or burst < MOST_OF * total:
         return None
     return Burst(tuple((np.flatnonzero(high) + first).tolist()), burst, total, usual)
 
 
-def _usual(counts: np.ndarray, otherwise: int) -> int:
-    """The median of the days with any, but for the busiest; `otherwise` if these are too few."""
+def _usual(counts: np.ndarray) -> int | None:
+    """The median of the days with any, but for the busiest; None if these are too few."""
     active = np.sort(counts[counts > 0])[:-SHORT]
-    return int(np.median(active)) if len(active) >= FEW_DAYS else otherwise
+    return int(np.median(active)) if len(active) >= FEW_DAYS else None
 
 
 def _flood(weekly: np.ndarray, sent: np.ndarray, answered: np.ndarray) -> Flood | None:

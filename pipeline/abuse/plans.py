@@ -225,7 +225,7 @@ def _way(ceiling: Ceiling, targets: Sequence[int]) -> _Way:
 
 def _bound(ceiling: Ceiling, units: Sequence[Unit], target: int) -> int | None:
     """How many events every plan to the target has at least, by what units gain now; None: none reaches it."""
-    missing = target - ceiling.points
+    missing = target - ceiling.points - _NEGLIGIBLE
     worths = []
     for unit in units:
         if (gain := ceiling.gain(unit)) > _NEGLIGIBLE:

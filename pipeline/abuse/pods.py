@@ -14,7 +14,7 @@ Two alone can't be told from friends.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -160,17 +160,22 @@ def _together(group: Sequence[int], giver: np.ndarray, receiver: np.ndarray, *, 
     return together / others
 
 
-def inside(members: Iterable[int], table: Table) -> dict[int, tuple[float, float]]:
-    """By member, the share of engagement given that stays in the group, and that of what is received from it."""
+def within(found: Sequence[Pod], table: Table) -> np.ndarray:
+    """int64[n]: for each exchange the index of the pod of which both are, -1 for none. Nobody is in two pods."""
+    pod_of = np.full(len(table.names), -1, np.int64)
+    for at, pod in enumerate(found):
+        pod_of[list(pod.members)] = at
+    giver, receiver = pod_of[table.giver], pod_of[table.receiver]
+    return np.where(giver == receiver, giver, -1)
+
+
+def inside(found: Sequence[Pod], table: Table) -> tuple[np.ndarray, np.ndarray]:
+    """float[members] twice: of the engagement that each gives, and of that they get, the share of the pod."""
     engaged = table.engagement()
-    group = np.array([*members], np.int64)
-    mine, theirs = np.isin(engaged.giver, group), np.isin(engaged.receiver, group)
-    found = {}
-    for member in group.tolist():
-        given, got = engaged.giver == member, engaged.receiver == member
-        shares = [
-            float(engaged.count[some & within].sum() / max(1, engaged.count[some].sum()))
-            for some, within in ((given, theirs), (got, mine))
-        ]
-        found[member] = shares[0], shares[1]
-    return found
+    own = within(found, engaged) >= 0
+    shares = []
+    for side in (engaged.giver, engaged.receiver):
+        every = np.bincount(side, engaged.count, len(table.names))
+        mine = np.bincount(side[own], engaged.count[own], len(table.names))
+        shares.append(mine / np.maximum(every, 1))
+    return shares[0], shares[1]

@@ -1,8 +1,9 @@
 """The whole audit: looks for everything among all members, and works out what it earns."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from pipeline.abuse.findings import (
     Suspect,
 )
 from pipeline.abuse.own_activity import OWN, SENT, Burst, Flood, activity
-from pipeline.abuse.pods import Pod, inside, pods
+from pipeline.abuse.pods import Pod, inside, pods, within
 from pipeline.common.days import calendar
 from pipeline.common.units import Day
 from pipeline.reports.population import People
@@ -69,7 +70,7 @@ def audit(rubric: Rubric, day: Day, people: Iterable[People], *, table: Table) -
         as_of=calendar(day),
         rubric=RubricName(name=rubric.name, version=str(rubric.version)),
         members=members,
-        pods=tuple(judge.pod(pod) for pod in found_pods),
+        pods=tuple(judge.pods(found_pods)),
         bursts=_by_points(one for one in bursts if one.score - one.without >= EARNED),
         floods=_by_points(floods),
         fans=_by_points(judge.fans(one) for one in found_fans),
@@ -122,25 +123,29 @@ class _Judge:
         self._table = table
         self._known = known
 
-    def pod(self, pod: Pod) -> FoundPod:
-        table, members = self._table, np.array(pod.members)
-        within = table.only(np.isin(table.giver, members) & np.isin(table.receiver, members))
-        shares = inside(pod.members, table)
-        found = [
-            PodMember(
-                **self._suspect(table.names[one], self._exchanged(within, one)).model_dump(),
-                given_inside=round(shares[one][0], 4),
-                received_inside=round(shares[one][1], 4),
+    def pods(self, found: Sequence[Pod]) -> Iterator[FoundPod]:
+        """The pods with their evidence."""
+        table, pod_of = self._table, within(found, self._table)
+        given, received = inside(found, table)
+        order = np.argsort(pod_of, kind="stable")
+        starts = np.searchsorted(pod_of[order], np.arange(len(found) + 1))
+        for at, pod in enumerate(found):
+            mine = table.only(order[starts[at] : starts[at + 1]])
+            members = [
+                PodMember(
+                    **self._suspect(table.names[one], self._exchanged(mine, one)).model_dump(),
+                    given_inside=round(float(given[one]), 4),
+                    received_inside=round(float(received[one]), 4),
+                )
+                for one in pod.members
+            ]
+            engaged = mine.engagement()
+            yield FoundPod(
+                members=_by_points(members),
+                together=round(pod.together, 4),
+                engagements=int(engaged.count.sum()),
+                days=len(np.unique(engaged.day)),
             )
-            for one in pod.members
-        ]
-        engaged = within.engagement()
-        return FoundPod(
-            members=_by_points(found),
-            together=round(pod.together, 4),
-            engagements=int(engaged.count.sum()),
-            days=len(np.unique(engaged.day)),
-        )
 
     def burst(self, name: str, burst: Burst) -> FoundBurst:
         days = set(burst.days)
@@ -183,17 +188,17 @@ class _Judge:
         score, without = self._scorer.points(*batch(self._day, [member, rest])).score.tolist()
         return Suspect(member=name, score=score, without=without)
 
-    def _exchanged(self, within: Table, member: int) -> Tiles:
+    def _exchanged(self, exchanges: Table, member: int) -> Tiles:
         """What a member was credited by exchanges; who is counted once a day is counted so here too."""
         found: Tiles = defaultdict(int)
         met: set[tuple[Signal, int, int]] = set()
-        mine = within.only((within.giver == member) | (within.receiver == member))
+        mine = exchanges.only((exchanges.giver == member) | (exchanges.receiver == member))
         rows: Sequence[Sequence[int]] = np.stack(
             [mine.giver, mine.receiver, mine.day, mine.kind, mine.count], axis=1
         ).tolist()
         for giver, receiver, day, kind, count in rows:
             gives = giver == member
-            mask = within.kinds[kind][0 if gives else 1]
+            mask = exchanges.kinds[kind][0 if gives else 1]
             other = receiver if gives else giver
             for signal in _signals(mask):
                 if signal not in DISTINCT:
@@ -204,5 +209,6 @@ class _Judge:
         return found
 
 
-def _signals(mask: int) -> list[Signal]:
-    return [signal for signal in Signal if mask >> signal & 1]
+@cache
+def _signals(mask: int) -> tuple[Signal, ...]:
+    return tuple(signal for signal in Signal if mask >> signal & 1)

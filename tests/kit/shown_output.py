@@ -99,12 +99,13 @@ class _Renewing(doctest.DocTestRunner):
 
 
 def runner(folder: Path) -> Run:
-    """Runs commands in a folder, with `pillarscore` on PATH and without settings."""
+    """Runs commands in a folder, with `pillarscore` and this Python on PATH and without settings."""
     for name in FOLDERS:
         (folder / name).symlink_to(ROOT / name)
-    program = folder / "pillarscore"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m agents.cli "$@"\n')
-    program.chmod(0o755)
+    for name, arguments in (("pillarscore", '-m agents.cli "$@"'), ("python", '"$@"')):
+        program = folder / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}\n')
+        program.chmod(0o755)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PILLARSCORE_")}
     environment |= {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
