@@ -34,7 +34,7 @@ def render(simulations: Sequence[Simulation]) -> str:
     own = [signal.name.lower() for signal in Signal if signal not in _RECEIVED]
     parts = [
         "# Golden members: who the default rubric is expected to give which score.\n"
-        "# `pillarscore rubric check` tries it. Made by `make docs` from samples/personas.py: what each persona does\n"
+        "# `pillarscore rubric check` tries it. Made by `make docs` from samples/personas.py: what each one does\n"
         f"# in an average week. The scores are the aims of docs/explanation/personas.md, {TOLERANCE} points more\n"
         "# or less.\n",
         "# Own actions, of which more must not lower a score on that day.",
