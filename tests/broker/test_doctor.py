@@ -19,9 +19,10 @@ from agents.topics.authorized import allowed
 from agents.topics.creation import ensure
 from agents.topics.states import change
 from perf.worker_process import Worker, free_port
+from tests.broker.test_acls import script
 from tests.broker.test_topics import names
 from tests.kit.secured_client import settings_of
-from tests.kit.secured_kafka import Secured, allow_role
+from tests.kit.secured_kafka import Secured
 
 Run = Callable[..., str]
 
@@ -144,26 +145,31 @@ def test_a_secured_kafka_without_credentials(secured: Secured, run: Run) -> None
     )
 
 
-def test_every_missing_acl_is_found_and_no_other(
-    secured: Secured, run: Run, prefix: str, tmp_path: Path
-) -> None:
+@pytest.mark.timeout(280)
+def test_every_missing_acl_is_found_and_no_other(secured: Secured, run: Run, prefix: str, jars: Path) -> None:
     alice = settings_of(secured.environment("SCRAM"), prefix=prefix, frame_partitions=2, event_partitions=2)
     asyncio.run(ensure(alice))
     nobody = secured.environment("SCRAM", sasl_username="bob", sasl_password="bob-secret")
-    told = run(nobody, "doctor", code=1)
-    assert f"on topic {prefix}activity.events is not allowed" in " ".join(told.split())
-    assert "kafka-acls --add --allow-principal User:bob" in " ".join(told.split())
-    for user in USERS:
-        environment = secured.environment("SCRAM", sasl_username=user, sasl_password=f"{user}-secret")
-        ours = settings_of(environment, prefix=prefix, frame_partitions=2, event_partitions=2)
-        before: Any = asyncio.run(allowed(ours, user))
-        needed = {(one.resource, one.name): set(one.operations) for one in access(ours, user)}
-        lacking = {(one.resource, one.name): set(one.operations) for one in before.lacking}
-        assert lacking == needed
-        asyncio.run(allow_role(alice, user))
+    told = " ".join(run(nobody, "doctor", code=1).split())
+    assert f"on topic {prefix}activity.events is not allowed" in told
+    assert "kafka-acls --add --allow-principal User:bob" in told
+    ours = {
+        user: settings_of(
+            secured.environment("SCRAM", sasl_username=user, sasl_password=f"{user}-secret"),
+            prefix=prefix,
+            frame_partitions=2,
+            event_partitions=2,
+        )
+        for user in USERS
+    }
+    for user, settings in ours.items():
+        needed = {(one.resource, one.name): set(one.operations) for one in access(settings, user)}
+        before: Any = asyncio.run(allowed(settings, user))
+        assert {(one.resource, one.name): set(one.operations) for one in before.lacking} == needed
+    script(secured, prefix, jars, *USERS)
+    for user, settings in ours.items():
         deadline = time.monotonic() + 20
-        while asyncio.run(allowed(ours, user)).lacking:
+        while asyncio.run(allowed(settings, user)).lacking:
             assert time.monotonic() < deadline, "all it needs is allowed"
-        found = looked(ours, user)
-        assert states(found)["acls"] == "ok"
-        assert states(found)["topics"] == "ok"
+        found = looked(settings, user)
+        assert (states(found)["acls"], states(found)["topics"]) == ("ok", "ok")
