@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from agents.cli._json import AsJson, emit
 from agents.cli._options import AsOf, FilesOrLive
 from agents.config.errors import UserError
 
@@ -20,7 +21,7 @@ def rubric() -> None:
 
 
 @app.command("list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the bundled rubrics.
 
     Example: pillarscore rubric list
@@ -29,6 +30,18 @@ def list_() -> None:
     from agents.config.settings import Settings
 
     served = Settings.load().rubric or Path(rubric_file.SHIPPED.removesuffix(".toml"))
+    if as_json:
+        listed = {name: rubric_file.load(Path(name)) for name in rubric_file.bundled()}
+        emit(
+            {
+                "configured": str(served),
+                "bundled": [
+                    {"name": name, "rubric": one.name, "version": one.version, "title": one.title}
+                    for name, one in listed.items()
+                ],
+            }
+        )
+        return
     for name in rubric_file.bundled():
         one = rubric_file.load(Path(name))
         mark = "*" if name == str(served) else " "
@@ -90,7 +103,7 @@ def new(
 
 
 @app.command(no_args_is_help=True)
-def diff(old: _RubricArgument, new: _RubricArgument) -> None:
+def diff(old: _RubricArgument, new: _RubricArgument, as_json: AsJson = False) -> None:
     """Say in words what differs between two rubrics. Exit code 0, also if something does.
 
     Example: pillarscore rubric diff ssi ssi-2
@@ -100,6 +113,9 @@ def diff(old: _RubricArgument, new: _RubricArgument) -> None:
     from pipeline.reports.rubric_diff import differences
 
     found = list(differences(rubric_file.load(old), rubric_file.load(new)))
+    if as_json:
+        emit({"differences": found})
+        return
     for line in found or ["Nothing differs"]:
         typer.echo(visible(line))
 

@@ -213,6 +213,8 @@ WITHOUT_JSON = {
     ("run",): "goes on until it is stopped; status, top and verify have the results",
     ("worker",): "goes on until it is stopped; PILLARSCORE_LOG_FORMAT=json is for its log",
     ("completion",): "prints a script",
+    ("rubric", "show"): "prints TOML, which is for programs too",
+    ("rubric", "new"): "writes a file",
 }
 
 
