@@ -160,6 +160,8 @@ RECORD_EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
             "rubric_version": "1",
             "kinds": ["industry", "team"],
             "places": 277,
+            "names": None,
+            "digest": None,
         },
     ),
 }
