@@ -11,7 +11,10 @@ from agents.cli._options import AsOf, Files, RejectedFile, RubricFile, date_of
 from agents.config.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from agents.offline.engine import Offline, ScoreTable
+    from schemas.frames import Frame
 
 app = typer.Typer()
 Format = Literal["table", "json", "ndjson", "csv", "parquet"]
@@ -20,7 +23,26 @@ Top = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help=f"Only the best N. Default: all; {TABLE_ROWS} in a table."),
 ]
-_BY_NAME: dict[str, Format] = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".parquet": "parquet"}
+_BY_NAME: dict[str, Format] = {
+    ".txt": "table",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+
+
+class _Newest:
+    """The time of the newest event, ms since 1970; None while there is none."""
+
+    def __init__(self) -> None:
+        self.ms: int | None = None
+
+    def see(self, frame: "Frame", rows: "np.ndarray") -> None:
+        """Rows of events that count."""
+        if len(rows):
+            newest = int(frame.time[rows].max())
+            self.ms = newest if self.ms is None else max(self.ms, newest)
 
 
 @app.command(no_args_is_help=True)
@@ -50,8 +72,10 @@ def score(
 
     Example: pillarscore convert collegemsg samples/collegemsg.txt.gz | pillarscore score - --as-of 2004-06-14
     """
+    import numpy as np
+
     from agents.config import rubric_file
-    from agents.config.clock import clock
+    from agents.config.clock import clock, zone
     from agents.config.settings import Settings
     from agents.files.inputs import Inputs
     from agents.files.rejected import rejected_file
@@ -62,17 +86,12 @@ def score(
     settings = Settings.load()
     chosen = rubric_file.load(rubric or settings.rubric)
     day = clock(settings, date_of(as_of)).today()
-    if as_json and format not in (None, "json"):
-        raise UserError(f"--json and --format {format} exclude each other: give one")
-    form = "json" if as_json else format or _form(out)
-    if form == "parquet" and out is None:
-        raise UserError("Parquet can't be written to the terminal: give --out FILE too")
+    form = _form(out, format, as_json=as_json)
     inputs = Inputs(files)
     with writer(out) as write:
         with rejected_file(rejected) as sink, console.reading("scoring", inputs) as advance:
-            run = Offline(
-                settings, chosen, day, as_live=AsLive(clock(settings).latest_ms(day)), rejected=sink
-            )
+            as_live, newest = AsLive(clock(settings).latest_ms(day)), _Newest()
+            run = Offline(settings, chosen, day, as_live=as_live, rejected=sink, on_rows=newest.see)
             run.read(inputs, advance)
         run.files.require_events()
         table = run.standings(components=form in ("csv", "parquet"))
@@ -83,13 +102,32 @@ def score(
     console.report(f"{console.about(table, name)}; {console.account(run.counters)}")
     for line in console.letters(run.dead):
         console.report(line)
+    if not len(table) and as_of is None and newest.ms is not None:
+        last = zone(settings.zone).of(np.array(newest.ms))
+        console.report(console.too_old(int(last)))
 
 
-def _form(out: Path | None) -> Format:
-    """The format that the name of a file asks for."""
+def _form(out: Path | None, format: Format | None, *, as_json: bool) -> Format:
+    """The format asked for, or that of the file; UserError when these don't go together."""
+    if as_json and format not in (None, "json"):
+        raise UserError(f"--json and --format {format} exclude each other: give one")
+    form = "json" if as_json else format or _by_name(out)
+    if form == "parquet" and out is None:
+        raise UserError("Parquet can't be written to the terminal: give --out FILE too")
+    return form
+
+
+def _by_name(out: Path | None) -> Format:
+    """The format that the name of a file asks for; UserError when its ending is of none."""
     if out is None:
         return "table"
-    return _BY_NAME.get((out.with_suffix("") if out.suffix == ".gz" else out).suffix, "table")
+    ending = (out.with_suffix("") if out.suffix == ".gz" else out).suffix
+    if not ending:
+        return "table"
+    if ending not in _BY_NAME:
+        known = ", ".join(_BY_NAME)
+        raise UserError(f"--out {out}: the name must end in one of {known} (and .gz), or give --format")
+    return _BY_NAME[ending]
 
 
 def _pieces(format: Format, run: "Offline", table: "ScoreTable", rows: Sequence[int]) -> Iterator[bytes]:

@@ -156,6 +156,15 @@ def about(score_table: "ScoreTable", rubric: str) -> str:
     return f"{members} as of {calendar(Day(score_table.day))} by {rubric}"
 
 
+def too_old(last: int) -> str:
+    """What to do when nothing counts today as all events are before the window; last: the day of the newest."""
+    from pipeline.common.days import calendar
+    from pipeline.common.units import Day
+
+    day = calendar(Day(last)).isoformat()
+    return f"All events are too old to count today; the last is of {day}: give --as-of {day} for scores of that day"
+
+
 def console(file: IO[str] | None = None) -> Console:
     """Where tables go: stdout, or a file."""
     out = file or sys.stdout

@@ -83,6 +83,32 @@ def test_top_and_out(here):
     assert gzip.decompress(out.read_bytes()).decode() == "".join(TABLE.splitlines(keepends=True)[:3])
 
 
+@pytest.mark.parametrize("name", ["scores.xlsx", "scores.pq.gz", "scores.v2"])
+def test_an_ending_that_is_not_known_is_refused_before_anything_is_read(here, capsys, name):
+    out = here / name
+    line = complaint(capsys, "score", here / "nowhere.ndjson", "--out", out)
+    assert line == (
+        f"--out {out}: the name must end in one of .txt, .json, .ndjson, .csv, .parquet (and .gz), or give --format"
+    )
+    assert not out.exists()
+    score(here, "--out", out, "--format", "csv")
+    assert out.exists()
+
+
+def test_an_old_file_without_a_day_says_which_to_give(here):
+    old = here / "old.ndjson"
+    old.write_bytes(
+        ndjson([event("post.published", str(n), "ada", f"2004-06-{n}T12:00:00Z") for n in (13, 14, 12)])
+    )
+    *_, last = good("score", old).stderr.splitlines()
+    assert last == (
+        "All events are too old to count today; the last is of 2004-06-14: "
+        "give --as-of 2004-06-14 for scores of that day"
+    )
+    assert good("score", old, "--as-of", "2004-06-14").stdout.splitlines()[1].startswith("1  ada")
+    assert "too old" not in good("score", old, "--as-of", "2010-01-01").stderr
+
+
 def test_ndjson_is_as_in_member_scores(here):
     scores = [
         Score.model_validate_json(line) for line in score(here, "--format", "ndjson").stdout.splitlines()
