@@ -43,7 +43,9 @@ async def merged(settings: Settings, kinds: Sequence[str]) -> MergedScores:
 
 
 async def _merged(settings: Settings, kinds: Sequence[str]) -> MergedScores:
-    found = MergedScores(settings.frame_partitions, kinds)
+    found = MergedScores(
+        settings.frame_partitions, kinds, limit=settings.cohort_limit, minimum=settings.cohort_minimum
+    )
     async with reader(settings, settings.topic("distributions"), 0) as r:
         async for records in r.read(*await r.bounds()):
             for record in records:

@@ -55,7 +55,9 @@ class RankFollower:
         self._budget = budget
         self._rounds = rounds
         self._check = DistributionCheck(settings, clock, metrics=metrics.ranks, health=health)
-        self.merged = MergedScores(settings.frame_partitions, kinds)
+        self.merged = MergedScores(
+            settings.frame_partitions, kinds, limit=settings.cohort_limit, minimum=settings.cohort_minimum
+        )
         self.ranks = RankWriter(self.merged, settings.rank_kinds, settings.cohort_minimum)
         self._current_at = self._clock.monotonic()
         self._owns = False
@@ -64,6 +66,7 @@ class RankFollower:
         self._stopping = False
         metrics.ranks.age = lambda: self._clock.monotonic() - self._current_at
         metrics.ranks.cohorts = self.merged.size
+        metrics.ranks.outside = lambda: dict(zip(self.merged.kinds, self.merged.table.outside, strict=True))
         metrics.ranks.publishes = lambda: self._publisher is not None
 
     def cohorts(self, partition: int) -> CohortMembership:
