@@ -28,7 +28,7 @@ class RankMetrics(Collector):
         )
         self.foreign = Counter(
             "pillarscore_foreign_distributions",
-            "Records of score.distributions that can't be read; ignored.",
+            "Records of score.distributions and score.benchmarks that can't be read; ignored.",
             registry=registry,
         )
         self.incomplete = Gauge(

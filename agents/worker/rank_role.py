@@ -156,7 +156,7 @@ class RankFollower:
             try:
                 self.merged.take(record.key, record.value, record.offset)
             except ValueError as error:
-                self._check.refused(record.offset, error)
+                self._check.refused(self.settings.topic("distributions"), record.offset, error)
 
     async def _bring_up(self) -> float:
         """Merge what has come, and publish it where that is done; seconds of CPU."""
@@ -186,7 +186,9 @@ class RankFollower:
 
     async def _take_over(self) -> None:
         s = self.settings
-        self._publisher = publisher = RankPublisher(self._topics, s, self._budget)
+        self._publisher = publisher = RankPublisher(
+            self._topics, s, self._budget, refused=self._check.refused
+        )
         await publisher.start()
         work = self._budget.steps(self.merged.count())
         for _ in work:

@@ -85,17 +85,18 @@ class Benchmarks:
         self._loaded: set[str] = set()  # of those published before, not looked for in the merged view yet
         self._as_of: tuple[Day, bool] | None = None
 
-    def load(self, key: bytes, value: bytes | None) -> None:
-        """A record that was published before, in order."""
-        name = key.decode()
+    def load(self, key: bytes | None, value: bytes | None) -> None:
+        """A record that was published before, in order; ValueError when it is no benchmark."""
+        name = (key or b"").decode()
         if value is None:
             self._cohorts.pop(name, None)
             self._loaded.discard(name)
             return
-        self._loaded.add(name)
-        cohort = self._cohorts[name] = _Cohort.of(name)
-        cohort.published = True
+        cohort = _Cohort.of(name)
         read = Benchmark.model_validate_json(value)
+        self._loaded.add(name)
+        self._cohorts[name] = cohort
+        cohort.published = True
         cohort.days = {
             number(day.day): (day.size, round(day.mean * 100), round(day.median * 100)) for day in read.days
         }
