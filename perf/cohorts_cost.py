@@ -37,7 +37,9 @@ class Compared(Pipeline):
 
     def __init__(self, settings: Settings, commit: int = COMMIT_EVENTS) -> None:
         kinds = settings.cohort_kinds or ()
-        self.merged = MergedScores(PARTITIONS, kinds)
+        self.merged = MergedScores(
+            PARTITIONS, kinds, limit=settings.cohort_limit, minimum=settings.cohort_minimum
+        )
         self.benchmarks = Benchmarks(settings.cohort_minimum)
         ranks = RankWriter(self.merged, settings.rank_kinds, settings.cohort_minimum)
         epoch = time.time_ns()

@@ -14,12 +14,24 @@ from typing_extensions import TypedDict
 MAX_BYTES = 256
 """Most bytes of UTF-8 in any text of an event: ids, sources, members, and all texts in data."""
 
+MAX_REGISTER_BYTES = 200
+"""The same of a text that may be kept of a member: those of registers, and any seniority."""
+KEPT = frozenset(
+    ("industry", "team", "role", "region", "employer", "seniority", "actor_seniority", "inviter_seniority")
+)
+"""The fields of data with such texts."""
+
+
 # JSON Schema counts characters and can't count bytes, so that has a keyword of our own; only NUL has a pattern.
-_SAID: dict[str, JsonValue] = {
-    "pattern": "^[^\\u0000]*$",
-    "x-max-bytes": MAX_BYTES,
-    "description": f"at most {MAX_BYTES} bytes of UTF-8",
-}
+def _said(most: int) -> dict[str, JsonValue]:
+    return {
+        "pattern": "^[^\\u0000]*$",
+        "x-max-bytes": most,
+        "description": f"at most {most} bytes of UTF-8",
+    }
+
+
+_SAID = _said(MAX_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +76,16 @@ Media = Annotated[
     Annotated[bool, Strict()] | Annotated[int, Whole(0, 100_000)],
     Field(union_mode="left_to_right", description="whether there is rich media, or how many items"),
 ]
+RegisterText = Annotated[
+    str, Strict(), Field(max_length=MAX_REGISTER_BYTES, json_schema_extra=_said(MAX_REGISTER_BYTES))
+]
 SeniorityText = Annotated[
     str,
     Strict(),
     Field(
-        max_length=MAX_BYTES,
-        json_schema_extra=_SAID | {"description": "any text; unknown text counts as other"},
+        max_length=MAX_REGISTER_BYTES,
+        json_schema_extra=_said(MAX_REGISTER_BYTES)
+        | {"description": "any text; unknown text counts as other"},
     ),
 ]
 
@@ -105,12 +121,12 @@ class ProfileUpdated(TypedDict):
 class MemberUpdated(TypedDict):
     """Upstream data about the member changed. Actor: registers; an empty text clears one."""
 
-    industry: NotRequired[Text | None]
-    team: NotRequired[Text | None]
-    role: NotRequired[Text | None]
+    industry: NotRequired[RegisterText | None]
+    team: NotRequired[RegisterText | None]
+    role: NotRequired[RegisterText | None]
     seniority: NotRequired[SeniorityText | None]
-    region: NotRequired[Text | None]
-    employer: NotRequired[Text | None]
+    region: NotRequired[RegisterText | None]
+    employer: NotRequired[RegisterText | None]
     connections: NotRequired[Annotated[int, Whole(0, 2_000_000_000)] | None]
 
 

@@ -79,7 +79,7 @@ def _field(schema: dict[str, Any], required: bool, definitions: dict[str, Any]) 
                 "choices": frozenset(one.get("enum") or [one["const"]]),
             }
         elif one["type"] == "string":
-            found |= {"text": True, "low": one.get("minLength", 0), "high": MAX_BYTES}
+            found |= {"text": True, "low": one.get("minLength", 0), "high": one["x-max-bytes"]}
         elif one["type"] == "integer":
             found |= {"number": True, "low": one["minimum"], "high": one["maximum"]}
         elif one["type"] == "boolean":

@@ -35,7 +35,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError, from_json, to_json
 from typing_extensions import TypedDict
 
-from schemas.activities import DATA, MAX_BYTES, Id
+from schemas.activities import DATA, KEPT, MAX_BYTES, MAX_REGISTER_BYTES, Id
 from schemas.cloudevents import BOM, embedded
 from schemas.reasons import quote
 from schemas.reasons import reason as reason  # reads what the adapters raise
@@ -60,17 +60,21 @@ def _check_time(text: str) -> str:
     return text
 
 
+_KEPT = frozenset(f"data.{name}" for name in KEPT)
+
+
 def check_text(value: Any, path: str = "") -> Any:
-    """Return `value` when every text in it is at most MAX_BYTES of UTF-8 without NUL.
+    """Return `value` when every text in it is at most MAX_BYTES of UTF-8 without NUL, and shorter where it is kept.
 
     Raises PydanticCustomError `too_long` or `nul`, whose context names the field.
     """
     if isinstance(value, str):
         if "\0" in value:
             raise PydanticCustomError("nul", "{field}: text must not contain NUL", {"field": path})
-        if len(value.encode()) > MAX_BYTES:
+        size = len(value.encode())
+        if size > MAX_REGISTER_BYTES and size > (most := MAX_REGISTER_BYTES if path in _KEPT else MAX_BYTES):
             raise PydanticCustomError(
-                "too_long", "{field}: text is over {limit} bytes", {"field": path, "limit": MAX_BYTES}
+                "too_long", "{field}: text is over {limit} bytes", {"field": path, "limit": most}
             )
     elif isinstance(value, dict):
         for key, item in value.items():

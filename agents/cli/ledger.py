@@ -1,5 +1,6 @@
 """`pillarscore ledger`: what the partitions keep, and what they miss."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,3 +93,62 @@ def losses(
     if not every and not json:
         typer.echo("No offsets are missing or lost")
     raise typer.Exit(1 if every and not resolve else 0)
+
+
+@app.command()
+def repair(
+    partition: Annotated[
+        int | None, typer.Option(min=0, metavar="P", help="Only this partition; otherwise all.")
+    ] = None,
+    skip: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--skip",
+            min=0,
+            metavar="OFFSET",
+            help="Leave out the record at this offset; repeatable. With --partition.",
+        ),
+    ] = None,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="Write the repair. Otherwise nothing is changed.")
+    ] = False,
+    quarantine: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="Where --rewrite keeps the records that it takes out (NDJSON, base64)."
+        ),
+    ] = Path("ledger-quarantine.ndjson"),
+) -> None:
+    """Explain what in the ledger no worker wrote, and with --rewrite repair it.
+
+    Without --rewrite this only reads: it lists the records that every restore leaves out, and why a restore refuses a
+    partition, if one does, with a proposal of records to skip. Whether to skip them is your decision: look at them
+    first, since skipping what a worker wrote loses it. --rewrite keeps the records in a file, and writes the right
+    ones again in one transaction. A running worker of the partition is fenced and restores. Exit code 1 if there is
+    anything to repair and --rewrite is not given, or if a partition could not be repaired.
+
+    Example: pillarscore ledger repair --partition 3 --skip 4711
+    """
+    import asyncio
+
+    from agents.config import rubric_file
+    from agents.config.errors import UserError
+    from agents.config.settings import Settings
+    from agents.local.broker import connected
+    from agents.queries import ledger_repair
+
+    if skip and partition is None:
+        raise UserError("--skip needs --partition, since each partition has its own offsets")
+    settings = connected(Settings.load(), start=False)
+    if partition is not None and partition >= settings.frame_partitions:
+        raise UserError(f"There are only partitions 0 to {settings.frame_partitions - 1}")
+    chosen = range(settings.frame_partitions) if partition is None else [partition]
+    work = ledger_repair.run(
+        settings,
+        rubric_file.load(settings.rubric),
+        chosen,
+        skipped=frozenset(skip or ()),
+        quarantine=quarantine if rewrite else None,
+        say=typer.echo,
+    )
+    raise typer.Exit(0 if asyncio.run(work) else 1)

@@ -197,6 +197,13 @@ class Settings(BaseSettings):
     cohort_minimum: int = Field(
         5, ge=1, le=1_000_000, description="Minimum size of a cohort for benchmarks and ranks."
     )
+    cohort_limit: int = Field(
+        20_000,
+        ge=1,
+        le=1_000_000,
+        description="Maximum number of cohorts of a kind. If there are more, those below `cohort_minimum` become "
+        "one, named `other`, and if that is not enough, the smallest of the rest too. Must be the same everywhere.",
+    )
     benchmark_ms: float = Field(
         1000,
         ge=100,

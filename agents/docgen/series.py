@@ -9,6 +9,7 @@ from prometheus_client.metrics import Histogram
 from agents.metrics.event_sources import MAX_SOURCES
 from agents.metrics.partition import LATENCY_BUCKETS
 from agents.worker.health import KINDS
+from pipeline.cohorts.kinds import KINDS as COHORT_KINDS
 from pipeline.scoring.bands import BANDS
 from pipeline.shard.score_distribution import BUCKETS, COLUMNS
 from schemas.ledger import Counters
@@ -28,7 +29,11 @@ _VALUES = {
     "stage": 2,
 }
 """Label -> how many values it has at most, where that does not depend on the metric; one for all others."""
-_KINDS = {"pillarscore_problems": len(KINDS), "pillarscore_state_bytes": 7}
+_KINDS = {
+    "pillarscore_problems": len(KINDS),
+    "pillarscore_state_bytes": 7,
+    "pillarscore_cohorts_other": len(COHORT_KINDS),
+}
 _MEMBER_SCORE = sum(BUCKETS[number > 0] + _EXTRA for number in range(len(COLUMNS)))
 _SCOPES = ("worker", "partition", "source", "pair")
 

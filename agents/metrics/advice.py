@@ -144,6 +144,14 @@ ADVICE: dict[str, tuple[str, str]] = {
         "above 0",
         "Another program writes to `score.distributions`: `/ready` has the offset.",
     ),
+    "pillarscore_source_new_members_total": (
+        "a tenth of all members in an hour",
+        "An upstream system was connected, or somebody invents members: find out who writes to that partition.",
+    ),
+    "pillarscore_cohorts_other": (
+        "above 0",
+        "More cohorts than `PILLARSCORE_COHORT_LIMIT`: did somebody invent teams, or do ids get into such a field?",
+    ),
     "pillarscore_incomplete_distributions": (
         "above 0 for minutes",
         "Another program writes to `score.distributions`, or no worker has the partition that `/ready` names.",

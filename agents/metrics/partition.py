@@ -60,6 +60,12 @@ class ScoreMetrics:
             registry=r,
         )
         self.event_sources = EventSources()
+        self.source_members = Counter(
+            "pillarscore_source_new_members",
+            "Members that were not known before, by the source partition of their first event.",
+            source,
+            registry=r,
+        )
         self.flush_members = Histogram(
             "pillarscore_flush_members",
             "Members whose scores were emitted in one flush.",
@@ -233,6 +239,7 @@ class PartitionMetrics:
             ("late", self._all.source_late),
             ("duplicate", self._all.source_duplicates),
             ("dead", self._all.source_letters),
+            ("new", self._all.source_members),
         ):
             for source, count in found[kind].items():
                 metric.labels(self._partition, str(source)).inc(count)

@@ -15,13 +15,18 @@ ATTEMPTS, AGAIN_S = 5, 1.0
 
 
 async def benchmarks(settings: Settings) -> dict[str, Benchmark]:
-    """The newest committed benchmark of each cohort."""
-    found: dict[bytes, bytes | None] = {}
+    """The newest committed benchmark of each cohort; records that are none are left out."""
+    found: dict[bytes | None, bytes | None] = {}
     async with reader(settings, settings.topic("benchmarks"), 0) as r:
         async for records in r.read(*await r.bounds()):
             found.update((record.key, record.value) for record in records)
-    made = (Benchmark.model_validate_json(value) for value in found.values() if value is not None)
-    return {benchmark.cohort: benchmark for benchmark in made}
+    made = {}
+    for key, value in found.items():
+        with contextlib.suppress(ValueError):
+            benchmark = Benchmark.model_validate_json(value or b"")
+            if benchmark.cohort.encode() == key:
+                made[benchmark.cohort] = benchmark
+    return made
 
 
 async def merged(settings: Settings, kinds: Sequence[str]) -> MergedScores:
@@ -43,7 +48,9 @@ async def merged(settings: Settings, kinds: Sequence[str]) -> MergedScores:
 
 
 async def _merged(settings: Settings, kinds: Sequence[str]) -> MergedScores:
-    found = MergedScores(settings.frame_partitions, kinds)
+    found = MergedScores(
+        settings.frame_partitions, kinds, limit=settings.cohort_limit, minimum=settings.cohort_minimum
+    )
     async with reader(settings, settings.topic("distributions"), 0) as r:
         async for records in r.read(*await r.bounds()):
             for record in records:

@@ -57,18 +57,25 @@ async def live(
     for partition in range(settings.frame_partitions):
         async with reader(settings, settings.topic("scores"), partition) as r:
             async for records in r.read(*await r.bounds(), AT_ONCE):
-                hits = np.isin(key_hashes([record.key for record in records]), wanted)
+                hits = np.isin(key_hashes([record.key or b"" for record in records]), wanted)
                 peers = [(records[at].key, records[at].value) for at in np.flatnonzero(hits).tolist()]
                 gathering.add(peers)
-                published = next((value for _, value in peers if value is not None), published)
-    if published is not None:
-        by = Score.model_validate_json(published).rubric
-        if RubricId(by.name, by.version) != rubric.id:
-            return None
+                published = next((by for _, value in peers if (by := _rubric(value)) is not None), published)
+    if published not in (None, rubric.id):
+        return None
     known, score, _ = gathering.columns()
     scores = np.full(len(wanted), UNKNOWN, np.int16)
     scores[np.searchsorted(wanted, known)] = score
     return _standing(shard, links, scores, member=member, day=population.day, settings=settings)
+
+
+def _rubric(value: bytes | None) -> RubricId | None:
+    """By which rubric a record is; None when it is no score."""
+    try:
+        by = Score.model_validate_json(value or b"").rubric
+    except ValueError:
+        return None
+    return RubricId(by.name, by.version)
 
 
 def _links(population: Population, member: str) -> tuple[AnyShard, LinkColumns, np.ndarray] | None:

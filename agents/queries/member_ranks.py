@@ -5,8 +5,9 @@ import pyarrow as pa
 
 from agents.config.settings import Settings
 from agents.queries.benchmarks import merged
+from pipeline.cohorts.cohort_table import ALL, NONE
 from pipeline.cohorts.kinds import EVERYONE, name_of, registers_of
-from pipeline.cohorts.merged_scores import ALL, is_active
+from pipeline.cohorts.merged_scores import is_active
 from pipeline.cohorts.rank import CohortRank, rank, rank_among
 from pipeline.cohorts.rank_records import counts_around
 from pipeline.cohorts.sources import Source
@@ -83,6 +84,9 @@ async def live(
     for column, (kind, value) in enumerate(zip((EVERYONE, *kinds), ("", *values), strict=True)):
         if value or not column:
             now, scores = np.array([view.number(kind, value)]), view.sorted_scores[column]
+        if now[0] in (NONE, view.table.others[column - 1] if column else NONE):
+            found[name_of(kind, value)] = None
+            continue
             was, old = _published(view.sources[partition], shard, index, column=column)
             if was is None:  # too new for its slot to be known: taken out by the score
                 was, old = int(now[0]) * bool(scores.above(now, score)[1][0]), int(score[0])

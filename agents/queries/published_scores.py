@@ -1,5 +1,6 @@
 """What is in the topics: the newest score of every member, and the days that were recorded."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import date
 
@@ -55,22 +56,31 @@ async def newest(
 
 
 async def recorded(settings: Settings, rubric: Rubric) -> RecordedHistory:
-    """The daily history, read as a stream: what is kept of it are the last 90 days of each member."""
+    """The daily history, read as a stream: what is kept of it are the last 90 days of each member.
+
+    Records that are none are left out.
+    """
     found = RecordedHistory(rubric)
     for partition in range(settings.frame_partitions):
         async with reader(settings, settings.topic("history"), partition) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
-                    if record.value is None:
-                        key = record.key.decode()
-                        found.take_back(key[_DATE + 1 :], days.number(date.fromisoformat(key[:_DATE])))
-                        continue
-                    day = Day.model_validate_json(record.value)
-                    p = day.pillars
-                    points = [day.score, p.brand, p.find, p.engage, p.relate]
-                    rubric_id = RubricId(day.rubric.name, day.rubric.version)
-                    found.add(day.member, days.number(day.day), points, rubric=rubric_id)
+                    with contextlib.suppress(ValueError, AttributeError):  # somebody else has written there
+                        _record(found, record.key, record.value)
     return found
+
+
+def _record(found: RecordedHistory, key: bytes, value: bytes | None) -> None:
+    """Add a record of a day, or take one back; ValueError or AttributeError when it is none."""
+    if value is None:
+        text = key.decode()
+        found.take_back(text[_DATE + 1 :], days.number(date.fromisoformat(text[:_DATE])))
+        return
+    day = Day.model_validate_json(value)
+    p = day.pillars
+    points = [day.score, p.brand, p.find, p.engage, p.relate]
+    rubric_id = RubricId(day.rubric.name, day.rubric.version)
+    found.add(day.member, days.number(day.day), points, rubric=rubric_id)
 
 
 def score_table(scores: dict[str, Score]) -> ScoreTable:

@@ -38,6 +38,8 @@ WINDOW_MS = 10_000
 COMMITS_MS = 1_000
 """The longest time between commits of a partition that has something to commit."""
 NEEDED = ("events", "frames", "ledger", "dead-letters")
+WORKER_BYTES, MEMBER_BYTES = 170_000_000, 1_100
+"""Memory of a worker without members, and for each, roughly: docs/reference/performance.md says what it was with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,15 @@ class Status:
     def workers(self) -> list[str]:
         """The workers in any group."""
         return sorted({*self.ingest.workers, *self.score.workers})
+
+    @property
+    def memory(self) -> dict[str, int]:
+        """Bytes that each worker should roughly need for the members it has; for the real figure ask the worker."""
+        found = dict.fromkeys(self.score.workers, WORKER_BYTES)
+        for one in self.partitions:
+            if one.owner is not None:
+                found[one.owner] = found.get(one.owner, WORKER_BYTES) + one.members * MEMBER_BYTES
+        return dict(sorted(found.items()))
 
 
 @dataclass(slots=True)

@@ -156,5 +156,9 @@ def _source(source: Source) -> str:
     if source.days_capped:
         days = "1 day" if source.days_capped == 1 else f"{source.days_capped} days"
         capped = f", {source.counted:,} counted (over the cap of {source.cap} on {days})"
+    if source.weeks_capped:
+        weeks = "1 week" if source.weeks_capped == 1 else f"{source.weeks_capped} weeks"
+        also = capped.removesuffix(")") + " and" if capped else f", {source.counted:,} counted (over"
+        capped = f"{also} the cap of {source.week_cap} in {weeks})"
     weight = f", weight {source.weight}" if source.weight != 1 else ""
     return f"{text}{role}: {times}{capped}{weight}"

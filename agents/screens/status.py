@@ -36,6 +36,7 @@ def as_json(status: Status) -> dict[str, Any]:
     made["at"] = datetime.fromtimestamp(made.pop("at_ms") / 1000, UTC).isoformat(timespec="milliseconds")
     made["as_of"] = _day(made.pop("day"))
     made["workers"] = status.workers
+    made["memory_estimate"] = status.memory
     made["next_steps"] = next_steps(status)
     for row in made["partitions"]:
         row["as_of"] = _day(row.pop("day"))
@@ -62,6 +63,9 @@ def _head(status: Status) -> Text:
     for group in (status.ingest, status.score):
         if _moving(group):
             text.append(f"; group {group.name} is rebalancing ({group.state})", "yellow")
+    if status.memory:
+        each = ", ".join(f"{visible(worker)} {size / 1e6:,.0f} MB" for worker, size in status.memory.items())
+        text.append(f"\nMemory, estimated from the members: {each}")
     read, scored = _rate(status.read_per_s), _rate(status.scored_per_s)
     text.append(f"\n{read} events/s read, {scored} events/s scored")
     return text

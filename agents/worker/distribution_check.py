@@ -1,4 +1,7 @@
-"""What does not belong into score.distributions, or does not add up: reported, and published again by who owns it."""
+"""What does not belong into score.distributions or score.benchmarks, or does not add up.
+
+It is reported, and whoever owns a partition whose scores are wrong there publishes them again.
+"""
 
 import math
 
@@ -35,11 +38,11 @@ class DistributionCheck:
         self.owned.pop(partition, None)
         self._restarted.discard(partition)
 
-    def refused(self, offset: int, why: Exception) -> None:
-        """A record can't be read, and is left out."""
+    def refused(self, topic: str, offset: int, why: Exception) -> None:
+        """A record of distributions or benchmarks can't be read, and is left out."""
         self._metrics.foreign.inc()
         first = str(why).splitlines()[0]
-        self._report(f"the record at offset {offset} of {self._topic} is ignored: {first}")
+        self._report(f"the record at offset {offset} of {topic} is ignored: {first}")
 
     def merged(self, merged: MergedScores) -> None:
         """After a merge, whether it could be done or not."""

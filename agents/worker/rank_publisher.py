@@ -1,5 +1,7 @@
 """The one worker of a Pillarscore that writes score.benchmarks."""
 
+from collections.abc import Callable
+
 from agents.config.settings import Settings
 from agents.ports import Log
 from agents.worker.background_budget import BackgroundBudget
@@ -8,9 +10,17 @@ from pipeline.cohorts.merged_scores import MergedScores
 
 
 class RankPublisher:
-    """The one who writes `score.benchmarks`."""
+    """The one who writes `score.benchmarks`. refused: gets topic and offset of a record that is none, and why."""
 
-    def __init__(self, topics: Log, settings: Settings, budget: BackgroundBudget) -> None:
+    def __init__(
+        self,
+        topics: Log,
+        settings: Settings,
+        budget: BackgroundBudget,
+        *,
+        refused: Callable[[str, int, Exception], None],
+    ) -> None:
+        self._refused = refused
         self._topics = topics
         self._budget = budget
         self._topic = settings.topic("benchmarks")
@@ -24,7 +34,10 @@ class RankPublisher:
         async with self._topics.reader(self._topic, 0) as r:
             async for records in r.read(*await r.bounds()):
                 for record in records:
-                    self._benchmarks.load(record.key, record.value)
+                    try:
+                        self._benchmarks.load(record.key, record.value)
+                    except ValueError as error:
+                        self._refused(self._topic, record.offset, error)
 
     async def publish(self, merged: MergedScores) -> float:
         """All benchmarks that changed, in one transaction; seconds of CPU."""

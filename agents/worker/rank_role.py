@@ -55,7 +55,9 @@ class RankFollower:
         self._budget = budget
         self._rounds = rounds
         self._check = DistributionCheck(settings, clock, metrics=metrics.ranks, health=health)
-        self.merged = MergedScores(settings.frame_partitions, kinds)
+        self.merged = MergedScores(
+            settings.frame_partitions, kinds, limit=settings.cohort_limit, minimum=settings.cohort_minimum
+        )
         self.ranks = RankWriter(self.merged, settings.rank_kinds, settings.cohort_minimum)
         self._current_at = self._clock.monotonic()
         self._owns = False
@@ -64,6 +66,7 @@ class RankFollower:
         self._stopping = False
         metrics.ranks.age = lambda: self._clock.monotonic() - self._current_at
         metrics.ranks.cohorts = self.merged.size
+        metrics.ranks.outside = lambda: dict(zip(self.merged.kinds, self.merged.table.outside, strict=True))
         metrics.ranks.publishes = lambda: self._publisher is not None
 
     def cohorts(self, partition: int) -> CohortMembership:
@@ -153,7 +156,7 @@ class RankFollower:
             try:
                 self.merged.take(record.key, record.value, record.offset)
             except ValueError as error:
-                self._check.refused(record.offset, error)
+                self._check.refused(self.settings.topic("distributions"), record.offset, error)
 
     async def _bring_up(self) -> float:
         """Merge what has come, and publish it where that is done; seconds of CPU."""
@@ -183,7 +186,9 @@ class RankFollower:
 
     async def _take_over(self) -> None:
         s = self.settings
-        self._publisher = publisher = RankPublisher(self._topics, s, self._budget)
+        self._publisher = publisher = RankPublisher(
+            self._topics, s, self._budget, refused=self._check.refused
+        )
         await publisher.start()
         work = self._budget.steps(self.merged.count())
         for _ in work:

@@ -12,8 +12,9 @@ from itertools import chain
 import numpy as np
 import orjson
 
-from pipeline.cohorts.kinds import kind_of
-from pipeline.cohorts.merged_scores import ALL, MergedScores
+from pipeline.cohorts.cohort_table import ALL
+from pipeline.cohorts.kinds import kind_of, name_of
+from pipeline.cohorts.merged_scores import MergedScores
 from pipeline.common.days import calendar, number
 from pipeline.common.json_columns import TEXTS, ZERO
 from pipeline.common.keyed_record import KeyedRecord
@@ -84,17 +85,18 @@ class Benchmarks:
         self._loaded: set[str] = set()  # of those published before, not looked for in the merged view yet
         self._as_of: tuple[Day, bool] | None = None
 
-    def load(self, key: bytes, value: bytes | None) -> None:
-        """A record that was published before, in order."""
-        name = key.decode()
+    def load(self, key: bytes | None, value: bytes | None) -> None:
+        """A record that was published before, in order; ValueError when it is no benchmark."""
+        name = (key or b"").decode()
         if value is None:
             self._cohorts.pop(name, None)
             self._loaded.discard(name)
             return
-        self._loaded.add(name)
-        cohort = self._cohorts[name] = _Cohort.of(name)
-        cohort.published = True
+        cohort = _Cohort.of(name)
         read = Benchmark.model_validate_json(value)
+        self._loaded.add(name)
+        self._cohorts[name] = cohort
+        cohort.published = True
         cohort.days = {
             number(day.day): (day.size, round(day.mean * 100), round(day.median * 100)) for day in read.days
         }
@@ -112,7 +114,8 @@ class Benchmarks:
         merged.changed = np.zeros(len(merged.changed), bool)
         chosen = changed[changed >= ALL]
         if self._loaded:
-            unknown = sorted(self._loaded - set(merged.names))
+            there = {name_of(*cohort) for cohort in merged.cohorts}
+            unknown = sorted(self._loaded - there)
             self._loaded.clear()
             yield [self._gone(self._cohorts[name]) for name in unknown]
         rubrics = {RubricId(head.rubric, head.rubric_version) for head in heads}
@@ -134,15 +137,14 @@ class Benchmarks:
             )
 
     def _of(self, merged: MergedScores, number: int) -> _Cohort:
-        name = merged.names[number]
+        name = merged.name(number)
         cohort = self._cohorts.get(name)
         if cohort is None:
             cohort = self._cohorts[name] = _Cohort.of(name)
         return cohort
 
     def _gone(self, cohort: _Cohort) -> KeyedRecord:
-        cohort.published = False
-        cohort.clear_days()
+        self._cohorts.pop(cohort.key.decode(), None)
         return cohort.key, None
 
     def _small(self, cohort: _Cohort, about: bytes) -> KeyedRecord:
@@ -243,7 +245,7 @@ def _as_texts(values: Values) -> tuple[int, bytes, bytes]:
 def _deciles(merged: MergedScores, chosen: np.ndarray) -> np.ndarray:
     """int64[G, 9]: the deciles of `chosen` cohorts, which have members, by cohort; zeros for the others."""
     found = np.zeros((len(merged.cohorts), len(_TENTHS)), np.int64)
-    column = np.array(merged.columns)[chosen]
+    column = np.array(merged.table.columns)[chosen]
     for at, scores in enumerate(merged.sorted_scores):
         mine = chosen[column == at]
         found[mine] = scores.quantiles(mine, _TENTHS)

@@ -60,7 +60,8 @@ class CohortMembership:
         self.kinds = tuple(kinds)
         self.ranker = ranker
         self.number = 0
-        self.names: list[tuple[str, str]] = [("", "")]
+        self._values = [""]  # by number of the cohort
+        self._kinds = bytearray(1)
         self._registers = registers_of(self.kinds)
         self._columns = np.arange(len(self.kinds))
         self._codes = np.zeros((1, len(self.kinds)), np.uint32)  # by number of the text and kind
@@ -119,8 +120,9 @@ class CohortMembership:
             for row, column in zip(*(at.tolist() for at in np.nonzero(missing)), strict=True):
                 text = int(code[row, column])
                 if not self._codes[text, column]:
-                    self._codes[text, column] = len(self.names)
-                    self.names.append((self.kinds[column], texts[text]))
+                    self._codes[text, column] = len(self._values)
+                    self._values.append(texts[text])
+                    self._kinds.append(column)
             cohort = self._codes[code, self._columns]
         return cohort
 
@@ -189,7 +191,7 @@ class CohortMembership:
             rubric_version=rubric.version,
             kinds=list(self.kinds),
             places=slots,
-            names=len(self.names),
+            names=len(self._values),
             digest=digest_of(self._total, names_sum(self._names)),
         )
         records.append((head_key(self.partition), head.model_dump_json().encode()))
@@ -213,17 +215,23 @@ class CohortMembership:
         return rows.dump(self.kinds)
 
     def _new_names(self) -> list[tuple[bytes, bytes]]:
-        new = [name_hash(*name) for name in self.names[self._written :]]
+        count = len(self._values)
+        new = [name_hash(kind, value) for kind, value in self._named(self._written, count)]
         self._names = np.concatenate([self._names, np.array(new, np.uint64)])
-        first = self._written // NAMES if self._written < len(self.names) else len(self.names)
-        self._written = len(self.names)
+        first = self._written // NAMES if self._written < count else count
+        self._written = count
         return [
             (
                 names_key(self.partition, start // NAMES),
-                dump_names(self.epoch, start, self.names[start : start + NAMES]),
+                dump_names(self.epoch, start, self._named(start, min(start + NAMES, count))),
             )
-            for start in range(first * NAMES, len(self.names), NAMES)
+            for start in range(first * NAMES, count, NAMES)
         ]
+
+    def _named(self, start: int, stop: int) -> list[tuple[str, str]]:
+        """(kind, value) of the cohorts start..stop-1; both empty of number 0, which is none."""
+        kinds = ["" if number == 0 else self.kinds[self._kinds[number]] for number in range(start, stop)]
+        return list(zip(kinds, self._values[start:stop], strict=True))
 
     def nbytes(self) -> int:
         """Bytes allocated in arrays."""

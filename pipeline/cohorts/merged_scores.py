@@ -6,20 +6,21 @@ read equally far hold the same. Records are taken as they come and count with th
 are missing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.cohorts.cohort_table import ALL, NONE, CohortTable
 from pipeline.cohorts.histograms import CohortHistograms
-from pipeline.cohorts.kinds import EVERYONE, name_of
+from pipeline.cohorts.kinds import name_of
 from pipeline.cohorts.publications import Publications
 from pipeline.cohorts.sorted_scores import SortedScores, empty, entries_of
 from pipeline.cohorts.sources import Incomplete, Source, Update, updated
 from schemas.distributions import GONE
 
-NONE, ALL = 0, 1
-"""Numbers of cohorts: none, and everyone."""
+LIMIT = 20_000
+"""Cohorts of a kind with a place of their own, unless something else is set."""
 _PIECE = 16_384
 """Changes that are brought into the totals in one step."""
 
@@ -37,13 +38,23 @@ class _Change:
 class MergedScores:
     """The merged view. kinds: of cohorts, beside `everyone`; totals: whether benchmarks are made of it.
 
-    active: int64[cohorts], how many members of each cohort are active. incomplete: why the last merge changed
-    nothing, by partition.
+    limit: cohorts of a kind that have figures of their own; minimum: members that a cohort must have to be shown.
+    What is kept by cohort is kept by place, see `CohortTable`. active: int64[cohorts], how many members of each
+    are active. incomplete: why the last merge changed nothing, by partition.
     """
 
-    def __init__(self, partitions: int, kinds: Sequence[str], totals: bool = False) -> None:
+    def __init__(
+        self,
+        partitions: int,
+        kinds: Sequence[str],
+        totals: bool = False,
+        *,
+        limit: int = LIMIT,
+        minimum: int = 1,
+    ) -> None:
         self.partitions = partitions
         self.kinds = tuple(kinds)
+        self._limit, self._minimum = limit, minimum
         self.totals: CohortHistograms | None = None
         self.clear()
         if totals:
@@ -55,16 +66,18 @@ class MergedScores:
         self.taken = -1
         self.sources: dict[int, Source] = {}
         self.incomplete: dict[int, str] = {}
-        self.cohorts: list[tuple[str, str]] = [("", ""), (EVERYONE, "")]
+        self.table = CohortTable(self.kinds, self._limit, self._minimum)
         # everyone first, which has no others beside it
         self.sorted_scores: list[SortedScores] = [empty(ALL + 1) for _ in range(1 + len(self.kinds))]
-        self.names = ["", EVERYONE]
-        self.columns = [0, 0]  # of sorted_scores, where each cohort is
         self.totals = None
         self.changed = np.zeros(2, bool)
         self.active = np.zeros(2, np.int64)
-        self._numbers = {cohort: number for number, cohort in enumerate(self.cohorts)}
         self._publications = Publications(self.partitions, self.kinds)
+
+    @property
+    def cohorts(self) -> list[tuple[str, str]]:
+        """(kind, value) of each cohort that has a place."""
+        return self.table.cohorts
 
     @property
     def waiting(self) -> bool:
@@ -98,7 +111,7 @@ class MergedScores:
         for partition, made in ready.items():
             try:
                 updates.append(
-                    updated(self.sources.get(partition), made, len(self.kinds), number=self._number)
+                    updated(self.sources.get(partition), made, len(self.kinds), number=self.table.known)
                 )
             except Incomplete as error:
                 missing[partition] = str(error)
@@ -109,7 +122,7 @@ class MergedScores:
             return
         if not updates:
             return
-        change = _joined([_change(update) for update in updates])
+        change = yield from self._placed(updates)
         size = len(self.cohorts)
         moved_scores = []
         before, after = (part[:, 0].astype(np.int64) for part in (change.before, change.after))
@@ -132,29 +145,51 @@ class MergedScores:
         self.changed, self.sorted_scores, self.offset = changed, moved_scores, offset
         for partition, update in zip(ready, updates, strict=True):
             self.sources[partition] = update.install()
+        for source in self.sources.values():
+            source.cohort = self.table.places[source.known]
+        if any(update.replaces for update in updates):
+            self._forget()
 
-    def _number(self, cohort: tuple[str, str]) -> int:
-        if cohort[0] not in self.kinds:
-            return NONE
-        number = self._numbers.get(cohort)
-        if number is None:
-            number = self._numbers[cohort] = len(self.cohorts)
-            self.cohorts.append(cohort)
-            self.names.append(name_of(*cohort))
-            self.columns.append(1 + self.kinds.index(cohort[0]))
-        return number
+    def _placed(self, updates: list[Update]) -> Generator[None, None, _Change]:
+        """The changes of members, in steps, with the places of their cohorts as they were and as they will be."""
+        table = self.table
+        changes = [_change(update) for update in updates]
+        change = _joined(changes)
+        yield
+        had, before = _longer(table.sizes, len(table)), _longer(table.places, len(table))
+        sizes = had + _counts(change.is_in[:, 1:], len(table)) - _counts(change.was_in[:, 1:], len(table))
+        places = table.placed(sizes, self.changed)
+        moved = (before != places) & (had > 0)
+        if moved.any():
+            by_source = {id(update.source): update for update in updates}
+            for source in self.sources.values():
+                changes.append(_staying(source, by_source.get(id(source)), moved))
+                yield
+            change = _all(changes)
+        table.places, table.sizes = places, sizes
+        return _Change(
+            change.before, _in_places(change.was_in, before), change.after, _in_places(change.is_in, places)
+        )
+
+    def _forget(self) -> None:
+        """Drop cohorts that no partition speaks of any more, when they are many."""
+        used = np.unique(np.concatenate([np.zeros(1, np.int64), *(s.known for s in self.sources.values())]))
+        if self.table.crowded(len(used)):
+            renumbered = self.table.forget(used)
+            for source in self.sources.values():
+                source.known = renumbered[source.known]
 
     def size(self) -> int:
         """How many cohorts have members."""
         return sum(int(np.count_nonzero(np.diff(scores.edges))) for scores in self.sorted_scores)
 
     def number(self, kind: str, value: str) -> int:
-        """A cohort's number, 0 when it is not known."""
-        return self._numbers.get((kind, value), NONE)
+        """A cohort's place, 0 when it has none of its own."""
+        return self.table.place(kind, value)
 
     def name(self, number: int) -> str:
         """A cohort's name, as `industry:software`."""
-        return self.names[number]
+        return name_of(*self.cohorts[number])
 
     def count(self) -> Iterator[None]:
         """Begin to keep totals, in steps, with all that is merged; all cohorts count as changed then."""
@@ -173,9 +208,37 @@ class MergedScores:
 
 
 def _change(update: Update) -> _Change:
-    """What the members of a partition were and will be; all of its old cohorts still have their numbers."""
-    was_in = _in(update.was, update.was_codes, update.source.cohort)
-    return _Change(update.was, was_in, update.numbers, _in(update.numbers, update.codes, update.cohort))
+    """What the members of a partition were and will be, with the numbers by which cohorts are known."""
+    was_in = _in(update.was, update.was_codes, update.source.known)
+    return _Change(update.was, was_in, update.numbers, _in(update.numbers, update.codes, update.known))
+
+
+def _counts(cohorts: np.ndarray, size: int) -> np.ndarray:
+    """int64[size]: how often each number is among the cohorts int64[n, K]; of 0 none."""
+    found = np.zeros(size, np.int64)
+    for column in cohorts.T:
+        found += np.bincount(column, minlength=size)
+    found[NONE] = 0
+    return found
+
+
+def _in_places(known: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The places int64[n, 1 + K] of known cohorts; `everyone`, the first column, is what it is."""
+    found = np.empty_like(known, order="F")
+    found[:, 0] = known[:, 0]
+    for column in range(1, known.shape[1]):
+        found[:, column] = places[known[:, column]]
+    return found
+
+
+def _staying(source: Source, update: Update | None, moved: np.ndarray) -> _Change:
+    """The members of a partition who do not change themselves, but one of whose cohorts has `moved`, bool[known]."""
+    concerned = moved[source.known][source.codes].any(axis=1) & (source.numbers[:, 0] != GONE)
+    if update is not None:
+        concerned[update.slots[update.slots < len(concerned)]] = False
+    numbers = source.numbers[concerned]
+    is_in = _in(numbers, source.codes[concerned], source.known)
+    return _Change(numbers, is_in, numbers, is_in)
 
 
 def _in(numbers: np.ndarray, codes: np.ndarray, cohort: np.ndarray) -> np.ndarray:
@@ -215,10 +278,23 @@ def _counted(totals: CohortHistograms, change: _Change) -> Iterator[None]:
 
 def _joined(changes: list[_Change]) -> _Change:
     """The changes of several partitions as one, without those that change nothing."""
-    parts = [(c.before, c.was_in, c.after, c.is_in) for c in changes]
-    before, was_in, after, is_in = (np.concatenate(part) for part in zip(*parts, strict=True))
+    together = _all(changes)
+    before, was_in, after, is_in = together.before, together.was_in, together.after, together.is_in
     differs = np.zeros(len(before), bool)
     for one, other in ((before, after), (was_in, is_in)):
         for column in range(one.shape[1]):  # a fraction of what any(axis=1) takes of rows so short
             differs |= one[:, column] != other[:, column]
     return _Change(before[differs], was_in[differs], after[differs], is_in[differs])
+
+
+def _all(changes: list[_Change]) -> _Change:
+    """Several as one."""
+    if len(changes) == 1:
+        return changes[0]
+    parts = [(c.before, c.was_in, c.after, c.is_in) for c in changes]
+    return _Change(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _longer(array: np.ndarray, length: int) -> np.ndarray:
+    """The array with zeros behind it."""
+    return np.concatenate([array, np.zeros(length - len(array), array.dtype)])

@@ -12,8 +12,9 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from pipeline.cohorts.cohort_table import ALL, NONE
 from pipeline.cohorts.kinds import EVERYONE
-from pipeline.cohorts.merged_scores import ALL, NONE, MergedScores
+from pipeline.cohorts.merged_scores import MergedScores
 from pipeline.cohorts.rank import top_of
 from pipeline.cohorts.sorted_scores import SortedScores
 from pipeline.cohorts.sources import Source
@@ -66,7 +67,8 @@ class RankWriter:
         ]
         hidden = np.zeros(len(members), np.int64)
         for at, kind in enumerate(kinds):
-            hidden |= ((kind.size < self.minimum) | (kind.now == NONE)).astype(np.int64) << at
+            nowhere = (kind.now == NONE) | (kind.now == self._other(at))
+            hidden |= ((kind.size < self.minimum) | nowhere).astype(np.int64) << at
         patterns = np.unique(hidden).tolist()
         # who is shown in the same kinds has a record of the same form
         rows = [np.flatnonzero(hidden == pattern) for pattern in patterns]
@@ -79,6 +81,11 @@ class RankWriter:
         position = np.empty(len(members), np.int64)
         position[np.concatenate(rows)] = np.arange(len(members))
         return pa.concat_arrays(made).take(pa.array(position))
+
+    def _other(self, at: int) -> int:
+        """The place of the cohort in which there are no ranks, since it has in common only that it is none."""
+        column = self._columns[at]
+        return self.merged.table.others[column - 1] if column else NONE
 
     def _ranked(
         self,

@@ -5,7 +5,7 @@ while somebody reads and has not come to the newer ones. The head's digest says 
 taken over, and the publication waits for the next one of its partition.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ from pipeline.cohorts.publications import Publication
 from pipeline.common.growable import grown
 from schemas.distribution_digest import digest_of, name_hash, names_sum, rows_sum
 from schemas.distributions import GONE, WIDTH, Head, Rows
+
+Numbers = Callable[[Sequence[tuple[str, str]], np.ndarray], np.ndarray]
+"""Gives the numbers of cohorts (kind, value) with the hashes of their names, int64[n]."""
 
 
 class Incomplete(ValueError):
@@ -24,14 +27,15 @@ class Incomplete(ValueError):
 class Source:
     """By slot its numbers (score GONE for nobody), its own numbers of cohorts, and the hash of its row.
 
-    cohort: int64, the merged number of each of its own numbers; names: uint64, the hash of each, 0 where unknown.
-    total: the sum of the hashes of all rows.
+    By its own numbers of cohorts, known: int64, by which they are known in all partitions; cohort: int64, their
+    places; names: uint64, the hashes of their names, 0 where that has not come. total: the sum of the rows' hashes.
     """
 
     head: Head
     numbers: np.ndarray
     codes: np.ndarray
     hashes: np.ndarray
+    known: np.ndarray
     cohort: np.ndarray
     names: np.ndarray
     total: int = 0
@@ -44,6 +48,7 @@ class Source:
             np.zeros((0, WIDTH), np.uint16),
             np.zeros((0, kinds), np.uint32),
             np.zeros(0, np.uint64),
+            np.zeros(1, np.int64),
             np.zeros(1, np.int64),
             np.zeros(1, np.uint64),
         )
@@ -62,7 +67,7 @@ class Update:
     numbers: np.ndarray
     codes: np.ndarray
     hashes: np.ndarray
-    cohort: np.ndarray
+    known: np.ndarray
     names: np.ndarray
     total: int
     head: Head
@@ -70,11 +75,11 @@ class Update:
     was_codes: np.ndarray
 
     def install(self) -> Source:
-        """The partition as it is now; one that is not replaced is changed in place."""
+        """The partition as it is now, but for the places of cohorts; one that is not replaced is changed in place."""
         source = self.source
         if self.replaces:
             source = Source.nobody(self.head, self.codes.shape[1])
-        source.head, source.cohort, source.names = self.head, self.cohort, self.names
+        source.head, source.known, source.names = self.head, self.known, self.names
         source.total = self.total
         there = self.hashes != 0 if self.replaces else np.ones(len(self.slots), bool)
         slots = self.slots[there]
@@ -89,12 +94,10 @@ class Update:
         return source
 
 
-def updated(
-    old: Source | None, made: Publication, kinds: int, *, number: Callable[[tuple[str, str]], int]
-) -> Update:
+def updated(old: Source | None, made: Publication, kinds: int, *, number: Numbers) -> Update:
     """What `made` makes of a partition; nothing is changed yet. Raises Incomplete.
 
-    number: gives the merged number of a cohort (kind, value).
+    number: by which numbers cohorts are known.
     """
     head = made.head
     assert head is not None
@@ -103,7 +106,7 @@ def updated(
     base = Source.nobody(head, kinds) if replaces else before
     slots, numbers, codes, hashes = _newest(made.rows, head.places, kinds)
     total = base.total + rows_sum(hashes) - rows_sum(_padded(base.hashes, slots))
-    cohort, names = _named(base, made, number)
+    known, names = _named(base, made, number)
     if not replaces and before.head.digest is not None and head.digest is None:
         raise Incomplete("its head has no digest, although earlier ones of its epoch have")
     _check(head, names, total, codes=codes)
@@ -117,7 +120,7 @@ def updated(
         numbers=numbers,
         codes=codes,
         hashes=hashes,
-        cohort=cohort,
+        known=known,
         names=names,
         total=total,
         head=head,
@@ -136,20 +139,17 @@ def _check(head: Head, names: np.ndarray, total: int, *, codes: np.ndarray) -> N
         raise Incomplete("the rows are not those of the head's digest")
 
 
-def _named(
-    base: Source, made: Publication, number: Callable[[tuple[str, str]], int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The merged numbers of the partition's own cohorts, and the hashes of their names."""
-    cohort, names = base.cohort, base.names
+def _named(base: Source, made: Publication, number: Numbers) -> tuple[np.ndarray, np.ndarray]:
+    """By the partition's own numbers of cohorts, those by which they are known, and the hashes of their names."""
+    known, names = base.known, base.names
     for first, named in sorted(made.names.items()):
         if first > len(names):
             break  # some before are missing
-        hashes = [name_hash(kind, value) for kind, value in named]
-        numbers = [number(name) for name in named]
+        hashes = np.array([name_hash(kind, value) for kind, value in named], np.uint64)
         rest = first + len(named)
-        cohort = np.concatenate([cohort[:first], np.array(numbers, np.int64), cohort[rest:]])
-        names = np.concatenate([names[:first], np.array(hashes, np.uint64), names[rest:]])
-    return cohort, names
+        known = np.concatenate([known[:first], number(named, hashes), known[rest:]])
+        names = np.concatenate([names[:first], hashes, names[rest:]])
+    return known, names
 
 
 def _newest(rows: list[Rows], places: int, kinds: int) -> tuple[np.ndarray, ...]:

@@ -148,7 +148,13 @@ def _names(of: Iterable[Signal | Register | None]) -> list[str]:
 
 
 def _used(uses: Mapping[Signal, Use]) -> str:
-    return ", ".join(f"`{signal.name.lower()}` ×{use.weight} ≤{use.cap}" for signal, use in uses.items())
+    return ", ".join(
+        f"`{signal.name.lower()}` ×{use.weight} ≤{use.cap}{_week(use)}" for signal, use in uses.items()
+    )
+
+
+def _week(use: Use) -> str:
+    return "" if use.week is None else f", ≤{use.week} a week"
 
 
 def _unused(rubric: Rubric, events: Mapping[str, list[str]]) -> str:

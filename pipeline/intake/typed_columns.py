@@ -77,6 +77,8 @@ class Text:
             )
         elif field.low:
             good = good & (pc.binary_length(self.values).to_numpy() >= field.low)
+        if field.high < MAX_BYTES:
+            good = good & (pc.binary_length(self.values).to_numpy() <= field.high)
         # the last place is that of null
         return np.append(good, not field.required)[self.at[rows]]
 

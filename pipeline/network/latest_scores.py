@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 
-from pipeline.common.keyed_record import KeyedRecord
 from pipeline.network.member_hash import key_hashes
 from pipeline.network.peer_ranks import UNKNOWN
 
 _MAX_ROWS = 2_000_000
+_DATE = len("2025-11-20")
+_MOST = 10_000
+"""Hundredths."""
 
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -24,23 +26,36 @@ class LatestScores:
         self._rows = 0
         self._days: dict[str, int] = {}
 
-    def add(self, records: Sequence[KeyedRecord]) -> None:
-        """Take (key, value) records."""
-        n = len(records)
-        score, day = np.full(n, UNKNOWN, np.int16), np.zeros(n, np.int32)
-        for at, (_, value) in enumerate(records):
-            if value is not None:
-                record = orjson.loads(value)
-                score[at] = round(record["score"] * 100)
-                as_of = record["as_of"]
-                number = self._days.get(as_of)
-                if number is None:
-                    number = self._days[as_of] = int(np.datetime64(as_of).astype(np.int64))
-                day[at] = number
-        self._parts.append((key_hashes([key for key, _ in records]), score, day))
+    def add(self, records: Sequence[tuple[bytes | None, bytes | None]]) -> None:
+        """Take (key, value) records; one that is no score, which no worker wrote, changes nothing."""
+        keys, score, day = list[bytes](), list[int](), list[int]()
+        for key, value in records:
+            try:
+                found = (UNKNOWN, 0) if value is None else self._score(value)
+            except (ValueError, LookupError, TypeError, OverflowError):
+                continue
+            if key is not None:
+                keys.append(key)
+                score.append(found[0])
+                day.append(found[1])
+        n = len(keys)
+        self._parts.append((key_hashes(keys), np.array(score, np.int16), np.array(day, np.int32)))
         self._rows += n
         if self._rows > _MAX_ROWS and self._rows > 2 * len(self._parts[0][0]):
             self._newest()
+
+    def _score(self, value: bytes) -> tuple[int, int]:
+        """(score in hundredths, day); ValueError, LookupError, TypeError or OverflowError for what is no score."""
+        record = orjson.loads(value)
+        score, as_of = round(record["score"] * 100), record["as_of"]
+        if not 0 <= score <= _MOST:
+            raise ValueError("no score")
+        number = self._days.get(as_of)
+        if number is None:
+            if not isinstance(as_of, str) or len(as_of) != _DATE:
+                raise ValueError("no day")
+            number = self._days[as_of] = int(np.datetime64(as_of, "D").astype(np.int64))
+        return score, number
 
     def _newest(self) -> None:
         """Keep the last record of each member."""

@@ -18,6 +18,7 @@ from pipeline.scoring.component_shares import MONDAY
 from pipeline.scoring.decay import BITS, weights
 from pipeline.scoring.member import Member, batch
 from pipeline.scoring.scorer import Scorer
+from pipeline.scoring.weekly_caps import kept
 from schemas.network import NetworkStanding
 from schemas.registers import Register
 from schemas.scores import Rank
@@ -45,6 +46,8 @@ class Source(_Explained):
     counted: int
     cap: int | None = None
     days_capped: int = 0
+    week_cap: int | None = None
+    weeks_capped: int = 0
     weight: int = 1
     decayed: int
     points: int
@@ -233,7 +236,7 @@ def _uses(
     decay = weights(half_life)
     for signal, use in uses.items():
         counts = _window(member, signal, day)
-        capped = {age: min(count, use.cap) for age, count in counts.items()}
+        capped, weeks = kept(counts, use, day)
         exact = use.weight * sum(count * decay[age] for age, count in capped.items())
         yield Source(
             name=signal.name.lower(),
@@ -242,6 +245,8 @@ def _uses(
             counted=sum(capped.values()),
             cap=use.cap,
             days_capped=sum(count > use.cap for count in counts.values()),
+            week_cap=use.week,
+            weeks_capped=weeks,
             weight=use.weight,
             decayed=exact * _MILLION >> BITS,
             points=0,

@@ -51,11 +51,26 @@ HalfLife: TypeAlias = Annotated[StrictInt, Field(ge=1, le=365)]
 ArticleLetter: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
 
 
+def _unused(value: Any) -> bool:
+    return not value
+
+
 class Use(RubricPart):
-    """How a component counts a signal: at most `cap` a day, each worth `weight`."""
+    """How a component counts a signal: at most `cap` a day and `week` a calendar week, each worth `weight`."""
 
     cap: Count
     weight: Annotated[StrictInt, Field(ge=1, le=10_000)] = 1
+    # left out of the fingerprint where it is not used, so that older rubrics keep theirs
+    week: Count | None = Field(default=None, exclude_if=_unused)
+
+    @model_validator(mode="after")
+    def _week_is_more(self) -> Self:
+        if self.week is not None and not self.cap <= self.week < 7 * self.cap:
+            raise ValueError(
+                f"'week' ({self.week}) must be at least 'cap' ({self.cap}), and less than seven times as much: "
+                "otherwise one of the two says nothing"
+            )
+        return self
 
 
 Uses: TypeAlias = Annotated[dict[SignalName, Use], Field(min_length=1, max_length=63)]
@@ -80,10 +95,6 @@ class _Scoring(_Component):
 
     pillar: Pillar
     max: PointsField = Field(gt=0, le=2_500)
-
-
-def _unused(value: Any) -> bool:
-    return not value
 
 
 def _load(uses: dict[SignalName, Use]) -> int:

@@ -38,6 +38,7 @@ Numbers: TypeAlias = Mapping[Register, int]
 """What is known of a member; a register that is not there is 0."""
 
 WINDOW = 90
+FIRST_MONDAY = 4  # 1970-01-05
 FINE = 2**20
 
 
@@ -111,19 +112,29 @@ def added(uses: Mapping[Signal, Use], day: Day, tiles: Tiles, *, half_life: int 
     """The weighted sum of some signals, each capped by the day, then decayed."""
     return sum(
         (
-            use.weight * decayed(tiles, signal, day, cap=use.cap, half_life=half_life)
+            use.weight * decayed(tiles, signal, day, cap=use.cap, half_life=half_life, week=use.week)
             for signal, use in uses.items()
         ),
         Fraction(0),
     )
 
 
-def decayed(tiles: Tiles, signal: Signal, day: Day, *, cap: int, half_life: int | None) -> Fraction:
-    """One signal's counts, at most `cap` of a day, each day weighing less the older it is."""
-    return sum(
-        (min(tiles.get((signal, day - age), 0), cap) * weight(age, half_life) for age in range(WINDOW)),
-        Fraction(0),
-    )
+def decayed(
+    tiles: Tiles, signal: Signal, day: Day, *, cap: int, half_life: int | None, week: int | None = None
+) -> Fraction:
+    """One signal's counts, at most `cap` of a day, each day weighing less the older it is.
+
+    week: at most so many of a calendar week, from Monday; the newest days count first.
+    """
+    total, left = Fraction(0), dict[int, int]()
+    for age in range(WINDOW):
+        count = min(tiles.get((signal, day - age), 0), cap)
+        if week is not None:
+            monday = day - age - (day - age - FIRST_MONDAY) % 7
+            count = min(count, left.get(monday, week))
+            left[monday] = left.get(monday, week) - count
+        total += count * weight(age, half_life)
+    return total
 
 
 @cache
@@ -148,10 +159,9 @@ def weight(age: int, half_life: int | None) -> Fraction:
 
 def active(rhythm: Rhythm, day: Day, tiles: Tiles) -> set[int]:
     """The days, or the weeks from Monday, of the last `over` on which any of its signals was counted."""
-    first_monday = 4  # 1970-01-05
 
     def period(of: int) -> int:
-        return of if rhythm.period == "day" else (of - first_monday) // 7
+        return of if rhythm.period == "day" else (of - FIRST_MONDAY) // 7
 
     days = {of for (signal, of), count in tiles.items() if signal in rhythm.signals and count and of <= day}
     return {period(of) for of in days if period(of) > period(day) - rhythm.over}

@@ -15,6 +15,7 @@ from pipeline.rubric.components import PILLARS, Penalty, Rate, Registers, Rhythm
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.component_shares import Curves, Rates, Rhythms, Sections
 from pipeline.scoring.decay import weights
+from pipeline.scoring.weekly_caps import WeeklyUse
 from schemas.signals import Signal
 
 _PIECE = 16_000
@@ -78,6 +79,7 @@ class Scorer:
         graced = [rate for _, rate in rates if rate.grace is not None]
         # Slot 0 takes what counts for nothing; then one for each curve, two for each rate, one for each grace.
         self._layers: list[_Layer] = []
+        self._weekly: list[WeeklyUse] = []
         self._slots = 1 + len(curves) + 2 * len(rates) + len(graced)
         for slot, (_, curve) in enumerate(curves, 1):
             self._use(slot, curve.signals, curve.half_life)
@@ -101,6 +103,9 @@ class Scorer:
         decay = np.array(weights(half_life), np.float64)
         decay[:youngest] = 0
         for signal, use in uses.items():
+            if use.week is not None:
+                self._weekly.append(WeeklyUse(slot, signal, use, decay * use.weight, youngest))
+                continue
             keys = signal * RING + self._ring
             layer = next((layer for layer in self._layers if not layer.used[keys[0]]), None)
             if layer is None:
@@ -176,7 +181,10 @@ class Scorer:
                 np.multiply(capped, layer.weight.take(key), out=self._value[room])
                 filled += len(key)
         sums = np.bincount(self._index[:filled], self._value[:filled], n * self._slots)
-        return sums.astype(np.int64).reshape(self._slots, n), marks
+        whole = sums.astype(np.int64).reshape(self._slots, n)
+        for weekly in self._weekly:
+            weekly.add_to(whole, pairs, self.day)
+        return whole, marks
 
 
 def _grown(buffer: np.ndarray, size: int) -> np.ndarray:

@@ -42,7 +42,7 @@ class Applied:
 
     day: int64[rows of the frame]. known: int64[k], the rows within the window; late: bool[k], which of these came
     when their day had been erased. changed: int64[m], the members whose state is another now, some several times.
-    erased: (member, last erased day) of each erasure.
+    erased: (member, last erased day) of each erasure. came: int64[j], the rows with which new members came.
     """
 
     day: np.ndarray
@@ -50,6 +50,7 @@ class Applied:
     late: np.ndarray
     changed: np.ndarray
     erased: list[tuple[MemberSlot, Day]]
+    came: np.ndarray
 
 
 class MemberState:
@@ -106,7 +107,9 @@ class MemberState:
         inside = (day[rows] > counted_on - WINDOW) | erasing | frame.updating()[rows]
         inside &= day[rows] <= counted_on + AHEAD
         known = rows[inside]
+        there = len(self.index.names)
         member = self._members(frame, known)
+        came = known[self._first_rows(member, there)] if len(self.index.names) > there else _NONE
         before = self.erased[member]
         erases = rows[erasing]
         erased = self._erase_all(frame, erases, day=day, as_of=as_of, offset=offset, durable=durable)
@@ -125,7 +128,13 @@ class MemberState:
             self.network.add_old(frame, old, day=day, offset=offset, erased=self.erased_up_to)
         if erased:
             changed = np.concatenate([np.array([index for index, _ in erased]), changed])
-        return Applied(day, known, late, changed, erased)
+        return Applied(day, known, late, changed, erased, came)
+
+    @staticmethod
+    def _first_rows(member: np.ndarray, there: int) -> np.ndarray:
+        """int64[k]: the position of the first row of each member who is new, which are those from `there` on."""
+        new = np.flatnonzero(member >= there)
+        return new[np.unique(member[new], return_index=True)[1]]
 
     def erased_up_to(self, name: str) -> Day:
         """The last day of a member that is erased; NO_DAY when none is."""

@@ -82,7 +82,10 @@ class Image:
     def add(self, offset: int, key: bytes | None, value: bytes | None) -> None:
         """The next committed record."""
         if key is None or not _OURS.fullmatch(key):
-            self._leave_out(offset, key, "unknown key")
+            if key is not None and value is None:
+                self.foreign = [one for one in self.foreign if one.key != key]  # taken back by a repair
+            else:
+                self._leave_out(offset, key, "unknown key")
         elif value is None and key.startswith(_STAYS):
             self._leave_out(offset, key, "no value")
         elif key != STAMP_KEY:
@@ -143,10 +146,8 @@ class Image:
         if not rest:
             return
         for key, offset in self._at.items():
-            now, before = self._newest.get(key), self._before.get(key)
-            change = 0 if now is None else record_hash(key, now)
-            change ^= 0 if before is None else record_hash(key, before)
-            if change == rest:
+            if self._change(key) == rest:
+                before = self._before.get(key)
                 if before is None:
                     self._newest.pop(key, None)
                 else:
@@ -161,12 +162,45 @@ class Image:
     def breaks(self) -> list[int]:
         """Offsets of stamps that do not follow from the stamp before, among the newest."""
         found = []
-        stamps = list(self._chain)
-        for (_, before), (offset, data) in pairwise(stamps):
+        for (_, before), (offset, data) in pairwise(self._chain_without_repaired()):
             transaction = orjson.loads(data).get("transaction")
             if transaction and transaction["previous"] and transaction["previous"] != stamp_hash(before):
                 found.append(offset)
         return found
+
+    def _chain_without_repaired(self) -> list[tuple[int, bytes]]:
+        """The stamps, without what a repair has undone by writing an earlier one again, the newest repair first."""
+        stamps = list(self._chain)
+        at = len(stamps) - 1
+        while at > 0:
+            first = next(n for n, (_, data) in enumerate(stamps) if data == stamps[at][1])
+            del stamps[first + 1 : at + 1]
+            at = first - 1 if first == at else first
+        return stamps
+
+    def pair(self) -> tuple[int, int] | None:
+        """The offsets of two records without which the digest would be right; None when there are no such two.
+
+        To be asked when all is in and `close` has refused it.
+        """
+        stamp = self.stamp()
+        if stamp is None or not stamp.digest:
+            return None
+        rest = Digest.of(self._newest).value ^ int(stamp.digest, 16)
+        seen: dict[int, int] = {}
+        for key, offset in self._at.items():
+            change = self._change(key)
+            if change and rest ^ change in seen:
+                first, second = sorted((offset, seen[rest ^ change]))
+                return first, second
+            seen[change] = offset
+        return None
+
+    def _change(self, key: bytes) -> int:
+        """What the newest record of a key has changed in the digest."""
+        now, before = self._newest.get(key), self._before.get(key)
+        change = 0 if now is None else record_hash(key, now)
+        return change if before is None else change ^ record_hash(key, before)
 
     def starting(self, prefix: bytes) -> dict[bytes, bytes]:
         """The records whose keys begin so."""

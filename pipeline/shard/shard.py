@@ -151,7 +151,8 @@ class Shard:
         self._letters += [frame.letter[i].as_py() for i in letters.tolist()]
         if frame.traces:
             self.traced = {trace.row for trace in frame.traces} & set(applied.known[~applied.late].tolist())
-        self.source_counts.add(frame, acted[applied.day[acted] < self.day], again, letters)
+        late = acted[applied.day[acted] < self.day]
+        self.source_counts.add(frame, late, again, dead=letters, new=applied.came)
         return len(live)
 
     def start_day(self, day: Day) -> None:

@@ -7,18 +7,20 @@ import numpy as np
 
 from schemas.frames import Frame
 
-KINDS = ("late", "duplicate", "dead")
+KINDS = ("late", "duplicate", "dead", "new")
 
 
 class SourceCounts:
-    """How many events of each source were late, duplicates, or dead letters."""
+    """How many events of each source were late, duplicates, or dead letters, and how many members came with them."""
 
     def __init__(self) -> None:
         self._counts = np.zeros((len(KINDS), 0), np.int64)
 
-    def add(self, frame: Frame, late: np.ndarray, duplicate: np.ndarray, dead: np.ndarray) -> None:
+    def add(
+        self, frame: Frame, late: np.ndarray, duplicate: np.ndarray, *, dead: np.ndarray, new: np.ndarray
+    ) -> None:
         """Count rows of a frame (int64[k] each)."""
-        for kind, rows in enumerate((late, duplicate, dead)):
+        for kind, rows in enumerate((late, duplicate, dead, new)):
             if len(rows):
                 found = np.bincount(frame.source[rows])
                 if len(found) > self._counts.shape[1]:

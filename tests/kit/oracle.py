@@ -247,16 +247,15 @@ def score(rubric, day, counts, registers):
 
 def share(part, day, counts, registers):
     def summed(uses, least_age=0):
-        half_life = part.get("half_life")
-        return sum(
-            (
-                Fraction(min(count, uses[signal]["cap"]) * uses[signal].get("weight", 1))
-                * weight(day - on, half_life)
-                for (signal, on), count in counts.items()
-                if signal in uses and least_age <= day - on < WINDOW
-            ),
-            Fraction(0),
-        )
+        half_life, total = part.get("half_life"), Fraction(0)
+        rooms = {}
+        for (signal, on), count in sorted(counts.items(), key=lambda item: -item[0][1]):
+            if signal in uses and least_age <= day - on < WINDOW:
+                use, week = uses[signal], (signal, (on + 3) // 7)
+                counted = min(count, use["cap"], rooms.get(week, use.get("week", 10**9)))
+                rooms[week] = rooms.get(week, use.get("week", 10**9)) - counted
+                total += counted * use.get("weight", 1) * weight(day - on, half_life)
+        return total
 
     if part["kind"] in ("volume", "penalty"):
         v = summed(part["signals"])

@@ -32,6 +32,10 @@ def uses(load):
     cap = min(load // 4, 65_535)
     most = {"cap": cap, "weight": load // 4 // cap}
     use = st.fixed_dictionaries({"cap": st.integers(1, 50), "weight": st.integers(1, 9)}) | st.just(most)
+    weekly = st.tuples(st.integers(2, 6), st.integers(1, 3), st.integers(1, 9)).map(
+        lambda drawn: {"cap": drawn[0], "week": drawn[0] * 2 + drawn[1], "weight": drawn[2]}
+    )
+    use |= weekly
     return st.dictionaries(signal_names, use, min_size=1, max_size=4)
 
 

@@ -26,6 +26,7 @@ from perf.fake_records import NOW, records
 from perf.inprocess import PARTITIONS, Pipeline, fresh
 from perf.metrics_cost import SCRAPE_EVENTS, scrape
 from perf.unmetered import Nothing
+from pipeline.cohorts.kinds import KINDS
 from pipeline.intake.credit_rules import credits
 from pipeline.intake.framer import Framer, runs_of
 from pipeline.intake.record_intake import Intake
@@ -111,6 +112,7 @@ def _shard(values: list[bytes]) -> tuple[Shard, Metrics]:
             mine.counted(frame, NOW)
         metrics.ingest.ingested(len(batch), rows, framer.rows)
         assert shard.counters.unaccounted() == 0
+    metrics.ranks.outside = lambda: dict.fromkeys(KINDS, 0)
     mine.flushed(shard.drain(), NOW + 500)
     mine.committed(0.01, 0, shard.source_counts, now_ms=NOW + 700)
     runner = SimpleNamespace(

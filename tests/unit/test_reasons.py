@@ -1,8 +1,12 @@
 """Every way to spoil an event gives its reason code and one line that helps."""
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from pipeline.intake.typed_columns import Text
+from schemas.columns import FIELDS
 from schemas.events import FAST, STRICT, parse
 from schemas.reasons import FOREIGN, REASONS, quote, reason
 from tests.kit.events import BAD, dumps, event
@@ -94,3 +98,14 @@ def test_message_quotes_only_the_start_of_a_value(field):
 )
 def test_a_quoted_value_shows_when_it_is_cut(value, shown):
     assert quote(value) == shown
+
+
+@pytest.mark.parametrize("text", ["x" * 200, "é" * 100])
+def test_a_text_that_is_kept_of_a_member_has_at_most_200_bytes(text):
+    parse(dumps(event("activity.member.updated", {"team": text})))
+    longer = failure(parse, dumps(event("activity.member.updated", {"team": f"{text}x"})))
+    assert reason(longer)[0] == "too_long"
+    assert "data.team" in reason(longer)[1]
+    columns = pa.array([text, f"{text}x"])
+    team = FIELDS["activity.member.updated"]["team"]
+    assert Text(columns).fits(team, np.arange(2)).tolist() == [True, False]

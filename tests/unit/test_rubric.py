@@ -256,3 +256,24 @@ def test_the_rhythm_variant_pays_for_regularity(pytestconfig):
         )
         worth.append(regular - burst)
     assert worth[1] > worth[0] + 200
+
+
+WEEKLY = edited("signals.post = { cap = 2 }", "signals.post = { cap = 2, week = 3 }")
+
+
+def test_a_cap_of_the_week_counts_the_newest_days_of_each_calendar_week():
+    rubric = Rubric.parse(WEEKLY)
+    assert DAY % 7 == 0, "a Thursday"
+    # from Monday on two a day, of which three count; and three of the week before
+    tiles = {(Signal.POST, DAY - age): 2 for age in range(4)}
+    last_week = {(Signal.POST, DAY - age): 1 for age in (5, 6, 7, 8)}
+    once = score(rubric, DAY, tiles, numbers={}).components["brand"]
+    assert once == 1250, "3 / (3 + 3) of 25 points"
+    assert score(rubric, DAY, tiles | last_week, numbers={}).components["brand"] == 1666, "6 / (6 + 3)"
+
+
+@pytest.mark.parametrize("week", [1, 14])
+def test_a_cap_of_the_week_that_says_nothing_is_refused(week):
+    error = error_of(edited("week = 3", f"week = {week}", WEEKLY))
+    assert error is not None
+    assert "one of the two says nothing" in error
