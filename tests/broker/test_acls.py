@@ -161,7 +161,7 @@ async def tried(settings: Settings) -> tuple[frozenset[str], frozenset[str]]:
         try:
             async with asyncio.timeout(30):
                 await consumer.start()
-                await consumer.getone(tp)
+                await asyncio.wait_for(consumer.getone(tp), 30)
             reads.add(short)
         except TopicAuthorizationFailedError:
             pass

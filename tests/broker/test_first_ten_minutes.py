@@ -86,7 +86,7 @@ class Terminals:
         if self.shell.poll() is None:
             self.type("kill $worker $publisher 2> /dev/null; wait; .venv/bin/pillarscore broker stop")
             self.shell.kill()
-        self.shell.wait()
+        self.shell.wait(10)
 
 
 @pytest.fixture

@@ -215,6 +215,7 @@ WITHOUT_JSON = {
     ("completion",): "prints a script",
     ("rubric", "show"): "prints TOML, which is for programs too",
     ("rubric", "new"): "writes a file",
+    ("ledger", "repair"): "explains to a person, who decides; ledger show has the ledger as JSON",
 }
 
 
