@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from agents.cli._options import AsOf, FilesOrLive, RejectedFile, RubricFile
+from agents.config.errors import UserError
 
 app = typer.Typer()
 
@@ -19,6 +20,9 @@ def explain(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON; points in hundredths.")] = False,
     rubric: RubricFile = None,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Use PILLARSCORE_SHADOW_RUBRIC, as the workers have it.")
+    ] = False,
     rejected: RejectedFile = None,
 ) -> None:
     """Explain a member's score by pillar, component and signal, and show what the next steps would gain.
@@ -38,7 +42,11 @@ def explain(
     from pipeline.reports.explain import explain as explained
 
     settings = Settings.load()
-    chosen = rubric_file.load(rubric or settings.rubric)
+    if shadow and rubric is not None:
+        raise UserError("Give either --rubric or --shadow")
+    if shadow and settings.shadow_rubric is None:
+        raise UserError("--shadow needs PILLARSCORE_SHADOW_RUBRIC, as the workers have it")
+    chosen = rubric_file.load(settings.shadow_rubric if shadow else rubric or settings.rubric)
     found = members(settings, chosen, files or (), as_of=as_of, member=member, rejected=rejected)
     known = found.find(member)
     explanation = explained(chosen, found.population.day, known.member, role=known.role)

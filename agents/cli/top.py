@@ -12,6 +12,9 @@ app = typer.Typer()
 @app.command()
 def top(
     n: Annotated[int, typer.Option("-n", "--n", min=1, help="Number of members.")] = 20,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="The scores by the shadow rubric, from member.scores.shadow.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the members with the highest live scores, from member.scores.
@@ -32,7 +35,9 @@ def top(
 
     async def work() -> None:
         await ensure(settings)
-        scores = await published_scores.newest(settings, left_out=console.report)
+        scores = await published_scores.newest(
+            settings, "shadow" if shadow else "scores", left_out=console.report
+        )
         table = published_scores.score_table(scores)
         if as_json:
             for row in table.best_first()[:n]:

@@ -31,18 +31,24 @@ async def population(
 ) -> Population:
     """All members, or those of the one partition that has `member`, as of `today` (or a worker's later day).
 
-    report: takes lines about what is missing; on_progress: gets (frames read, partitions done, of how many).
+    report: takes lines about what is missing, and one if workers serve another rubric; on_progress: gets (frames
+    read, partitions done, of how many).
     """
     chosen = range(settings.frame_partitions)
     if member is not None:
         [partition] = partitions(pa.array([member], pa.string()), settings.frame_partitions).tolist()
         chosen = range(partition, partition + 1)
-    shards, frames = [], 0
+    shards, frames, served = [], 0, set[str]()
     for done, partition in enumerate(chosen):
         on_progress(frames, done, len(chosen))
-        shard, read = await _shard(settings, rubric, today=today, partition=partition, report=report)
+        shard, read, by = await _shard(settings, rubric, today=today, partition=partition, report=report)
         shards.append(shard)
         frames += read
+        served |= by
+    for other in sorted(served - {f"{rubric.name} {rubric.version} {rubric.fingerprint}"}):
+        name = other.rpartition(" ")[0]
+        mine = f"{rubric.name} {rubric.version}"
+        report(f"This is by {mine}, but workers serve {name}{' with another content' * (name == mine)}")
     day = max(today, *(shard.day for shard in shards))
     for shard in shards:
         shard.start_day(day)
@@ -51,8 +57,8 @@ async def population(
 
 async def _shard(
     settings: Settings, rubric: Rubric, *, today: Day, partition: int, report: Callable[[str], object]
-) -> tuple[Shard, int]:
-    """A partition's state, and how many frames were counted on top of its stamp."""
+) -> tuple[Shard, int, set[str]]:
+    """A partition's state, how many frames were counted on top of its stamp, and the rubric served there."""
     s = settings
     found = await restore(KafkaLog(s), s, (rubric, None), partition=partition, today=today)
     shard, read = found.shard, 0
@@ -72,4 +78,4 @@ async def _shard(
                     report(f"Partition {partition}: frame {record.offset:,} can't be read: {error}")
                     continue
                 shard.apply(frame, Offset(record.offset), record.timestamp, replay=True)
-    return shard, read
+    return shard, read, set() if found.stamp is None else {found.stamp.rubric.partition(" + ")[0]}

@@ -5,6 +5,7 @@ line that names the line of the file and what to do.
 """
 
 import hashlib
+import re
 import tomllib
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -247,7 +248,7 @@ def _invalid(error: Exception, text: str) -> str:
         message, _, place = str(error).rpartition(" (at ")
         if place == "end of document)":
             place = f"line {text.rstrip().count(chr(10)) + 1}, the end)"
-        return f"{shown(message)} (at {place}"
+        return f"{shown(message)} (at {place}{_habit(place, text)}"
     # tomllib lets through what Python says of values that it can't take, without the line
     for line, statement in statements(text):
         try:
@@ -259,6 +260,17 @@ def _invalid(error: Exception, text: str) -> str:
         except ValueError:
             return f"a number has too many digits (at line {line})"
     return "a value is too long or nested too deeply (at line 1)"
+
+
+def _habit(place: str, text: str) -> str:
+    """What to do where a line has what keyboards and word processors like to write."""
+    line = re.match(r"line (\d+)", place)
+    said = text.split("\n")[int(line[1]) - 1].partition("#")[0] if line else ""
+    if quote := re.search("[\u201c\u201d\u201e\u201a\u2018\u2019\u00ab\u00bb]", said):
+        return f': write straight quotes, "", not {quote[0]}'
+    if comma := re.search(r"=\s*(\d+),(\d+)\s*[,}]?\s*$", said):
+        return f": write a point, {comma[1]}.{comma[2]}, not a comma"
+    return ""
 
 
 def _words(text: str) -> str:

@@ -200,6 +200,14 @@ def _with(text):
 # ---------------------------------------------------------------------------------------- tiles and registers
 
 
+OF_OTHERS = set(
+    re.findall(
+        r"`(\w+)`", re.search(r"which others'\s+events credit too: (.*?)\. To follow", EVENTS, re.DOTALL)[1]
+    )
+)
+"""Signals that bring an erased member not back."""
+
+
 def _moment(text):
     """Milliseconds since 1970; digits after the third are cut off."""
     moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00")).astimezone(UTC)
@@ -237,12 +245,23 @@ def members(events, today):
         for name, value in registers.items():
             if time > newest.get((actor, name), (-1,))[0]:
                 newest[actor, name] = time, value
+    back = {}  # the first day with own activity after an erasure, within the window
+    for member, signal, day in tiles:
+        if signal not in OF_OTHERS and day > erased.get(member, -1) and today - day < 90:
+            back[member] = min(day, back.get(member, day))
+
+    def lost(member):
+        """The last day of which nothing counts."""
+        if member not in erased:
+            return -1
+        return max(erased[member], min(erased[member] + 30, back.get(member, today + 1) - 1))
+
     found = defaultdict(lambda: ({}, {}))
     for (member, signal, day), n in tiles.items():
-        if today - day < 90 and day > erased.get(member, -1):
+        if today - day < 90 and day > lost(member):
             found[member][0][signal, today - day] = n
     for (member, name), (time, value) in newest.items():
-        if time // 86_400_000 > erased.get(member, -1):
+        if time // 86_400_000 > erased.get(member, -1) and today > lost(member):
             known = found[member][1]
             if isinstance(name, tuple):
                 known["groups"] = known.get("groups", 0) + value
@@ -303,11 +322,16 @@ def share(part, today, tiles, registers):
     """What part of its maximum a component earns."""
 
     def total(uses, youngest=0):
-        return sum(
-            min(n, uses[signal]["cap"]) * uses[signal].get("weight", 1) * _weight(age, part.get("half_life"))
-            for (signal, age), n in tiles.items()
-            if signal in uses and age >= youngest
-        )
+        summed, counted = Fraction(0), defaultdict(int)  # counted: by signal and week, the newest days first
+        for (signal, age), n in sorted(tiles.items(), key=lambda tile: tile[0][1]):
+            if signal not in uses:
+                continue
+            use, week = uses[signal], (signal, _week(today - age))
+            count = min(n, use["cap"], use.get("week", n + counted[week]) - counted[week])
+            counted[week] += count
+            if age >= youngest:
+                summed += count * use.get("weight", 1) * _weight(age, part.get("half_life"))
+        return summed
 
     def number(name):
         return max(registers.get(name, 0), 0)

@@ -165,6 +165,21 @@ def test_a_rubric_survives_its_json(rubric):
     assert again.fingerprint == rubric.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("max = 1.5\n", "max = 1,5\n", r"write a point, 1\.5, not a comma$"),
+        ('name = "ssi"', "name = \u201cssi\u201d", 'write straight quotes, "", not \u201c$'),
+        ("signals.article = { cap = 1 }", "signals.article = { cap = 1 ", r"\)$"),
+    ],
+)
+def test_what_word_processors_write_is_named(old, new, hint):
+    assert old in SSI_TEXT
+    line = SSI_TEXT[: SSI_TEXT.index(old)].count("\n") + 1
+    with pytest.raises(RubricError, match=rf"\(at line {line}.*{hint}"):
+        Rubric.parse(SSI_TEXT.replace(old, new, 1))
+
+
 def test_the_fingerprint_follows_the_meaning_not_the_text():
     assert Rubric.parse(SSI_TEXT + "\n# another comment\n").fingerprint == SSI.fingerprint
     assert Rubric.parse(SSI_TEXT.replace("half = 16", "half = 17", 1)).fingerprint != SSI.fingerprint
