@@ -124,6 +124,7 @@ class PartitionSession:
         # committed at once: it shows whose the partition is now, and Kafka's answer gives the time
         await self.ledger.begin()
         await self.output.commit()
+        takeover.report_torn(context, self.partition, taken.end)
         for kind in ("state", "topic"):
             context.health.clear(kind, self.where)
         seconds = round(self.elapsed(), 2)

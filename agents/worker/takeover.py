@@ -42,6 +42,7 @@ class Taken:
     journal: Journal
     replayed: int
     topics: dict[str, str]
+    end: Tail
 
 
 async def take_over(
@@ -87,7 +88,7 @@ async def take_over(
     shard.watermarks.start_at_zero()
     ledger.resume(stamp, found.image, end.end)
     shard.settle()
-    return Taken(shard, found.journal, found.replayed, known | ids)
+    return Taken(shard, found.journal, found.replayed, known | ids, end)
 
 
 def _check_start(settings: Settings, partition: int, stamp: Stamp | None, *, end: Tail) -> None:
@@ -134,8 +135,17 @@ def _report(context: Context, partition: int, found: Restored, *, end: Tail) -> 
             f"the stamp at offset {offset} of {where} does not follow the one before",
             for_s=SHOWN_S,
         )
+
+
+def report_torn(context: Context, partition: int, end: Tail) -> None:
+    """Report that stamp and scores were not of one transaction, if so.
+
+    Only once this worker has committed: to one that was fenced while it read, the scores of the new owner look like
+    that.
+    """
     if end.torn:
-        metrics.torn.inc()
+        where = f"partition {partition}"
+        context.metrics.of(partition).torn.inc()
         context.health.report(
             "torn",
             where,

@@ -92,7 +92,7 @@ FAULTS = [
         "frames are removed while scoring is down, and events of one source partition too",
         do.events_gone,
         within_s=60,
-        over_s=400,
+        over_s=750,  # FramesMissing fires too, which looks back for ten minutes here
         steps={
             "Publish the events of these offsets again": do.publish_again,
             "If you have all events in files, compare": lambda site: site.upstream.resume(),
