@@ -5,13 +5,10 @@ RUN python -m venv /opt/venv
 # wheels only: the image has no compiler, so a package without a wheel must fail here
 COPY requirements.txt ./
 RUN /opt/venv/bin/python -m pip install --disable-pip-version-check --no-input --only-binary :all: --require-hashes -r requirements.txt
-COPY pyproject.toml requirements.in README.md LICENSE ./
-COPY schemas ./schemas
-COPY pipeline ./pipeline
-COPY rubrics ./rubrics
-COPY samples ./samples
-COPY agents ./agents
-RUN /opt/venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --no-build-isolation .
+COPY . ./
+# the source of the repository; or a wheel, in a folder that `pillarscore init` has written
+RUN set -- pillarscore-*.whl; test -e "$1" || set -- .; \
+    /opt/venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --no-build-isolation "$@"
 
 FROM python:3.11.13-slim-bookworm
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/pillarscore --shell /usr/sbin/nologin pillarscore && \

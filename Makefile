@@ -12,9 +12,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-pythons test-fast chaos fuzz gameday bench calibration coverage profile lint format docs new-signal \
+.PHONY: help run check test-one test test-pythons test-lowest test-fast chaos fuzz gameday bench calibration coverage profile lint format docs new-signal \
   dashboards \
-  dashboards-shots rules wheel broker \
+  dashboards-shots rules wheel sbom broker \
   stop clean python java tools
 
 help: ## show this list
@@ -39,6 +39,9 @@ test: java tools lint ## all checks and tests, including those on a real broker
 
 test-pythons: .venv/dev .venv/run ## the quick unit tests under every other Python that is here (3.11 to 3.14); V=3.13 for one
 	@$(BIN)/python -m tests.kit.pythons $(if $(V),--only $(V)) $(if $(TESTS),-- $(TESTS))
+
+test-lowest: .venv/dev .venv/run ## the quick unit tests with the lowest versions that requirements.in allows
+	@$(BIN)/python -m tests.kit.pythons --lowest $(if $(TESTS),-- $(TESTS))
 
 test-fast: tools ## only the tests that need no broker
 	@$(BIN)/python -m pytest -n 2 $(FAST)
@@ -111,8 +114,11 @@ dashboards-shots: java tools ## draw every panel with Grafana's components into 
 rules: .venv/dev ## regenerate SLO rules, addresses in alerts, and the Kubernetes components with rules and dashboards
 	@$(BIN)/python -m prometheus.build
 
-wheel: .venv/dev .venv/run ## build dist/pillarscore-VERSION-….whl, and try it in a new environment
+wheel: .venv/dev .venv/run ## build wheel and sdist into dist/, and try the wheel in a new environment
 	@$(BIN)/python -m tests.kit.wheel
+
+sbom: .venv/dev .venv/run ## dist/pillarscore-VERSION.cdx.json (CycloneDX) of all that requirements.txt installs; prints the licences
+	@$(BIN)/python -m deploy.sbom
 
 broker: java .venv/run ## start only the local broker
 	@$(BIN)/pillarscore broker start

@@ -23,6 +23,7 @@ from agents.screens.visible import visible
 # As one meets them; what is not named here comes after these.
 ORDER = (
     "run",
+    "init",
     "doctor",
     "broker",
     "topics",

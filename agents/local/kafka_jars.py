@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import agents
+from agents.bundle import contents
 from agents.config.errors import UserError
 from agents.local.in_use import Report, opened
 
-POM = Path(agents.__file__).parent.parent / "broker" / "pom.xml"
+POM = contents.root() / "broker" / "pom.xml"
 
 
 _PATH = r"(/[^\s:,)'\"]+)"
@@ -44,7 +44,7 @@ def fetch(folder: Path, report: Report) -> Path:
     broken-off fetch can't leave a mixture.
     """
     if not POM.is_file():
-        raise UserError(f"{POM} is missing: run Pillarscore from its repository, or set PILLARSCORE_BROKER")
+        raise UserError(f"{POM} is missing: install Pillarscore again, or set PILLARSCORE_BROKER=host:port")
     jars = _jars(folder)
     if jars.is_dir():
         return jars

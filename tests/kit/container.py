@@ -46,6 +46,13 @@ def health_check() -> list[str]:
     return found
 
 
+def context() -> list[str]:
+    """What .dockerignore lets through, as paths in the repository; none for a pattern that fits nothing here."""
+    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    allowed = [line[1:] for line in lines if line.startswith("!")]
+    return sorted(path.name for pattern in allowed for path in ROOT.glob(pattern))
+
+
 def _last_stage() -> list[tuple[str, str]]:
     steps = instructions()
     start = max(n for n, (name, _) in enumerate(steps) if name == "FROM")
@@ -128,10 +135,10 @@ class Image:
             return
         *sources, target = words
         folder = self.root / self.workdir.lstrip("/") / target
-        for source in sources:
+        for source in context() if sources == ["."] else sources:
             here = ROOT / source
             if here.is_dir():
-                shutil.copytree(here, folder, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(here, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(here, folder)
 

@@ -2,15 +2,18 @@
 
 Each Python gets an environment of its own in `.pillarscore/pythons`, with the pinned requirements; `.venv` stays as
 it is. A version that is not found is named, and is no failure, unless it was asked for.
+
+`make test-lowest` is the same with this Python and the lowest versions that requirements.in allows.
 """
 
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +21,7 @@ FOLDER = ROOT / ".pillarscore" / "pythons"
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 PINS = ("requirements.txt", "requirements-dev.txt")
 TESTS = ("-m", "not slow", "tests/unit")
+LOWEST = re.compile(r"^([\w.-]+)[>=]=([\w.]+)", re.MULTILINE)
 ANSWER_S, INSTALL_S, RUN_S = 30, 1_800, 3_600
 
 
@@ -54,19 +58,30 @@ def _version(program: Path) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def environment(version: str, program: Path) -> Path:
-    """The Python of an environment with the pinned requirements; made anew when these change."""
-    folder = FOLDER / version
+def lowest(requirements: str) -> list[str]:
+    """The lowest versions that the text of a requirements.in allows, each as name==version."""
+    return [f"{name}=={version}" for name, version in LOWEST.findall(requirements)]
+
+
+def environment(name: str, program: Path, instead: Sequence[str] = ()) -> Path:
+    """The Python of an environment with the pinned requirements; made anew when these change.
+
+    instead: requirements that take the place of pinned ones.
+    """
+    folder = FOLDER / name
     python, made = folder / "bin" / "python", folder / "made"
-    pins = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in PINS)).hexdigest()
+    parts = [*((ROOT / file).read_bytes() for file in PINS), *(one.encode() for one in instead)]
+    pins = hashlib.sha256(b"\n".join(parts)).hexdigest()
     if made.exists() and made.read_text() == pins:
         return python
-    print(f"Setting up Python {version} (once) …", flush=True)
+    print(f"Setting up an environment for {name} (once) …", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "-q", "install")
     _run(program, "-m", "venv", folder)
-    for name in PINS:
-        _run(*pip, "--require-hashes", "-r", ROOT / name)
+    for file in PINS:
+        _run(*pip, "--require-hashes", "-r", ROOT / file)
+    if instead:
+        _run(*pip, *instead)
     _run(*pip, "--no-deps", "--no-build-isolation", "-e", ROOT)
     made.write_text(pins)
     return python
@@ -79,9 +94,17 @@ def _run(*command: str | Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the tests; 1 when some fail, 2 when a version that was asked for is not here."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=VERSIONS)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only", choices=VERSIONS)
+    which.add_argument(
+        "--lowest", action="store_true", help="this Python, the lowest versions of requirements"
+    )
     parser.add_argument("tests", nargs="*", help="arguments of pytest instead of the quick unit tests")
     given = parser.parse_args(arguments)
+    tests = given.tests or TESTS
+    if given.lowest:
+        wanted = lowest((ROOT / "requirements.in").read_text("utf-8"))
+        return _tested("the lowest versions", environment("lowest", Path(sys.executable), wanted), tests)
     own = "{}.{}".format(*sys.version_info)
     code = 0
     for version in [given.only] if given.only else [one for one in VERSIONS if one != own]:
@@ -90,13 +113,14 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"Python {version}: not found on PATH or in pyenv, not tested", flush=True)
             code = max(code, 2 if given.only else 0)
             continue
-        python = environment(version, program)
-        print(f"Python {version}:", flush=True)
-        done = subprocess.run(
-            [python, "-m", "pytest", *(given.tests or TESTS)], cwd=ROOT, check=False, timeout=RUN_S
-        )
-        code = max(code, 1 if done.returncode else 0)
+        code = max(code, _tested(f"Python {version}", environment(version, program), tests))
     return code
+
+
+def _tested(what: str, python: Path, tests: Sequence[str]) -> int:
+    print(f"{what}:", flush=True)
+    done = subprocess.run([python, "-m", "pytest", *tests], cwd=ROOT, check=False, timeout=RUN_S)
+    return 1 if done.returncode else 0
 
 
 if __name__ == "__main__":

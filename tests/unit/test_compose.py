@@ -19,10 +19,11 @@ import orjson
 import pytest
 import yaml
 
+from agents.bundle import contents
 from agents.config.errors import UserError
 from agents.local.broker_config import PROPERTIES
 from agents.worker.worker import STOP_S
-from tests.kit import container
+from tests.kit import container, wheel
 from tests.kit.settings import load
 
 ROOT = container.ROOT
@@ -332,18 +333,30 @@ def test_the_dockerfile_is_in_order() -> None:
     assert done.returncode != 0
 
 
-def test_the_context_has_what_is_copied_and_no_more() -> None:
+def test_the_context_is_what_the_program_is_built_from_and_no_more() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
-    allowed = {line[1:] for line in lines if line.startswith("!")}
-    copied = {
-        source
-        for name, value in container.instructions()
-        if name == "COPY" and not value.startswith("--from=")
-        for source in value.split()[:-1]
-    }
     assert "*" in lines
-    assert copied == allowed
-    assert all((ROOT / source).exists() for source in copied)
+    files = contents.matching(ROOT, contents.PROGRAM + contents.OPERATORS)
+    built_from = {path.split("/")[0] for path in (*files, *wheel.PACKAGES, *wheel.FILES)}
+    assert set(container.context()) == built_from
+    assert "!pillarscore-*.whl" in lines, "in a folder of `pillarscore init`"
+
+
+def test_the_image_gets_the_source_or_the_wheel_beside_the_dockerfile(tmp_path: Path) -> None:
+    [step] = [value for name, value in container.instructions() if name == "RUN" and "--no-deps" in value]
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nfor last in "$@"; do :; done; echo "$last"\n')
+    python.chmod(0o755)
+
+    def installs() -> str:
+        command = ["/bin/sh", "-ec", step.replace("/opt/venv/bin/python", str(python))]
+        return subprocess.run(
+            command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60
+        ).stdout.strip()
+
+    assert installs() == "."
+    (tmp_path / "pillarscore-0.1.0-py3-none-any.whl").touch()
+    assert installs() == "pillarscore-0.1.0-py3-none-any.whl"
 
 
 def test_the_secured_worker_gets_its_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,3 +44,11 @@ def test_one_that_is_missing_is_named(
     assert capsys.readouterr().out == "Python 3.14: not found on PATH or in pyenv, not tested\n"
     assert pythons.main([]) == 0
     assert capsys.readouterr().out.count("not tested") == len(pythons.VERSIONS) - 1
+
+
+def test_the_lowest_versions_are_those_that_are_named() -> None:
+    text = "# numpy>=1\naiokafka==0.14.0  # why\nbackports.zstd>=1.0,<2 ; python_version < '3.14'\nrich>=13.9,<16\n"
+    assert pythons.lowest(text) == ["aiokafka==0.14.0", "backports.zstd==1.0", "rich==13.9"]
+    ours = (pythons.ROOT / "requirements.in").read_text("utf-8")
+    needed = [line for line in ours.splitlines() if line and not line.startswith("#")]
+    assert len(pythons.lowest(ours)) == len(needed), "each has a lowest version"

@@ -1,0 +1,70 @@
+"""`make sbom`: what an installation consists of, as CycloneDX (software bill of materials), and under which licences.
+
+Looks at an environment of its own with exactly what requirements.txt pins: .venv also has the tools for tests. The
+jars of the local broker and the images of Compose are not in it.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = ROOT / ".pillarscore" / "sbom"
+INSTALL_S, LOOK_S = 1_800, 300
+
+
+def fresh_environment() -> Path:
+    """The Python of a new environment with the pinned requirements, and not even pip besides."""
+    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+    python = ENVIRONMENT / "bin" / "python"
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", ENVIRONMENT], check=True, timeout=INSTALL_S
+    )
+    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "--no-input", "-q")
+    command = [*pip, "install", "--require-hashes", "-r", ROOT / "requirements.txt"]
+    subprocess.run(command, check=True, timeout=INSTALL_S)
+    return python
+
+
+def write(python: Path, out: Path) -> dict[str, Any]:
+    """Have cyclonedx-py describe the environment of a Python in the file `out`; what it has written."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
+    command += ["--pyproject", str(ROOT / "pyproject.toml"), "--output-file", str(out), str(python)]
+    subprocess.run(command, check=True, timeout=LOOK_S)
+    found: dict[str, Any] = json.loads(out.read_bytes())
+    return found
+
+
+def licences(bom: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(name, version, licences) of each component, by name; no licences if the package says nothing."""
+    for component in sorted(bom["components"], key=lambda one: str(one["name"]).lower()):
+        named = []
+        for entry in component.get("licenses", []):
+            licence = entry.get("license", {})
+            named.append(entry.get("expression") or licence.get("id") or licence.get("name") or "")
+        # the same licence is often given twice: as an SPDX identifier and as a classifier's name
+        yield component["name"], component.get("version", ""), "; ".join(dict.fromkeys(filter(None, named)))
+
+
+def main() -> int:
+    """Write the file into dist/ and print a line for each package; 1 when one does not say its licence."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    out = ROOT / "dist" / f"pillarscore-{version}.cdx.json"
+    silent = []
+    for name, release, said in licences(write(fresh_environment(), out)):
+        print(f"{name:<42} {release:<16} {said or '(none given)'}")
+        silent += [] if said else [name]
+    print(f"Written: {out.relative_to(ROOT)}", file=sys.stderr)
+    if silent:
+        print(f"Without a licence: {', '.join(silent)}. Look at their sources.", file=sys.stderr)
+    return 1 if silent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
