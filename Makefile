@@ -118,7 +118,7 @@ wheel: .venv/dev .venv/run ## build wheel and sdist into dist/, and try the whee
 	@$(BIN)/python -m tests.kit.wheel
 
 sbom: .venv/dev .venv/run ## dist/pillarscore-VERSION.cdx.json (CycloneDX) of all that requirements.txt installs; prints the licences
-	@$(BIN)/python -m deploy.sbom
+	@$(BIN)/python -m tests.kit.sbom
 
 broker: java .venv/run ## start only the local broker
 	@$(BIN)/pillarscore broker start

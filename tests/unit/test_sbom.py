@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy import sbom
+from tests.kit import sbom
 
 BOM: dict[str, Any] = {
     "components": [

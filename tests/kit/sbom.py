@@ -5,6 +5,7 @@ jars of the local broker and the images of Compose are not in it.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,21 +14,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from tests.kit.wheel import ROOT, build
+
 ENVIRONMENT = ROOT / ".pillarscore" / "sbom"
 INSTALL_S, LOOK_S = 1_800, 300
 
 
 def fresh_environment() -> Path:
-    """The Python of a new environment with the pinned requirements, and not even pip besides."""
+    """The Python of a new environment with the pinned requirements and the project, and not even pip besides."""
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+    # with a PYTHONPATH pip would take the working copy for installed
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     python = ENVIRONMENT / "bin" / "python"
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", ENVIRONMENT], check=True, timeout=INSTALL_S
     )
     pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "--no-input", "-q")
-    command = [*pip, "install", "--require-hashes", "-r", ROOT / "requirements.txt"]
-    subprocess.run(command, check=True, timeout=INSTALL_S)
+    wheel = build(ENVIRONMENT / "dist").wheel
+    # found by its name, so that no path of this machine is noted
+    own = ("--no-deps", "--no-index", "--find-links", wheel.parent, "pillarscore")
+    for what in (("--require-hashes", "-r", ROOT / "requirements.txt"), own):
+        subprocess.run([*pip, "install", *what], check=True, timeout=INSTALL_S, env=environment)
     return python
 
 
