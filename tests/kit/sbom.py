@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,23 @@ def write(python: Path, out: Path) -> dict[str, Any]:
     command += ["--pyproject", str(ROOT / "pyproject.toml"), "--output-file", str(out), str(python)]
     subprocess.run(command, check=True, timeout=LOOK_S)
     found: dict[str, Any] = json.loads(out.read_bytes())
+    complete(found, python.parents[1].glob("lib/python*/site-packages"))
+    out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return found
+
+
+def complete(bom: dict[str, Any], places: Iterable[Path]) -> None:
+    """Add the licences that packages state in the old field `License` only, which cyclonedx-py does not read.
+
+    places: the folders that the packages are in.
+    """
+    installed = {
+        one.name: one.metadata["License"] for one in distributions(path=[str(each) for each in places])
+    }
+    for component in bom["components"]:
+        stated = installed.get(component["name"])
+        if not component.get("licenses") and stated and "\n" not in stated:
+            component["licenses"] = [{"license": {"name": stated, "acknowledgement": "declared"}}]
 
 
 def licences(bom: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
