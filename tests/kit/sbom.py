@@ -15,6 +15,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from tests.kit.wheel import ROOT, build
 
 ENVIRONMENT = ROOT / ".pillarscore" / "sbom"
@@ -24,8 +27,6 @@ INSTALL_S, LOOK_S = 1_800, 300
 def fresh_environment() -> Path:
     """The Python of a new environment with the pinned requirements and the project, and not even pip besides."""
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    # with a PYTHONPATH pip would take the working copy for installed
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     python = ENVIRONMENT / "bin" / "python"
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", ENVIRONMENT], check=True, timeout=INSTALL_S
@@ -35,8 +36,13 @@ def fresh_environment() -> Path:
     # found by its name, so that no path of this machine is noted
     own = ("--no-deps", "--no-index", "--find-links", wheel.parent, "pillarscore")
     for what in (("--require-hashes", "-r", ROOT / "requirements.txt"), own):
-        subprocess.run([*pip, "install", *what], check=True, timeout=INSTALL_S, env=environment)
+        subprocess.run([*pip, "install", *what], check=True, timeout=INSTALL_S, env=_environment())
     return python
+
+
+def _environment() -> dict[str, str]:
+    # with a PYTHONPATH, what it leads to would count as installed
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def write(python: Path, out: Path) -> dict[str, Any]:
@@ -44,7 +50,7 @@ def write(python: Path, out: Path) -> dict[str, Any]:
     out.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
     command += ["--pyproject", str(ROOT / "pyproject.toml"), "--output-file", str(out), str(python)]
-    subprocess.run(command, check=True, timeout=LOOK_S)
+    subprocess.run(command, check=True, timeout=LOOK_S, env=_environment())
     found: dict[str, Any] = json.loads(out.read_bytes())
     complete(found, python.parents[1].glob("lib/python*/site-packages"))
     out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -52,15 +58,20 @@ def write(python: Path, out: Path) -> dict[str, Any]:
 
 
 def complete(bom: dict[str, Any], places: Iterable[Path]) -> None:
-    """Add the licences that packages state in the old field `License` only, which cyclonedx-py does not read.
+    """Add what cyclonedx-py does not read: licences that are only in the old field `License`, and our dependencies.
 
-    places: the folders that the packages are in.
+    places: the folders that the packages are in. Our dependencies are in requirements.in, not in pyproject.toml.
     """
-    installed = {
-        one.name: one.metadata["License"] for one in distributions(path=[str(each) for each in places])
-    }
+    installed = {one.name: one for one in distributions(path=[str(each) for each in places])}
+    refs = {canonicalize_name(component["name"]): component.get("bom-ref") for component in bom["components"]}
+    ours = (installed["pillarscore"].requires or []) if "pillarscore" in installed else []
+    needed = {canonicalize_name(Requirement(text).name) for text in ours}
+    for entry in bom.get("dependencies", []):
+        if entry["ref"] == "root-component":
+            entry["dependsOn"] = sorted(refs[name] for name in needed if name in refs)
     for component in bom["components"]:
-        stated = installed.get(component["name"])
+        package = installed.get(component["name"])
+        stated = package.metadata["License"] if package else None
         if not component.get("licenses") and stated and "\n" not in stated:
             component["licenses"] = [{"license": {"name": stated, "acknowledgement": "declared"}}]
 

@@ -43,16 +43,24 @@ def test_one_without_a_licence_is_named(
     assert ("Without a licence: quiet" in capsys.readouterr().err) == bool(silent)
 
 
-def test_a_licence_in_the_old_field_is_added(tmp_path: Path) -> None:
+def test_licences_of_the_old_field_and_our_dependencies_are_added(tmp_path: Path) -> None:
     for name, stated in (("protobuf", "3-Clause BSD License"), ("typer", "something else"), ("quiet", None)):
         folder = tmp_path / f"{name}-1.dist-info"
         folder.mkdir()
         licence = f"License: {stated}\n" if stated else ""
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{licence}")
     found = json.loads(json.dumps(BOM))
-    found["components"] += [{"name": "protobuf", "version": "1"}, {"name": "quiet", "version": "1"}]
+    found["components"] += [
+        {"name": "protobuf", "version": "1"},
+        {"name": "quiet", "version": "1", "bom-ref": "q"},
+    ]
+    found["dependencies"] = [{"ref": "q"}, {"ref": "root-component"}]
+    own = tmp_path / "pillarscore-1.dist-info"
+    own.mkdir()
+    (own / "METADATA").write_text("Name: pillarscore\nVersion: 1\nRequires-Dist: Quiet>=1,<2\n")
     sbom.complete(found, [tmp_path])
     said = {name: licence for name, _, licence in sbom.licences(found)}
     assert said["protobuf"] == "3-Clause BSD License"
     assert said["typer"] == "MIT"
     assert said["quiet"] == ""
+    assert found["dependencies"] == [{"ref": "q"}, {"ref": "root-component", "dependsOn": ["q"]}]
