@@ -99,7 +99,7 @@ docs: .venv/dev .venv/run ## regenerate the reference pages, and the figures and
 	@$(BIN)/python -m tests.kit.shown_output
 
 site: .venv/dev ## the pages of docs/ as a website, in .pillarscore/site; mkdocs.yml describes it
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Built: .pillarscore/site/index.html. To search in it: $(BIN)/python -m http.server -d .pillarscore/site"
 
 new-signal: .venv/dev .venv/run ## lines for a new signal in every table: NAME=poll_answered, EVENT=poll.answered if it is called otherwise

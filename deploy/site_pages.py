@@ -27,14 +27,14 @@ _ITEM = re.compile(r"( *)(?:[-*] |\d+\. )")
 _log = logging.getLogger("mkdocs.hooks.site_pages")
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages from outside of docs/."""
     for name, page in PAGES.items():
         files.append(File.generated(config, page, content=(ROOT / name).read_text(encoding="utf-8")))
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """The page as the site's parser needs it."""
     shown = {page: name for name, page in PAGES.items()}
     name = page.file.src_uri
