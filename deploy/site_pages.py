@@ -44,10 +44,10 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 def linked(text: str, name: str, repository: str) -> str:
     """`text` of the file `name` with its links as they are in the site.
 
-    >>> linked("[a](../../LICENSE) [b](../../CHANGELOG.md#one) [c](d.md)", "docs/how-to/x.md", "https://git")
-    '[a](https://git/blob/main/LICENSE) [b](../changelog.md#one) [c](d.md)'
-    >>> linked("[a](docs/how-to/x.md)", "CHANGELOG.md", "https://git")
-    '[a](how-to/x.md)'
+    >>> linked("[a](../../LICENSE) [b](../../CHANGELOG.md#one) [c](audit.md)", "docs/how-to/monitor.md", "https://git")
+    '[a](https://git/blob/main/LICENSE) [b](../changelog.md#one) [c](audit.md)'
+    >>> linked("[a](docs/how-to/audit.md)", "CHANGELOG.md", "https://git")
+    '[a](how-to/audit.md)'
     """
 
     def target(found: re.Match[str]) -> str:
@@ -82,12 +82,13 @@ def indented(text: str) -> str:
         ```sh
           ls
         ```
+    <BLANKLINE>
     - Two
         - three
     """
     out, before = [], ""
     columns: list[int] = []  # where the text of each open item begins, outermost first
-    shift = 0
+    shift, blocks = 0, False
     for line, code in _lines(text):
         item = None if code else _ITEM.match(line)
         column = len(line) - len(line.lstrip(" "))
@@ -96,6 +97,9 @@ def indented(text: str) -> str:
             while columns and column < columns[-1]:
                 columns.pop()
             shift = 4 * len(columns) - (columns[-1] if columns else 0)
+        if item and blocks and before.strip():
+            out.append("\n")  # else it would go on with the last block of the item before
+        blocks = not item and (blocks or (not before.strip() and bool(columns)))
         out.append(" " * (column + shift) + line.lstrip(" ") if line.strip() else line)
         if item:
             columns.append(item.end())

@@ -182,8 +182,9 @@ def test_examples_of_the_hooks(hooks: ModuleType) -> None:
     [
         ("- one\n  goes on\n- two\n", "- one\n  goes on\n- two\n"),
         ("1. one\n\n   | a |\n   | - |\n\ntext\n", "1. one\n\n    | a |\n    | - |\n\ntext\n"),
+        ("1. one\n\n   more\n2. two\n3. three\n", "1. one\n\n    more\n\n2. two\n3. three\n"),
         ("10. one\n\n    two\n", "10. one\n\n    two\n"),
-        ("- one\n  1. two\n\n     three\n- four\n", "- one\n    1. two\n\n        three\n- four\n"),
+        ("- one\n  1. two\n\n     three\n- four\n", "- one\n    1. two\n\n        three\n\n- four\n"),
         ("```\n- one\n   two\n```\n", "```\n- one\n   two\n```\n"),
         ("text\n\n    code\n", "text\n\n    code\n"),
     ],
