@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := $(wildcard tests/unit tests/property tests/worker)
 REAL := $(wildcard tests/broker tests/chaos)
 
-.PHONY: help run check test-one test test-pythons test-lowest test-fast chaos fuzz gameday bench calibration coverage profile lint format docs new-signal \
+.PHONY: help run check test-one test test-pythons test-lowest test-fast chaos fuzz gameday bench calibration coverage profile lint format docs site new-signal \
   dashboards \
   dashboards-shots rules wheel sbom broker \
   stop clean python java tools
@@ -100,6 +100,10 @@ docs: .venv/dev .venv/run ## regenerate the reference pages, and the figures and
 	@$(BIN)/python -m perf.persona_page
 	@$(BIN)/python -m perf.golden
 	@$(BIN)/python -m tests.kit.shown_output
+
+site: .venv/dev ## the pages of docs/ as a website, in .pillarscore/site; mkdocs.yml describes it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Built: .pillarscore/site/index.html. To search in it: $(BIN)/python -m http.server -d .pillarscore/site"
 
 new-signal: .venv/dev .venv/run ## lines for a new signal in every table: NAME=poll_answered, EVENT=poll.answered if it is called otherwise
 	@$(BIN)/python -m tests.kit.new_signal "$(NAME)" $(if $(EVENT),--event "$(EVENT)")

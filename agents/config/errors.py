@@ -4,7 +4,7 @@ from typing import ClassVar
 
 
 class UserError(Exception):
-    """Something the user can put right: shown as one line that says what to do, exit code 2."""
+    """A user error: shown as one line that says what to do, exit code 2."""
 
     exit_code: ClassVar[int] = 2
 

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: a compression, an array of events, or something that is not read.
+"""The format of a file, detected from its first bytes: a compression, an array of events, or one that is not read.
 
 A file is refused here only when nothing in its beginning could be an event. Whatever is in doubt is read line by
 line, and each line that is not an event is reported.

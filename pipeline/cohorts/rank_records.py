@@ -2,7 +2,7 @@
 
 n members are in the cohort, `above` of them have a higher score, `ties` the same, the member included. The
 rank is the mean of the ranks that the tied share (mid-rank), above + (ties + 1) / 2; the top share is
-(rank - 1/2) / n, rounded up to a hundredth of a percent, so that nobody is shown better than they are.
+(rank - 1/2) / n, always rounded up to a hundredth of a percent.
 """
 
 from collections.abc import Sequence

@@ -167,7 +167,7 @@ class Rhythm(_Scoring):
 
 
 class Rate(_Scoring):
-    """Successes by trials, as if `prior` more trials had gone exactly `above` per cent well.
+    """Successes by trials, smoothed with `prior` trials at `above` per cent.
 
     No points up to `above` per cent, all of them from `full` per cent on. The prior keeps 1 of 1 from
     being 100 %. Trials are signals, or a register such as the size of the network.
