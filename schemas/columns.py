@@ -30,6 +30,8 @@ COUNTERPARTS = frozenset(
     ]
 )
 """Fields of `data` that name a member, who may be credited."""
+OPTIONAL = ("data", ENCODED, "specversion")
+"""Other columns that an event may have. One of a type for gaps alone (`is_gaps`) is as good as none."""
 VERSION = "1.0"
 """What `specversion` is, and is taken for where a file has no such column."""
 
@@ -151,6 +153,8 @@ def check(schema: pa.Schema) -> None:
     if missing:
         raise ValueError(f"missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
     for name in (*ATTRIBUTES, ENCODED, "specversion"):
+        if name in OPTIONAL and is_gaps(schema, name):
+            continue
         if name in names and not is_text(schema.field(name).type):
             raise ValueError(f"column {name} is {schema.field(name).type}, but must be text")
     time = schema.field("time").type
@@ -177,6 +181,8 @@ def places(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for name in schema.names:
+        if name in OPTIONAL and is_gaps(schema, name):
+            continue
         if name in (*ATTRIBUTES, ENCODED, "specversion", "time"):
             found[name] = (name,)
         elif _has_data(schema):
@@ -187,13 +193,15 @@ def places(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def is_gaps(schema: pa.Schema, name: str) -> bool:
+    """Whether a column that must be text is of a type for gaps alone: data frames have NaN where nothing is."""
+    kind = schema.field(name).type if name in schema.names else None
+    return kind is not None and (pa.types.is_null(kind) or pa.types.is_floating(kind))
+
+
 def _has_data(schema: pa.Schema) -> bool:
-    """Whether there is a column `data`. Of nulls alone, or flattened beside it, it is none."""
-    if "data" not in schema.names:
-        return False
-    kind = schema.field("data").type
-    flattened = any(len(name) > 4 and name.startswith("data") and _flattened(name) for name in schema.names)
-    return not (pa.types.is_null(kind) or (flattened and pa.types.is_floating(kind)))
+    """Whether there is a column `data`, of more than gaps."""
+    return "data" in schema.names and not is_gaps(schema, "data")
 
 
 def _flattened(name: str) -> tuple[str, ...] | None:

@@ -76,7 +76,7 @@ def members(
         if rejected is not None:
             raise UserError("--rejected needs FILE: the dead letters of the live state are in a topic")
         return _live(settings, rubric, member)
-    day, latest_ms = clock(settings, date_of(as_of)).today(), clock(settings).latest_ms
+    day, now = clock(settings, date_of(as_of)).today(), clock(settings)
     lines = Inputs(files)
     with rejected_file(rejected) as sink, console.reading("reading", lines) as advance:
         runs = [
@@ -85,7 +85,7 @@ def members(
                 rubric,
                 of,
                 networks=member is not None,
-                as_live=AsLive(latest_ms(of)),
+                as_live=AsLive(now.latest_ms(of), now_ms=now.now_ms()),
                 rejected=to,
                 on_rows=on_rows,
             )
@@ -93,12 +93,12 @@ def members(
         ]
         read_into(runs, lines, advance)
     runs[0].files.require_events()
-    now, account = runs[0].population, console.account(runs[0].counters)
+    found, account = runs[0].population, console.account(runs[0].account)
     return Members(
-        now,
+        found,
         account,
-        lambda name: member_ranks.in_file(now, name, settings),
-        lambda name: member_network.in_file(now, name, settings),
+        lambda name: member_ranks.in_file(found, name, settings),
+        lambda name: member_network.in_file(found, name, settings),
         runs[1].population if week else None,
     )
 

@@ -45,14 +45,14 @@ RubricFile = Annotated[
 ]
 
 
-def date_of(as_of: str | None) -> date | None:
-    """The date that --as-of gives; raises UserError when it is none."""
-    if as_of is None:
+def date_of(given: str | None, option: str = "--as-of") -> date | None:
+    """The date that an option gives; raises UserError when it is none."""
+    if given is None:
         return None
     try:
-        return date.fromisoformat(as_of)
+        return date.fromisoformat(given)
     except ValueError:
-        raise UserError(f"--as-of {as_of}: give a date, such as 2026-11-20") from None
+        raise UserError(f"{option} {given}: give a date, such as 2026-11-20") from None
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.columns import ENCODED, check, is_json, is_text, places
+from schemas.columns import ENCODED, OPTIONAL, check, is_gaps, is_json, is_text, places
 
 
 class Layout:
@@ -21,7 +21,8 @@ class Layout:
     def __init__(self, schema: pa.Schema) -> None:
         check(schema)
         self._places = places(schema)
-        self.columns = list(self._places)
+        self._gaps = [name for name in OPTIONAL if name in schema.names and is_gaps(schema, name)]
+        self.columns = [*self._places, *self._gaps]
         self.dictionaries = [
             name
             for name, place in self._places.items()
@@ -29,6 +30,14 @@ class Layout:
             and is_text(schema.field(name).type)
             and not is_json(schema.field(name).type)
         ]
+
+    def misfit(self, batch: pa.RecordBatch) -> str | None:
+        """What is wrong with a batch of the file: a value in a column of numbers that must be text, or nothing."""
+        for name in self._gaps:
+            column = batch.column(name)
+            if plain(column).null_count < len(column):
+                return f"column {name} is {column.type}, but must be text"
+        return None
 
     def batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch of the file, by the names of our layout. Raises pa.ArrowInvalid when it is damaged."""
@@ -56,6 +65,8 @@ def _object(parts: dict[str, pa.Array]) -> pa.Array:
 def plain(array: Any) -> pa.Array:
     """An array with text as strings, dictionary-encoded or not, and no other dictionaries, at any depth.
 
+    NaN becomes null: it is how data frames write a gap in a column of numbers.
+
     Raises pa.ArrowInvalid when a dictionary has fewer values than are used.
     """
     kind = array.type
@@ -73,6 +84,9 @@ def plain(array: Any) -> pa.Array:
         raw = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
         # bytes that are no text are found where each text is judged
         return array.cast(pa.binary()).view(pa.string()) if raw else array.cast(pa.string())
+    if pa.types.is_floating(kind):
+        gaps = pc.is_nan(array)
+        return pc.if_else(gaps, pa.scalar(None, kind), array) if pc.any(gaps).as_py() else array
     if pa.types.is_struct(kind):
         children = [plain(child) for child in array.flatten()]
         names = [kind.field(at).name for at in range(kind.num_fields)]

@@ -48,7 +48,7 @@ class Table:
     """The events of a Parquet file, numbered; `size` and `done` are in bytes.
 
     Raises UserError at once when the file can't be opened or has other columns, and while reading when it
-    is damaged.
+    is damaged or has numbers where gaps were to be expected.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,6 +85,8 @@ class Table:
         with _user_errors(self.path), self._file as file:
             for batch in file.iter_batches(ROWS, columns=self._layout.columns):
                 at, self.stop = self.stop, self.stop + batch.num_rows
+                if misfit := self._layout.misfit(batch):
+                    raise UserError(f"{self.path}: {misfit}; see docs/reference/files.md")
                 if batch.num_rows:
                     yield Columns(at, self._layout.batch(batch), str(self.path))
 

@@ -20,6 +20,7 @@ from agents.files.inputs import Input
 from agents.files.ndjson import Batch
 from agents.files.parquet import Columns
 from agents.files.rejected import PLACES, FileCounts, Rejected, Sink
+from agents.offline.day_count import DayCount, FileCounters, encoded
 from pipeline.intake.column_intake import ColumnIntake
 from pipeline.intake.framer import runs_of
 from pipeline.intake.record_intake import Intake
@@ -27,14 +28,11 @@ from pipeline.intake.rows import Line, Rows, without
 from pipeline.reports.population import Population
 from pipeline.rubric.model import Rubric
 from pipeline.scoring.member import Member
-from pipeline.shard.dedupe import RecentIds
-from pipeline.shard.file_shard import FileShard
 from pipeline.shard.score_records import score_records
 from schemas.frames import Cover, Frame, Side
 from schemas.ledger import Counters
 from schemas.letters import DeadLetter
 
-_FOR_EVER = 1 << 62
 _AT_ONCE = 4_000
 _ALL = 1 << 62
 _WAS_REFUSED = {
@@ -74,20 +72,25 @@ class AsLive:
 
     latest_ms: what happened later is a dead letter (`future_time`), as it would have been live at that moment; the
     end of the day unless given (`Clock.latest_ms`). refused: by id (`event_id`) the reasons for which events with it
-    were dead letters live; so many of them are left out, and are dead letters here too.
+    were dead letters live; so many of them are left out, and are dead letters here too. now_ms: when given, what is
+    later than `latest_ms` but not ahead of this is an event after the day, and no dead letter.
     """
 
     latest_ms: int | None = None
     refused: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    now_ms: int | None = None
 
 
 class Offline:
-    """Reads events and has the scores as of a day.
+    """Reads events and has the scores as of a day, or of several days.
 
     day: days since 1970. The same (source, id, subject) counts once, for both sides, among as many events as all
     partitions together remember rows of live. Scores don't depend on the order of the lines, unless an id is used
     again for something else: then the first counts. networks: whether to keep who is connected with whom; scoring
     alone does without. rejected: gets every dead letter. on_rows: see FileShard.
+
+    earlier: further days, ascending and before `day`, of which there are scores too, and the `latest_ms` of each.
+    Each has a state of its own, so memory grows with the days.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Offline:
         rejected: Sink | None = None,
         as_live: "AsLive | None" = None,
         on_rows: Callable[[Frame, np.ndarray], object] | None = None,
+        earlier: Mapping[int, int] | None = None,
     ) -> None:
         as_live = as_live or AsLive()
         self.rubric = rubric
@@ -107,34 +111,34 @@ class Offline:
         self.dead: dict[str, Rejected] = {}
         self.files = FileCounts()
         self._rejected = rejected
-        days_in = zone(settings.zone)
+        days_in, ahead = zone(settings.zone), int(settings.ahead_s * 1000)
+        latest = days_in.end_ms(day) if as_live.latest_ms is None else as_live.latest_ms
         how = (
             settings.hash_seed,
-            int(settings.ahead_s * 1000),
+            ahead,
             credit_table(settings),
-            days_in.end_ms(day) if as_live.latest_ms is None else as_live.latest_ms,
+            latest if as_live.now_ms is None else max(latest, as_live.now_ms),
         )
         self._refused = {which: list(reasons) for which, reasons in as_live.refused.items()}
         self._refused_ids = np.array(list(self._refused), np.uint64)
         self._intake = Intake(*how, networks, 0)
         self._columns = ColumnIntake(*how, PLACES if rejected is None else _ALL, networks)
-        horizon = settings.dedupe_events * settings.frame_partitions
-        self._shard = FileShard(
-            rubric,
-            day,
-            RecentIds(horizon, _FOR_EVER),
-            zone=days_in,
-            networks=networks,
-            on_rows=on_rows,
-            quiet_days=settings.erasure_quiet_days,
-        )
-        self._frames = 0
+        self._days = [
+            DayCount(settings, rubric, one, latest_ms=end, networks=networks, on_rows=on_rows)
+            for one, end in [*(earlier or {}).items(), (day, latest)]
+        ]
+        self._shard = self._days[-1].shard
         self._next = 0
 
     @property
     def counters(self) -> Counters:
-        """What became of the events so far."""
+        """What became of the events so far, by the dispositions of live; those after the day are in none."""
         return self._shard.counters
+
+    @property
+    def account(self) -> FileCounters:
+        """What became of the events so far, for the last of the days."""
+        return self._days[-1].account()
 
     @property
     def population(self) -> Population:
@@ -190,10 +194,11 @@ class Offline:
                 self._rejected(place(at + batch.number), reason, text, None)
 
     def _count_dead(self, reason: str, count: int) -> None:
-        if reason == "too_late":
-            self.counters.too_late += count
-        else:
-            self.counters.dead_lettered += count
+        for day in self._days:
+            if reason == "too_late":
+                day.shard.counters.too_late += count
+            else:
+                day.shard.counters.dead_lettered += count
 
     def _apply(self, rows: Rows, runs: list[tuple[int, int]]) -> list[tuple[int, str]]:
         """Count the rows, but for those of events that were dead letters live: (offset, reason) of these."""
@@ -201,10 +206,9 @@ class Offline:
         stop = runs[-1][1]
         cover = Cover(0, self._next, stop, tuple(runs))
         self._next = stop
-        self._shard.apply(
-            _frame(without(rows, [offset for offset, _ in out]) if out else rows, cover), self._frames, 1
-        )
-        self._frames += 1
+        counted = encoded(without(rows, [offset for offset, _ in out]) if out else rows)
+        for day in self._days:
+            day.apply(counted, cover)
         return out
 
     def _left_out(self, rows: Rows) -> list[tuple[int, str]]:
@@ -224,12 +228,19 @@ class Offline:
 
     def standings(self, components: bool = False) -> ScoreTable:
         """The scores of all members of whom anything is known; with the components if these are asked for."""
-        shard = self._shard
+        return self._standings(self._days[-1], components)
+
+    def each_day(self, components: bool = False) -> Iterator[ScoreTable]:
+        """The standings of each of the days, in order."""
+        return (self._standings(day, components) for day in self._days)
+
+    def _standings(self, day: DayCount, components: bool) -> ScoreTable:
+        shard = day.shard
         members = shard.scored()
         names = shard.state.index.names
         width = len(self.rubric.components) if components else 0
         found = ScoreTable(
-            self.day,
+            day.day,
             [str(names[index]) for index in members.tolist()],
             np.zeros(len(members), np.int64),
             np.zeros((len(members), 4), np.int64),
@@ -286,27 +297,3 @@ def read_into(
         for run, base in zip(runs, bases, strict=True):
             run._take(batch, base, events.place)
         on_progress(len(batch))
-
-
-def _frame(rows: Rows, cover: Cover) -> Frame:
-    """The rows as a frame that was never on the wire; the letters stay out of it."""
-    n = len(rows.time)
-    registers = pa.nulls(n, pa.binary())
-    if rows.registers:
-        at = np.full(n, -1)
-        at[list(rows.registers)] = np.arange(len(rows.registers))
-        known = pa.array(list(rows.registers.values()), pa.binary())
-        registers = known.take(pa.array(at, mask=at < 0))
-    return Frame(
-        rows.member,
-        rows.time,
-        rows.signals,
-        rows.source,
-        rows.offset,
-        rows.id,
-        rows.side,
-        registers,
-        pa.nulls(n, pa.binary()),
-        [cover],
-        rows.peer,
-    )

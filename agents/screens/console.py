@@ -40,9 +40,12 @@ _DISPOSITIONS = (
     ("duplicate", "duplicate"),
     ("outside_window", "outside the window"),
     ("erased", "erased"),
+    ("after_day", "after the day"),  # only from files
     ("too_late", "too late"),  # only with a limit, and never from files alone
     ("dead_lettered", "dead letters"),
 )
+_SELDOM = ("after_day", "too_late")
+"""Named only when there are any."""
 
 
 def report(line: str) -> None:
@@ -103,8 +106,8 @@ def account(counters: "Counters", running: bool = False) -> str:
 
     running: what is not settled is still under way.
     """
-    known = ((getattr(counters, name), name, shown) for name, shown in _DISPOSITIONS)
-    parts = [f"{count:,} {shown}" for count, name, shown in known if count or name != "too_late"]
+    known = ((getattr(counters, name, 0), name, shown) for name, shown in _DISPOSITIONS)
+    parts = [f"{count:,} {shown}" for count, name, shown in known if count or name not in _SELDOM]
     difference = counters.difference()
     missing = f"; {difference:,} {'in progress' if running else 'NOT ACCOUNTED FOR'}" if difference else ""
     return f"{counters.read:,} events read: {', '.join(parts)}{missing}"
@@ -154,6 +157,16 @@ def about(score_table: "ScoreTable", rubric: str) -> str:
 
     members = "1 member" if len(score_table) == 1 else f"{len(score_table):,} members"
     return f"{members} as of {calendar(Day(score_table.day))} by {rubric}"
+
+
+def about_days(scores: int, days: tuple[int, int], rubric: str) -> str:
+    """days: the first and the last. `33,210 scores as of 30 days from 2025-11-01 to 2025-11-30 by ssi 1`."""
+    from pipeline.common.days import calendar
+    from pipeline.common.units import Day
+
+    first, last = (calendar(Day(day)) for day in days)
+    count = f"{days[1] - days[0] + 1:,} day{'s' if first != last else ''}"
+    return f"{scores:,} score{'s' if scores != 1 else ''} as of {count} from {first} to {last} by {rubric}"
 
 
 def too_old(last: int) -> str:

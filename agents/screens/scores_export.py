@@ -1,11 +1,14 @@
 """Scores as columns, for spreadsheets and data frames: CSV and Parquet.
 
-Columns: member, score, the four pillars, then the components of the rubric in its order. Points are exact
-decimals with two places; a penalty is what it took off, 0 or negative. A pillar is the sum of its components.
+Columns: the day, if there are several; member, score, the four pillars, then the components of the rubric in its
+order. Points are exact decimals with two places, or floating point; a penalty is what it took off, 0 or negative. A
+pillar is the sum of its components.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import orjson
@@ -20,56 +23,76 @@ from pipeline.common.units import Day
 from pipeline.rubric.components import PILLARS
 from pipeline.rubric.model import Rubric
 
-POINTS = pa.decimal128(5, 2)
+Numbers = Literal["decimal", "float"]
+Part = tuple[ScoreTable, Sequence[int]]
+"""Scores as of a day, and which of their rows are written, in this order."""
+_TYPES: dict[Numbers, pa.DataType] = {"decimal": pa.decimal128(5, 2), "float": pa.float64()}
 _AT_ONCE = 1 << 16
 _FORMULA = ("=", "+", "-", "@")
 
 
-def schema(rubric: Rubric, day: int) -> pa.Schema:
-    """The columns; the metadata has rubric and as-of day."""
-    about = {
-        "as_of": calendar(Day(day)).isoformat(),
-        "rubric": {"name": rubric.name, "version": str(rubric.version)},
-    }
-    names = ["score", *map(str, PILLARS)]
-    taken = {"member", *names}
-    names += [f"component-{p.name}" if p.name in taken else p.name for p in rubric.components]
-    fields = [pa.field("member", pa.string(), nullable=False)]
-    fields += [pa.field(name, POINTS, nullable=False) for name in names]
-    return pa.schema(fields, {"pillarscore": orjson.dumps(about)})
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What columns there are: of scores as of `day`, or as of each day from `first` to `day`; numbers: of points."""
+
+    rubric: Rubric
+    day: int
+    first: int | None = None
+    numbers: Numbers = "decimal"
+
+    def schema(self) -> pa.Schema:
+        """The columns; the metadata has the rubric and the days."""
+        last = calendar(Day(self.day)).isoformat()
+        days = {"as_of": last}
+        fields = []
+        if self.first is not None:
+            days = {"from": calendar(Day(self.first)).isoformat(), "to": last}
+            fields.append(pa.field("as_of", pa.date32(), nullable=False))
+        about = days | {"rubric": {"name": self.rubric.name, "version": str(self.rubric.version)}}
+        fields.append(pa.field("member", pa.string(), nullable=False))
+        names = ["score", *map(str, PILLARS)]
+        taken = {"as_of", "member", *names}
+        names += [f"component-{p.name}" if p.name in taken else p.name for p in self.rubric.components]
+        fields += [pa.field(name, _TYPES[self.numbers], nullable=False) for name in names]
+        return pa.schema(fields, {"pillarscore": orjson.dumps(about)})
+
+    def points(self, hundredths: np.ndarray) -> pa.Array:
+        """Hundredths int64[n] as numbers. A floating-point number is the nearest to the exact one."""
+        if self.numbers == "float":
+            return pa.array(hundredths / 100, pa.float64())
+        return _decimals(hundredths)
 
 
 def _decimals(hundredths: np.ndarray) -> pa.Array:
     """Hundredths int64[n] as decimals: Arrow has them as integers of 128 bits."""
     wide = np.column_stack([hundredths, hundredths >> 63]).astype("<i8")
-    return pa.Array.from_buffers(POINTS, len(hundredths), [None, pa.py_buffer(wide.tobytes())])
+    return pa.Array.from_buffers(_TYPES["decimal"], len(hundredths), [None, pa.py_buffer(wide.tobytes())])
 
 
 def _batches(
-    score_table: ScoreTable, rows: Sequence[int], rubric: Rubric, *, name: Callable[[str], str] = str
+    parts: Iterable[Part], form: Form, *, name: Callable[[str], str] = str
 ) -> Iterator[pa.RecordBatch]:
     """name: how a member is written."""
-    names = schema(rubric, score_table.day)
-    for at in range(0, len(rows), _AT_ONCE):
-        part = np.array(rows[at : at + _AT_ONCE], np.int64)
-        points = np.column_stack(
-            [
-                score_table.score[part],
-                score_table.pillars[part],
-                score_table.components[part].astype(np.int64),
-            ]
-        )
-        members = pa.array([name(score_table.members[row]) for row in part.tolist()], pa.string())
-        yield pa.record_batch([members, *map(_decimals, points.T)], names)
+    columns = form.schema()
+    for table, rows in parts:
+        for at in range(0, len(rows), _AT_ONCE):
+            some = np.array(rows[at : at + _AT_ONCE], np.int64)
+            points = np.column_stack(
+                [table.score[some], table.pillars[some], table.components[some].astype(np.int64)]
+            )
+            first = [pa.array([name(table.members[row]) for row in some.tolist()], pa.string())]
+            if form.first is not None:
+                first.insert(0, pa.array(np.full(len(some), table.day, np.int32)).cast(pa.date32()))
+            yield pa.record_batch([*first, *map(form.points, points.T)], columns)
 
 
-def csv(score_table: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+def csv(parts: Iterable[Part], form: Form) -> Iterator[bytes]:
     """The rows as CSV in UTF-8, with a line of names, in pieces; texts are quoted, names can't become formulas."""
     sink = pa.BufferOutputStream()
-    with pa.csv.CSVWriter(sink, schema(rubric, score_table.day)):
+    with pa.csv.CSVWriter(sink, form.schema()):
         pass
     yield sink.getvalue().to_pybytes()
-    for batch in _batches(score_table, rows, rubric, name=harmless):
+    for batch in _batches(parts, form, name=harmless):
         sink = pa.BufferOutputStream()
         pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
         yield sink.getvalue().to_pybytes()
@@ -112,11 +135,11 @@ class _Pieces:
         """Nothing is held."""
 
 
-def parquet(score_table: ScoreTable, rows: Sequence[int], rubric: Rubric) -> Iterator[bytes]:
+def parquet(parts: Iterable[Part], form: Form) -> Iterator[bytes]:
     """The rows as a Parquet file, in pieces."""
     sink = _Pieces()
-    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema(rubric, score_table.day)) as file:
-        for batch in _batches(score_table, rows, rubric):
+    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), form.schema()) as file:
+        for batch in _batches(parts, form):
             file.write_batch(batch)
             yield from sink.take()
     yield from sink.take()

@@ -65,8 +65,12 @@ class Rows:
 
 def without(rows: Rows, offsets: Sequence[int]) -> Rows:
     """The rows of all records but those at these offsets."""
-    keep = np.flatnonzero(~np.isin(rows.offset, offsets))
-    moved = {int(old): new for new, old in enumerate(keep)}
+    return kept(rows, np.flatnonzero(~np.isin(rows.offset, offsets)))
+
+
+def kept(rows: Rows, keep: np.ndarray) -> Rows:
+    """Only the rows `keep`, int64[k], ascending."""
+    moved = {int(old): new for new, old in enumerate(keep)} if rows.registers or rows.letters else {}
     return Rows(
         rows.member.take(pa.array(keep)),
         rows.time[keep],

@@ -54,6 +54,8 @@ class FileShard:
         self.scorer = Scorer(rubric, self.day)
         self.watermarks = Watermarks()
         self.counters = Counters()
+        self.ahead = 0
+        """How many of the events scored are of a later day: within the time that a clock may be ahead."""
 
     def apply(self, frame: Frame, offset: int, timestamp: int) -> None:
         """Count a frame. Its members may come dictionary-encoded."""
@@ -71,7 +73,10 @@ class FileShard:
         applied = self.state.apply(
             frame, live[fresh], as_of=self.day, counted_on=self.day, offset=Offset(offset)
         )
-        count_dispositions(self.counters, frame, admission, live=live, fresh=fresh, applied=applied)
+        _, scored, _ = count_dispositions(
+            self.counters, frame, admission, live=live, fresh=fresh, applied=applied
+        )
+        self.ahead += int(np.count_nonzero(applied.day[scored] > self.day))
 
     def _fresh(self, frame: Frame, live: np.ndarray) -> np.ndarray:
         """bool[n]: which of the rows `live` int64[n] are of events seen for the first time."""

@@ -26,7 +26,7 @@ from schemas.signals import Signal
 from tests.kit.rubrics import DAY, DEFAULT
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("rubrics", "samples")
+FOLDERS = ("docs", "rubrics", "samples")
 """What commands on the pages may read."""
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PART = re.compile(r"^\$ ([^\n]*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)

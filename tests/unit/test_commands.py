@@ -133,6 +133,7 @@ def test_json_is_one_document(here):
             "duplicate": 0,
             "outside_window": 1,
             "erased": 0,
+            "after_day": 0,
             "dead_lettered": 1,
         },
         "dead_letters": {"invalid_json": 1},

@@ -134,6 +134,7 @@ def integers_as(kind):
     return flat(**{name: flat()[name].cast(kind) for name in ("words", "media")})
 
 
+NANS = pa.array([float("nan")] * len(EVENTS), from_pandas=False)
 TABLES = {
     "our own layout": flat,
     "a struct": nested,
@@ -174,6 +175,20 @@ TABLES = {
     "flattened beside an empty data": lambda: by_path(".").append_column("data", pa.nulls(len(EVENTS))),
     "flattened beside a NaN data": lambda: by_path(".").append_column(
         "data", pa.nulls(len(EVENTS), pa.float64())
+    ),
+    **{
+        f"a column {name} of {kind} without values": lambda name=name, gaps=gaps: flat().append_column(
+            name, gaps
+        )
+        for name in ("data", "data_base64", "specversion")
+        for kind, gaps in {
+            "NaN": NANS,
+            "empty doubles": pa.nulls(10, pa.float64()),
+            "nulls": pa.nulls(10),
+        }.items()
+    },
+    "fields that are NaN everywhere": lambda: flat(
+        in_target=NANS, region=NANS, degree=NANS, note=pa.nulls(10)
     ),
     "an empty data": lambda: flat().append_column("data", pa.nulls(len(EVENTS))),
     "other columns": lambda: flat().append_column("data_center", pa.array(["x"] * len(EVENTS))),
@@ -315,6 +330,17 @@ def test_columns_that_are_not_read_are_named(tmp_path, changed, says):
     with pytest.raises(UserError, match=r"^[^\n]*; see docs/reference/files.md$") as caught:
         Inputs([path])
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["data", "data_base64", "specversion"])
+def test_numbers_in_a_column_of_text_are_named_before_anything_counts(tmp_path, name):
+    path = tmp_path / "x.parquet"
+    gaps = pa.array([None] * 9 + [1.0])
+    pq.write_table(flat().append_column(name, gaps), path)
+    with pytest.raises(
+        UserError, match=f"column {name} is double, but must be text; see docs/reference/files.md"
+    ):
+        result(path)
 
 
 def test_texts_that_are_no_utf8_are_dead_letters(tmp_path):
