@@ -109,9 +109,11 @@ def _read(part: Component) -> dict[str, str]:
 
 
 def _uses(uses: Mapping[Any, Use]) -> dict[str, str]:
-    return {
-        signal.name.lower(): f"weight {use.weight}, at most {use.cap} a day" for signal, use in uses.items()
-    }
+    return {signal.name.lower(): f"weight {use.weight}, at most {_caps(use)}" for signal, use in uses.items()}
+
+
+def _caps(use: Use) -> str:
+    return f"{use.cap} a day" + ("" if use.week is None else f" and {use.week} a week")
 
 
 def _steps(before: Rubric, after: Rubric) -> Iterator[str]:

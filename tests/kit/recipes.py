@@ -18,6 +18,7 @@ _FOLDERS = (
     "pipeline",
     "agents",
     "rubrics",
+    "deploy",
     "grafana",
     "prometheus",
     "k8s",

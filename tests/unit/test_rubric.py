@@ -252,7 +252,7 @@ def test_every_number_of_the_default_has_its_reason_beside_it(pytestconfig):
     """Except the version, and those of the steps, which say themselves what they are."""
     text = (pytestconfig.rootpath / "rubrics" / SHIPPED).read_text(encoding="utf-8")
     without = []
-    for line in text.split("[[step]]")[0].splitlines():
+    for line in text.split("\n[[step]]")[0].splitlines():
         given, _, reason = line.partition("#")
         value = re.sub(r"\"[^\"]*\"", "", given.partition("=")[2])
         if re.search(r"\d", re.sub(r"\w*[a-z]\w*", "", value)) and not reason.strip():

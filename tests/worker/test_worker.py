@@ -300,7 +300,7 @@ async def test_who_is_fenced_while_restoring_takes_the_scores_of_the_new_owner_f
     async def late(topics, settings_, partition, *, stamp):
         if not go_on.is_set() and len(waiting) < world.settings.frame_partitions:
             waiting.add(partition)
-            await go_on.wait()
+            await asyncio.wait_for(go_on.wait(), 60)
         return await tail(topics, settings_, partition, stamp=stamp)
 
     monkeypatch.setattr(takeover, "tail", late)
