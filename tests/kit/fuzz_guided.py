@@ -7,6 +7,7 @@ given as INPUT, it is tried again.
 """
 
 import random
+import resource
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,6 +24,8 @@ with atheris.instrument_imports(include=["agents", "pipeline", "schemas"]):
 RECORD, HEADER, VALUE, NULL = b"\x1d\x1d", b"\x1e\x1e", b"\x1f\x1f", b"\x00\x00null"
 """What separates records, headers, and name from value; and what stands for no value."""
 FOUND = Path(".pillarscore/fuzz")
+GROWTH_MB = 1300
+"""The most memory that trying inputs may take."""
 
 
 def packed(records: list[FakeRecord]) -> bytes:
@@ -93,7 +96,9 @@ def main() -> None:
         for n, data in enumerate(seeds):
             (Path(folder) / str(n)).write_bytes(data)
         options = [f"-seed={seed}", f"-max_total_time={seconds}", "-max_len=65536", "-timeout=60"]
-        options += ["-rss_limit_mb=1500", f"-artifact_prefix={FOUND}/{target}-", "-print_final_stats=1"]
+        # the system counts what the process that started this one needed when it did
+        most_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 + GROWTH_MB
+        options += [f"-rss_limit_mb={most_mb}", f"-artifact_prefix={FOUND}/{target}-", "-print_final_stats=1"]
         atheris.Setup([sys.argv[0], *(again or [*options, folder])], check)
         atheris.Fuzz()
 

@@ -100,7 +100,9 @@ BREAKS = [
     *("x = [", "x = {", 'x = "', ".".join(["a"] * 3000) + " = 1\n", "[" + ".".join(["a"] * 3000) + "]\n"),
 ]
 PLACE = re.compile(
-    r"line \d+: |the rubric is not valid TOML: .* \(at line \d+(, column \d+|, the end)?\)$|the rubric has "
+    r"line \d+: "
+    r"|the rubric is not valid TOML: .* \(at line \d+(, column \d+|, the end)?\)(: write (straight quotes|a point), .*)?$"
+    r"|the rubric has "
 )
 
 
