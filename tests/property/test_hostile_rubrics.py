@@ -101,7 +101,8 @@ BREAKS = [
 ]
 PLACE = re.compile(
     r"line \d+: "
-    r"|the rubric is not valid TOML: .* \(at line \d+(, column \d+|, the end)?\)(: write (straight quotes|a point), .*)?$"
+    r"|the rubric is not valid TOML: .* \(at line \d+(, column \d+|, the end)?\)"
+    r"(: write (straight quotes|a point), .*)?$"
     r"|the rubric has "
 )
 
