@@ -82,8 +82,9 @@ async def live(
     values = [shard.state.registers.texts.names[numbers[register]] for register in registers_of(kinds)]
     found: RanksByCohort = {}
     for column, (kind, value) in enumerate(zip((EVERYONE, *kinds), ("", *values), strict=True)):
-        if value or not column:
-            now, scores = np.array([view.number(kind, value)]), view.sorted_scores[column]
+        if column and not value:
+            continue
+        now, scores = np.array([view.number(kind, value)]), view.sorted_scores[column]
         if now[0] in (NONE, view.table.others[column - 1] if column else NONE):
             found[name_of(kind, value)] = None
             continue

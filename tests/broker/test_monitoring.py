@@ -86,7 +86,9 @@ class Load:
         for number, one in enumerate(made):
             fresh = (datetime.now(UTC) - timedelta(milliseconds=50)).isoformat()
             values.append(dumps(one | {"time": fresh} if number % 2 else one))
-        return [*values, *values[:10], b"no event"]
+        # by default no source may erase a member
+        erasure = dumps(made[0] | {"id": f"erased-{self._sent}", "type": "activity.member.erased"})
+        return [*values, *values[:10], erasure, b"no event"]
 
 
 def _there(query: Asked) -> bool:
@@ -143,7 +145,11 @@ async def _until_all(prometheus: Prometheus, queries: list[Asked], load: Load) -
 async def test_every_query_has_data_and_an_alert_arrives(
     live: Settings, tmp_path: Path, prometheus: Prometheus, alertmanager: Alertmanager
 ) -> None:
-    environment = {"PILLARSCORE_BROKER": live.broker, "PILLARSCORE_PREFIX": live.prefix}
+    environment = {
+        "PILLARSCORE_BROKER": live.broker,
+        "PILLARSCORE_PREFIX": live.prefix,
+        "PILLARSCORE_SOURCES": "default",
+    }
     began = time.time() - 1
     workers = [Worker(environment, tmp_path / "first.log")]
     load = Load(live)
