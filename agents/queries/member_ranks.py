@@ -88,12 +88,12 @@ async def live(
         if now[0] in (NONE, view.table.others[column - 1] if column else NONE):
             found[name_of(kind, value)] = None
             continue
-            was, old = _published(view.sources[partition], shard, index, column=column)
-            if was is None:  # too new for its slot to be known: taken out by the score
-                was, old = int(now[0]) * bool(scores.above(now, score)[1][0]), int(score[0])
-            counted = counts_around(scores, now, score, was=np.array([was]), old=np.array([old]))
-            made = rank(*(int(n[0]) for n in counted))
-            found[name_of(kind, value)] = _shown(made, int(view.active[now[0]]), settings)
+        was, old = _published(view.sources[partition], shard, index, column=column)
+        if was is None:  # too new for its slot to be known: taken out by the score
+            was, old = int(now[0]) * bool(scores.above(now, score)[1][0]), int(score[0])
+        counted = counts_around(scores, now, score, was=np.array([was]), old=np.array([old]))
+        made = rank(*(int(n[0]) for n in counted))
+        found[name_of(kind, value)] = _shown(made, int(view.active[now[0]]), settings)
     return found
 
 

@@ -82,7 +82,7 @@ class Load:
     def _batch(self) -> list[bytes]:
         day = (self._today.date() - datetime(1970, 1, 1).date()).days
         values = []
-        made = random_events(self._sent, BATCH, 5, day - 60, day - 1, _KINDS, duplicates=0.05)
+        made = list(random_events(self._sent, BATCH, 5, day - 60, day - 1, _KINDS, duplicates=0.05))
         for number, one in enumerate(made):
             fresh = (datetime.now(UTC) - timedelta(milliseconds=50)).isoformat()
             values.append(dumps(one | {"time": fresh} if number % 2 else one))
