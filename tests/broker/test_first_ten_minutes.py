@@ -41,7 +41,8 @@ class Terminals:
             text=True,
             start_new_session=True,
         )
-        self.type(f"cd {state}; ln -s {ROOT}/samples {ROOT}/docs {ROOT}/.venv {ROOT}/Makefile .; set +m")
+        names = ("samples", "docs", "deploy", ".venv", "Makefile", "pyproject.toml", "requirements.txt")
+        self.type(f"cd {state}; for n in {' '.join(names)}; do ln -s {ROOT}/$n .; done; set +m")
 
     def run(self) -> list[str]:
         """`make run` until it serves: what it has printed."""
