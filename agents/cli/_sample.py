@@ -8,7 +8,9 @@ from agents.config.clock import clock
 from agents.config.errors import UserError
 from agents.publish.publisher import publisher
 from agents.publish.sample import Stage
+from agents.queries import published_scores
 from agents.queries.commit_progress import Stamps, stamps
+from pipeline.common import days
 
 if TYPE_CHECKING:
     from agents.config.settings import Settings
@@ -60,6 +62,7 @@ async def play(
             await stack.set_today(None)
             today = clock(settings).today()
             await _until(lambda: _begun(seen, today), seen, "has not begun this day")
+            await _all_as_of(settings, today)
     part.events, part.next, part.last = sender.acknowledged, sender.next, sender.last
     part.save()
 
@@ -71,6 +74,17 @@ def _counted(seen: Stamps, targets: dict[int, int]) -> bool:
 
 def _begun(seen: Stamps, day: "Day") -> bool:
     return all(stamp.day >= day for stamp in seen.newest.values())
+
+
+async def _all_as_of(settings: "Settings", day: "Day") -> None:
+    """Wait until everybody's score is of the day: members are brought to it block by block."""
+    end = asyncio.get_running_loop().time() + FOLLOW_S
+    while min((days.number(s.as_of) for s in await published_scores.newest(settings)), default=day) < day:
+        if asyncio.get_running_loop().time() > end:
+            raise UserError(
+                f"Not all scores are of this day after {FOLLOW_S:.0f} s: see worker.log in the state folder"
+            )
+        await asyncio.sleep(0.1)
 
 
 async def _until(reached: Callable[[], bool], seen: Stamps, failed: str) -> None:
