@@ -79,11 +79,12 @@ def _begun(seen: Stamps, day: "Day") -> bool:
 async def _all_as_of(settings: "Settings", day: "Day") -> None:
     """Wait until everybody's score is of the day: members are brought to it block by block."""
     end = asyncio.get_running_loop().time() + FOLLOW_S
-    while min((days.number(s.as_of) for s in await published_scores.newest(settings)), default=day) < day:
+    while True:
+        scores = (await published_scores.newest(settings)).values()
+        if all(days.number(score.as_of) >= day for score in scores):
+            return
         if asyncio.get_running_loop().time() > end:
-            raise UserError(
-                f"Not all scores are of this day after {FOLLOW_S:.0f} s: see worker.log in the state folder"
-            )
+            raise UserError(f"Not all scores are of this day after {FOLLOW_S:.0f} s: see worker.log")
         await asyncio.sleep(0.1)
 
 
