@@ -33,7 +33,7 @@ EMPTY = {
     "Pillarscore / One worker: Certificates (A)": "this Kafka is reached without TLS",
     "PillarscoreCertificateExpiring": "this Kafka is reached without TLS",
     "PillarscoreFewEvents": WEEK,
-    "PillarscoreManyNewMembers": "no data was seen here, and why is not known yet; its promtool test has new members",
+    "PillarscoreManyNewMembers": "it compares with the members of an hour before",
     "PillarscoreOutageRecent": "neither Kafka nor all workers were away; its promtool test has an outage",
     "PillarscoreDayStandsStill": "the day has not moved within the test",
     "annotation Day rollovers": "no midnight falls into the test, as a rule",
