@@ -9,10 +9,8 @@ from aiokafka import TopicPartition
 
 from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.clients import admin
 from agents.kafka.multi_reader import MultiReader, partitions
-from agents.topics.creation import existing
-from agents.topics.watch import require_allowed
+from agents.topics.partitions import partitions_of
 from schemas.letters import DeadLetter
 
 LetterId = tuple[int, int]
@@ -74,9 +72,9 @@ def _matches(text: str, wanted: str) -> bool:
 class Letters:
     """The letters of a Kafka, as they are when asked."""
 
-    def __init__(self, reading: MultiReader, topic: str, count: int) -> None:
+    def __init__(self, reading: MultiReader, tps: Sequence[TopicPartition]) -> None:
         self._reading = reading
-        self._tps = [TopicPartition(topic, partition) for partition in range(count)]
+        self._tps = tps
 
     async def read(self, wanted: Wanted) -> AsyncIterator[StoredLetter]:
         """The letters wanted, by partition and offset. Raises UserError for a place where there is none."""
@@ -125,18 +123,9 @@ def _letter(partition: int, record: object) -> StoredLetter:
 @asynccontextmanager
 async def letters(settings: Settings) -> AsyncIterator[Letters]:
     """The letters of the settings' broker; UserError when there is no topic of them."""
-    topic = settings.topic("dead-letters")
-    async with admin(settings) as client:
-        count = (await existing(client, settings)).get("dead-letters")
-    if count is None:
-        await require_allowed(settings, [topic])
-        raise UserError(
-            f"Kafka at {settings.broker} has no topic {topic}: create it with 'pillarscore topics', "
-            "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
-        )
-    tps = [TopicPartition(topic, partition) for partition in range(count)]
+    tps = await partitions_of(settings, "dead-letters")
     async with partitions(settings, tps) as reading:
-        yield Letters(reading, topic, count)
+        yield Letters(reading, tps)
 
 
 def places(texts: Sequence[str]) -> tuple[LetterId, ...]:

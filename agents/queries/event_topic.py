@@ -4,15 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from aiokafka import TopicPartition
-
-from agents.config.errors import UserError
 from agents.config.settings import Settings
-from agents.kafka.clients import admin
 from agents.kafka.internals import as_it_is
 from agents.kafka.multi_reader import partitions
-from agents.topics.creation import existing
-from agents.topics.watch import require_allowed
+from agents.topics.partitions import partitions_of
 
 AT_ONCE = 4_000
 
@@ -23,16 +18,7 @@ async def event_records(settings: Settings, since: int | None = None) -> AsyncIt
     since: ms since 1970 by the records' timestamps. Ends where the topic ended when it was asked. Raises UserError
     when there is no such topic.
     """
-    topic = settings.topic("events")
-    async with admin(settings) as client:
-        count = (await existing(client, settings)).get("events")
-    if count is None:
-        await require_allowed(settings, [topic])
-        raise UserError(
-            f"Kafka at {settings.broker} has no topic {topic}: create it with 'pillarscore topics', "
-            "or correct PILLARSCORE_BROKER and PILLARSCORE_PREFIX"
-        )
-    tps = [TopicPartition(topic, partition) for partition in range(count)]
+    tps = await partitions_of(settings, "events")
     # records that Kafka's client can't read come with their problem, as for ingest
     async with partitions(settings, tps, value_deserializer=as_it_is) as reading:
         for tp, (first, end) in (await reading.bounds(tps)).items():

@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from aiokafka import TopicPartition
-
-from agents.config.errors import UserError
 from agents.config.settings import Settings
 from agents.files.ndjson import Batch
-from agents.kafka.clients import admin
 from agents.kafka.multi_reader import partitions
 from agents.offline.engine import Offline
-from agents.topics.creation import existing
-from agents.topics.watch import require_allowed
+from agents.topics.partitions import partitions_of
 from schemas.cloudevents import NotAnEvent, structured
 
 _AT_ONCE = 4_000
@@ -49,16 +44,8 @@ async def read(
 
     on_progress: gets (events so far, partitions done, of how many).
     """
-    topic = settings.topic("events")
-    async with admin(settings) as client:
-        count = (await existing(client, settings)).get("events")
-    if count is None:
-        await require_allowed(settings, [topic])
-        raise UserError(
-            f"Kafka at {settings.broker} has no topic {topic}: create it with 'pillarscore topics'"
-        )
+    tps = await partitions_of(settings, "events")
     found = EventsRead()
-    tps = [TopicPartition(topic, partition) for partition in range(count)]
     async with partitions(settings, tps) as reading:
         for done, (tp, (first, end)) in enumerate((await reading.bounds(tps)).items()):
             lines: list[bytes] = []
@@ -70,9 +57,9 @@ async def read(
                     if len(lines) == _AT_ONCE:
                         found.count += _give(run, lines)
                         lines = []
-                        on_progress(found.count, done, count)
+                        on_progress(found.count, done, len(tps))
             found.count += _give(run, lines)
-            on_progress(found.count, done + 1, count)
+            on_progress(found.count, done + 1, len(tps))
     return found
 
 

@@ -127,9 +127,8 @@ class PartitionRunner:
         if self.live:
             self._inbox.put((Offset(offset), timestamp, data))
             self._wake.set()
-            await self._inbox.room(lambda: self.live and not self._stopping)
+            await self._inbox.room(lambda: self.live and not self._stopping())
 
-    @property
     def _stopping(self) -> bool:
         return self._ending
 
@@ -142,7 +141,7 @@ class PartitionRunner:
                 self._life.move(PartitionState.STOPPED)
 
     async def _sessions(self) -> None:
-        while not self._ending:
+        while not self._stopping():
             rest = 0.0
             try:
                 await self._session.run()
@@ -150,12 +149,12 @@ class PartitionRunner:
                 rest = await self._after(error)
             finally:
                 await self._session.close()
-            if self._ending:
+            if self._stopping():
                 return
             if rest:
                 self._wake.clear()
                 await wait(self._wake, self.context.clock, rest)
-            if self._ending:
+            if self._stopping():
                 return
             self._life.move(PartitionState.RESTORING)
             before, self._session = self._session, self._new_session()
@@ -165,7 +164,7 @@ class PartitionRunner:
         """Report what ended a session; the seconds to rest before the next."""
         if isinstance(error, Fenced):
             return await self._after_fencing()
-        if not self._stopping:
+        if not self._stopping():
             self._life.move(PartitionState.PARKED)
         # a session that has committed was well: what ended it is its first failure
         self._failures = 1 if self.stamp is not None else self._failures + 1
@@ -173,7 +172,7 @@ class PartitionRunner:
 
     async def _after_fencing(self) -> float:
         self._wake.clear()
-        if not self._stopping:
+        if not self._stopping():
             self._life.move(PartitionState.FENCED)
         self._metrics.fenced.inc()
         await owned_again(self.context, self.partition, self._wake, ending=lambda: self._ending)
