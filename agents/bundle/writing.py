@@ -1,4 +1,4 @@
-"""Writing an operator's files into a folder, and never over what is there unless told to."""
+"""Writing an operator's files into a folder, and never over what is there unless --force is given."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

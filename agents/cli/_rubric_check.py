@@ -87,7 +87,7 @@ def _compared(settings: "Settings", before: "Rubric", after: "Rubric", impact: I
     return compare(before, after, day=population.day, people=population.batches(), max_movers=impact.top)
 
 
-def told(report: "Report", bands: "Bands", *, html: Path | None, as_json: bool) -> None:
+def reported(report: "Report", bands: "Bands", *, html: Path | None, as_json: bool) -> None:
     """Write the report to stdout, and as a page to `html`. bands: those of the rubric that is checked."""
     import orjson
 

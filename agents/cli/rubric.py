@@ -165,7 +165,7 @@ def check(
 
     Example: pillarscore rubric check ours.toml --against ssi-2 events.ndjson.gz --max-move 10 --html report.html
     """
-    from agents.cli._rubric_check import Impact, checked, told
+    from agents.cli._rubric_check import Impact, checked, reported
     from agents.config import rubric_file
 
     report = checked(
@@ -174,5 +174,5 @@ def check(
         Impact(against, files or (), live=live, as_of=as_of, top=top),
         limits=(max_mean, max_move, max_bands),
     )
-    told(report, rubric_file.load(rubric).bands, html=html, as_json=as_json)
+    reported(report, rubric_file.load(rubric).bands, html=html, as_json=as_json)
     raise typer.Exit(1 if report.problems else 0)

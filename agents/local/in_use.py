@@ -50,7 +50,7 @@ def leave() -> None:
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # who has only used it expects that
+                # a command that only used it expects that
                 if broker.temporary and broker.started_here:
                     report("The local broker goes on, because another command uses it")
                 continue

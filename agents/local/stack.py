@@ -61,7 +61,7 @@ class Stack:
         return self.settings
 
     async def start(self, today: date | None) -> None:
-        """A worker, to which it is `today` until it is told another day; returns once it is ready."""
+        """A worker, to which it is `today` until it is given another day; returns once it is ready."""
         self._report(f"Kafka answers at {self.settings.broker}. Starting a worker …")
         await self._launch(today)
         await self._ready()

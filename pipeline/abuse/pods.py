@@ -10,7 +10,7 @@ engages with another, nearly all the others do so on the same day, and it is ret
    are there on the same day wherever one of them engages with another.
 
 Each time it must be more than half with near certainty (Wilson bound), so that a few coincidences are nothing.
-Two alone can't be told from friends.
+Two alone look like friends.
 """
 
 from collections import defaultdict
@@ -119,7 +119,7 @@ def _at_least(times: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 
 def _groups(links: Links) -> Iterator[tuple[int, ...]]:
-    """Groups in which each is linked with at least half of the others, around who has the most links first."""
+    """Groups in which each is linked with at least half of the others, around the one with the most links first."""
     left = {a: set(mine) for a, mine in links.items()}
     for seed in sorted(links, key=lambda a: (-len(links[a]), a)):
         if seed not in left:

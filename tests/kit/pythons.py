@@ -64,7 +64,7 @@ def lowest(requirements: str) -> list[str]:
 
 
 def environment(name: str, program: Path, instead: Sequence[str] = ()) -> Path:
-    """The Python of an environment with the pinned requirements; made anew when these change.
+    """The Python of an environment with the pinned requirements; made again when these change.
 
     instead: requirements that take the place of pinned ones.
     """

@@ -1,4 +1,4 @@
-"""What a worker is told through its standard input."""
+"""What a worker learns through its standard input."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from agents.config.clock import Clock
 from agents.local.orders import Orders
 
 
-class Told:
+class Pipe:
     """A worker's end of a pipe, and ours."""
 
     def __init__(self) -> None:
@@ -35,32 +35,32 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
-    made = Told()
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
     yield made
     made.end()
     assert made.stopped
 
 
-def test_a_day_is_today_from_then_on(told: Told) -> None:
-    told.say(b"2026-02-03\n")
-    assert told.clock.as_of == date(2026, 2, 3)
-    told.say(b"2026-02-04\n2026-02-05\n")
-    assert told.clock.as_of == date(2026, 2, 5)
-    told.say(b"\n")
-    assert told.clock.as_of is None
-    assert not told.stopped
+def test_a_day_is_today_from_then_on(pipe: Pipe) -> None:
+    pipe.say(b"2026-02-03\n")
+    assert pipe.clock.as_of == date(2026, 2, 3)
+    pipe.say(b"2026-02-04\n2026-02-05\n")
+    assert pipe.clock.as_of == date(2026, 2, 5)
+    pipe.say(b"\n")
+    assert pipe.clock.as_of is None
+    assert not pipe.stopped
 
 
-def test_a_day_may_come_in_parts(told: Told) -> None:
-    told.say(b"2026-0")
-    assert told.clock.as_of == date(2026, 1, 1)
-    told.say(b"2-03\n")
-    assert told.clock.as_of == date(2026, 2, 3)
+def test_a_day_may_come_in_parts(pipe: Pipe) -> None:
+    pipe.say(b"2026-0")
+    assert pipe.clock.as_of == date(2026, 1, 1)
+    pipe.say(b"2-03\n")
+    assert pipe.clock.as_of == date(2026, 2, 3)
 
 
 @pytest.mark.parametrize("line", [b"tomorrow\n", b"\xff\n", b"2026-13-01\n"])
-def test_what_is_no_day_stops_the_worker(told: Told, line: bytes) -> None:
-    told.say(line)
-    assert told.stopped == 1
-    assert told.clock.as_of == date(2026, 1, 1)
+def test_what_is_no_day_stops_the_worker(pipe: Pipe, line: bytes) -> None:
+    pipe.say(line)
+    assert pipe.stopped == 1
+    assert pipe.clock.as_of == date(2026, 1, 1)
